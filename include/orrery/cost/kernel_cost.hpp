@@ -1,0 +1,14 @@
+// Time of a kernel on a GPU, by mechanism: tiles and waves for matrix products, bytes moved for memory-bound kernels,
+// FLOPs at a measured efficiency for fused attention. Constants belong to the GPU and its library generation.
+#pragma once
+#include "orrery/core/units.hpp"
+#include "orrery/cost/kernel_model.hpp"
+#include "orrery/hardware/gpu.hpp"
+#include "orrery/model/kernel.hpp"
+
+namespace orrery::cost {
+
+// Duration on the device, without launch cost.
+Time kernel_time(const hardware::Gpu& gpu, const KernelModel& constants, const model::Kernel& kernel);
+
+}  // namespace orrery::cost

@@ -1,0 +1,62 @@
+// How a model is split: degrees, rank order, process groups, and which layers a stage holds.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "orrery/core/error.hpp"
+#include "orrery/model/spec.hpp"
+
+namespace orrery::layout {
+
+enum class Zero : std::uint8_t { none, optimizer, gradients, parameters };  // ZeRO 0, 1, 2, 3 (3 = FSDP)
+enum class Partition : std::uint8_t { even, ends_count_as_layers, balanced, explicit_layers };
+
+struct Layout {
+  int tensor = 1, context = 1, pipeline = 1, data = 1;
+  int virtual_stages = 1;  // chunks per rank
+  bool sequence_parallel = false;
+  Zero zero = Zero::none;
+  int shard_degree = 0;           // HSDP: ranks a ZeRO shard is spread over; 0 = all of `data`
+  std::string order = "tp-cp-dp-pp";  // first varies fastest (Megatron)
+  Partition partition = Partition::even;
+  std::vector<std::int64_t> layers_per_stage;  // explicit_layers: one entry a stage, in model order
+
+  int ranks() const { return tensor * context * pipeline * data; }
+};
+
+struct Coordinates {
+  int tensor = 0, context = 0, data = 0, pipeline = 0;
+  friend bool operator==(const Coordinates&, const Coordinates&) = default;
+};
+
+// Rank ↔ coordinates in the given order.
+class RankGrid {
+ public:
+  explicit RankGrid(const Layout& layout);
+  int rank(const Coordinates& at) const;
+  Coordinates coordinates(int rank) const;
+  // The ranks that differ from `at` in one coordinate only, in order of that coordinate.
+  std::vector<int> tensor_group(const Coordinates& at) const;
+  std::vector<int> context_group(const Coordinates& at) const;
+  std::vector<int> data_group(const Coordinates& at) const;
+  // Gradients are reduced over data × context ranks.
+  std::vector<int> gradient_group(const Coordinates& at) const;
+
+ private:
+  std::vector<int> along(const Coordinates& at, bool context, bool data, bool tensor) const;
+  int tensor_, context_, data_, pipeline_;
+  int stride_tensor_, stride_context_, stride_data_, stride_pipeline_;
+};
+
+// The part of the model one stage holds: layers [first_layer, first_layer + layers), embedding and head where said.
+struct StageSpan {
+  std::int64_t first_layer = 0;
+  std::int64_t layers = 0;
+  bool embedding = false;
+  bool head = false;
+};
+// One span a stage (pipeline · virtual_stages of them), in model order; errors name `layout.pipeline` and the like.
+Result<std::vector<StageSpan>> partition_layers(const model::ModelSpec& spec, const Layout& layout);
+
+}  // namespace orrery::layout

@@ -1,0 +1,102 @@
+// What one rank does in one pass (F, B, I, W) of one micro-batch through one stage, after the model graph is cut into
+// stages and each operator is split over tensor and context ranks: kernels, communication calls and memory effects in
+// program order. Structure only; the cost and network rooms say how long each step takes.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "orrery/core/collective.hpp"
+#include "orrery/layout/layout.hpp"
+#include "orrery/model/kernel.hpp"
+
+namespace orrery::layout {
+
+enum class Recompute : std::uint8_t { none, selective, selective_op, full, alternate_layers };
+enum class AttentionKind : std::uint8_t { unfused, flash };
+
+// What of the training plan and of the software stack shapes the operators of a rank.
+struct PassOptions {
+  std::int64_t sequence_length = 0;
+  std::int64_t micro_batch = 1;
+  DType compute = DType::bf16;      // linear layers (fp8 casts linear layers only)
+  DType activation = DType::bf16;   // storage of activations
+  Recompute recompute = Recompute::none;
+  std::int64_t recompute_every = 1;  // full: every k-th layer
+  AttentionKind attention = AttentionKind::unfused;
+  std::int64_t gradient_bytes = 4;   // per parameter; 4 = weight gradients accumulate in fp32
+  // Software stack: which elementwise chains are one kernel.
+  bool fused_softmax = true;         // scale + mask + softmax
+  bool fused_bias_activation = true;
+  bool fused_bias_dropout_add = true;
+  bool fused_norm = true;
+  bool fused_rotary = true;
+  bool fused_cross_entropy = false;
+  bool compiled = false;             // a compiler fuses every elementwise chain
+  bool regather_in_backward = true;  // sequence parallel: the saved shard is gathered again for the weight gradient
+};
+
+// Category of the step in the split of the step time.
+enum class StepRole : std::uint8_t { compute, recompute };
+enum class StepGroup : std::uint8_t { tensor, context, expert };
+enum class MemoryClass : std::uint8_t { weights, gradients, optimizer, activations, buffers, context, other };
+
+struct MemoryChange {
+  bool at_end = false;  // of the step; false = at its start
+  MemoryClass memory_class = MemoryClass::activations;
+  Bytes bytes{};        // > 0 allocates, < 0 frees
+};
+
+struct PassStep {
+  bool is_communication = false;
+  StepRole role = StepRole::compute;
+  const char* name = "";      // operator, e.g. "qkv", "attention.softmax"; static text
+  std::int64_t layer = -1;    // −1 embedding; = number of layers: head
+  model::Kernel kernel;       // of a compute step
+  int kernels = 1;            // launches this step stands for (unfused elementwise chains)
+  // of a communication step
+  Collective collective = Collective::all_reduce;
+  StepGroup group = StepGroup::tensor;
+  Bytes message{};            // S of core/collective.hpp
+  // Communication that may run beside the compute steps that follow: the step that needs its result (index in this pass),
+  // or −1 = the next step waits for it. A stack that does not overlap ignores it.
+  std::int32_t needed_by = -1;
+  // Parameters of this rank whose gradient is final after this step (in the last micro-batch), for gradient buckets.
+  std::int64_t gradients_ready = 0;
+  std::vector<MemoryChange> memory;
+};
+
+enum class PassKind : std::uint8_t { forward, backward, input_gradient, weight_gradient };
+
+// The stage as one rank holds it.
+struct StageOperators;  // opaque: built once per stage, asked for each pass
+
+class StageModel {
+ public:
+  StageModel(const model::ModelSpec& spec, const Layout& layout, const StageSpan& span, const PassOptions& options);
+
+  std::vector<PassStep> pass(PassKind kind) const;
+  std::int64_t parameters() const;              // of this rank (after the tensor split), tied copies included
+  std::int64_t parameters_of_layer(std::int64_t layer) const;  // −1 embedding, layers = head + final norm
+  Bytes saved_activations() const;              // held from the end of F to B, per micro-batch
+  Bytes input_message() const;                  // from the stage before, per rank and micro-batch; 0 at the first
+  Bytes output_message() const;
+  // FLOPs of the model itself (forward + backward, no recompute) on this rank, and those really run.
+  Flops model_flops() const;
+  Flops hardware_flops() const;
+
+ private:
+  std::shared_ptr<const StageOperators> operators_;
+};
+
+// Bytes that stay for the whole run, per rank, by class (weights, gradients, optimizer), as ZeRO divides them.
+struct StateBytes {
+  Bytes weights{}, gradients{}, optimizer{};
+};
+struct StatePlan {
+  std::int64_t weight_bytes = 2, gradient_bytes = 4, optimizer_bytes = 12;  // per parameter
+};
+StateBytes state_bytes(std::int64_t parameters, const StatePlan& plan, const Layout& layout);
+
+}  // namespace orrery::layout

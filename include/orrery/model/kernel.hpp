@@ -1,0 +1,29 @@
+// A kernel by its shape: what a device runs, without how long it takes (the cost room says that).
+#pragma once
+#include <cstdint>
+
+#include "orrery/core/dtype.hpp"
+#include "orrery/core/units.hpp"
+
+namespace orrery::model {
+
+enum class KernelKind : std::uint8_t { gemm, attention_forward, attention_backward, memory };
+// Operand layout of a GEMM as BLAS names it: forward TN, input gradient NN, weight gradient NT.
+enum class GemmLayout : std::uint8_t { tn, nn, nt };
+
+struct Kernel {
+  KernelKind kind = KernelKind::memory;
+  DType dtype = DType::bf16;  // of the arithmetic
+  Flops flops{};              // what is run: gemm 2·batch·m·n·k; attention as if not causal; memory 0
+  Bytes bytes{};              // read + written once each; for gemm and attention operands and results
+  // gemm
+  std::int64_t batch = 1, m = 0, n = 0, k = 0;
+  GemmLayout layout = GemmLayout::tn;
+  bool accumulate = false;  // C += A·B
+  DType out_dtype = DType::bf16;
+  // fused attention
+  std::int64_t sequence_q = 0, sequence_kv = 0, heads = 0, kv_heads = 0, head_dim = 0;
+  bool causal = true;
+};
+
+}  // namespace orrery::model
