@@ -12,14 +12,9 @@
 #include "orrery/core/collective.hpp"
 #include "orrery/core/units.hpp"
 #include "orrery/hardware/topology.hpp"
+#include "orrery/network/link_use.hpp"
 
 namespace orrery::network {
-
-struct LinkUse {
-  hardware::LinkId link = 0;
-  std::int32_t multiplicity = 1;  // the phase loads the link with multiplicity × its rate
-  friend auto operator<=>(const LinkUse&, const LinkUse&) = default;
-};
 
 struct Phase {
   Time latency{};

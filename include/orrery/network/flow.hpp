@@ -1,0 +1,104 @@
+// The network at work: links, and the transfers in flight on them, sharing max-min fairly. Driven by the event engine:
+//
+//   FlowNetwork network(topology.links());
+//   network.start(now, {bytes, uses, ...});                   // any number at one instant: they are solved together
+//   while (auto t = network.next_event()) {                   // a completion, or a transfer done with its latency
+//     network.advance(*t, finished);                          // tags of the transfers that ended, ascending
+//   }
+//
+// A transfer first pays its latency without using bandwidth, then shares links until its bytes are done. One that never had to
+// share takes exactly latency + ⌈bytes · 10¹² / rate⌉. Otherwise its rate changes at the events of others, and its end is rounded up
+// to a picosecond once, whenever it is predicted anew.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <queue>
+#include <span>
+#include <vector>
+
+#include "orrery/core/units.hpp"
+#include "orrery/hardware/topology.hpp"
+#include "orrery/network/completion_heap.hpp"
+#include "orrery/network/max_min.hpp"
+
+namespace orrery::network {
+
+using FlowId = MaxMin::Id;
+
+struct Transfer {
+  Bytes bytes{};                   // per unit of multiplicity
+  std::span<const LinkUse> uses;   // each link once; empty = the cap alone limits it
+  Time latency{};
+  BytesPerSecond rate_cap{};       // 0 = none
+  std::int32_t weight = 1;         // its share relative to others
+  std::int64_t tag = 0;            // the caller's name for it
+};
+
+// Duration of a transfer, without its latency, that shares nothing: the slowest of its cap and links, rounded up.
+Time unshared_duration(const Transfer& transfer, std::span<const hardware::Link> links);
+
+class FlowNetwork {
+ public:
+  explicit FlowNetwork(std::span<const hardware::Link> links);
+
+  // Transfers may start at any time from the last advance() up to next_event(). The id is valid until the transfer ends.
+  FlowId start(Time now, const Transfer& transfer);
+  // The time of the next event, if anything is in flight. Solves what changed since.
+  std::optional<Time> next_event();
+  // Goes to a time not beyond next_event() and appends the tags of what ends there, in ascending order.
+  void advance(Time to, std::vector<std::int64_t>& finished);
+
+  std::size_t in_flight() const { return in_flight_; }
+  double rate(FlowId id) const;  // bytes per second now; 0 while it pays its latency. Valid after next_event()
+  // The link that limits the transfer now, or MaxMin::kNoLink. Valid after next_event().
+  std::int32_t bottleneck(FlowId id) const;
+  // True while the transfer has run all its life as fast as if alone.
+  bool unshared(FlowId id) const { return live(id).unshared; }
+  // Bytes that all finished transfers moved over a link.
+  Bytes carried(hardware::LinkId link) const { return carried_[static_cast<std::size_t>(link)]; }
+
+ private:
+  struct Live {
+    Bytes bytes{};
+    double remaining = 0;  // bytes left at `since`
+    double rate = 0;       // from `since` on
+    Time since{};
+    Time activation{};
+    Time solo{};  // duration if it never shares
+    std::int64_t tag = 0;
+    MaxMin::Id member = -1;  // in rates_; -1 while it pays its latency
+    bool unshared = true;
+    std::vector<LinkUse> waiting;  // its links while it pays its latency
+    std::int32_t weight = 1;
+    BytesPerSecond rate_cap{};
+  };
+  struct Activation {
+    Time at;
+    FlowId id;
+    bool operator>(const Activation& other) const { return at != other.at ? at > other.at : id > other.id; }
+  };
+
+  Live& live(FlowId id) { return live_[static_cast<std::size_t>(id)]; }
+  const Live& live(FlowId id) const { return live_[static_cast<std::size_t>(id)]; }
+  void activate(FlowId id, std::span<const LinkUse> uses);
+  void update();
+  void predict(FlowId id);
+  void finish(FlowId id, std::vector<std::int64_t>& finished);
+
+  std::vector<hardware::Link> links_;
+  MaxMin rates_;
+  std::vector<Live> live_;
+  std::vector<FlowId> free_;
+  std::vector<FlowId> owner_;  // of each member of rates_
+  CompletionHeap completions_;
+  std::priority_queue<Activation, std::vector<Activation>, std::greater<>> activations_;
+  std::vector<Bytes> carried_;
+  Time now_{};
+  std::size_t in_flight_ = 0;
+  bool changed_ = false;
+};
+
+// Max-min rates, in bytes per second, of transfers that are all active at once (network.mode `steady`).
+std::vector<double> steady_rates(std::span<const hardware::Link> links, std::span<const Transfer> transfers);
+
+}  // namespace orrery::network

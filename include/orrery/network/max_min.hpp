@@ -1,0 +1,112 @@
+// Weighted max-min fair rates of transfers that share directed links.
+//
+// A transfer f loads link l with m(f,l) · r(f): one rate, an integer multiplicity on each link. Its level is r(f) / weight(f).
+// The rates are max-min fair when each transfer sits at its cap or crosses a saturated link on which no level is higher than
+// its own (Bertsekas & Gallager, Data Networks, §6.5.2; the certificate). They are unique, and found by filling: raise the level
+// of all open transfers together; the link with the smallest
+//     level = (capacity − load of fixed transfers) / Σ over open transfers of m · weight
+// saturates next and fixes its transfers at that level.
+//
+// A change is solved in its own part only: filling proceeds by rising level, so a departure at level v changes no transfer
+// whose level is below v, and an arrival none below the smallest capacity / Σ m · weight of its links.
+//
+// Rates and capacities are in quanta of 2^-k byte/s, with k such that the largest capacity is below 2^60. Loads are sums of
+// integers, so no result depends on the order in which transfers came.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "orrery/core/units.hpp"
+#include "orrery/network/link_use.hpp"
+
+namespace orrery::network {
+
+class MaxMin {
+ public:
+  using Id = std::int32_t;
+  static constexpr std::int32_t kNoLink = -1;  // bottleneck of a transfer at its own cap
+
+  explicit MaxMin(std::span<const BytesPerSecond> capacities);
+
+  // Registers a transfer; its rate is known after the next solve(). Ids of removed transfers are used again.
+  // uses: each link once; weight ≥ 1; rate_cap 0 = none. Without links and cap its rate is infinite.
+  Id add(std::span<const LinkUse> uses, std::int32_t weight, BytesPerSecond rate_cap);
+  void remove(Id id);
+
+  // Solves all changes since the last call together; returns the transfers whose rate may have changed, in no stated order.
+  std::span<const Id> solve();
+
+  double rate(Id id) const { return flow(id).rate * unit_; }  // bytes per second
+  // True when the transfer runs as fast as if it were alone.
+  bool alone(Id id) const { return flow(id).level == flow(id).solo_level; }
+  std::int32_t bottleneck(Id id) const { return flow(id).bottleneck; }
+  std::span<const LinkUse> uses(Id id) const;
+  // Every transfer satisfies the certificate within a relative tolerance, and no link is overloaded. O(everything).
+  bool certificate_holds(double tolerance) const;
+
+ private:
+  struct User {
+    Id flow;
+    std::int32_t multiplicity;
+    std::int32_t use;  // index in uses_, to keep position_ true when users move
+  };
+  struct Link {
+    std::int64_t capacity = 0;  // quanta
+    std::int64_t left = 0;      // capacity − Σ m · quanta over transfers that have a rate
+    std::int64_t open = 0;      // Σ m · weight over transfers being filled
+    std::int64_t weights = 0;   // Σ m · weight over all
+    std::vector<User> users;
+    std::uint32_t stamp = 0;
+  };
+  struct Flow {
+    double level = 0;
+    double rate = 0;           // quanta per second
+    std::int64_t quanta = 0;   // rate rounded down: what the books of the links hold
+    double cap_level = 0;      // infinity = none
+    double solo_level = 0;
+    std::int32_t weight = 1;
+    std::int32_t begin = 0, count = 0;  // its part of uses_
+    std::int32_t bottleneck = kNoLink;
+    std::uint32_t stamp = 0;  // == stamp_ while part of the solve in progress
+    bool open = false;
+    bool used = false;
+  };
+  struct Share {  // a candidate for saturation; link ≥ links_.size() is the cap of transfer link − links_.size()
+    double level;
+    std::int32_t link;
+    bool operator<(const Share& other) const {
+      return level != other.level ? level < other.level : link < other.link;
+    }
+  };
+
+  const Flow& flow(Id id) const { return flows_[static_cast<std::size_t>(id)]; }
+  Flow& flow(Id id) { return flows_[static_cast<std::size_t>(id)]; }
+  Link& link(std::int32_t id) { return links_[static_cast<std::size_t>(id)]; }
+  const Link& link(std::int32_t id) const { return links_[static_cast<std::size_t>(id)]; }
+  std::int32_t allocate_uses(std::int32_t count);
+  void touch(std::int32_t link);
+  void open_flow(Id id);
+  void collect_affected();
+  void fill();
+  void fix(Id id, double level, std::int32_t bottleneck);
+  void sift_down(std::size_t position);
+
+  double unit_ = 1;   // bytes per second of one quantum: 2^-k
+  double scale_ = 1;  // 2^k
+  std::vector<Link> links_;
+  std::vector<Flow> flows_;
+  std::vector<Id> free_flows_;
+  std::vector<LinkUse> uses_;
+  std::vector<std::int32_t> position_;  // of each use in its link's users
+  std::vector<std::vector<std::int32_t>> free_uses_;  // by power of two of the size
+  // The change to solve.
+  std::vector<std::int32_t> touched_;
+  std::vector<Id> arrived_, affected_;
+  std::vector<Share> heap_;
+  double threshold_ = 0;
+  std::uint32_t stamp_ = 1;
+};
+
+}  // namespace orrery::network

@@ -1,0 +1,283 @@
+#include "orrery/network/max_min.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+
+#include "orrery/core/error.hpp"
+
+namespace orrery::network {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+// A new level this close to the old one, relatively, is the old one: the difference is rounding (2^-46 ≈ 1.4e-14).
+constexpr double kSameLevel = 1.0 / static_cast<double>(std::int64_t{1} << 46);
+// Transfers this little below the threshold are solved too, so that rounding never hides one; more is only slower.
+constexpr double kThresholdMargin = 1.0 - 1e-9;
+
+bool same_level(double a, double b) {
+  return a == b || (a > b ? a - b : b - a) <= kSameLevel * a;
+}
+
+}  // namespace
+
+MaxMin::MaxMin(std::span<const BytesPerSecond> capacities) {
+  std::int64_t largest = 1;
+  for (const BytesPerSecond capacity : capacities) {
+    check(capacity.value > 0, "a link's capacity must be positive");
+    largest = std::max(largest, capacity.value);
+  }
+  const int shift = 60 - static_cast<int>(std::bit_width(static_cast<std::uint64_t>(largest)));
+  check(shift >= 0, "a link's capacity must be below 2^60 byte/s");
+  scale_ = static_cast<double>(std::int64_t{1} << shift);
+  unit_ = 1.0 / scale_;
+  links_.resize(capacities.size());
+  for (std::size_t i = 0; i < links_.size(); ++i) {
+    links_[i].capacity = links_[i].left = capacities[i].value << shift;
+  }
+  free_uses_.resize(32);
+  threshold_ = kInfinity;
+}
+
+// Parts of uses_ have a power of two as size, and are used again.
+std::int32_t MaxMin::allocate_uses(std::int32_t count) {
+  const auto size_class = static_cast<std::size_t>(std::bit_width(static_cast<std::uint32_t>(std::max(count - 1, 0))));
+  auto& free_parts = free_uses_[size_class];
+  if (!free_parts.empty()) {
+    const std::int32_t begin = free_parts.back();
+    free_parts.pop_back();
+    return begin;
+  }
+  const std::size_t begin = uses_.size(), size = std::size_t{1} << size_class;
+  check(begin + size < static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()), "too many link uses");
+  uses_.resize(begin + size);
+  position_.resize(begin + size);
+  return static_cast<std::int32_t>(begin);
+}
+
+MaxMin::Id MaxMin::add(std::span<const LinkUse> uses, std::int32_t weight, BytesPerSecond rate_cap) {
+  check(weight >= 1 && rate_cap.value >= 0, "a transfer needs a weight of at least 1 and no negative cap");
+  Id id = 0;
+  if (free_flows_.empty()) {
+    id = static_cast<Id>(flows_.size());
+    flows_.emplace_back();
+  } else {
+    id = free_flows_.back();
+    free_flows_.pop_back();
+  }
+  Flow flow;
+  flow.used = true;
+  flow.weight = weight;
+  flow.count = static_cast<std::int32_t>(uses.size());
+  flow.begin = allocate_uses(flow.count);
+  flow.level = kInfinity;
+  const auto width = static_cast<double>(weight);
+  flow.cap_level = rate_cap.value > 0 ? static_cast<double>(rate_cap.value) * scale_ / width : kInfinity;
+  flow.solo_level = flow.cap_level;
+  for (std::int32_t i = 0; i < flow.count; ++i) {
+    const LinkUse use = uses[static_cast<std::size_t>(i)];
+    check(use.multiplicity >= 1, "a link is used at least once");
+    Link& on = links_.at(static_cast<std::size_t>(use.link));
+    const auto at = static_cast<std::size_t>(flow.begin + i);
+    uses_[at] = use;
+    position_[at] = static_cast<std::int32_t>(on.users.size());
+    on.users.push_back({id, use.multiplicity, flow.begin + i});
+    const std::int64_t load = std::int64_t{use.multiplicity} * weight;
+    on.weights += load;
+    flow.solo_level = std::min(flow.solo_level, static_cast<double>(on.capacity) / static_cast<double>(load));
+  }
+  this->flow(id) = flow;
+  arrived_.push_back(id);
+  return id;
+}
+
+void MaxMin::remove(Id id) {
+  Flow& gone = flow(id);
+  check(gone.used, "a transfer is removed once");
+  for (std::int32_t i = gone.begin; i < gone.begin + gone.count; ++i) {
+    const LinkUse use = uses_[static_cast<std::size_t>(i)];
+    Link& on = link(use.link);
+    on.left += use.multiplicity * gone.quanta;
+    on.weights -= std::int64_t{use.multiplicity} * gone.weight;
+    const auto position = static_cast<std::size_t>(position_[static_cast<std::size_t>(i)]);
+    on.users[position] = on.users.back();
+    position_[static_cast<std::size_t>(on.users[position].use)] = static_cast<std::int32_t>(position);
+    on.users.pop_back();
+    touched_.push_back(use.link);
+  }
+  threshold_ = std::min(threshold_, gone.level);
+  gone.used = false;
+  const auto size_class =
+      static_cast<std::size_t>(std::bit_width(static_cast<std::uint32_t>(std::max(gone.count - 1, 0))));
+  free_uses_[size_class].push_back(gone.begin);
+  free_flows_.push_back(id);
+}
+
+std::span<const LinkUse> MaxMin::uses(Id id) const {
+  return {uses_.data() + flow(id).begin, static_cast<std::size_t>(flow(id).count)};
+}
+
+std::span<const MaxMin::Id> MaxMin::solve() {
+  collect_affected();
+  fill();
+#ifndef NDEBUG
+  check(certificate_holds(1e-9), "max-min certificate");
+#endif
+  return affected_;
+}
+
+void MaxMin::touch(std::int32_t id) {
+  Link& on = link(id);
+  if (on.stamp == stamp_) return;
+  on.stamp = stamp_;
+  on.open = 0;
+  touched_.push_back(id);
+}
+
+// Takes a transfer out of the books of its links, to be filled again.
+void MaxMin::open_flow(Id id) {
+  Flow& opened = flow(id);
+  if (opened.stamp == stamp_) return;
+  opened.stamp = stamp_;
+  opened.open = true;
+  affected_.push_back(id);
+  for (std::int32_t i = opened.begin; i < opened.begin + opened.count; ++i) {
+    const LinkUse use = uses_[static_cast<std::size_t>(i)];
+    touch(use.link);
+    Link& on = link(use.link);
+    on.open += std::int64_t{use.multiplicity} * opened.weight;
+    on.left += use.multiplicity * opened.quanta;
+  }
+}
+
+// The transfers reachable from the change over shared links, as far as their level is at or above the threshold.
+void MaxMin::collect_affected() {
+  if (++stamp_ == 0) {
+    for (Link& each : links_) each.stamp = 0;
+    for (Flow& each : flows_) each.stamp = 0;
+    stamp_ = 1;
+  }
+  affected_.clear();
+  std::size_t kept = 0;
+  for (const std::int32_t id : touched_) {
+    if (link(id).stamp == stamp_) continue;
+    link(id).stamp = stamp_;
+    link(id).open = 0;
+    touched_[kept++] = id;
+  }
+  touched_.resize(kept);
+  for (const Id id : arrived_) {
+    if (!flow(id).used) continue;
+    threshold_ = std::min(threshold_, flow(id).cap_level);
+    for (const LinkUse use : uses(id)) {
+      const Link& on = link(use.link);
+      threshold_ = std::min(threshold_, static_cast<double>(on.capacity) / static_cast<double>(on.weights));
+    }
+    open_flow(id);
+  }
+  arrived_.clear();
+  threshold_ *= kThresholdMargin;
+  for (std::size_t next = 0; next < touched_.size(); ++next) {
+    for (const User& user : link(touched_[next]).users) {
+      if (flow(user.flow).level >= threshold_) open_flow(user.flow);
+    }
+  }
+  threshold_ = kInfinity;
+}
+
+void MaxMin::fix(Id id, double level, std::int32_t bottleneck) {
+  Flow& fixed = flow(id);
+  fixed.open = false;
+  fixed.bottleneck = bottleneck;
+  if (level == kInfinity || !same_level(level, fixed.level)) {
+    fixed.level = same_level(level, fixed.solo_level) ? fixed.solo_level : level;
+    fixed.rate = fixed.level * static_cast<double>(fixed.weight);
+    fixed.quanta = fixed.count > 0 ? static_cast<std::int64_t>(fixed.rate) : 0;
+  }
+  for (std::int32_t i = fixed.begin; i < fixed.begin + fixed.count; ++i) {
+    const LinkUse use = uses_[static_cast<std::size_t>(i)];
+    Link& on = link(use.link);
+    on.open -= std::int64_t{use.multiplicity} * fixed.weight;
+    on.left -= use.multiplicity * fixed.quanta;
+  }
+}
+
+void MaxMin::sift_down(std::size_t position) {
+  const Share moved = heap_[position];
+  for (;;) {
+    std::size_t child = 2 * position + 1;
+    if (child >= heap_.size()) break;
+    if (child + 1 < heap_.size() && heap_[child + 1] < heap_[child]) ++child;
+    if (!(heap_[child] < moved)) break;
+    heap_[position] = heap_[child];
+    position = child;
+  }
+  heap_[position] = moved;
+}
+
+// Progressive filling. The level of a link only grows while others saturate, so a stale entry is too small: it is
+// computed again when it comes to the top, and no entry is ever searched for.
+void MaxMin::fill() {
+  heap_.clear();
+  const auto caps = static_cast<std::int32_t>(links_.size());
+  for (const std::int32_t id : touched_) {
+    const Link& on = link(id);
+    if (on.open > 0) heap_.push_back({static_cast<double>(on.left) / static_cast<double>(on.open), id});
+  }
+  for (const Id id : affected_) {
+    if (flow(id).cap_level < kInfinity || flow(id).count == 0) heap_.push_back({flow(id).cap_level, caps + id});
+  }
+  touched_.clear();
+  for (std::size_t i = heap_.size() / 2; i-- > 0;) sift_down(i);
+  while (!heap_.empty()) {
+    Share& top = heap_.front();
+    bool done = true;
+    if (top.link >= caps) {
+      if (flow(top.link - caps).open) fix(top.link - caps, top.level, kNoLink);
+    } else if (Link& on = link(top.link); on.open > 0) {
+      const double level = static_cast<double>(on.left) / static_cast<double>(on.open);
+      check(level > 0, "a link has room for what it must carry");
+      if (level > top.level) {
+        top.level = level;
+        done = false;
+      } else {
+        for (const User& user : on.users) {
+          if (flow(user.flow).open) fix(user.flow, level, top.link);
+        }
+      }
+    }
+    if (done) {
+      top = heap_.back();
+      heap_.pop_back();
+    }
+    if (!heap_.empty()) sift_down(0);
+  }
+}
+
+bool MaxMin::certificate_holds(double tolerance) const {
+  std::vector<double> load(links_.size(), 0), highest(links_.size(), 0);
+  for (std::size_t f = 0; f < flows_.size(); ++f) {
+    if (!flows_[f].used) continue;
+    for (const LinkUse use : uses(static_cast<Id>(f))) {
+      const auto l = static_cast<std::size_t>(use.link);
+      load[l] += use.multiplicity * flows_[f].rate;
+      highest[l] = std::max(highest[l], flows_[f].level);
+    }
+  }
+  for (std::size_t l = 0; l < links_.size(); ++l) {
+    if (load[l] > static_cast<double>(links_[l].capacity) * (1 + tolerance)) return false;
+  }
+  for (std::size_t f = 0; f < flows_.size(); ++f) {
+    if (!flows_[f].used) continue;
+    bool justified = flows_[f].level >= flows_[f].cap_level * (1 - tolerance);
+    for (const LinkUse use : uses(static_cast<Id>(f))) {
+      const auto l = static_cast<std::size_t>(use.link);
+      justified = justified || (load[l] >= static_cast<double>(links_[l].capacity) * (1 - tolerance) &&
+                                flows_[f].level >= highest[l] * (1 - tolerance));
+    }
+    if (!justified) return false;
+  }
+  return true;
+}
+
+}  // namespace orrery::network
