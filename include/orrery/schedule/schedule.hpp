@@ -53,6 +53,7 @@ struct Schedule {
 struct StageTimes {
   std::vector<std::int64_t> forward, input_gradient, weight_gradient;  // [stage]
   std::int64_t message = 0;
+  std::vector<std::int64_t> overlapped;  // [stage of the forward half]; empty = F + B of the two halves
 };
 
 struct ScheduleRequest {

@@ -1,0 +1,222 @@
+#include "orrery/schedule/replay.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "orrery/schedule/csv.hpp"
+#include "schedule/replay_state.hpp"
+
+namespace orrery::schedule {
+namespace {
+
+constexpr std::int64_t kNotYet = -1;
+
+// One pass over a worklist of ranks: each goes on until an input is missing; whoever makes that input puts it back.
+class Player {
+ public:
+  Player(const Schedule& schedule, const StageTimes& times)
+      : schedule_(schedule), times_(times), items_(schedule), placement_(schedule.placement) {
+    start_replay(schedule, out_);
+    activation_.assign(items_.count(), kNotYet);
+    gradient_.assign(items_.count(), kNotYet);
+    next_.assign(index(placement_.ranks), 0);
+    free_.assign(index(placement_.ranks), 0);
+    waits_.assign(index(placement_.ranks), kNotYet);
+  }
+
+  Replay play() {
+    for (int rank = placement_.ranks - 1; rank >= 0; --rank) work_.push_back(rank);
+    while (!work_.empty()) {
+      const int rank = work_.back();
+      work_.pop_back();
+      advance(rank);
+    }
+    name_deadlock();
+    finish_replay(schedule_, times_, out_);
+    return std::move(out_);
+  }
+
+ private:
+  void advance(int rank) {
+    const auto& order = schedule_.order[index(rank)];
+    std::size_t& next = next_[index(rank)];
+    std::int64_t& free = free_[index(rank)];
+    OperationSpan* spans = out_.spans.data() + out_.first[index(rank)];
+    waits_[index(rank)] = kNotYet;
+    for (; next < order.size(); ++next) {
+      const Operation& operation = order[next];
+      std::int64_t start = free;
+      const std::int64_t missing = inputs(operation, rank, start);
+      if (missing != kNotYet) {
+        waits_[index(rank)] = missing;
+        return;
+      }
+      free = start + duration(operation, times_);
+      spans[next] = {start, free};
+      if (has_forward(operation)) hand_on(forward_half(operation), false, free);
+      if (has_gradient(operation)) hand_on(gradient_half(operation), true, free);
+    }
+  }
+
+  // Raises `start` to the arrival of the inputs; returns the number of one that is not made yet.
+  std::int64_t inputs(const Operation& operation, int rank, std::int64_t& start) const {
+    if (has_forward(operation)) {
+      const Half half = forward_half(operation);
+      if (half.stage > 0) {
+        const std::int64_t item = items_.of(half) - items_.per_pipe();
+        if (!arrive(activation_, item, placement_.rank_of(half.stage - 1, half.pipe), rank, start)) return 2 * item;
+      }
+    }
+    if (!has_forward(operation) || operation.kind == OpKind::overlapped) {
+      const Half half = gradient_half(operation);
+      const std::int64_t item = items_.of(half);
+      if (operation.kind == OpKind::weight_gradient) {
+        return arrive(gradient_, item, rank, rank, start) ? kNotYet : 2 * item + 1;
+      }
+      if (!arrive(activation_, item, rank, rank, start)) return 2 * item;
+      if (half.stage + 1 < placement_.stages) {
+        const std::int64_t above = item + items_.per_pipe();
+        if (!arrive(gradient_, above, placement_.rank_of(half.stage + 1, half.pipe), rank, start)) return 2 * above + 1;
+      }
+    }
+    return kNotYet;
+  }
+
+  bool arrive(const std::vector<std::int64_t>& made, std::int64_t item, int from, int to, std::int64_t& start) const {
+    const std::int64_t end = made[static_cast<std::size_t>(item)];
+    if (end == kNotYet) return false;
+    start = std::max(start, end + (from == to ? 0 : times_.message));
+    return true;
+  }
+
+  void hand_on(const Half& half, bool gradient, std::int64_t end) {
+    const std::int64_t item = items_.of(half);
+    (gradient ? gradient_ : activation_)[static_cast<std::size_t>(item)] = end;
+    const int to = half.stage + (gradient ? -1 : 1);
+    if (to < 0 || to >= placement_.stages) return;
+    const int rank = placement_.rank_of(to, half.pipe);
+    if (waits_[index(rank)] == 2 * item + (gradient ? 1 : 0)) {
+      waits_[index(rank)] = kNotYet;
+      work_.push_back(rank);
+    }
+  }
+
+  void name_deadlock() {
+    for (int rank = 0; rank < placement_.ranks; ++rank) {
+      const std::int64_t waits = waits_[index(rank)];
+      if (waits == kNotYet) continue;
+      const std::int64_t item = waits / 2, row = item / items_.per_pipe();
+      const Half half{static_cast<int>(row % placement_.stages), static_cast<int>(item % items_.per_pipe()),
+                      static_cast<int>(row / placement_.stages)};
+      const int position = static_cast<int>(next_[index(rank)]);
+      out_.deadlock.push_back({rank, position, schedule_.order[index(rank)][index(position)],
+                               maker(schedule_, half, waits % 2 == 1), placement_.rank_of(half.stage, half.pipe), false});
+    }
+  }
+
+  const Schedule& schedule_;
+  const StageTimes& times_;
+  Items items_;
+  const Placement& placement_;
+  Replay out_;
+  std::vector<std::int64_t> activation_, gradient_;  // [item] when it was made
+  std::vector<std::size_t> next_;                    // [rank] position
+  std::vector<std::int64_t> free_;                   // [rank] end of its last operation
+  std::vector<std::int64_t> waits_;                  // [rank] 2·item + gradient it stands still for
+  std::vector<int> work_;
+};
+
+void count_in_flight(const std::vector<Operation>& order, int& until_weight, int& until_input) {
+  int held_until_weight = 0, held_until_input = 0;
+  for (const Operation& operation : order) {
+    if (has_forward(operation)) {
+      until_weight = std::max(until_weight, ++held_until_weight);
+      until_input = std::max(until_input, ++held_until_input);
+    }
+    if (operation.kind == OpKind::backward || operation.kind == OpKind::overlapped) --held_until_weight, --held_until_input;
+    if (operation.kind == OpKind::input_gradient) --held_until_input;
+    if (operation.kind == OpKind::weight_gradient) --held_until_weight;
+  }
+}
+
+double share(std::int64_t part, std::int64_t ranks, std::int64_t whole) {
+  return whole == 0 ? 0.0 : static_cast<double>(part) / (static_cast<double>(ranks) * static_cast<double>(whole));
+}
+
+}  // namespace
+
+std::int64_t duration(const Operation& o, const StageTimes& t) {
+  switch (o.kind) {
+    case OpKind::forward: return t.forward[index(o.stage)];
+    case OpKind::input_gradient: return t.input_gradient[index(o.stage)];
+    case OpKind::weight_gradient: return t.weight_gradient[index(o.stage)];
+    case OpKind::backward: return t.input_gradient[index(o.stage)] + t.weight_gradient[index(o.stage)];
+    case OpKind::overlapped: break;
+  }
+  if (!t.overlapped.empty()) return t.overlapped[index(o.stage)];
+  return t.forward[index(o.stage)] + t.input_gradient[index(o.backward_stage)] +
+         t.weight_gradient[index(o.backward_stage)];
+}
+
+Operation maker(const Schedule& schedule, const Half& half, bool gradient) {
+  Operation guess;
+  guess.kind = gradient ? (schedule.split_backward ? OpKind::input_gradient : OpKind::backward) : OpKind::forward;
+  guess.stage = half.stage, guess.micro_batch = half.micro_batch, guess.pipe = half.pipe;
+  const auto same = [](const Half& a, const Half& b) {
+    return a.stage == b.stage && a.micro_batch == b.micro_batch && a.pipe == b.pipe;
+  };
+  for (const Operation& o : schedule.order[index(schedule.placement.rank_of(half.stage, half.pipe))]) {
+    if (gradient ? has_gradient(o) && same(gradient_half(o), half) : has_forward(o) && same(forward_half(o), half)) return o;
+  }
+  return guess;
+}
+
+void start_replay(const Schedule& schedule, Replay& out) {
+  out.ranks = schedule.placement.ranks;
+  out.first.reserve(schedule.order.size() + 1);
+  out.first.push_back(0);
+  for (const auto& order : schedule.order) out.first.push_back(out.first.back() + order.size());
+  out.spans.resize(out.first.back());
+}
+
+void finish_replay(const Schedule& schedule, const StageTimes& times, Replay& out) {
+  out.peak_until_weight.assign(index(out.ranks), 0);
+  out.peak_until_input.assign(index(out.ranks), 0);
+  for (int rank = 0; rank < out.ranks; ++rank) {
+    const auto& order = schedule.order[index(rank)];
+    count_in_flight(order, out.peak_until_weight[index(rank)], out.peak_until_input[index(rank)]);
+    for (const Operation& operation : order) out.busy += duration(operation, times);
+    if (order.empty() || !out.deadlock.empty()) continue;
+    const std::int64_t end = out.span(rank, static_cast<int>(order.size()) - 1).end;
+    out.makespan = std::max(out.makespan, end);
+    out.max_rank_span = std::max(out.max_rank_span, end - out.span(rank, 0).start);
+  }
+}
+
+double Replay::bubble_fraction() const { return share(idle(), ranks, makespan); }
+double Replay::span_bubble_fraction() const { return share(span_idle(), ranks, max_rank_span); }
+
+std::string to_string(const Blocked& b) {
+  return fmt::format("rank {} stands at {} (position {}) {} {} {} rank {}", b.rank, to_string(b.operation), b.position,
+                     b.sends ? "sending the result of" : "and waits for", to_string(b.waits_for), b.sends ? "to" : "of",
+                     b.waits_for_rank);
+}
+
+StageTimes uniform_times(int stages, std::int64_t forward, std::int64_t input_gradient, std::int64_t weight_gradient,
+                         std::int64_t message) {
+  const std::size_t n = index(stages);
+  return {std::vector<std::int64_t>(n, forward), std::vector<std::int64_t>(n, input_gradient),
+          std::vector<std::int64_t>(n, weight_gradient), message, {}};
+}
+
+Replay replay(const Schedule& schedule, const StageTimes& times, MessageMode mode) {
+  const std::size_t stages = index(schedule.placement.stages);
+  check(times.forward.size() == stages && times.input_gradient.size() == stages &&
+            times.weight_gradient.size() == stages && (times.overlapped.empty() || times.overlapped.size() == stages),
+        "replay: one time per stage");
+  if (mode == MessageMode::rendezvous) return replay_rendezvous(schedule, times);
+  return Player(schedule, times).play();
+}
+
+}  // namespace orrery::schedule
