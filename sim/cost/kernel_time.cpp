@@ -1,0 +1,150 @@
+#include "orrery/cost/kernel_cost.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "orrery/core/error.hpp"
+
+namespace orrery::cost {
+namespace {
+
+using model::Kernel;
+using model::KernelKind;
+
+double real(std::int64_t value) { return static_cast<double>(value); }
+
+double bytes_per_second(const hardware::Gpu& gpu, double efficiency) {
+  return efficiency * real(gpu.memory_bandwidth.value);
+}
+
+// ---- matrix products ------------------------------------------------------------------------------------------------
+
+struct Tile {
+  std::int64_t rows, columns;
+};
+// Shapes of CUTLASS' and cuBLAS' kernels for tensor cores (CUTLASS profiler, default tile list).
+constexpr std::array kTiles{Tile{256, 128}, Tile{128, 256}, Tile{128, 128}, Tile{256, 64},
+                            Tile{64, 256},  Tile{128, 64},  Tile{64, 128},  Tile{64, 64}};
+constexpr std::array<std::int64_t, 5> kSplits{1, 2, 4, 8, 16};
+constexpr std::int64_t kStepBytes = 128;         // one k-step of the main loop: a 128-byte row of an operand tile
+constexpr std::int64_t kShortestSplit = 256;     // elements of k per split, below which cuBLAS does not split
+constexpr double kLargestTile = 256. * 128. / (256. + 128.);
+
+struct Gemm {
+  const Kernel& kernel;
+  const GemmModel& model;
+  double multiprocessors;
+  double rate;       // FLOP/s of one multiprocessor with the largest tile
+  double bandwidth;  // bytes/s of the GPU
+};
+
+// Operands must start each row on 16 bytes for the wide copies of the main loop (cuBLAS: "tensor core alignment").
+bool aligned(const Kernel& kernel) {
+  const std::int64_t elements = 16 / size_of(kernel.dtype);
+  return kernel.m % elements == 0 && kernel.n % elements == 0 && kernel.k % elements == 0;
+}
+
+// Time of the blocks of one grid.
+//   blocks  C = ⌈m/Tm⌉ ⌈n/Tn⌉ · batch · splits                (NVIDIA, "Matrix multiplication background": tile quantisation)
+//   waves   W = ⌈C/SMs⌉, smoothed: W + σ (C/SMs − W) for C > SMs                                (ibid.: wave quantisation)
+//   block   fill + 2 Tm Tn k' / (rate/(1 + a (u − 1))) + exposed result traffic,   k' = whole k-steps of a split
+//   the smaller the tile, the more operand bytes per product: u = (1/Tm + 1/Tn) / (1/256 + 1/128)
+double grid_time(const Gemm& gemm, Tile tile, std::int64_t splits) {
+  const Kernel& k = gemm.kernel;
+  const std::int64_t step = kStepBytes / size_of(k.dtype);
+  const std::int64_t depth = ceil_div(ceil_div(k.k, splits), step) * step;
+  const double blocks = real(ceil_div(k.m, tile.rows) * ceil_div(k.n, tile.columns)) * real(k.batch * splits);
+  const double exact_waves = blocks / gemm.multiprocessors;
+  const double whole_waves = real(static_cast<std::int64_t>(exact_waves) +
+                                  (exact_waves > real(static_cast<std::int64_t>(exact_waves)) ? 1 : 0));
+  const double waves =
+      whole_waves <= 1 ? whole_waves : whole_waves + gemm.model.wave_smoothing * (exact_waves - whole_waves);
+
+  const double operand_cost = kLargestTile * (1 / real(tile.rows) + 1 / real(tile.columns));
+  const double rate = gemm.rate / (1 + gemm.model.small_tile_cost * (operand_cost - 1));
+  const double main_loop = 2 * real(tile.rows * tile.columns) * real(depth) / rate;
+  const std::int64_t element = splits > 1 ? 4 : size_of(k.out_dtype) * (k.accumulate ? 2 : 1);
+  const double result_bytes = real(tile.rows * tile.columns * element);
+  const double epilogue = gemm.model.exposed_epilogue * result_bytes * gemm.multiprocessors / gemm.bandwidth;
+  return waves * (gemm.model.fill + main_loop + epilogue);
+}
+
+// A split in k writes `splits` partial results in fp32 and reads them again in a second kernel.
+double reduction_time(const Gemm& gemm, std::int64_t splits) {
+  if (splits == 1) return 0;
+  const Kernel& k = gemm.kernel;
+  const double elements = real(k.batch) * real(k.m) * real(k.n);
+  return gemm.model.floor + elements * real(4 * splits + size_of(k.out_dtype)) / gemm.bandwidth;
+}
+
+double fastest_grid(const Gemm& gemm) {
+  double best = -1;
+  for (const std::int64_t splits : kSplits) {
+    if (splits > 1 && gemm.kernel.k / splits < kShortestSplit) break;
+    const double reduction = reduction_time(gemm, splits);
+    for (const Tile tile : kTiles) {
+      const double time = grid_time(gemm, tile, splits) + reduction;
+      if (best < 0 || time < best) best = time;
+    }
+  }
+  return best;
+}
+
+double gemm_seconds(const hardware::Gpu& gpu, const GemmModel& model, const Kernel& kernel) {
+  const double peak = real(gpu.peak(kernel.dtype).value);
+  check(peak > 0, "GPU without a rate for the number format of a matrix product");
+  double rate = peak / gpu.multiprocessors * model.rate[static_cast<std::size_t>(kernel.dtype)];
+  rate *= model.layout_rate[static_cast<std::size_t>(kernel.layout)];
+  if (!aligned(kernel)) rate *= model.misaligned_rate;
+  const Gemm gemm{kernel, model, real(gpu.multiprocessors), rate, bytes_per_second(gpu, model.memory_efficiency)};
+  const double traffic = real(kernel.bytes.value) / gemm.bandwidth;
+  return model.floor + std::max(fastest_grid(gemm), traffic);
+}
+
+// ---- fused attention ------------------------------------------------------------------------------------------------
+
+double attention_rate(const AttentionModel& model, std::int64_t head_dim) {
+  return model.rate[head_dim <= 64 ? 0 : head_dim <= 128 ? 1 : 2];
+}
+
+// Blocks of `rows` rows of one head (forward: queries, backward: keys; FlashAttention-2, section 3.2) on S slots. With
+// the causal mask block i of B does (i + 1) / B of a full block's work, (B + 1) / 2B in the mean; blocks start longest
+// first, so that
+//   time = max(sum of blocks / S, longest block)
+double attention_seconds(const hardware::Gpu& gpu, const AttentionModel& model, const Kernel& kernel) {
+  const std::int64_t length =
+      kernel.kind == KernelKind::attention_backward ? kernel.sequence_kv : kernel.sequence_q;
+  const double blocks_per_head = real(ceil_div(length, model.rows));
+  const double blocks = blocks_per_head * real(kernel.heads * kernel.batch);
+  const double slots = real(gpu.multiprocessors) * model.blocks_per_multiprocessor;
+  const double slot_rate =
+      real(gpu.peak(kernel.dtype).value) * attention_rate(model, kernel.head_dim) / slots;
+
+  const double full_block = real(kernel.flops.value) / blocks / slot_rate;
+  const double mean_block = kernel.causal ? full_block * (blocks_per_head + 1) / (2 * blocks_per_head) : full_block;
+  const double shared = blocks / slots * (mean_block + model.fill);
+  const double traffic =
+      model.traffic_factor * real(kernel.bytes.value) / real(gpu.memory_bandwidth.value);
+  return model.floor + std::max({shared, full_block + model.fill, traffic});
+}
+
+double memory_seconds(const hardware::Gpu& gpu, const MemoryModel& model, const Kernel& kernel) {
+  return model.floor + real(kernel.bytes.value) / bytes_per_second(gpu, model.efficiency);
+}
+
+}  // namespace
+
+Time kernel_time(const hardware::Gpu& gpu, const KernelModel& constants, const Kernel& kernel) {
+  switch (kernel.kind) {
+    case KernelKind::gemm: return time_from_seconds(gemm_seconds(gpu, constants.gemm, kernel));
+    case KernelKind::attention_forward:
+      return time_from_seconds(attention_seconds(gpu, constants.attention_forward, kernel));
+    case KernelKind::attention_backward:
+      return time_from_seconds(attention_seconds(gpu, constants.attention_backward, kernel));
+    case KernelKind::memory: return time_from_seconds(memory_seconds(gpu, constants.memory, kernel));
+  }
+  internal_error("kernel of an unknown kind");
+}
+
+}  // namespace orrery::cost

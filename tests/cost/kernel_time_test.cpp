@@ -1,0 +1,169 @@
+// Mechanisms of kernel_time on a made-up GPU whose numbers can be followed by hand: 4 multiprocessors of 10¹² FLOP/s
+// each (bf16), 10¹² bytes/s of memory, everything at 100 %.
+#include "orrery/cost/kernel_cost.hpp"
+
+#include <doctest/doctest.h>
+
+#include "orrery/core/error.hpp"
+
+namespace orrery::cost {
+namespace {
+
+using model::GemmLayout;
+using model::Kernel;
+using model::KernelKind;
+
+hardware::Gpu small_gpu() {
+  hardware::Gpu gpu;
+  gpu.name = "small";
+  gpu.multiprocessors = 4;
+  gpu.dense_peak[static_cast<std::size_t>(DType::bf16)] = {4'000'000'000'000};
+  gpu.dense_peak[static_cast<std::size_t>(DType::fp8)] = {8'000'000'000'000};
+  gpu.memory_bandwidth = {1'000'000'000'000};
+  return gpu;
+}
+
+KernelModel ideal() {
+  KernelModel model;
+  model.gemm.rate.fill(1);
+  model.gemm.small_tile_cost = 1000;  // tiles of 256×128 only
+  return model;
+}
+
+Kernel gemm(std::int64_t m, std::int64_t n, std::int64_t k) {
+  Kernel kernel;
+  kernel.kind = KernelKind::gemm;
+  kernel.m = m;
+  kernel.n = n;
+  kernel.k = k;
+  kernel.flops = {2 * m * n * k};
+  kernel.bytes = {2 * (m * k + k * n + m * n)};
+  return kernel;
+}
+
+Time run(const KernelModel& model, const Kernel& kernel) { return kernel_time(small_gpu(), model, kernel); }
+
+TEST_CASE("a product of whole waves runs at the peak") {
+  // 2 · 4 blocks of 256×128 on 4 multiprocessors: 2 waves; 2 · 512 · 512 · 1024 FLOP / 4·10¹² FLOP/s = 134.217728 µs.
+  CHECK(run(ideal(), gemm(512, 512, 1024)) == Time{134'217'728});
+}
+
+TEST_CASE("one row more costs a row of tiles, and whole waves of them") {
+  // m = 513: ⌈513/128⌉ · ⌈512/256⌉ = 10 blocks of 128×256 (or 3 · 4 = 12 of 256×128): 3 waves instead of 2. k = 256
+  // is too short to be split.
+  CHECK(run(ideal(), gemm(512, 512, 256)) == Time{33'554'432});
+  CHECK(run(ideal(), gemm(513, 512, 256)) == Time{33'554'432 / 2 * 3});
+  KernelModel even = ideal();
+  even.gemm.wave_smoothing = 1;  // 10 blocks are 2.5 waves
+  CHECK(run(even, gemm(513, 512, 256)) == Time{33'554'432 / 4 * 5});
+}
+
+TEST_CASE("a small tile fills the GPU where a large one leaves it idle") {
+  // 128 × 128 result: one block of the large tiles, 4 of 64×64. Without a cost of small tiles the latter is 4 times
+  // faster than one 128×128 block: 2 · 64 · 64 · 128 / 10¹² = 1.048576 µs. Memory: 98 304 bytes, 0.098 µs.
+  KernelModel model = ideal();
+  model.gemm.small_tile_cost = 0;
+  CHECK(run(model, gemm(128, 128, 128)) == Time{1'048'576});
+  // u − 1 of 64×64 is 85⅓ · 2/64 − 1 = 5/3; at a cost of 3 it runs at 1/6 of the rate: 6.291456 µs; 128×64 (2 blocks,
+  // u = 2): 4 · 2.097152 = 8.4; 128×128 (u = 4/3): 2 · 4.194304 = 8.4 µs.
+  model.gemm.small_tile_cost = 3;
+  const std::int64_t got = run(model, gemm(128, 128, 128)).value;
+  CHECK(got >= 6'291'455);
+  CHECK(got <= 6'291'457);
+}
+
+TEST_CASE("few blocks with a long k are split, and pay for adding up") {
+  // 256 × 128, k = 16384: one block 1073.741824 µs. Split 4 ways: 268.435456 µs + 32768 · (4·4 + 2) bytes / 10¹² =
+  // 0.589824 µs; 8 ways: the same two waves of half blocks + 1.114112 µs.
+  CHECK(run(ideal(), gemm(256, 128, 16384)) == Time{268'435'456 + 589'824});
+}
+
+TEST_CASE("a product of short k waits for memory") {
+  // k = 64: 2 · 1024 · 1024 · 64 / 4·10¹² = 33.5 µs; operands and result 2 · (2 · 65536 + 1048576) = 2 359 296 bytes:
+  // 2.36 µs at 10¹² B/s, 23.6 µs at a tenth, 47.2 µs at a twentieth.
+  KernelModel model = ideal();
+  model.gemm.memory_efficiency = 0.0625;
+  CHECK(run(model, gemm(1024, 1024, 64)) == Time{2'359'296 * 16});
+}
+
+TEST_CASE("number format, layout and alignment change the rate") {
+  KernelModel model = ideal();
+  model.gemm.layout_rate = {1, 0.5, 0.25};
+  model.gemm.misaligned_rate = 0.5;
+  Kernel kernel = gemm(512, 512, 1024);
+  kernel.layout = GemmLayout::nn;
+  CHECK(run(model, kernel) == Time{2 * 134'217'728});
+  kernel.layout = GemmLayout::nt;
+  CHECK(run(model, kernel) == Time{4 * 134'217'728});
+  kernel.layout = GemmLayout::tn;
+  kernel.dtype = DType::fp8;
+  CHECK(run(model, kernel) == Time{134'217'728 / 2});
+  // n = 511 has as many blocks as 512 and starts rows on odd bytes.
+  CHECK(run(model, gemm(512, 511, 1024)) == Time{2 * 134'217'728});
+  kernel.dtype = DType::int8;  // no rate for it
+  CHECK_THROWS_AS(run(model, kernel), InternalError);
+}
+
+TEST_CASE("an exposed epilogue reads and writes the accumulated result") {
+  KernelModel model = ideal();
+  model.gemm.exposed_epilogue = 1;
+  Kernel kernel = gemm(512, 512, 1024);
+  kernel.out_dtype = DType::fp32;
+  kernel.accumulate = true;
+  // Two waves; a block's 256 · 128 · (4 + 4) bytes at a quarter of 10¹² B/s: 1.048576 µs each.
+  CHECK(run(model, kernel) == Time{134'217'728 + 2 * 1'048'576});
+}
+
+TEST_CASE("time grows with every dimension, one whole tile at a time") {
+  KernelModel model = ideal();
+  model.gemm.small_tile_cost = 0.4;
+  model.gemm.fill = 1e-6;
+  for (std::int64_t size = 256; size < 4096; size += 256) {
+    CHECK(run(model, gemm(size, 1024, 1024)) <= run(model, gemm(size + 256, 1024, 1024)));
+    CHECK(run(model, gemm(1024, size, 1024)) <= run(model, gemm(1024, size + 256, 1024)));
+    CHECK(run(model, gemm(1024, 1024, size)) < run(model, gemm(1024, 1024, size + 256)));
+    const Time floor{2 * size * 1024 * 1024 / 4};  // at the peak
+    CHECK(run(model, gemm(size, 1024, 1024)) >= floor);
+  }
+}
+
+Kernel attention(std::int64_t sequence, std::int64_t heads, bool causal) {
+  Kernel kernel;
+  kernel.kind = KernelKind::attention_forward;
+  kernel.sequence_q = kernel.sequence_kv = sequence;
+  kernel.heads = kernel.kv_heads = heads;
+  kernel.head_dim = 128;
+  kernel.flops = {4 * sequence * sequence * heads * 128};
+  kernel.bytes = {8 * sequence * heads * 128};
+  kernel.causal = causal;
+  return kernel;
+}
+
+TEST_CASE("fused attention: half the work with the causal mask, but never less than its longest block") {
+  KernelModel model = ideal();
+  model.attention_forward.rate = {0.5, 1, 0.25};
+  // 4 heads · 1024 queries = 32 blocks, 8 on each multiprocessor: 4 · 1024² · 4 · 128 / 4·10¹² = 536.870912 µs.
+  CHECK(run(model, attention(1024, 4, false)) == Time{536'870'912});
+  // Causal: block i of 8 does (i + 1)/8 of the work, counted in whole tiles; 9/16 in the mean.
+  CHECK(run(model, attention(1024, 4, true)) == Time{536'870'912 / 16 * 9});
+  // One head of 256 queries: 2 blocks on 4 multiprocessors; the longest takes 4 · 128 · 256 · 128 / 10¹² = 16.777216 µs.
+  CHECK(run(model, attention(256, 1, true)) == Time{16'777'216});
+  Kernel narrow = attention(1024, 4, false);
+  narrow.head_dim = 64;
+  CHECK(run(model, narrow) == Time{2 * 536'870'912});
+  narrow.head_dim = 129;
+  CHECK(run(model, narrow) == Time{4 * 536'870'912LL});
+}
+
+TEST_CASE("memory-bound kernels: floor + bytes over achieved bandwidth") {
+  KernelModel model = ideal();
+  model.memory = {.floor = 2e-6, .efficiency = 0.5};
+  Kernel kernel;
+  kernel.bytes = {1'000'000};
+  CHECK(run(model, kernel) == Time{2'000'000 + 2'000'000});
+  kernel.bytes = {0};
+  CHECK(run(model, kernel) == Time{2'000'000});
+}
+
+}  // namespace
+}  // namespace orrery::cost
