@@ -2,19 +2,48 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace orrery {
+
+namespace {
+
+bool continues(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0u) == 0x80u;
+}  // inside a UTF-8 sequence
+
+// The source line, cut to a window around the place, and the caret under it.
+std::string excerpt(const Diagnostic& d) {
+  constexpr std::size_t kBefore = 60, kShown = 110;
+  const std::string& line = d.source_line;
+  const auto at = std::min(static_cast<std::size_t>(std::max(d.place.column - 1, 0)), line.size());
+  std::size_t start = line.size() > kShown && at > kBefore ? at - kBefore : 0;
+  while (start > 0 && continues(line[start])) --start;
+  std::size_t end = std::min(line.size(), start + kShown);
+  while (end < line.size() && continues(line[end])) ++end;
+
+  std::string shown = start > 0 ? "..." : "";
+  std::string caret(shown.size(), ' ');
+  shown += line.substr(start, end - start) + (end < line.size() ? "..." : "");
+  for (std::size_t i = start; i < at; ++i)
+    if (!continues(line[i])) caret += line[i] == '\t' ? '\t' : ' ';
+  const std::size_t last = std::min(at + static_cast<std::size_t>(std::max(d.length, 1)), end);
+  caret += '^';
+  for (std::size_t i = at + 1; i < last; ++i)
+    if (!continues(line[i])) caret += '^';
+  const std::string number = d.place.line > 0 ? std::to_string(d.place.line) : std::string();
+  return fmt::format("{:>5} | {}\n{:5} | {}\n", number, shown, "", caret);
+}
+
+}  // namespace
 
 std::string render(const Diagnostic& d) {
   std::string text = d.place.file;
   if (d.place.line > 0) text += fmt::format(":{}:{}", d.place.line, d.place.column);
-  text += ": ";
+  if (!text.empty()) text += ": ";
   if (!d.path.empty()) text += d.path + ": ";
   text += d.message + "\n";
-  if (!d.source_line.empty()) {
-    const int column = d.place.column > 0 ? d.place.column : 1;
-    text += fmt::format("{:5} | {}\n{:5} | {:>{}}{}\n", d.place.line, d.source_line, "", "", column - 1,
-                        std::string(static_cast<std::size_t>(d.length > 0 ? d.length : 1), '^'));
-  }
+  if (!d.source_line.empty()) text += excerpt(d);
   if (!d.help.empty()) text += "  help: " + d.help + "\n";
   return text;
 }
@@ -25,6 +54,8 @@ std::string render(const Diagnostics& diagnostics) {
   return text;
 }
 
-void internal_error(std::string_view what) { throw InternalError(std::string(what)); }
+void internal_error(std::string_view what) {
+  throw InternalError(std::string(what));
+}
 
 }  // namespace orrery

@@ -1,0 +1,265 @@
+// One table of fields per struct: gives parser, defaults, JSON Schema, did-you-mean, resolved dump and documentation.
+//
+//   struct Link { BytesPerSecond bandwidth{}; Time latency{500'000}; };
+//   struct Node { int gpus = 8; Zero zero = Zero::none; std::vector<Link> links; std::optional<double> price; };
+//
+//   const Fields<Link>& link_fields() {
+//     static const auto table = Fields<Link>("link", "One direction of a cable.")
+//         .add("bandwidth", &Link::bandwidth, "data rate").required()
+//         .add("latency", &Link::latency, "from the first bit sent to the first received");
+//     return table;
+//   }
+//   const Fields<Node>& node_fields() {
+//     static const auto table = Fields<Node>("node", "A server.").shorthand("type")
+//         .add("gpus", &Node::gpus, "GPUs in the server").range(1, 64)
+//         .choice("zero", &Node::zero, {{"none", Zero::none}, {"optimizer", Zero::optimizer}}, "what is sharded")
+//         .section("links", &Node::links, link_fields(), "its links")
+//         .add("price", &Node::price, "dollars an hour")
+//         .rule("gpus", [](const Node& n) { return n.gpus % 2 ? std::string("must be even") : std::string(); });
+//     return table;
+//   }
+//   Result<Node> node = read(node_fields(), tree, tree.root());      // defaults are those of Node{}
+//   std::string text = dump_yaml(node_fields(), &*node);
+//
+// The type of the member decides: integers, double, bool, std::string, Bytes, BytesPerSecond, Time, FlopsPerSecond,
+// Flops, and std::optional or std::vector of these. Modifiers (range, required, …) apply to the field before them.
+// Integers are of the member's range unless said otherwise; quantities are never negative and must carry a unit.
+#pragma once
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "orrery/core/field_table.hpp"
+#include "orrery/core/units.hpp"
+
+namespace orrery {
+
+namespace internal {
+
+// The element type of a member, and how elements are reached.
+template <class M>
+struct Shape {
+  using Element = M;
+  static void reset(M&) {}
+  static M& make(M& m) { return m; }
+  static std::size_t count(const M&) { return 1; }
+  static const M& get(const M& m, std::size_t) { return m; }
+  static constexpr bool list = false, optional = false;
+};
+template <class T>
+struct Shape<std::optional<T>> {
+  using Element = T;
+  static void reset(std::optional<T>& m) { m.reset(); }
+  static T& make(std::optional<T>& m) { return m ? *m : m.emplace(); }
+  static std::size_t count(const std::optional<T>& m) { return m ? 1 : 0; }
+  static const T& get(const std::optional<T>& m, std::size_t) { return *m; }
+  static constexpr bool list = false, optional = true;
+};
+template <class T>
+struct Shape<std::vector<T>> {
+  using Element = T;
+  static void reset(std::vector<T>& m) { m.clear(); }
+  static T& make(std::vector<T>& m) { return m.emplace_back(); }
+  static std::size_t count(const std::vector<T>& m) { return m.size(); }
+  static const T& get(const std::vector<T>& m, std::size_t i) { return m[i]; }
+  static constexpr bool list = true, optional = false;
+};
+
+// How one element is typed and converted.
+template <class T>
+struct Element;
+template <class T>
+requires(std::is_integral_v<T> && !std::is_same_v<T, bool>) struct Element<T> {
+  static constexpr FieldType type = FieldType::integer;
+  static constexpr std::int64_t min = std::numeric_limits<T>::min();
+  static constexpr std::int64_t max = static_cast<std::int64_t>(
+      std::min<std::uint64_t>(std::numeric_limits<T>::max(), std::numeric_limits<std::int64_t>::max()));
+  static void store(T& to, const FieldValue& v) { to = static_cast<T>(std::get<std::int64_t>(v)); }
+  static FieldValue load(const T& from) { return static_cast<std::int64_t>(from); }
+};
+template <FieldType kType, class T>
+struct PlainElement {
+  static constexpr FieldType type = kType;
+  static constexpr std::int64_t min = std::numeric_limits<std::int64_t>::min();
+  static constexpr std::int64_t max = std::numeric_limits<std::int64_t>::max();
+  static void store(T& to, const FieldValue& v) { to = std::get<T>(v); }
+  static FieldValue load(const T& from) { return from; }
+};
+template <>
+struct Element<double> : PlainElement<FieldType::number, double> {};
+template <>
+struct Element<bool> : PlainElement<FieldType::boolean, bool> {};
+template <>
+struct Element<std::string> : PlainElement<FieldType::text, std::string> {};
+template <FieldType kType, class T>
+struct QuantityElement {
+  static constexpr FieldType type = kType;
+  static constexpr std::int64_t min = 0;
+  static constexpr std::int64_t max = std::numeric_limits<std::int64_t>::max();
+  static void store(T& to, const FieldValue& v) { to.value = std::get<std::int64_t>(v); }
+  static FieldValue load(const T& from) { return from.value; }
+};
+template <>
+struct Element<Bytes> : QuantityElement<FieldType::bytes, Bytes> {};
+template <>
+struct Element<BytesPerSecond> : QuantityElement<FieldType::bandwidth, BytesPerSecond> {};
+template <>
+struct Element<Time> : QuantityElement<FieldType::time, Time> {};
+template <>
+struct Element<FlopsPerSecond> : QuantityElement<FieldType::rate, FlopsPerSecond> {};
+template <>
+struct Element<Flops> : QuantityElement<FieldType::flops, Flops> {};
+
+}  // namespace internal
+
+template <class S>
+class Fields : public FieldTable {
+ public:
+  Fields(std::string name, std::string doc) : FieldTable(std::move(name), std::move(doc)) {
+    with_default_ = [](const std::function<void(const void*)>& use) {
+      const S object{};
+      use(&object);
+    };
+  }
+
+  // A member whose type says what it is.
+  template <class M>
+  Fields& add(std::string name, M S::*member, std::string doc) {
+    using E = internal::Element<typename internal::Shape<M>::Element>;
+    Field& field = start(std::move(name), member, std::move(doc), E::type);
+    field.min = E::min;
+    field.max = E::max;
+    convert(field, member, E::store, E::load);
+    return *this;
+  }
+
+  // An enumeration by the names of its values (in a list, optional, or plain).
+  template <class M>
+  Fields& choice(std::string name, M S::*member,
+                 std::vector<std::pair<std::string, typename internal::Shape<M>::Element>> values, std::string doc) {
+    using T = typename internal::Shape<M>::Element;
+    Field& field = start(std::move(name), member, std::move(doc), FieldType::choice);
+    for (const auto& [text, value] : values) field.allowed.push_back(text);
+    auto store = [values](T& to, const FieldValue& v) {
+      to = values[static_cast<std::size_t>(std::get<std::int64_t>(v))].second;
+    };
+    auto load = [values](const T& from) -> FieldValue {
+      std::size_t i = 0;
+      while (i < values.size() && values[i].second != from) ++i;
+      check(i < values.size(), "a value of an enumeration has no name in its field table");
+      return static_cast<std::int64_t>(i);
+    };
+    convert(field, member, std::move(store), std::move(load));
+    return *this;
+  }
+
+  // A nested struct with a table of its own; std::vector<Struct> is a list, std::optional<Struct> may be absent.
+  template <class M>
+  Fields& section(std::string name, M S::*member, const Fields<typename internal::Shape<M>::Element>& table,
+                  std::string doc) {
+    using Shape = internal::Shape<M>;
+    Field& field = start(std::move(name), member, std::move(doc), FieldType::section);
+    field.fields = &table;
+    field.open = [member](void* object) -> void* { return &Shape::make(static_cast<S*>(object)->*member); };
+    field.view = [member](const void* object, std::size_t i) -> const void* {
+      return &Shape::get(static_cast<const S*>(object)->*member, i);
+    };
+    return *this;
+  }
+
+  // Modifiers of the field before them.
+  Fields& required() {
+    last().required = true;
+    return *this;
+  }
+  Fields& range(std::int64_t min, std::int64_t max) {
+    last().min = min;
+    last().max = max;
+    last().min_number = static_cast<double>(min);
+    last().max_number = static_cast<double>(max);
+    return *this;
+  }
+  Fields& number_range(double min, double max) {
+    last().min_number = min;
+    last().max_number = max;
+    return *this;
+  }
+  Fields& at_least(std::int64_t min) {
+    last().min = min;
+    last().min_number = static_cast<double>(min);
+    return *this;
+  }
+  Fields& positive() {
+    last().min = std::max<std::int64_t>(last().min, 1);
+    last().min_number = 0;
+    last().above_min = true;
+    return *this;
+  }
+  Fields& one_of(std::vector<std::string> names) {
+    last().allowed = std::move(names);
+    return *this;
+  }
+
+  // Of the table: a text stands for {field: text}; a condition over several fields (what is wrong, or empty).
+  Fields& shorthand(std::string field) {
+    shorthand_ = std::move(field);
+    return *this;
+  }
+  Fields& rule(std::string field, std::function<std::string(const S&)> broken) {
+    rules_.push_back(
+        {std::move(field), [broken](const void* object) { return broken(*static_cast<const S*>(object)); }});
+    return *this;
+  }
+
+ private:
+  template <class M>
+  Field& start(std::string name, M S::*member, std::string doc, FieldType type) {
+    using Shape = internal::Shape<M>;
+    Field& field = fields_.emplace_back();
+    field.name = std::move(name);
+    field.doc = std::move(doc);
+    field.type = type;
+    field.list = Shape::list;
+    field.optional = Shape::optional;
+    field.reset = [member](void* object) { Shape::reset(static_cast<S*>(object)->*member); };
+    field.count = [member](const void* object) { return Shape::count(static_cast<const S*>(object)->*member); };
+    return field;
+  }
+  template <class M, class Store, class Load>
+  void convert(Field& field, M S::*member, Store store, Load load) {
+    using Shape = internal::Shape<M>;
+    field.store = [member, store](void* object, const FieldValue& value) {
+      if constexpr (std::is_same_v<M, std::vector<bool>>) {
+        (static_cast<S*>(object)->*member).push_back(std::get<bool>(value));
+      } else {
+        store(Shape::make(static_cast<S*>(object)->*member), value);
+      }
+    };
+    field.load = [member, load](const void* object, std::size_t i) -> FieldValue {
+      return load(Shape::get(static_cast<const S*>(object)->*member, i));
+    };
+  }
+};
+
+// A struct from the map `node`; path is that of the node ("" at the root).
+template <class S>
+Result<S> read(const Fields<S>& table, const YamlTree& tree, NodeId node, const std::string& path = {}) {
+  S object{};
+  Diagnostics errors;
+  read_fields(table, tree, node, path, false, &object, errors);
+  if (!errors.empty()) return errors;
+  return object;
+}
+
+// Lays the map `node` over an object that has its values already (a preset): nothing is required then.
+template <class S>
+Diagnostics read_over(const Fields<S>& table, const YamlTree& tree, NodeId node, const std::string& path, S& object) {
+  Diagnostics errors;
+  read_fields(table, tree, node, path, true, &object, errors);
+  return errors;
+}
+
+}  // namespace orrery

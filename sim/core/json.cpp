@@ -1,0 +1,29 @@
+#include "core/json.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "orrery/core/error.hpp"
+
+namespace orrery {
+
+namespace {
+
+void check_finite(const nlohmann::ordered_json& value, const std::string& path) {
+  if (value.is_number_float() && !std::isfinite(value.get<double>()))
+    internal_error(fmt::format("a result is not a finite number: {}", path.empty() ? "the whole document" : path));
+  if (value.is_object())
+    for (const auto& [key, item] : value.items()) check_finite(item, path.empty() ? key : path + "." + key);
+  if (value.is_array())
+    for (std::size_t i = 0; i < value.size(); ++i) check_finite(value[i], fmt::format("{}[{}]", path, i));
+}
+
+}  // namespace
+
+std::string dump(const nlohmann::ordered_json& value, int indent) {
+  check_finite(value, "");
+  return value.dump(indent);
+}
+
+}  // namespace orrery
