@@ -25,7 +25,27 @@ const std::vector<Entry>& entries() {
   static const std::vector<Entry> list = {
       {{"gpipe", "all forwards, then all backwards", false, false}, Chunks::one, kinds::gpipe},
       {{"1f1b", "one forward, one backward (PipeDream-Flush)", false, false}, Chunks::one, kinds::one_f_one_b},
-      {{"interleaved_1f1b", "1F1B over several chunks a rank (Megatron-LM)", true, false}, Chunks::any, kinds::interleaved_1f1b},
+      {{"eager_1f1b", "1F1B with a longer warm-up that hides latency", false, false}, Chunks::one, kinds::eager_1f1b},
+      {{"interleaved_1f1b", "1F1B over several chunks a rank (Megatron-LM)", true, false},
+       Chunks::any,
+       kinds::interleaved_1f1b},
+      {{"looped_bfs", "breadth-first over several chunks a rank", true, false}, Chunks::any, kinds::looped_bfs},
+      {{"interleaved_1f1b_overlap", "interleaved 1F1B, forward and backward overlapped", true, false},
+       Chunks::any,
+       kinds::interleaved_1f1b_overlap},
+      {{"zb_h1", "zero bubble H1: split backward at 1F1B's memory", false, true}, Chunks::one, kinds::zb_h1},
+      {{"zb_h2", "zero bubble H2: split backward at twice 1F1B's memory", false, true}, Chunks::one, kinds::zb_h2},
+      {{"interleaved_zb1p", "zero bubble over several chunks a rank (PyTorch)", true, true},
+       Chunks::any,
+       kinds::interleaved_zb1p},
+      {{"zbv", "ZB-V: zero bubble, two chunks in a V", true, true}, Chunks::two, kinds::zbv},
+      {{"dualpipe", "DualPipe: two copies of the model, forward and backward overlapped", false, true},
+       Chunks::copies,
+       kinds::dualpipe},
+      {{"dualpipev", "DualPipeV: DualPipe folded into a V", true, true}, Chunks::two, kinds::dualpipev},
+      {{"chimera", "Chimera: two copies of the model in opposite directions", false, false},
+       Chunks::copies,
+       kinds::chimera},
   };
   return list;
 }
@@ -111,7 +131,9 @@ Schedule empty_schedule(const ScheduleRequest& request, Placement placement, boo
   return schedule;
 }
 
-Diagnostic refusal(const std::string& message, const std::string& help) { return {{}, "schedule", message, help, {}}; }
+Diagnostic refusal(const std::string& message, const std::string& help) {
+  return {{}, "schedule", message, help, {}};
+}
 
 void append_1f1b(std::vector<Operation>& order, int stage, int micro_batches, int warm_up) {
   order.reserve(order.size() + 2 * at(micro_batches));
@@ -125,7 +147,8 @@ void append_1f1b(std::vector<Operation>& order, int stage, int micro_batches, in
 
 Result<Schedule> make_schedule(const ScheduleRequest& request) {
   const auto& list = entries();
-  const auto entry = std::find_if(list.begin(), list.end(), [&](const Entry& e) { return request.name == e.kind.name; });
+  const auto entry =
+      std::find_if(list.begin(), list.end(), [&](const Entry& e) { return request.name == e.kind.name; });
   if (entry == list.end()) return unknown(request.name);
   if (Diagnostics errors = check_degrees(request, *entry); !errors.empty()) return errors;
   Result<Schedule> schedule = entry->build(request);

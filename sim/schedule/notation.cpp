@@ -1,8 +1,8 @@
-#include "orrery/schedule/csv.hpp"
-
 #include <fmt/format.h>
 
 #include <iterator>
+
+#include "orrery/schedule/csv.hpp"
 
 namespace orrery::schedule {
 namespace {
@@ -14,11 +14,16 @@ void append(std::string& text, char kind, int stage, int micro_batch, int pipe) 
 
 void append(std::string& text, const Operation& o) {
   switch (o.kind) {
-    case OpKind::forward: return append(text, 'F', o.stage, o.micro_batch, o.pipe);
-    case OpKind::backward: return append(text, 'B', o.stage, o.micro_batch, o.pipe);
-    case OpKind::input_gradient: return append(text, 'I', o.stage, o.micro_batch, o.pipe);
-    case OpKind::weight_gradient: return append(text, 'W', o.stage, o.micro_batch, o.pipe);
-    case OpKind::overlapped: break;
+    case OpKind::forward:
+      return append(text, 'F', o.stage, o.micro_batch, o.pipe);
+    case OpKind::backward:
+      return append(text, 'B', o.stage, o.micro_batch, o.pipe);
+    case OpKind::input_gradient:
+      return append(text, 'I', o.stage, o.micro_batch, o.pipe);
+    case OpKind::weight_gradient:
+      return append(text, 'W', o.stage, o.micro_batch, o.pipe);
+    case OpKind::overlapped:
+      break;
   }
   text += '(';
   append(text, 'F', o.stage, o.micro_batch, o.pipe);

@@ -15,11 +15,14 @@ Placement sized(int ranks, int stages, int pipes) {
 
 }  // namespace
 
-Placement linear_placement(int ranks) { return looped_placement(ranks, 1); }
+Placement linear_placement(int ranks) {
+  return looped_placement(ranks, 1);
+}
 
 Placement looped_placement(int ranks, int chunks) {
   Placement placement = sized(ranks, ranks * chunks, 1);
-  for (int stage = 0; stage < placement.stages; ++stage) placement.rank[static_cast<std::size_t>(stage)] = stage % ranks;
+  for (int stage = 0; stage < placement.stages; ++stage)
+    placement.rank[static_cast<std::size_t>(stage)] = stage % ranks;
   return placement;
 }
 

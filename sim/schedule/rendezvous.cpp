@@ -1,7 +1,8 @@
-// Blocking exchanges. A rank's program, from Megatron-LM forward_backward_pipelining_without_interleaving (schedules.py):
-// warm-up: recv_forward, F, send_forward; steady: F, send_forward_recv_backward, B, send_backward_recv_forward; cool-down:
-// recv_backward, B, send_backward. So what stands between two operations is one exchange {send the output of the first,
-// receive the input of the second} where their directions differ, and two, the send first, where they are the same.
+// Blocking exchanges. A rank's program, from Megatron-LM forward_backward_pipelining_without_interleaving
+// (schedules.py): warm-up: recv_forward, F, send_forward; steady: F, send_forward_recv_backward, B,
+// send_backward_recv_forward; cool-down: recv_backward, B, send_backward. So what stands between two operations is one
+// exchange {send the output of the first, receive the input of the second} where their directions differ, and two, the
+// send first, where they are the same.
 #include <algorithm>
 
 #include "schedule/replay_state.hpp"
@@ -48,14 +49,17 @@ class BlockingPlayer {
 
  private:
   void add_inputs(const Operation& o, int rank, Step& step) const {
-    if (has_forward(o) && o.stage > 0) add(placement_.rank_of(o.stage - 1, o.pipe), rank, {o.stage - 1, o.micro_batch, o.pipe}, 0, false, step);
+    if (has_forward(o) && o.stage > 0)
+      add(placement_.rank_of(o.stage - 1, o.pipe), rank, {o.stage - 1, o.micro_batch, o.pipe}, 0, false, step);
     if (!has_gradient(o)) return;
     const Half half = gradient_half(o);
     if (half.stage + 1 == placement_.stages) return;
-    add(placement_.rank_of(half.stage + 1, half.pipe), rank, {half.stage + 1, half.micro_batch, half.pipe}, 1, false, step);
+    add(placement_.rank_of(half.stage + 1, half.pipe), rank, {half.stage + 1, half.micro_batch, half.pipe}, 1, false,
+        step);
   }
   void add_outputs(const Operation& o, int rank, Step& step) const {
-    if (has_forward(o) && o.stage + 1 < placement_.stages) add(placement_.rank_of(o.stage + 1, o.pipe), rank, forward_half(o), 0, true, step);
+    if (has_forward(o) && o.stage + 1 < placement_.stages)
+      add(placement_.rank_of(o.stage + 1, o.pipe), rank, forward_half(o), 0, true, step);
     if (!has_gradient(o)) return;
     const Half half = gradient_half(o);
     if (half.stage > 0) add(placement_.rank_of(half.stage - 1, half.pipe), rank, half, 1, true, step);
@@ -105,8 +109,10 @@ class BlockingPlayer {
       auto& mine = (step.messages[i].sends ? sent_ : received_)[item];
       const auto theirs = (step.messages[i].sends ? received_ : sent_)[item];
       if (mine == kNotYet) mine = now_[index(rank)];
-      if (theirs == kNotYet) all = false;
-      else done = std::max(done, std::max(mine, theirs) + times_.message);
+      if (theirs == kNotYet)
+        all = false;
+      else
+        done = std::max(done, std::max(mine, theirs) + times_.message);
     }
     if (all) now_[index(rank)] = done;
     return all;
@@ -128,7 +134,8 @@ class BlockingPlayer {
   std::int64_t local_input_missing(const Operation& o, int rank) const {
     const auto missing = [&](const Half& h, int gradient) {
       const std::int64_t item = 2 * items_.of(h) + gradient;
-      return placement_.rank_of(h.stage, h.pipe) == rank && made_[static_cast<std::size_t>(item)] == kNotYet ? item : kNotYet;
+      return placement_.rank_of(h.stage, h.pipe) == rank && made_[static_cast<std::size_t>(item)] == kNotYet ? item
+                                                                                                             : kNotYet;
     };
     std::int64_t item = kNotYet;
     if (has_forward(o) && o.stage > 0) item = missing({o.stage - 1, o.micro_batch, o.pipe}, 0);

@@ -111,7 +111,8 @@ class Player {
                       static_cast<int>(row / placement_.stages)};
       const int position = static_cast<int>(next_[index(rank)]);
       out_.deadlock.push_back({rank, position, schedule_.order[index(rank)][index(position)],
-                               maker(schedule_, half, waits % 2 == 1), placement_.rank_of(half.stage, half.pipe), false});
+                               maker(schedule_, half, waits % 2 == 1), placement_.rank_of(half.stage, half.pipe),
+                               false});
     }
   }
 
@@ -134,7 +135,8 @@ void count_in_flight(const std::vector<Operation>& order, int& until_weight, int
       until_weight = std::max(until_weight, ++held_until_weight);
       until_input = std::max(until_input, ++held_until_input);
     }
-    if (operation.kind == OpKind::backward || operation.kind == OpKind::overlapped) --held_until_weight, --held_until_input;
+    if (operation.kind == OpKind::backward || operation.kind == OpKind::overlapped)
+      --held_until_weight, --held_until_input;
     if (operation.kind == OpKind::input_gradient) --held_until_input;
     if (operation.kind == OpKind::weight_gradient) --held_until_weight;
   }
@@ -148,11 +150,16 @@ double share(std::int64_t part, std::int64_t ranks, std::int64_t whole) {
 
 std::int64_t duration(const Operation& o, const StageTimes& t) {
   switch (o.kind) {
-    case OpKind::forward: return t.forward[index(o.stage)];
-    case OpKind::input_gradient: return t.input_gradient[index(o.stage)];
-    case OpKind::weight_gradient: return t.weight_gradient[index(o.stage)];
-    case OpKind::backward: return t.input_gradient[index(o.stage)] + t.weight_gradient[index(o.stage)];
-    case OpKind::overlapped: break;
+    case OpKind::forward:
+      return t.forward[index(o.stage)];
+    case OpKind::input_gradient:
+      return t.input_gradient[index(o.stage)];
+    case OpKind::weight_gradient:
+      return t.weight_gradient[index(o.stage)];
+    case OpKind::backward:
+      return t.input_gradient[index(o.stage)] + t.weight_gradient[index(o.stage)];
+    case OpKind::overlapped:
+      break;
   }
   if (!t.overlapped.empty()) return t.overlapped[index(o.stage)];
   return t.forward[index(o.stage)] + t.input_gradient[index(o.backward_stage)] +
@@ -167,7 +174,8 @@ Operation maker(const Schedule& schedule, const Half& half, bool gradient) {
     return a.stage == b.stage && a.micro_batch == b.micro_batch && a.pipe == b.pipe;
   };
   for (const Operation& o : schedule.order[index(schedule.placement.rank_of(half.stage, half.pipe))]) {
-    if (gradient ? has_gradient(o) && same(gradient_half(o), half) : has_forward(o) && same(forward_half(o), half)) return o;
+    if (gradient ? has_gradient(o) && same(gradient_half(o), half) : has_forward(o) && same(forward_half(o), half))
+      return o;
   }
   return guess;
 }
@@ -194,8 +202,12 @@ void finish_replay(const Schedule& schedule, const StageTimes& times, Replay& ou
   }
 }
 
-double Replay::bubble_fraction() const { return share(idle(), ranks, makespan); }
-double Replay::span_bubble_fraction() const { return share(span_idle(), ranks, max_rank_span); }
+double Replay::bubble_fraction() const {
+  return share(idle(), ranks, makespan);
+}
+double Replay::span_bubble_fraction() const {
+  return share(span_idle(), ranks, max_rank_span);
+}
 
 std::string to_string(const Blocked& b) {
   return fmt::format("rank {} stands at {} (position {}) {} {} {} rank {}", b.rank, to_string(b.operation), b.position,
@@ -206,8 +218,11 @@ std::string to_string(const Blocked& b) {
 StageTimes uniform_times(int stages, std::int64_t forward, std::int64_t input_gradient, std::int64_t weight_gradient,
                          std::int64_t message) {
   const std::size_t n = index(stages);
-  return {std::vector<std::int64_t>(n, forward), std::vector<std::int64_t>(n, input_gradient),
-          std::vector<std::int64_t>(n, weight_gradient), message, {}};
+  return {std::vector<std::int64_t>(n, forward),
+          std::vector<std::int64_t>(n, input_gradient),
+          std::vector<std::int64_t>(n, weight_gradient),
+          message,
+          {}};
 }
 
 Replay replay(const Schedule& schedule, const StageTimes& times, MessageMode mode) {

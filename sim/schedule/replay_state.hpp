@@ -6,17 +6,23 @@
 
 namespace orrery::schedule {
 
-inline std::size_t index(int i) { return static_cast<std::size_t>(i); }
+inline std::size_t index(int i) {
+  return static_cast<std::size_t>(i);
+}
 
 // The halves of an operation: an overlapped one has both, the others one (W neither: it hands nothing on).
-inline bool has_forward(const Operation& o) { return o.kind == OpKind::forward || o.kind == OpKind::overlapped; }
+inline bool has_forward(const Operation& o) {
+  return o.kind == OpKind::forward || o.kind == OpKind::overlapped;
+}
 inline bool has_gradient(const Operation& o) {
   return o.kind == OpKind::backward || o.kind == OpKind::input_gradient || o.kind == OpKind::overlapped;
 }
 struct Half {
   int stage, micro_batch, pipe;
 };
-inline Half forward_half(const Operation& o) { return {o.stage, o.micro_batch, o.pipe}; }
+inline Half forward_half(const Operation& o) {
+  return {o.stage, o.micro_batch, o.pipe};
+}
 inline Half gradient_half(const Operation& o) {
   if (o.kind == OpKind::overlapped) return {o.backward_stage, o.backward_micro_batch, o.backward_pipe};
   return forward_half(o);

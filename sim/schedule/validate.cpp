@@ -33,18 +33,26 @@ class Checker {
   void look_at(int rank, int position, const Operation& o) {
     if (has_forward(o)) mark(rank, position, o, forward_half(o), kForward);
     switch (o.kind) {
-      case OpKind::forward: break;
-      case OpKind::input_gradient: mark(rank, position, o, gradient_half(o), kGradient); break;
-      case OpKind::weight_gradient: mark(rank, position, o, gradient_half(o), kWeight); break;
+      case OpKind::forward:
+        break;
+      case OpKind::input_gradient:
+        mark(rank, position, o, gradient_half(o), kGradient);
+        break;
+      case OpKind::weight_gradient:
+        mark(rank, position, o, gradient_half(o), kWeight);
+        break;
       case OpKind::backward:
-      case OpKind::overlapped: mark(rank, position, o, gradient_half(o), kGradient | kWeight); break;
+      case OpKind::overlapped:
+        mark(rank, position, o, gradient_half(o), kGradient | kWeight);
+        break;
     }
   }
 
   void mark(int rank, int position, const Operation& o, const Half& half, int bits) {
     if (!items_.in_range(half)) {
-      return error(rank, position, o, fmt::format("is out of range: stages 0-{}, micro-batches 0-{}",
-                                                  schedule_.placement.stages - 1, items_.per_pipe() - 1));
+      return error(rank, position, o,
+                   fmt::format("is out of range: stages 0-{}, micro-batches 0-{}", schedule_.placement.stages - 1,
+                               items_.per_pipe() - 1));
     }
     const int home = schedule_.placement.rank_of(half.stage, half.pipe);
     if (home != rank) {
@@ -64,10 +72,10 @@ class Checker {
     o.micro_batch = static_cast<int>(item % per_pipe);
     o.pipe = static_cast<int>(item / per_pipe / stages);
     const int missing = kAll & ~seen_[item];
-    o.kind = (missing & kForward) != 0                   ? OpKind::forward
-             : missing == (kGradient | kWeight)          ? OpKind::backward
-             : (missing & kGradient) != 0                ? OpKind::input_gradient
-                                                         : OpKind::weight_gradient;
+    o.kind = (missing & kForward) != 0          ? OpKind::forward
+             : missing == (kGradient | kWeight) ? OpKind::backward
+             : (missing & kGradient) != 0       ? OpKind::input_gradient
+                                                : OpKind::weight_gradient;
     push(fmt::format("rank {}: {} is missing", schedule_.placement.rank_of(o.stage, o.pipe), to_string(o)));
   }
 

@@ -13,7 +13,9 @@ std::string refusal(const ScheduleRequest& request) {
   const Result<Schedule> schedule = make_schedule(request);
   return schedule.ok() ? std::string("(made)") : render(schedule.errors());
 }
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace
 
@@ -25,15 +27,17 @@ TEST_CASE("an unknown name is refused with the nearest known one") {
 }
 
 TEST_CASE("degrees a schedule does not run with are refused") {
-  CHECK(contains(refusal({.name = "gpipe", .ranks = 4, .chunks = 2, .micro_batches = 8, .times = {}}), "1 chunk per rank"));
+  CHECK(contains(refusal({.name = "gpipe", .ranks = 4, .chunks = 2, .micro_batches = 8, .times = {}}),
+                 "1 chunk per rank"));
   CHECK(contains(refusal({.name = "1f1b", .ranks = 0, .times = {}}), "at least 1 rank"));
   CHECK(contains(refusal({.name = "1f1b", .ranks = 1 << 20, .micro_batches = 1 << 20, .times = {}}), "2^28"));
 }
 
 TEST_CASE("a deadlock names each blocked rank, its operation and what it waits for") {
-  // Groups of 1 on 4 ranks, two chunks. Warm-up of rank 3 is 0 + 1 forward, so its list begins 3F0, 7F0, 7B0: 7F0 needs 4F0
-  // of rank 0 by way of 5F0 and 6F0. Rank 0 warms up 2·3 + 1 = 7 forwards: 0F0 4F0 0F1 4F1 …; it stands at 4F0 until rank 3
-  // has run 3F0, and the 8th operation of rank 3's neighbour comes too late: the table is a deadlock row of the oracles.
+  // Groups of 1 on 4 ranks, two chunks. Warm-up of rank 3 is 0 + 1 forward, so its list begins 3F0, 7F0, 7B0: 7F0 needs
+  // 4F0 of rank 0 by way of 5F0 and 6F0. Rank 0 warms up 2·3 + 1 = 7 forwards: 0F0 4F0 0F1 4F1 …; it stands at 4F0
+  // until rank 3 has run 3F0, and the 8th operation of rank 3's neighbour comes too late: the table is a deadlock row
+  // of the oracles.
   const std::string text =
       refusal({.name = "interleaved_1f1b", .ranks = 4, .chunks = 2, .micro_batches = 8, .group = 1, .times = {}});
   CHECK(contains(text, "deadlock: "));
@@ -54,8 +58,10 @@ TEST_CASE("each rule of validate can fail") {
     return render(validate(schedule));
   };
   CHECK(contains(broken([](Schedule& s) { s.order[0].pop_back(); }), "rank 0: 0B1 is missing"));
-  CHECK(contains(broken([](Schedule& s) { s.order[1].push_back(s.order[1][0]); }), "rank 1, position 4: 1F0 runs a second time"));
-  CHECK(contains(broken([](Schedule& s) { std::swap(s.order[1][0], s.order[1][1]); }), "1B0 stands before its forward"));
+  CHECK(contains(broken([](Schedule& s) { s.order[1].push_back(s.order[1][0]); }),
+                 "rank 1, position 4: 1F0 runs a second time"));
+  CHECK(
+      contains(broken([](Schedule& s) { std::swap(s.order[1][0], s.order[1][1]); }), "1B0 stands before its forward"));
   CHECK(contains(broken([](Schedule& s) { s.order[0][0].stage = 1; }), "rank 0, position 0: 1F0 belongs on rank 1"));
   CHECK(contains(broken([](Schedule& s) { s.order[0][0].micro_batch = 2; }), "0F2 is out of range"));
   CHECK(contains(broken([](Schedule& s) { s.order[0][2].kind = OpKind::input_gradient; }), "rank 0: 0W0 is missing"));
@@ -63,7 +69,10 @@ TEST_CASE("each rule of validate can fail") {
   CHECK(contains(broken([](Schedule& s) { s.placement.rank[1] = 7; }), "do not fit"));
   CHECK(contains(broken([](Schedule& s) { s.micro_batches = 3; }), "1F2 is missing"));
   // 1B1 cannot come before 0F1, and 0F1 now waits for 0B1, which needs 1B1.
-  const std::string deadlock = broken([](Schedule& s) { s.order[0] = {s.order[0][0], s.order[0][2], s.order[0][1], s.order[0][3]}; std::swap(s.order[1][1], s.order[1][2]); });
+  const std::string deadlock = broken([](Schedule& s) {
+    s.order[0] = {s.order[0][0], s.order[0][2], s.order[0][1], s.order[0][3]};
+    std::swap(s.order[1][1], s.order[1][2]);
+  });
   CHECK(contains(deadlock, "rank 0 stands at 0B0 (position 1) and waits for 1B0 of rank 1"));
   CHECK(contains(deadlock, "rank 1 stands at 1F1 (position 1) and waits for 0F1 of rank 0"));
 }

@@ -20,9 +20,12 @@ inline std::vector<std::string> split(const std::string& text, char separator) {
   std::vector<std::string> parts(1);
   bool quoted = false;
   for (const char c : text) {
-    if (c == '"') quoted = !quoted;
-    else if (c == separator && !quoted) parts.emplace_back();
-    else if (c != '\r') parts.back() += c;
+    if (c == '"')
+      quoted = !quoted;
+    else if (c == separator && !quoted)
+      parts.emplace_back();
+    else if (c != '\r')
+      parts.back() += c;
   }
   return parts;
 }
@@ -55,13 +58,17 @@ inline std::map<std::string, std::string> read_orders() {
   std::map<std::string, std::string> orders;
   std::string line, sha;
   while (std::getline(in, line)) {
-    if (line.rfind("# sha=", 0) == 0) sha = line.substr(6, 12);
-    else if (!line.empty()) orders[sha] += line + '\n';
+    if (line.rfind("# sha=", 0) == 0)
+      sha = line.substr(6, 12);
+    else if (!line.empty())
+      orders[sha] += line + '\n';
   }
   return orders;
 }
 
-inline int integer(const std::string& text) { return text.empty() ? 0 : std::stoi(text); }
+inline int integer(const std::string& text) {
+  return text.empty() ? 0 : std::stoi(text);
+}
 
 inline std::vector<int> integers(const std::string& text, char separator) {
   std::vector<int> values;
@@ -84,8 +91,11 @@ inline std::vector<std::int64_t> half_units_by_stage(const std::string& text) {
 
 inline StageTimes times_of(const Row& row, int stages) {
   if (row.count("tF_by_stage") != 0) {
-    return {half_units_by_stage(row.at("tF_by_stage")), half_units_by_stage(row.at("tI_by_stage")),
-            half_units_by_stage(row.at("tW_by_stage")), half_units(row.at("tcomm")), {}};
+    return {half_units_by_stage(row.at("tF_by_stage")),
+            half_units_by_stage(row.at("tI_by_stage")),
+            half_units_by_stage(row.at("tW_by_stage")),
+            half_units(row.at("tcomm")),
+            {}};
   }
   StageTimes times = uniform_times(stages, half_units(row.at("tF")), half_units(row.at("tI")), half_units(row.at("tW")),
                                    half_units(row.at("tcomm")));
@@ -110,7 +120,8 @@ inline ScheduleRequest request_of(const Row& row) {
   request.chunks = integer(row.at("v"));
   request.micro_batches = integer(row.at("m"));
   if (row.count("group") != 0) request.group = integer(row.at("group"));
-  if (row.count("notes") != 0 && row.at("notes").rfind("group=", 0) == 0) request.group = std::stoi(row.at("notes").substr(6));
+  if (row.count("notes") != 0 && row.at("notes").rfind("group=", 0) == 0)
+    request.group = std::stoi(row.at("notes").substr(6));
   if (request.name.rfind("zb_auto", 0) == 0) {
     request.name = "zb_auto";
     request.memory_cap = memory_cap_of(row);

@@ -14,7 +14,9 @@ using namespace orrery::schedule::testing;
 namespace {
 
 // The tables print fractions with 12 digits.
-bool same_fraction(double value, const std::string& printed) { return std::abs(value - std::stod(printed)) < 6e-13; }
+bool same_fraction(double value, const std::string& printed) {
+  return std::abs(value - std::stod(printed)) < 6e-13;
+}
 
 Schedule made(const ScheduleRequest& request) {
   Result<Schedule> schedule = make_schedule(request);

@@ -13,9 +13,9 @@ namespace orrery::schedule {
 std::string to_string(const Operation& operation);
 std::string to_csv(const Schedule& schedule);
 
-// The schedule of a CSV text; the placement follows from which rank runs which stage. Errors carry file, line and column.
-// Communication operations of a lowered list (SEND_F, RECV_B, UNSHARD…) are left out, with a warning. The result is checked
-// as validate() checks.
+// The schedule of a CSV text; the placement follows from which rank runs which stage. Errors carry file, line and
+// column. Communication operations of a lowered list (SEND_F, RECV_B, UNSHARD…) are left out, with a warning. The
+// result is checked as validate() checks.
 Result<Schedule> from_csv(std::string_view text, const std::string& file);
 
 }  // namespace orrery::schedule

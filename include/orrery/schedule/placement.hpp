@@ -11,12 +11,12 @@ Placement linear_placement(int ranks);
 // Using Megatron-LM", SC'21, section 2.2).
 Placement looped_placement(int ranks, int chunks);
 
-// Two chunks a rank: stage r on the way down, stage 2p-1-r on the way back, so that the last rank holds both p-1 and p and
-// the first rank both ends of the model (Qi et al., "Pipeline Parallelism with Controllable Memory", 2024).
+// Two chunks a rank: stage r on the way down, stage 2p-1-r on the way back, so that the last rank holds both p-1 and p
+// and the first rank both ends of the model (Qi et al., "Pipeline Parallelism with Controllable Memory", 2024).
 Placement v_placement(int ranks);
 
-// Two copies of a model of p stages: pipe 0 runs from rank 0 to p-1, pipe 1 from rank p-1 to 0 (Li and Hoefler, "Chimera",
-// SC'21; DeepSeek's DualPipe).
+// Two copies of a model of p stages: pipe 0 runs from rank 0 to p-1, pipe 1 from rank p-1 to 0 (Li and Hoefler,
+// "Chimera", SC'21; DeepSeek's DualPipe).
 Placement bidirectional_placement(int ranks);
 
 }  // namespace orrery::schedule

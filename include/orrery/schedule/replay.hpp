@@ -1,8 +1,8 @@
-// Plays a schedule with given times, without devices, kernels or links: for checking schedules, for the search of zb_auto
-// and for quick answers. The Program and its engine are the real way and agree with it.
+// Plays a schedule with given times, without devices, kernels or links: for checking schedules, for the search of
+// zb_auto and for quick answers. The Program and its engine are the real way and agree with it.
 //
-// Conventions. An operation starts when its rank is free and its inputs have arrived. An edge between two ranks delays by
-// `message`, asynchronously and without contention; an edge within a rank does not. A fused backward hands its input
+// Conventions. An operation starts when its rank is free and its inputs have arrived. An edge between two ranks delays
+// by `message`, asynchronously and without contention; an edge within a rank does not. A fused backward hands its input
 // gradient on at its end, a split one at the end of I. An overlapped operation hands on both outputs at its end.
 #pragma once
 #include <cstdint>
@@ -15,8 +15,8 @@ namespace orrery::schedule {
 
 enum class MessageMode : std::uint8_t {
   asynchronous,  // sender and receiver go on; the message takes `message`
-  // Blocking exchanges in the program order of Megatron-LM's schedule without interleaving (send_forward_recv_backward …):
-  // a message starts when both ends have posted it, and a rank goes on when every message of its exchange is done.
+  // Blocking exchanges in the program order of Megatron-LM's schedule without interleaving (send_forward_recv_backward
+  // …): a message starts when both ends have posted it, and a rank goes on when every message of its exchange is done.
   rendezvous,
 };
 
@@ -37,15 +37,15 @@ struct Blocked {
 std::string to_string(const Blocked& blocked);
 
 struct Replay {
-  std::vector<OperationSpan> spans;    // all ranks, one after another
-  std::vector<std::size_t> first;      // [rank] where the spans of a rank begin; one more at the end
-  std::vector<Blocked> deadlock;       // empty = every operation ran
+  std::vector<OperationSpan> spans;  // all ranks, one after another
+  std::vector<std::size_t> first;    // [rank] where the spans of a rank begin; one more at the end
+  std::vector<Blocked> deadlock;     // empty = every operation ran
   int ranks = 0;
-  std::int64_t makespan = 0;           // from 0 to the last end on any rank
-  std::int64_t busy = 0;               // Σ durations over all ranks
-  std::int64_t max_rank_span = 0;      // largest own-first-start to own-last-end
-  // Most (micro-batch, chunk) activations a rank holds: taken at the start of F, given back at the end of B or W, or (the
-  // second) at the end of B or I.
+  std::int64_t makespan = 0;       // from 0 to the last end on any rank
+  std::int64_t busy = 0;           // Σ durations over all ranks
+  std::int64_t max_rank_span = 0;  // largest own-first-start to own-last-end
+  // Most (micro-batch, chunk) activations a rank holds: taken at the start of F, given back at the end of B or W, or
+  // (the second) at the end of B or I.
   std::vector<int> peak_until_weight;  // [rank]
   std::vector<int> peak_until_input;   // [rank]
 

@@ -4,8 +4,9 @@
 
 namespace orrery::schedule {
 
-// Everything wrong with the schedule; empty = it runs. Each stage and micro-batch is forwarded once and backwarded once (B,
-// or I and later W) on the rank its placement says, and no rank waits for ever. Errors name rank, position and operation.
+// Everything wrong with the schedule; empty = it runs. Each stage and micro-batch is forwarded once and backwarded once
+// (B, or I and later W) on the rank its placement says, and no rank waits for ever. Errors name rank, position and
+// operation.
 Diagnostics validate(const Schedule& schedule);
 
 }  // namespace orrery::schedule

@@ -7,7 +7,9 @@
 namespace orrery::schedule::kinds {
 
 InterleaveTable::InterleaveTable(const ScheduleRequest& request)
-    : ranks_(request.ranks), chunks_(request.chunks), group_(std::min(request.group > 0 ? request.group : request.ranks, request.micro_batches)) {
+    : ranks_(request.ranks),
+      chunks_(request.chunks),
+      group_(std::min(request.group > 0 ? request.group : request.ranks, request.micro_batches)) {
   entries_.reserve(at(request.micro_batches) * at(chunks_));
   for (int first = 0; first < request.micro_batches; first += std::min(group_, request.micro_batches - first)) {
     const int end = first + std::min(group_, request.micro_batches - first);

@@ -1,5 +1,5 @@
-// The schedule table of Megatron-LM's interleaved schedules (get_schedule_table in schedules.py): micro-batches are cut into
-// groups; each group runs through all chunks before the next one starts.
+// The schedule table of Megatron-LM's interleaved schedules (get_schedule_table in schedules.py): micro-batches are cut
+// into groups; each group runs through all chunks before the next one starts.
 #pragma once
 #include "schedule/kinds/kinds.hpp"
 
@@ -24,8 +24,9 @@ class InterleaveTable {
   std::vector<Entry> entries_;
 };
 
-// Megatron-LM's conditions p <= g and (m % g == 0 or m % g >= p), as a warning where they do not hold: what runs in spite of
-// them may lose time. Empty where they hold, or where all micro-batches are one group (PyTorch's rule for m < p).
+// Megatron-LM's conditions p <= g and (m % g == 0 or m % g >= p), as a warning where they do not hold: what runs in
+// spite of them may lose time. Empty where they hold, or where all micro-batches are one group (PyTorch's rule for m <
+// p).
 std::string group_warning(const ScheduleRequest& request, int group);
 
 }  // namespace orrery::schedule::kinds

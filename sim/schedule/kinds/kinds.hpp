@@ -13,6 +13,16 @@ using Build = Result<Schedule> (*)(const ScheduleRequest&);
 Result<Schedule> gpipe(const ScheduleRequest& request);
 Result<Schedule> one_f_one_b(const ScheduleRequest& request);
 Result<Schedule> interleaved_1f1b(const ScheduleRequest& request);
+Result<Schedule> eager_1f1b(const ScheduleRequest& request);
+Result<Schedule> looped_bfs(const ScheduleRequest& request);
+Result<Schedule> interleaved_1f1b_overlap(const ScheduleRequest& request);
+Result<Schedule> zb_h1(const ScheduleRequest& request);
+Result<Schedule> zb_h2(const ScheduleRequest& request);
+Result<Schedule> interleaved_zb1p(const ScheduleRequest& request);
+Result<Schedule> zbv(const ScheduleRequest& request);
+Result<Schedule> dualpipe(const ScheduleRequest& request);
+Result<Schedule> dualpipev(const ScheduleRequest& request);
+Result<Schedule> chimera(const ScheduleRequest& request);
 
 // What the builders share. Degrees are positive and chunks fit the kind when they are called.
 
@@ -33,7 +43,9 @@ inline Operation overlapped(const Operation& forward_half, const Operation& back
           backward_half.stage, backward_half.micro_batch, backward_half.pipe};
 }
 
-inline std::size_t at(int i) { return static_cast<std::size_t>(i); }
+inline std::size_t at(int i) {
+  return static_cast<std::size_t>(i);
+}
 Schedule empty_schedule(const ScheduleRequest& request, Placement placement, bool split_backward);
 Diagnostic refusal(const std::string& message, const std::string& help = {});
 

@@ -1,5 +1,5 @@
-// 1F1B, PipeDream-Flush (Narayanan et al., 2021): p-1-r warm-up forwards, so that no rank holds more than p micro-batches.
-// Fewer micro-batches than ranks clip the warm-up (Megatron-LM; PyTorch refuses them).
+// 1F1B, PipeDream-Flush (Narayanan et al., 2021): p-1-r warm-up forwards, so that no rank holds more than p
+// micro-batches. Fewer micro-batches than ranks clip the warm-up (Megatron-LM; PyTorch refuses them).
 #include <algorithm>
 
 #include "schedule/kinds/kinds.hpp"
