@@ -1,0 +1,58 @@
+// What a timeline means for each device: the split of its time, its memory, and the books that must balance.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "orrery/engine/engine.hpp"
+
+namespace orrery::engine {
+
+using Breakdown = std::array<std::int64_t, program::kCategories>;  // ps by category
+
+// Split of [0, makespan) of each device; each sums to the makespan exactly. An instant goes to the first that holds: work
+// runs; a transfer of its own moves bytes (tensor, context, expert, data, pipeline); otherwise the device waits: follow what
+// blocks it to the task running at that instant: a transfer → its kind, another device's work → bubble, the host → host;
+// before its first and after its last task → bubble.
+std::vector<Breakdown> split_time(const program::Program& program, const Timeline& timeline);
+
+struct DeviceMemory {
+  std::int64_t peak = 0;            // bytes allocated at the peak instant
+  Time peak_time{};
+  program::MemoryByClass at_peak{};  // sums to peak
+  program::MemoryByClass at_end{};
+};
+// Frees at an instant come before allocations at it, so the result does not depend on any order within the instant.
+std::vector<DeviceMemory> memory_of(const program::Program& program, const Timeline& timeline);
+
+// Bytes allocated by class after each instant at which they change, of one device: the memory counters of a trace.
+struct MemorySample {
+  std::int64_t time = 0;
+  program::MemoryByClass bytes{};
+};
+std::vector<MemorySample> memory_curve(const program::Program& program, const Timeline& timeline, program::DeviceIndex device);
+
+// Start and end of each operation (the span of its tasks on its device).
+struct OperationTimes {
+  std::vector<std::int64_t> start, end;
+};
+OperationTimes operation_times(const program::Program& program, const Timeline& timeline);
+
+// Schedule bubbles: F, B, I, W, X operations only. `bubble` = 1 − busy/(ranks · end of the last operation);
+// `span_bubble` = 1 − busy/(ranks · longest span from a rank's first start to its own last end).
+struct ScheduleBubbles {
+  Int128 busy = 0;  // over all ranks
+  std::int64_t ranks = 0, makespan = 0, longest_span = 0;
+  double bubble() const;
+  double span_bubble() const;
+};
+ScheduleBubbles schedule_bubbles(const program::Program& program, const Timeline& timeline);
+
+// Hash of (rank, operation, start, end) over all ranks after expanding what each device stands for.
+std::uint64_t timeline_hash(const program::Program& program, const Timeline& timeline);
+
+// The books: empty when they balance, else what does not.
+std::vector<std::string> audit(const program::Program& program, const Timeline& timeline);
+
+}  // namespace orrery::engine

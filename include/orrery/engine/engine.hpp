@@ -1,0 +1,29 @@
+// Plays a Program. Two ways that agree to the picosecond where both apply:
+//   one pass   start(task) = max over predecessors of end, in topological order; nothing may depend on what else runs;
+//   events     a queue ordered by (time, class, task id); needed where transfers share links or slow down work.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "orrery/hardware/topology.hpp"
+#include "orrery/program/program.hpp"
+
+namespace orrery::engine {
+
+struct Timeline {
+  std::vector<std::int64_t> start, end;  // ps, per task
+  Time makespan{};
+  std::int64_t events = 0;
+  bool one_pass = true;
+};
+
+// True where the one-pass evaluation is exact: no work is slowed by communication and no transfer shares a link.
+bool one_pass_applies(const program::Program& program);
+Timeline evaluate_one_pass(const program::Program& program);
+
+// Plays the events. With `links`, transfers share them max-min fairly while in flight (network.mode flows); without, each
+// takes the time its template says (ideal, steady).
+Timeline play_events(const program::Program& program, std::span<const hardware::Link> links = {});
+
+}  // namespace orrery::engine

@@ -1,0 +1,142 @@
+// The Program: a training step as a graph of tasks in flat arrays. Everything before it produces it, everything after it
+// consumes it, nothing passes around it.
+//
+// A task starts when its last predecessor has ended; edges are the only ordering. A task is work on one device or a
+// transfer among several (one message, or one collective). What tasks share (duration, category, memory effects) stands
+// once in a template; no text is kept per task. Task ids are a topological order of the edges.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "orrery/core/units.hpp"
+#include "orrery/network/collective.hpp"
+
+namespace orrery::program {
+
+using TaskId = std::uint32_t;
+using TemplateId = std::uint32_t;
+using DeviceIndex = std::uint32_t;  // a simulated device: one rank, or a class of ranks that are provably alike
+using OperationId = std::uint32_t;
+inline constexpr std::uint32_t kNone = 0xffffffff;
+
+// Where an instant of a device goes in the split of the step; in this order the first that holds wins.
+enum class Category : std::uint8_t {
+  compute, recompute, optimizer, tensor_comm, context_comm, expert_comm, data_comm, pipeline_comm, host, bubble
+};
+inline constexpr std::size_t kCategories = 10;
+inline constexpr std::array<std::string_view, kCategories> kCategoryNames{
+    "compute",     "recompute", "optimizer",     "tensor_comm", "context_comm",
+    "expert_comm", "data_comm", "pipeline_comm", "host",        "bubble"};
+constexpr bool is_work(Category c) { return c <= Category::optimizer; }
+constexpr bool is_transfer(Category c) { return c >= Category::tensor_comm && c <= Category::pipeline_comm; }
+
+// In-order queues of a device, like CUDA streams; an open list.
+enum class Lane : std::uint8_t { compute, tensor, context, pipeline_send, pipeline_receive, data, host };
+inline constexpr std::size_t kLanes = 7;
+inline constexpr std::array<std::string_view, kLanes> kLaneNames{
+    "compute", "tensor", "context", "pipeline send", "pipeline receive", "data", "host"};
+
+// Why a task waits for another: its place in a lane's order, data, a rendezvous of message partners, an exclusive
+// resource, or the host.
+enum class EdgeKind : std::uint8_t { lane, data, rendezvous, resource, host };
+
+enum class MemoryClass : std::uint8_t { weights, gradients, optimizer, activations, buffers, context, other };
+inline constexpr std::size_t kMemoryClasses = 7;
+inline constexpr std::array<std::string_view, kMemoryClasses> kMemoryClassNames{
+    "weights", "gradients", "optimizer", "activations", "buffers", "context", "other"};
+using MemoryByClass = std::array<std::int64_t, kMemoryClasses>;
+
+// What a person calls the thing a device does: F3, B3, the optimizer step, a message. Names are made when asked for.
+enum class Activity : std::uint8_t {
+  forward, backward, input_gradient, weight_gradient, overlapped, optimizer,
+  send_forward, send_backward, gradient_reduce, parameter_gather, embedding_reduce, gradient_norm, step, host
+};
+
+// One inner part of a block: from the end of the part before it to `end` (offset from the start of the task).
+struct Segment {
+  Time end{};
+  Category category = Category::compute;
+};
+
+// A change of a participant's memory, at an offset from the task's start, or at its end.
+struct MemoryEffect {
+  std::uint32_t participant = kNone;  // index among the task's participants; kNone = each of them
+  bool at_end = false;
+  MemoryClass memory_class = MemoryClass::activations;
+  Time offset{};
+  std::int64_t bytes = 0;  // > 0 allocates, < 0 frees
+};
+
+// A transfer as the network sees it; its template's duration is what it takes where nothing is shared with it.
+struct Transfer {
+  std::vector<network::Phase> phases;
+};
+
+// A range of one of the Program's shared arrays.
+struct Range {
+  std::uint32_t first = 0, count = 0;
+};
+
+struct TaskTemplate {
+  Time duration{};  // nominal; of a transfer, its time when alone
+  Category category = Category::compute;
+  Lane lane = Lane::compute;          // of the first participant
+  Lane partner_lane = Lane::compute;  // of the others (a message: send → receive)
+  std::uint8_t slowdown_class = 0;    // index of Program::slowdowns; 0 = never slowed
+  const char* name = "";              // of an unfused step ("qkv"); static text
+  Range segments;                     // of a fused block; empty = all one category
+  Range effects;
+  std::uint32_t transfer = kNone;  // index of Program::transfers
+  Bytes bytes_sent{};              // by each participant of a collective, by the first of a message
+};
+
+// While communication is in flight on the device, work of the class takes numerator/denominator of its time.
+struct Slowdown {
+  std::int32_t numerator = 1, denominator = 1;
+};
+
+// Something a device does, made of one or more tasks: F of micro-batch 3 through stage 2.
+struct Operation {
+  DeviceIndex device = 0;
+  Activity activity = Activity::forward;
+  std::uint8_t pipe = 0;
+  std::int32_t stage = 0;
+  std::int32_t micro_batch = -1;
+};
+
+struct Participant {
+  DeviceIndex device = 0;
+  OperationId operation = kNone;
+};
+
+struct Device {
+  std::vector<std::int32_t> ranks;  // the ranks it stands for, ascending
+  std::int32_t pipeline_rank = 0, tensor_rank = 0, context_rank = 0, data_rank = 0;
+  MemoryByClass resident{};  // held before the first and after the last task
+};
+
+struct Program {
+  std::vector<Device> devices;
+  std::vector<TaskTemplate> templates;
+  std::vector<Segment> segments;
+  std::vector<MemoryEffect> effects;
+  std::vector<Transfer> transfers;
+  std::vector<Slowdown> slowdowns;
+  std::vector<Operation> operations;
+
+  // Per task, in topological order.
+  std::vector<TemplateId> task_template;
+  std::vector<std::uint32_t> participant_begin;  // size tasks + 1
+  std::vector<Participant> participants;
+  std::vector<std::uint32_t> predecessor_begin;  // size tasks + 1
+  std::vector<TaskId> predecessors;
+  std::vector<EdgeKind> edge_kinds;  // beside predecessors
+
+  std::size_t tasks() const { return task_template.size(); }
+  const TaskTemplate& template_of(TaskId task) const { return templates[task_template[task]]; }
+  std::int64_t ranks() const;
+};
+
+}  // namespace orrery::program

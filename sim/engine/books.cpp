@@ -1,0 +1,123 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "orrery/core/error.hpp"
+#include "orrery/engine/account.hpp"
+#include "participation.hpp"
+
+namespace orrery::engine {
+namespace {
+
+using namespace program;
+
+constexpr bool in_schedule(Activity activity) { return activity <= Activity::overlapped; }
+
+// FNV-1a over 64-bit words with a final mix (SplitMix64): stable on any machine.
+std::uint64_t mix(std::uint64_t hash, std::uint64_t word) {
+  hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
+  hash ^= hash >> 29;
+  return hash * 0xbf58476d1ce4e5b9ULL;
+}
+
+}  // namespace
+
+OperationTimes operation_times(const Program& program, const Timeline& timeline) {
+  const std::size_t n = program.operations.size();
+  OperationTimes times{std::vector<std::int64_t>(n, std::numeric_limits<std::int64_t>::max()), std::vector<std::int64_t>(n, 0)};
+  for (TaskId task = 0; task < program.tasks(); ++task)
+    for (std::uint32_t i = program.participant_begin[task]; i < program.participant_begin[task + 1]; ++i) {
+      const OperationId op = program.participants[i].operation;
+      if (op == kNone) continue;
+      times.start[op] = std::min(times.start[op], timeline.start[task]);
+      times.end[op] = std::max(times.end[op], timeline.end[task]);
+    }
+  for (std::size_t i = 0; i < n; ++i) times.start[i] = std::min(times.start[i], times.end[i]);
+  return times;
+}
+
+ScheduleBubbles schedule_bubbles(const Program& program, const Timeline& timeline) {
+  const OperationTimes times = operation_times(program, timeline);
+  std::vector<std::int64_t> first(program.devices.size(), std::numeric_limits<std::int64_t>::max()), last(program.devices.size(), 0);
+  ScheduleBubbles b;
+  std::int64_t begin = std::numeric_limits<std::int64_t>::max();
+  for (std::size_t i = 0; i < program.operations.size(); ++i) {
+    const Operation& op = program.operations[i];
+    if (!in_schedule(op.activity)) continue;
+    first[op.device] = std::min(first[op.device], times.start[i]);
+    last[op.device] = std::max(last[op.device], times.end[i]);
+    begin = std::min(begin, times.start[i]);
+    b.busy += static_cast<Int128>(times.end[i] - times.start[i]) * static_cast<Int128>(program.devices[op.device].ranks.size());
+  }
+  for (DeviceIndex d = 0; d < program.devices.size(); ++d) {
+    b.ranks += static_cast<std::int64_t>(program.devices[d].ranks.size());
+    if (last[d] == 0) continue;
+    b.makespan = std::max(b.makespan, last[d] - begin);
+    b.longest_span = std::max(b.longest_span, last[d] - first[d]);
+  }
+  return b;
+}
+
+double ScheduleBubbles::bubble() const {
+  const Int128 whole = static_cast<Int128>(ranks) * makespan;
+  return whole == 0 ? 0.0 : static_cast<double>(whole - busy) / static_cast<double>(whole);
+}
+double ScheduleBubbles::span_bubble() const {
+  const Int128 whole = static_cast<Int128>(ranks) * longest_span;
+  return whole == 0 ? 0.0 : static_cast<double>(whole - busy) / static_cast<double>(whole);
+}
+
+std::uint64_t timeline_hash(const Program& program, const Timeline& timeline) {
+  const OperationTimes times = operation_times(program, timeline);
+  std::vector<std::vector<OperationId>> of_device(program.devices.size());
+  for (OperationId i = 0; i < program.operations.size(); ++i) of_device[program.operations[i].device].push_back(i);
+  const auto key = [&](OperationId i) {
+    const Operation& op = program.operations[i];
+    return std::make_tuple(times.start[i], times.end[i], op.activity, op.stage, op.micro_batch, op.pipe);
+  };
+  std::vector<std::pair<std::int32_t, std::uint64_t>> of_rank;
+  for (DeviceIndex d = 0; d < of_device.size(); ++d) {
+    std::sort(of_device[d].begin(), of_device[d].end(), [&](OperationId a, OperationId b) { return key(a) < key(b); });
+    std::uint64_t hash = 0xcbf29ce484222325ULL;
+    for (const OperationId i : of_device[d]) {
+      const Operation& op = program.operations[i];
+      hash = mix(hash, static_cast<std::uint64_t>(op.activity) << 8 | op.pipe);
+      hash = mix(hash, static_cast<std::uint64_t>(op.stage) << 32 ^ static_cast<std::uint32_t>(op.micro_batch));
+      hash = mix(hash, static_cast<std::uint64_t>(times.start[i]));
+      hash = mix(hash, static_cast<std::uint64_t>(times.end[i]));
+    }
+    for (const std::int32_t rank : program.devices[d].ranks) of_rank.emplace_back(rank, hash);
+  }
+  std::sort(of_rank.begin(), of_rank.end());
+  std::uint64_t hash = 0xcbf29ce484222325ULL;
+  for (const auto& [rank, of] : of_rank) hash = mix(mix(hash, static_cast<std::uint64_t>(rank)), of);
+  return hash;
+}
+
+std::vector<std::string> audit(const Program& program, const Timeline& timeline) {
+  std::vector<std::string> wrong;
+  for (TaskId task = 0; task < program.tasks(); ++task) {
+    std::int64_t ready = 0;
+    for (std::uint32_t i = program.predecessor_begin[task]; i < program.predecessor_begin[task + 1]; ++i)
+      ready = std::max(ready, timeline.end[program.predecessors[i]]);
+    if (timeline.start[task] != ready || timeline.end[task] < timeline.start[task])
+      wrong.push_back(fmt::format("task {} starts at {} ps, its last predecessor ends at {} ps", task, timeline.start[task], ready));
+  }
+  const auto split = split_time(program, timeline);
+  for (DeviceIndex d = 0; d < split.size(); ++d) {
+    std::int64_t sum = 0;
+    for (const std::int64_t part : split[d]) sum += part;
+    if (sum != timeline.makespan.value)
+      wrong.push_back(fmt::format("the time of device {} sums to {} ps, the step takes {} ps", d, sum, timeline.makespan.value));
+  }
+  const auto memory = memory_of(program, timeline);
+  for (DeviceIndex d = 0; d < memory.size(); ++d)
+    for (std::size_t c = 0; c < kMemoryClasses; ++c)
+      if (memory[d].at_end[c] != program.devices[d].resident[c])
+        wrong.push_back(fmt::format("memory of device {} ({}) ends at {} bytes, began at {}", d, kMemoryClassNames[c],
+                                    memory[d].at_end[c], program.devices[d].resident[c]));
+  return wrong;
+}
+
+}  // namespace orrery::engine

@@ -1,0 +1,124 @@
+#include <algorithm>
+#include <utility>
+
+#include "orrery/core/error.hpp"
+#include "orrery/engine/engine.hpp"
+
+namespace orrery::engine {
+namespace {
+
+using program::Program;
+using program::TaskId;
+
+// Completions, ordered by (time, task id): a total order, so equal times never depend on the heap's history. A 4-ary heap in
+// one flat array.
+class EventQueue {
+ public:
+  struct Event {
+    std::int64_t time;
+    TaskId task;
+    std::uint32_t version;
+    bool operator<(const Event& o) const { return time != o.time ? time < o.time : task < o.task; }
+  };
+  bool empty() const { return heap_.empty(); }
+  const Event& top() const { return heap_.front(); }
+  void push(Event event) {
+    std::size_t at = heap_.size();
+    heap_.push_back(event);
+    while (at > 0) {
+      const std::size_t parent = (at - 1) / 4;
+      if (!(event < heap_[parent])) break;
+      heap_[at] = heap_[parent];
+      at = parent;
+    }
+    heap_[at] = event;
+  }
+  void pop() {
+    const Event last = heap_.back();
+    heap_.pop_back();
+    if (heap_.empty()) return;
+    std::size_t at = 0;
+    for (;;) {
+      const std::size_t first = at * 4 + 1;
+      if (first >= heap_.size()) break;
+      std::size_t best = first;
+      for (std::size_t c = first + 1; c < std::min(first + 4, heap_.size()); ++c)
+        if (heap_[c] < heap_[best]) best = c;
+      if (!(heap_[best] < last)) break;
+      heap_[at] = heap_[best];
+      at = best;
+    }
+    heap_[at] = last;
+  }
+
+ private:
+  std::vector<Event> heap_;
+};
+
+struct Successors {
+  std::vector<std::uint32_t> begin;
+  std::vector<TaskId> task;
+};
+
+Successors successors_of(const Program& program) {
+  const std::size_t n = program.tasks();
+  Successors s{std::vector<std::uint32_t>(n + 1, 0), std::vector<TaskId>(program.predecessors.size())};
+  for (const TaskId p : program.predecessors) ++s.begin[p + 1];
+  for (std::size_t i = 0; i < n; ++i) s.begin[i + 1] += s.begin[i];
+  std::vector<std::uint32_t> fill(s.begin.begin(), s.begin.end() - 1);
+  for (TaskId task = 0; task < n; ++task)
+    for (std::uint32_t i = program.predecessor_begin[task]; i < program.predecessor_begin[task + 1]; ++i)
+      s.task[fill[program.predecessors[i]]++] = task;
+  return s;
+}
+
+class Player {
+ public:
+  explicit Player(const Program& program) : program_(program), successors_(successors_of(program)) {
+    const std::size_t n = program.tasks();
+    timeline_.start.assign(n, -1);
+    timeline_.end.assign(n, -1);
+    timeline_.one_pass = false;
+    waiting_.resize(n);
+    for (TaskId t = 0; t < n; ++t) waiting_[t] = program.predecessor_begin[t + 1] - program.predecessor_begin[t];
+  }
+
+  Timeline play() {
+    for (TaskId t = 0; t < waiting_.size(); ++t)
+      if (waiting_[t] == 0) start(t, 0);
+    while (!queue_.empty()) {
+      const auto event = queue_.top();
+      queue_.pop();
+      finish(event.task, event.time);
+    }
+    check(timeline_.events == static_cast<std::int64_t>(program_.tasks()), "every task of a Program is played once");
+    return std::move(timeline_);
+  }
+
+ private:
+  void start(TaskId task, std::int64_t now) {
+    timeline_.start[task] = now;
+    queue_.push({checked_add(now, program_.template_of(task).duration.value), task, 0});
+  }
+  void finish(TaskId task, std::int64_t now) {
+    timeline_.end[task] = now;
+    timeline_.makespan = std::max(timeline_.makespan, Time{now});
+    ++timeline_.events;
+    for (std::uint32_t i = successors_.begin[task]; i < successors_.begin[task + 1]; ++i) {
+      const TaskId next = successors_.task[i];
+      if (--waiting_[next] == 0) start(next, now);
+    }
+  }
+
+  const Program& program_;
+  Successors successors_;
+  std::vector<std::uint32_t> waiting_;
+  EventQueue queue_;
+  Timeline timeline_;
+};
+
+}  // namespace
+
+Timeline play_events(const Program& program, std::span<const hardware::Link>) { return Player(program).play(); }
+
+}  // namespace orrery::engine

@@ -1,0 +1,179 @@
+// The split of each device's time (definition: engine/account.hpp).
+//
+// First the own state of each device is laid out as runs: a run is a stretch in which one work task runs, or in which only
+// transfers of one kind move bytes, or in which nothing of the device's own happens. Then each empty run is resolved by
+// following what blocks the device. A fused block counts by its inner segments, so fused and unfused agree.
+#include <algorithm>
+#include <tuple>
+
+#include "orrery/core/error.hpp"
+#include "orrery/engine/account.hpp"
+#include "participation.hpp"
+
+namespace orrery::engine {
+namespace {
+
+using namespace program;
+
+struct Run {
+  std::int64_t begin, end;
+  Category category;  // bubble = nothing of the device's own
+  TaskId task;        // of work, else kNone
+};
+
+struct Change {
+  std::int64_t time;
+  Category category;
+  bool starts;
+  TaskId task;
+};
+
+class Splitter {
+ public:
+  Splitter(const Program& program, const Timeline& timeline)
+      : program_(program), timeline_(timeline), by_device_(participations(program)) {}
+
+  std::vector<Breakdown> split() {
+    for (DeviceIndex d = 0; d < program_.devices.size(); ++d) runs_.push_back(own_runs(d));
+    std::vector<Breakdown> result(program_.devices.size(), Breakdown{});
+    for (DeviceIndex d = 0; d < result.size(); ++d) account(d, result[d]);
+    return result;
+  }
+
+ private:
+  std::vector<Run> own_runs(DeviceIndex device) const;
+  void account(DeviceIndex device, Breakdown& into) const;
+  void add(Breakdown& into, const Run& run, std::int64_t begin, std::int64_t end, bool own) const;
+  void resolve(DeviceIndex device, std::int64_t begin, std::int64_t end, Breakdown& into) const;
+  TaskId task_starting_at(DeviceIndex device, std::int64_t time) const;
+  TaskId last_predecessor(TaskId task) const;
+  // Order that does not depend on task ids, so folded and expanded Programs choose alike.
+  auto rank_of(TaskId task) const {
+    const std::uint32_t operation = program_.participants[program_.participant_begin[task]].operation;
+    const Operation op = operation == kNone ? Operation{} : program_.operations[operation];
+    return std::make_tuple(program_.template_of(task).category, op.activity, op.stage, op.micro_batch, op.pipe);
+  }
+
+  const Program& program_;
+  const Timeline& timeline_;
+  ByDevice by_device_;
+  std::vector<std::vector<Run>> runs_;
+};
+
+std::vector<Run> Splitter::own_runs(DeviceIndex device) const {
+  std::vector<Change> changes;
+  for (std::uint32_t i = by_device_.begin[device]; i < by_device_.begin[device + 1]; ++i) {
+    const TaskId task = by_device_.items[i].task;
+    const TaskTemplate& t = program_.template_of(task);
+    if (t.category == Category::host || timeline_.start[task] == timeline_.end[task]) continue;
+    // A fused block is never idle inside, and only work and its own transfers outrank others: it counts as work here.
+    const Category category = t.segments.count > 0 ? Category::compute : t.category;
+    changes.push_back({timeline_.start[task], category, true, task});
+    changes.push_back({timeline_.end[task], category, false, task});
+  }
+  std::sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) {
+    return std::tie(a.time, a.starts, a.category, a.task) < std::tie(b.time, b.starts, b.category, b.task);
+  });
+  std::vector<Run> runs;
+  std::array<std::int32_t, kCategories> active{};
+  TaskId working = kNone;
+  std::int64_t from = 0;
+  for (const Change& c : changes) {
+    if (c.time > from) {
+      std::size_t best = 0;
+      while (best < kCategories - 1 && active[best] == 0) ++best;
+      runs.push_back({from, c.time, static_cast<Category>(best), is_work(static_cast<Category>(best)) ? working : kNone});
+      from = c.time;
+    }
+    active[static_cast<std::size_t>(c.category)] += c.starts ? 1 : -1;
+    if (is_work(c.category)) working = c.starts ? c.task : (working == c.task ? kNone : working);
+  }
+  if (timeline_.makespan.value > from) runs.push_back({from, timeline_.makespan.value, Category::bubble, kNone});
+  return runs;
+}
+
+// Adds [begin, end) of a run: as the device's own time, or as time another device waits for it.
+void Splitter::add(Breakdown& into, const Run& run, std::int64_t begin, std::int64_t end, bool own) const {
+  const auto put = [&](Category c, std::int64_t amount) {
+    into[static_cast<std::size_t>(own || is_transfer(c) ? c : Category::bubble)] += amount;
+  };
+  if (run.task == kNone) return put(run.category, end - begin);
+  const TaskTemplate& t = program_.template_of(run.task);
+  if (t.segments.count == 0) return put(t.category, end - begin);
+  std::int64_t at = timeline_.start[run.task];
+  for (std::uint32_t i = t.segments.first; i < t.segments.first + t.segments.count; ++i) {
+    const std::int64_t until = timeline_.start[run.task] + program_.segments[i].end.value;
+    const std::int64_t lo = std::max(at, begin), hi = std::min(until, end);
+    if (lo < hi) put(program_.segments[i].category, hi - lo);
+    at = until;
+  }
+}
+
+void Splitter::account(DeviceIndex device, Breakdown& into) const {
+  const std::vector<Run>& runs = runs_[device];
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const Run& run = runs[i];
+    if (run.category != Category::bubble) {
+      add(into, run, run.begin, run.end, true);
+    } else if (i == 0 || i + 1 == runs.size()) {
+      into[static_cast<std::size_t>(Category::bubble)] += run.end - run.begin;
+    } else {
+      resolve(device, run.begin, run.end, into);
+    }
+  }
+}
+
+TaskId Splitter::task_starting_at(DeviceIndex device, std::int64_t time) const {
+  TaskId best = kNone;
+  for (std::uint32_t i = by_device_.begin[device]; i < by_device_.begin[device + 1]; ++i) {
+    const TaskId task = by_device_.items[i].task;
+    if (timeline_.start[task] != time || timeline_.end[task] == time) continue;
+    if (program_.template_of(task).category == Category::host) continue;
+    if (best == kNone || rank_of(task) < rank_of(best)) best = task;
+  }
+  check(best != kNone, "an idle stretch of a device ends with a task of its own");
+  return best;
+}
+
+TaskId Splitter::last_predecessor(TaskId task) const {
+  TaskId best = kNone;
+  for (std::uint32_t i = program_.predecessor_begin[task]; i < program_.predecessor_begin[task + 1]; ++i) {
+    const TaskId p = program_.predecessors[i];
+    if (best == kNone || timeline_.end[p] > timeline_.end[best] ||
+        (timeline_.end[p] == timeline_.end[best] && rank_of(p) < rank_of(best)))
+      best = p;
+  }
+  return best;
+}
+
+void Splitter::resolve(DeviceIndex device, std::int64_t begin, std::int64_t end, Breakdown& into) const {
+  TaskId at = task_starting_at(device, end);
+  while (begin < end) {
+    at = last_predecessor(at);
+    if (at == kNone) {  // nothing blocked it: it was not there to run (time before the first task of its chain)
+      into[static_cast<std::size_t>(Category::bubble)] += end - begin;
+      return;
+    }
+    const std::int64_t from = std::max(begin, timeline_.start[at]);
+    if (from >= end) continue;
+    const TaskTemplate& t = program_.template_of(at);
+    if (t.category == Category::host || t.category >= Category::expert_comm) {
+      into[static_cast<std::size_t>(t.category)] += end - from;
+    } else {  // part of a pass: what its device is doing, piece by piece
+      const DeviceIndex other = program_.participants[program_.participant_begin[at]].device;
+      const std::vector<Run>& runs = runs_[other];
+      auto it = std::upper_bound(runs.begin(), runs.end(), from, [](std::int64_t x, const Run& r) { return x < r.end; });
+      for (; it != runs.end() && it->begin < end; ++it)
+        add(into, *it, std::max(from, it->begin), std::min(end, it->end), false);
+    }
+    end = from;
+  }
+}
+
+}  // namespace
+
+std::vector<Breakdown> split_time(const Program& program, const Timeline& timeline) {
+  return Splitter(program, timeline).split();
+}
+
+}  // namespace orrery::engine

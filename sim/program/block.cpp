@@ -1,0 +1,94 @@
+#include "block.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace orrery::program {
+namespace {
+
+// Start and end of each step when the block starts at 0: compute steps follow each other; a communication call waits for
+// the step before it and for its lane; the step named by `needed_by` (or the next one) waits for the call.
+struct Times {
+  std::vector<Time> start, end;
+  Time finish{};
+};
+
+Times step_times(std::span<const Step> steps, std::size_t first) {
+  Times times{std::vector<Time>(steps.size()), std::vector<Time>(steps.size()), {}};
+  std::vector<Time> not_before(steps.size() + 1);
+  std::array<Time, kLanes> lane_free{};
+  Time cursor{};
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const Step& s = steps[i];
+    cursor = std::max(cursor, not_before[i]);
+    Time& free = lane_free[static_cast<std::size_t>(s.lane)];
+    times.start[i] = std::max(cursor, free);
+    free = times.end[i] = times.start[i] + s.duration;
+    if (s.lane == Lane::compute || s.needed_by < 0) {
+      cursor = times.end[i];
+    } else {
+      const std::size_t waiter = std::min(static_cast<std::size_t>(s.needed_by) - first, steps.size());
+      not_before[waiter] = std::max(not_before[waiter], times.end[i]);
+    }
+  }
+  times.finish = std::max(cursor, not_before[steps.size()]);
+  return times;
+}
+
+// The split inside the block by the rule of the design: work first, then transfers in the order of their categories.
+std::vector<Segment> split(std::span<const Step> steps, const Times& times) {
+  std::vector<Time> cuts;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    cuts.push_back(times.start[i]);
+    cuts.push_back(times.end[i]);
+  }
+  cuts.push_back(times.finish);
+  std::sort(cuts.begin(), cuts.end());
+  std::vector<Segment> segments;
+  Time from{};
+  std::size_t begin = 0;  // steps before it have ended for good
+  for (const Time to : cuts) {
+    if (to == from) continue;
+    Category best = Category::bubble;
+    while (begin < steps.size() && times.end[begin] <= from) ++begin;
+    for (std::size_t i = begin; i < steps.size() && i < begin + 64; ++i)
+      if (times.start[i] <= from && times.end[i] >= to) best = std::min(best, steps[i].category);
+    check(best != Category::bubble, "a block has no idle time inside");
+    if (!segments.empty() && segments.back().category == best) {
+      segments.back().end = to;
+    } else {
+      segments.push_back({to, best});
+    }
+    from = to;
+  }
+  return segments;
+}
+
+// Host and device as two queues: kernel i starts no earlier than its launch ends. With launches l₁…l_n (their sum L_i up to
+// i) and device times d, the block ends at max(device free + Σd, host free + max_i(L_i + Σ_{j≥i} d_j)); so the device part
+// may start max_i(L_i − Σ_{j<i} d_j) after the host begins.
+void host_times(std::span<const Step> steps, Block& block) {
+  Time launched{}, executed{};
+  for (const Step& s : steps) {
+    launched += s.launch;
+    block.host_before = std::max(block.host_before, launched - executed);
+    if (s.lane == Lane::compute || s.needed_by < 0) executed += s.duration;
+  }
+  block.host_after = launched - block.host_before;
+}
+
+}  // namespace
+
+Block make_block(std::span<const Step> steps, std::size_t first) {
+  const Times times = step_times(steps, first);
+  Block block;
+  block.duration = times.finish;
+  block.segments = split(steps, times);
+  for (std::size_t i = 0; i < steps.size(); ++i)
+    for (const StepMemory& m : steps[i].memory)
+      block.effects.push_back({kNone, false, m.memory_class, m.at_end ? times.end[i] : times.start[i], m.bytes});
+  host_times(steps, block);
+  return block;
+}
+
+}  // namespace orrery::program

@@ -1,0 +1,21 @@
+// A piece of a pass as one task: its duration, inner split and memory effects.
+#pragma once
+#include <span>
+#include <vector>
+
+#include "orrery/program/pipeline.hpp"
+
+namespace orrery::program {
+
+struct Block {
+  Time duration{};
+  Time host_before{};  // host time until the compute part may start without a later launch holding it up
+  Time host_after{};   // host time spent on launches after that
+  std::vector<Segment> segments;
+  std::vector<MemoryEffect> effects;
+};
+
+// `first` is the index of steps[0] in its pass (needed_by counts from the start of the pass).
+Block make_block(std::span<const Step> steps, std::size_t first);
+
+}  // namespace orrery::program

@@ -1,0 +1,29 @@
+#include "orrery/program/program.hpp"
+
+#include <fmt/format.h>
+
+#include "orrery/program/builder.hpp"
+
+namespace orrery::program {
+
+std::int64_t Program::ranks() const {
+  std::int64_t count = 0;
+  for (const Device& device : devices) count += static_cast<std::int64_t>(device.ranks.size());
+  return count;
+}
+
+std::string_view activity_name(Activity activity) {
+  constexpr std::array<std::string_view, 14> names{
+      "F", "B", "I", "W", "X", "optimizer", "send activation", "send gradient",
+      "reduce gradients", "gather parameters", "reduce embedding gradients", "gradient norm", "step", "launch"};
+  return names[static_cast<std::size_t>(activity)];
+}
+
+std::string operation_name(const Operation& operation) {
+  const std::string_view base = activity_name(operation.activity);
+  if (operation.micro_batch < 0) return std::string(base);
+  const bool compute = operation.activity <= Activity::overlapped;
+  return fmt::format("{}{}{}{}", base, compute ? "" : " ", operation.micro_batch, operation.pipe != 0 ? "@1" : "");
+}
+
+}  // namespace orrery::program

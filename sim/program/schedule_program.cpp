@@ -1,0 +1,68 @@
+#include "orrery/program/schedule_program.hpp"
+
+#include <array>
+#include <utility>
+
+namespace orrery::program {
+namespace {
+
+using schedule::OpKind;
+
+// The five kinds of operation of every stage, each one step that takes and releases one activation as the convention says.
+std::vector<std::array<Pass, 5>> passes_of(const OperationTimes& times, int stages, Release release) {
+  std::vector<std::array<Pass, 5>> passes(static_cast<std::size_t>(stages));
+  const auto one_step = [](Time duration, bool takes, bool releases) {
+    Step step;
+    step.duration = duration;
+    step.name = "operation";
+    if (takes) step.memory.push_back({false, MemoryClass::activations, 1});
+    if (releases) step.memory.push_back({true, MemoryClass::activations, -1});
+    return Pass{{std::move(step)}};
+  };
+  for (std::size_t s = 0; s < passes.size(); ++s) {
+    const Time f = times.forward[s], i = times.input_gradient[s], w = times.weight_gradient[s];
+    const bool early = release == Release::input_gradient;
+    passes[s] = {one_step(f, true, false), one_step(i + w, false, true), one_step(i, false, early),
+                 one_step(w, false, !early),
+                 one_step(times.overlapped.empty() ? f + i + w : times.overlapped[s], true, true)};
+  }
+  return passes;
+}
+
+}  // namespace
+
+Result<Program> lower_schedule(const schedule::Schedule& schedule, const OperationTimes& times, Release release) {
+  Builder builder;
+  PipelinePlan plan;
+  plan.schedule = &schedule;
+  plan.messages = times.mode;
+  for (std::int32_t r = 0; r < schedule.placement.ranks; ++r) {
+    Device device;
+    device.ranks = {r};
+    device.pipeline_rank = r;
+    const DeviceIndex d = builder.add_device(std::move(device));
+    plan.teams.push_back({{d}, true, {}, {}});
+  }
+  TaskTemplate sent;
+  sent.duration = times.message;
+  sent.category = Category::pipeline_comm;
+  sent.lane = Lane::pipeline_send;
+  sent.partner_lane = Lane::pipeline_receive;
+  sent.name = "message";
+  const TemplateId message = builder.add_template(sent);
+  const auto passes = passes_of(times, schedule.placement.stages, release);
+  plan.pass = [&](DeviceIndex, OpKind kind, int stage, int) -> const Pass& {
+    return passes[static_cast<std::size_t>(stage)][static_cast<std::size_t>(kind)];
+  };
+  plan.overlapped_pass = [&](DeviceIndex, const schedule::Operation& op) -> const Pass* {
+    return &passes[static_cast<std::size_t>(op.stage)][static_cast<std::size_t>(OpKind::overlapped)];
+  };
+  plan.peer = [&](DeviceIndex, int stage, int pipe) {
+    return static_cast<DeviceIndex>(schedule.placement.rank_of(stage, pipe));
+  };
+  plan.message = [&](DeviceIndex, DeviceIndex, int, bool) { return message; };
+  lower_pipeline(plan, builder);
+  return builder.finish();
+}
+
+}  // namespace orrery::program
