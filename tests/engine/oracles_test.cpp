@@ -1,0 +1,81 @@
+// The schedule oracles, lowered to a Program and played by the engine of `run`: one unit = 10⁶ ps.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include "../schedule/oracles.hpp"
+#include "orrery/engine/account.hpp"
+#include "orrery/engine/engine.hpp"
+#include "orrery/program/schedule_program.hpp"
+
+using namespace orrery;
+using namespace orrery::schedule::testing;
+using program::Release;
+
+namespace {
+
+constexpr std::int64_t kHalfUnit = 500'000;
+
+std::vector<Time> in_ps(const std::vector<std::int64_t>& half_units) {
+  std::vector<Time> times;
+  for (const std::int64_t t : half_units) times.push_back(Time{t * kHalfUnit});
+  return times;
+}
+
+program::OperationTimes in_ps(const schedule::StageTimes& times) {
+  return {in_ps(times.forward), in_ps(times.input_gradient), in_ps(times.weight_gradient), in_ps(times.overlapped), Time{times.message * kHalfUnit}, {}};
+}
+
+std::vector<int> peaks(const program::Program& played, const engine::Timeline& timeline) {
+  std::vector<int> result;
+  for (const engine::DeviceMemory& m : engine::memory_of(played, timeline)) result.push_back(static_cast<int>(m.peak));
+  return result;
+}
+
+void check_row(const Row& row, const schedule::Schedule& schedule, const schedule::StageTimes& times, bool both_peaks) {
+  auto lowered = program::lower_schedule(schedule, in_ps(times), Release::weight_gradient);
+  REQUIRE(lowered.ok());
+  const engine::Timeline timeline = engine::evaluate_one_pass(*lowered);
+  CHECK(timeline.makespan.value == half_units(row.at("makespan")) * kHalfUnit);
+  const engine::ScheduleBubbles bubbles = engine::schedule_bubbles(*lowered, timeline);
+  CHECK(bubbles.longest_span == half_units(row.at("max_rank_span")) * kHalfUnit);
+  CHECK(std::abs(bubbles.bubble() - std::stod(row.at("bubble_fraction"))) < 6e-13);
+  CHECK(peaks(*lowered, timeline) == integers(row.at("peak_inflight_per_stage"), ';'));
+  CHECK(engine::audit(*lowered, timeline).empty());
+
+  const engine::Timeline events = engine::play_events(*lowered);
+  CHECK(events.start == timeline.start);
+  CHECK(events.end == timeline.end);
+  if (!both_peaks) return;
+  CHECK(std::abs(bubbles.span_bubble() - std::stod(row.at("span_bubble_rate"))) < 6e-13);
+  auto early = program::lower_schedule(schedule, in_ps(times), Release::input_gradient);
+  REQUIRE(early.ok());
+  CHECK(peaks(*early, engine::evaluate_one_pass(*early)) == integers(row.at("peak_until_I_per_stage"), ';'));
+}
+
+}  // namespace
+
+TEST_CASE("the engine plays the schedule oracles exactly") {
+  int rows = 0;
+  for (const Row& row : read_table("schedule_oracles.csv")) {
+    if (!is_kind(row.at("schedule"))) continue;
+    CAPTURE(fmt::format("{} p={} m={} v={}", row.at("schedule"), row.at("p"), row.at("m"), row.at("v")));
+    auto schedule = schedule::make_schedule(request_of(row));
+    REQUIRE(schedule.ok());
+    check_row(row, *schedule, times_of(row, schedule->placement.stages), true);
+    ++rows;
+  }
+  CHECK(rows > 30);
+}
+
+TEST_CASE("the engine plays the schedule oracles with unequal stages exactly") {
+  int rows = 0;
+  for (const Row& row : read_table("schedule_oracles_nonuniform.csv")) {
+    if (!is_kind(row.at("schedule"))) continue;
+    CAPTURE(fmt::format("{} p={} m={} v={}", row.at("schedule"), row.at("p"), row.at("m"), row.at("v")));
+    auto schedule = schedule::make_schedule(request_of(row));
+    REQUIRE(schedule.ok());
+    check_row(row, *schedule, times_of(row, schedule->placement.stages), false);
+    ++rows;
+  }
+  CHECK(rows > 20);
+}
