@@ -47,41 +47,22 @@ FlowId FlowNetwork::start(Time now, const Transfer& transfer) {
     check(!next || now <= *next, "a transfer starts beyond the next event of the network");
     now_ = now;
   }
-  FlowId id = 0;
-  if (free_.empty()) {
-    id = static_cast<FlowId>(live_.size());
-    live_.emplace_back();
-  } else {
-    id = free_.back();
-    free_.pop_back();
+  const FlowId id = rates_.create(transfer.uses, transfer.weight, transfer.rate_cap);
+  if (live_.size() <= static_cast<std::size_t>(id)) {
+    live_.resize(static_cast<std::size_t>(id) + 1);
+    orders_.resize(live_.size());
   }
-  Live& flow = live(id);
-  flow.bytes = transfer.bytes;
-  flow.remaining = static_cast<double>(transfer.bytes.value);
-  flow.rate = 0;
-  flow.tag = transfer.tag;
-  flow.member = -1;
-  flow.unshared = true;
-  flow.weight = transfer.weight;
-  flow.rate_cap = transfer.rate_cap;
-  flow.solo = unshared_duration(transfer, links_);
-  flow.activation = flow.since = now + transfer.latency;
+  const Time activation = now + transfer.latency;
+  live(id) = {static_cast<double>(transfer.bytes.value), 0, activation, true};
+  orders_[static_cast<std::size_t>(id)] = {transfer.bytes, activation, unshared_duration(transfer, links_), transfer.tag};
   ++in_flight_;
   if (transfer.latency.value == 0) {
-    activate(id, transfer.uses);
+    rates_.enter(id);
+    changed_ = true;
   } else {
-    flow.waiting.assign(transfer.uses.begin(), transfer.uses.end());
-    activations_.push({flow.activation, id});
+    activations_.push({activation, id});
   }
   return id;
-}
-
-void FlowNetwork::activate(FlowId id, std::span<const LinkUse> uses) {
-  Live& flow = live(id);
-  flow.member = rates_.add(uses, flow.weight, flow.rate_cap);
-  if (owner_.size() <= static_cast<std::size_t>(flow.member)) owner_.resize(static_cast<std::size_t>(flow.member) + 1);
-  owner_[static_cast<std::size_t>(flow.member)] = id;
-  changed_ = true;
 }
 
 // Brings rates and predicted completions up to date with what started and ended at this instant.
@@ -90,22 +71,14 @@ void FlowNetwork::update() {
   changed_ = false;
   const auto affected = rates_.solve();
   const bool many = affected.size() * 8 > completions_.size();
-  for (const MaxMin::Id member : affected) {
-    const FlowId id = owner_[static_cast<std::size_t>(member)];
-    Live& flow = live(id);
-    const double rate = rates_.rate(member);
-    if (rate == flow.rate) continue;
-    if (flow.rate > 0) {
-      flow.remaining -= flow.rate * (static_cast<double>((now_ - flow.since).value) * 1e-12);
-      flow.remaining = std::max(flow.remaining, 0.0);
-      flow.unshared = false;
-    } else {
-      flow.unshared = rates_.alone(member);
-    }
-    flow.since = now_;
-    flow.rate = rate;
-    const Time end = flow.unshared ? flow.activation + flow.solo
-                                   : flow.since + Time{picoseconds_for(flow.remaining, flow.rate)};
+  for (const FlowId id : affected) {
+    __builtin_prefetch(&live(id));
+    completions_.prefetch(id);
+  }
+  for (const FlowId id : affected) {
+    const double rate = rates_.rate(id);
+    if (rate == live(id).rate) continue;
+    const Time end = predicted_end(id, rate);
     if (many) {
       completions_.set_unordered(id, end.value);
     } else {
@@ -113,6 +86,24 @@ void FlowNetwork::update() {
     }
   }
   if (many) completions_.restore();
+}
+
+// Books what the transfer moved at its old rate and returns its end at the new one.
+Time FlowNetwork::predicted_end(FlowId id, double rate) {
+  Live& flow = live(id);
+  const bool first = flow.rate == 0;
+  flow.unshared = first && rates_.alone(id);
+  if (!first) {
+    const double moved = flow.rate * (static_cast<double>((now_ - flow.since).value) * 1e-12);
+    flow.remaining = std::max(flow.remaining - moved, 0.0);
+  }
+  flow.since = now_;
+  flow.rate = rate;
+  if (flow.unshared) {
+    const Order& order = orders_[static_cast<std::size_t>(id)];
+    return order.activation + order.solo;
+  }
+  return now_ + Time{picoseconds_for(flow.remaining, rate)};
 }
 
 std::optional<Time> FlowNetwork::next_event() {
@@ -137,33 +128,30 @@ void FlowNetwork::advance(Time to, std::vector<std::int64_t>& finished) {
   while (!activations_.empty() && activations_.top().at <= to) {
     const FlowId id = activations_.top().id;
     activations_.pop();
-    activate(id, live(id).waiting);
+    rates_.enter(id);
+    changed_ = true;
   }
 }
 
 void FlowNetwork::finish(FlowId id, std::vector<std::int64_t>& finished) {
-  Live& flow = live(id);
-  for (const LinkUse use : rates_.uses(flow.member)) {
-    carried_[static_cast<std::size_t>(use.link)] += flow.bytes * use.multiplicity;
+  const Order& order = orders_[static_cast<std::size_t>(id)];
+  for (const LinkUse use : rates_.uses(id)) {
+    carried_[static_cast<std::size_t>(use.link)] += order.bytes * use.multiplicity;
   }
-  rates_.remove(flow.member);
-  finished.push_back(flow.tag);
-  free_.push_back(id);
+  rates_.remove(id);
+  finished.push_back(order.tag);
   --in_flight_;
   changed_ = true;
-}
-
-double FlowNetwork::rate(FlowId id) const { return live(id).member < 0 ? 0.0 : live(id).rate; }
-
-std::int32_t FlowNetwork::bottleneck(FlowId id) const {
-  return live(id).member < 0 ? MaxMin::kNoLink : rates_.bottleneck(live(id).member);
 }
 
 std::vector<double> steady_rates(std::span<const hardware::Link> links, std::span<const Transfer> transfers) {
   MaxMin rates(bandwidths(links));
   std::vector<MaxMin::Id> ids;
   ids.reserve(transfers.size());
-  for (const Transfer& transfer : transfers) ids.push_back(rates.add(transfer.uses, transfer.weight, transfer.rate_cap));
+  for (const Transfer& transfer : transfers) {
+    ids.push_back(rates.create(transfer.uses, transfer.weight, transfer.rate_cap));
+    rates.enter(ids.back());
+  }
   rates.solve();
   std::vector<double> result;
   result.reserve(ids.size());

@@ -55,66 +55,74 @@ std::int32_t MaxMin::allocate_uses(std::int32_t count) {
   return static_cast<std::int32_t>(begin);
 }
 
-MaxMin::Id MaxMin::add(std::span<const LinkUse> uses, std::int32_t weight, BytesPerSecond rate_cap) {
+MaxMin::Id MaxMin::create(std::span<const LinkUse> uses, std::int32_t weight, BytesPerSecond rate_cap) {
   check(weight >= 1 && rate_cap.value >= 0, "a transfer needs a weight of at least 1 and no negative cap");
   Id id = 0;
   if (free_flows_.empty()) {
     id = static_cast<Id>(flows_.size());
     flows_.emplace_back();
+    limits_.emplace_back();
   } else {
     id = free_flows_.back();
     free_flows_.pop_back();
   }
-  Flow flow;
-  flow.used = true;
-  flow.weight = weight;
-  flow.count = static_cast<std::int32_t>(uses.size());
-  flow.begin = allocate_uses(flow.count);
-  flow.level = kInfinity;
-  const auto width = static_cast<double>(weight);
-  flow.cap_level = rate_cap.value > 0 ? static_cast<double>(rate_cap.value) * scale_ / width : kInfinity;
-  flow.solo_level = flow.cap_level;
-  for (std::int32_t i = 0; i < flow.count; ++i) {
-    const LinkUse use = uses[static_cast<std::size_t>(i)];
+  Flow& created = flow(id);
+  created = Flow{};
+  created.weight = weight;
+  created.count = static_cast<std::int32_t>(uses.size());
+  created.begin = allocate_uses(created.count);
+  created.level = kInfinity;
+  created.capped = rate_cap.value > 0 || uses.empty();
+  LinkUse* copy = uses.size() <= 2 ? created.few : uses_.data() + created.begin;
+  double level = kInfinity;
+  if (rate_cap.value > 0) level = static_cast<double>(rate_cap.value) * scale_ / static_cast<double>(weight);
+  Limit& limit = limits_[static_cast<std::size_t>(id)];
+  limit.cap_level = level;
+  for (const LinkUse use : uses) {
     check(use.multiplicity >= 1, "a link is used at least once");
-    Link& on = links_.at(static_cast<std::size_t>(use.link));
-    const auto at = static_cast<std::size_t>(flow.begin + i);
-    uses_[at] = use;
-    position_[at] = static_cast<std::int32_t>(on.users.size());
-    on.users.push_back({id, use.multiplicity, flow.begin + i});
-    const std::int64_t load = std::int64_t{use.multiplicity} * weight;
-    on.weights += load;
-    flow.solo_level = std::min(flow.solo_level, static_cast<double>(on.capacity) / static_cast<double>(load));
+    *copy++ = use;
+    const Link& on = links_.at(static_cast<std::size_t>(use.link));
+    level = std::min(level, static_cast<double>(on.capacity) /
+                                static_cast<double>(std::int64_t{use.multiplicity} * weight));
   }
-  this->flow(id) = flow;
-  arrived_.push_back(id);
+  limit.solo_level = level;
   return id;
+}
+
+void MaxMin::enter(Id id) {
+  Flow& entering = flow(id);
+  check(!entering.entered, "a transfer enters once");
+  entering.entered = true;
+  std::int32_t at = entering.begin;
+  for (const LinkUse use : uses(entering)) {
+    Link& on = link(use.link);
+    position_[static_cast<std::size_t>(at)] = static_cast<std::int32_t>(on.users.size());
+    on.users.push_back({id, at++});
+    on.weights += std::int64_t{use.multiplicity} * entering.weight;
+  }
+  arrived_.push_back(id);
 }
 
 void MaxMin::remove(Id id) {
   Flow& gone = flow(id);
-  check(gone.used, "a transfer is removed once");
-  for (std::int32_t i = gone.begin; i < gone.begin + gone.count; ++i) {
-    const LinkUse use = uses_[static_cast<std::size_t>(i)];
+  check(gone.entered, "a transfer is removed once");
+  std::int32_t at = gone.begin;
+  for (const LinkUse use : uses(gone)) {
     Link& on = link(use.link);
     on.left += use.multiplicity * gone.quanta;
     on.weights -= std::int64_t{use.multiplicity} * gone.weight;
-    const auto position = static_cast<std::size_t>(position_[static_cast<std::size_t>(i)]);
+    const auto position = static_cast<std::size_t>(position_[static_cast<std::size_t>(at++)]);
     on.users[position] = on.users.back();
     position_[static_cast<std::size_t>(on.users[position].use)] = static_cast<std::int32_t>(position);
     on.users.pop_back();
     touched_.push_back(use.link);
   }
   threshold_ = std::min(threshold_, gone.level);
-  gone.used = false;
+  gone.entered = false;
   const auto size_class =
       static_cast<std::size_t>(std::bit_width(static_cast<std::uint32_t>(std::max(gone.count - 1, 0))));
   free_uses_[size_class].push_back(gone.begin);
   free_flows_.push_back(id);
-}
-
-std::span<const LinkUse> MaxMin::uses(Id id) const {
-  return {uses_.data() + flow(id).begin, static_cast<std::size_t>(flow(id).count)};
 }
 
 std::span<const MaxMin::Id> MaxMin::solve() {
@@ -131,6 +139,7 @@ void MaxMin::touch(std::int32_t id) {
   if (on.stamp == stamp_) return;
   on.stamp = stamp_;
   on.open = 0;
+  __builtin_prefetch(on.users.data());
   touched_.push_back(id);
 }
 
@@ -141,8 +150,7 @@ void MaxMin::open_flow(Id id) {
   opened.stamp = stamp_;
   opened.open = true;
   affected_.push_back(id);
-  for (std::int32_t i = opened.begin; i < opened.begin + opened.count; ++i) {
-    const LinkUse use = uses_[static_cast<std::size_t>(i)];
+  for (const LinkUse use : uses(opened)) {
     touch(use.link);
     Link& on = link(use.link);
     on.open += std::int64_t{use.multiplicity} * opened.weight;
@@ -167,8 +175,8 @@ void MaxMin::collect_affected() {
   }
   touched_.resize(kept);
   for (const Id id : arrived_) {
-    if (!flow(id).used) continue;
-    threshold_ = std::min(threshold_, flow(id).cap_level);
+    if (!flow(id).entered) continue;
+    threshold_ = std::min(threshold_, limit(id).cap_level);
     for (const LinkUse use : uses(id)) {
       const Link& on = link(use.link);
       threshold_ = std::min(threshold_, static_cast<double>(on.capacity) / static_cast<double>(on.weights));
@@ -178,7 +186,9 @@ void MaxMin::collect_affected() {
   arrived_.clear();
   threshold_ *= kThresholdMargin;
   for (std::size_t next = 0; next < touched_.size(); ++next) {
-    for (const User& user : link(touched_[next]).users) {
+    const auto& users = link(touched_[next]).users;
+    for (const User& user : users) __builtin_prefetch(&flow(user.flow));
+    for (const User& user : users) {
       if (flow(user.flow).level >= threshold_) open_flow(user.flow);
     }
   }
@@ -190,12 +200,10 @@ void MaxMin::fix(Id id, double level, std::int32_t bottleneck) {
   fixed.open = false;
   fixed.bottleneck = bottleneck;
   if (level == kInfinity || !same_level(level, fixed.level)) {
-    fixed.level = same_level(level, fixed.solo_level) ? fixed.solo_level : level;
-    fixed.rate = fixed.level * static_cast<double>(fixed.weight);
-    fixed.quanta = fixed.count > 0 ? static_cast<std::int64_t>(fixed.rate) : 0;
+    fixed.level = same_level(level, limit(id).solo_level) ? limit(id).solo_level : level;
+    fixed.quanta = fixed.count > 0 ? static_cast<std::int64_t>(fixed.level * fixed.weight) : 0;
   }
-  for (std::int32_t i = fixed.begin; i < fixed.begin + fixed.count; ++i) {
-    const LinkUse use = uses_[static_cast<std::size_t>(i)];
+  for (const LinkUse use : uses(fixed)) {
     Link& on = link(use.link);
     on.open -= std::int64_t{use.multiplicity} * fixed.weight;
     on.left -= use.multiplicity * fixed.quanta;
@@ -203,11 +211,15 @@ void MaxMin::fix(Id id, double level, std::int32_t bottleneck) {
 }
 
 void MaxMin::sift_down(std::size_t position) {
+  if (position >= heap_.size()) return;
   const Share moved = heap_[position];
   for (;;) {
-    std::size_t child = 2 * position + 1;
-    if (child >= heap_.size()) break;
-    if (child + 1 < heap_.size() && heap_[child + 1] < heap_[child]) ++child;
+    const std::size_t first = 4 * position + 1, end = std::min(first + 4, heap_.size());
+    if (first >= end) break;
+    std::size_t child = first;
+    for (std::size_t other = first + 1; other < end; ++other) {
+      if (heap_[other] < heap_[child]) child = other;
+    }
     if (!(heap_[child] < moved)) break;
     heap_[position] = heap_[child];
     position = child;
@@ -225,10 +237,10 @@ void MaxMin::fill() {
     if (on.open > 0) heap_.push_back({static_cast<double>(on.left) / static_cast<double>(on.open), id});
   }
   for (const Id id : affected_) {
-    if (flow(id).cap_level < kInfinity || flow(id).count == 0) heap_.push_back({flow(id).cap_level, caps + id});
+    if (flow(id).capped) heap_.push_back({limit(id).cap_level, caps + id});
   }
   touched_.clear();
-  for (std::size_t i = heap_.size() / 2; i-- > 0;) sift_down(i);
+  for (std::size_t i = heap_.size() / 4 + 1; i-- > 0;) sift_down(i);
   while (!heap_.empty()) {
     Share& top = heap_.front();
     bool done = true;
@@ -257,10 +269,10 @@ void MaxMin::fill() {
 bool MaxMin::certificate_holds(double tolerance) const {
   std::vector<double> load(links_.size(), 0), highest(links_.size(), 0);
   for (std::size_t f = 0; f < flows_.size(); ++f) {
-    if (!flows_[f].used) continue;
+    if (!flows_[f].entered) continue;
     for (const LinkUse use : uses(static_cast<Id>(f))) {
       const auto l = static_cast<std::size_t>(use.link);
-      load[l] += use.multiplicity * flows_[f].rate;
+      load[l] += use.multiplicity * flows_[f].weight * flows_[f].level;
       highest[l] = std::max(highest[l], flows_[f].level);
     }
   }
@@ -268,8 +280,8 @@ bool MaxMin::certificate_holds(double tolerance) const {
     if (load[l] > static_cast<double>(links_[l].capacity) * (1 + tolerance)) return false;
   }
   for (std::size_t f = 0; f < flows_.size(); ++f) {
-    if (!flows_[f].used) continue;
-    bool justified = flows_[f].level >= flows_[f].cap_level * (1 - tolerance);
+    if (!flows_[f].entered) continue;
+    bool justified = flows_[f].level >= limits_[f].cap_level * (1 - tolerance);
     for (const LinkUse use : uses(static_cast<Id>(f))) {
       const auto l = static_cast<std::size_t>(use.link);
       justified = justified || (load[l] >= static_cast<double>(links_[l].capacity) * (1 - tolerance) &&

@@ -111,7 +111,7 @@ TEST_CASE("a transfer that shares nothing takes latency + ceil(bytes * 10^12 / r
   CHECK(run(links, {{Time{0}, {Bytes{7}, {}, Time{}, BytesPerSecond{2}}, uses}})[0] == Time{3'500'000'000'000});
   // 2^53 + 1 bytes are not a double; an odd prime as bandwidth. ⌈9007199254740993 · 10¹² / 999999999989⌉ by long division.
   const auto prime = equal_links(1, 999'999'999'989);
-  CHECK(run(prime, {{Time{0}, {Bytes{9'007'199'254'740'993}}, {{0, 1}}}})[0] ==
+  CHECK(run(prime, {{Time{0}, {Bytes{9'007'199'254'740'993}, {}}, {{0, 1}}}})[0] ==
         transfer_time(Bytes{9'007'199'254'740'993}, BytesPerSecond{999'999'999'989}));
   // Nothing to move, and nothing to move it over.
   CHECK(run(prime, {{Time{4}, {Bytes{0}, {}, Time{3}}, {{0, 1}}}})[0] == Time{7});

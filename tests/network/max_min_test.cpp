@@ -76,6 +76,12 @@ Wanted random_flow(std::mt19937_64& random, std::int32_t links) {
   return flow;
 }
 
+MaxMin::Id add(MaxMin& solver, const std::vector<LinkUse>& uses, std::int32_t weight = 1, std::int64_t cap = 0) {
+  const MaxMin::Id id = solver.create(uses, weight, {cap});
+  solver.enter(id);
+  return id;
+}
+
 void compare(const MaxMin& solver, const std::vector<BytesPerSecond>& capacities, const std::vector<Wanted>& flows) {
   const auto exact = exact_rates(capacities, flows);
   for (std::size_t f = 0; f < flows.size(); ++f) {
@@ -101,7 +107,7 @@ TEST_CASE("10 000 random systems, changed step by step, agree with exact fractio
     for (int change = 0; change < 4; ++change) {
       for (auto starts = random() % 5; starts > 0; --starts) {
         flows.push_back(random_flow(random, links));
-        flows.back().id = solver.add(flows.back().uses, flows.back().weight, {flows.back().cap});
+        flows.back().id = add(solver, flows.back().uses, flows.back().weight, flows.back().cap);
       }
       for (auto ends = random() % 3; ends > 0 && !flows.empty(); --ends) {
         const auto gone = random() % flows.size();
@@ -123,7 +129,7 @@ TEST_CASE("larger systems agree after each of many changes") {
     for (int change = 0; change < 40; ++change) {
       if (flows.size() < 20 || random() % 2 == 0) {
         flows.push_back(random_flow(random, 12));
-        flows.back().id = solver.add(flows.back().uses, flows.back().weight, {flows.back().cap});
+        flows.back().id = add(solver, flows.back().uses, flows.back().weight, flows.back().cap);
       } else {
         const auto gone = random() % flows.size();
         solver.remove(flows[gone].id);
@@ -140,14 +146,14 @@ TEST_CASE("a change touches only transfers at or above its level") {
   const std::vector<BytesPerSecond> capacities{{10}, {10}};
   MaxMin solver(capacities);
   const std::vector<LinkUse> narrow{{0, 1}}, both{{0, 1}, {1, 1}}, wide{{1, 1}};
-  for (int i = 0; i < 9; ++i) solver.add(narrow, 1, {});
-  solver.add(both, 1, {});
-  const auto first = solver.add(wide, 1, {});
+  for (int i = 0; i < 9; ++i) add(solver, narrow);
+  add(solver, both);
+  const auto first = add(solver, wide);
   CHECK(solver.solve().size() == 11);
   CHECK(solver.rate(first) == 9.0);
   CHECK(solver.bottleneck(first) == 1);
   // 10 / 3 > 1 bounds the newcomer from below: only it and the wide one are solved, to (10 − 1) / 2.
-  const auto second = solver.add(wide, 1, {});
+  const auto second = add(solver, wide);
   CHECK(solver.solve().size() == 2);
   CHECK(solver.rate(second) == 4.5);
   solver.remove(first);

@@ -13,6 +13,10 @@ class CompletionHeap {
   std::int64_t top_time() const { return heap_.front().time; }
   std::int32_t top_id() const { return heap_.front().id; }
 
+  void prefetch(std::int32_t id) const {
+    if (static_cast<std::size_t>(id) < position_.size()) __builtin_prefetch(&position_[static_cast<std::size_t>(id)]);
+  }
+
   // Inserts an id, or moves it to a new time.
   void set(std::int32_t id, std::int64_t time) {
     std::size_t position = place(id, time);

@@ -49,28 +49,27 @@ class FlowNetwork {
   void advance(Time to, std::vector<std::int64_t>& finished);
 
   std::size_t in_flight() const { return in_flight_; }
-  double rate(FlowId id) const;  // bytes per second now; 0 while it pays its latency. Valid after next_event()
+  // Bytes per second now; 0 while it pays its latency. Valid after next_event().
+  double rate(FlowId id) const { return live(id).rate; }
   // The link that limits the transfer now, or MaxMin::kNoLink. Valid after next_event().
-  std::int32_t bottleneck(FlowId id) const;
+  std::int32_t bottleneck(FlowId id) const { return rates_.bottleneck(id); }
   // True while the transfer has run all its life as fast as if alone.
   bool unshared(FlowId id) const { return live(id).unshared; }
   // Bytes that all finished transfers moved over a link.
   Bytes carried(hardware::LinkId link) const { return carried_[static_cast<std::size_t>(link)]; }
 
  private:
-  struct Live {
-    Bytes bytes{};
+  struct Live {  // what a change of rate touches
     double remaining = 0;  // bytes left at `since`
     double rate = 0;       // from `since` on
     Time since{};
+    bool unshared = true;
+  };
+  struct Order {
+    Bytes bytes{};
     Time activation{};
     Time solo{};  // duration if it never shares
     std::int64_t tag = 0;
-    MaxMin::Id member = -1;  // in rates_; -1 while it pays its latency
-    bool unshared = true;
-    std::vector<LinkUse> waiting;  // its links while it pays its latency
-    std::int32_t weight = 1;
-    BytesPerSecond rate_cap{};
   };
   struct Activation {
     Time at;
@@ -80,16 +79,14 @@ class FlowNetwork {
 
   Live& live(FlowId id) { return live_[static_cast<std::size_t>(id)]; }
   const Live& live(FlowId id) const { return live_[static_cast<std::size_t>(id)]; }
-  void activate(FlowId id, std::span<const LinkUse> uses);
   void update();
-  void predict(FlowId id);
+  Time predicted_end(FlowId id, double rate);
   void finish(FlowId id, std::vector<std::int64_t>& finished);
 
   std::vector<hardware::Link> links_;
   MaxMin rates_;
-  std::vector<Live> live_;
-  std::vector<FlowId> free_;
-  std::vector<FlowId> owner_;  // of each member of rates_
+  std::vector<Live> live_;    // by FlowId, as is
+  std::vector<Order> orders_;
   CompletionHeap completions_;
   std::priority_queue<Activation, std::vector<Activation>, std::greater<>> activations_;
   std::vector<Bytes> carried_;

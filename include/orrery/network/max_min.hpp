@@ -30,29 +30,30 @@ class MaxMin {
 
   explicit MaxMin(std::span<const BytesPerSecond> capacities);
 
-  // Registers a transfer; its rate is known after the next solve(). Ids of removed transfers are used again.
+  // Registers a transfer that does not use its links yet. Ids of removed transfers are used again.
   // uses: each link once; weight ≥ 1; rate_cap 0 = none. Without links and cap its rate is infinite.
-  Id add(std::span<const LinkUse> uses, std::int32_t weight, BytesPerSecond rate_cap);
+  Id create(std::span<const LinkUse> uses, std::int32_t weight, BytesPerSecond rate_cap);
+  // From now on it shares; its rate is known after the next solve().
+  void enter(Id id);
   void remove(Id id);
 
   // Solves all changes since the last call together; returns the transfers whose rate may have changed, in no stated order.
   std::span<const Id> solve();
 
-  double rate(Id id) const { return flow(id).rate * unit_; }  // bytes per second
+  double rate(Id id) const { return flow(id).level * flow(id).weight * unit_; }  // bytes per second
   // True when the transfer runs as fast as if it were alone.
-  bool alone(Id id) const { return flow(id).level == flow(id).solo_level; }
+  bool alone(Id id) const { return flow(id).level == limit(id).solo_level; }
   std::int32_t bottleneck(Id id) const { return flow(id).bottleneck; }
-  std::span<const LinkUse> uses(Id id) const;
+  std::span<const LinkUse> uses(Id id) const { return uses(flow(id)); }
   // Every transfer satisfies the certificate within a relative tolerance, and no link is overloaded. O(everything).
   bool certificate_holds(double tolerance) const;
 
  private:
   struct User {
     Id flow;
-    std::int32_t multiplicity;
-    std::int32_t use;  // index in uses_, to keep position_ true when users move
+    std::int32_t use;  // index in position_, to keep it true when users move
   };
-  struct Link {
+  struct alignas(64) Link {
     std::int64_t capacity = 0;  // quanta
     std::int64_t left = 0;      // capacity − Σ m · quanta over transfers that have a rate
     std::int64_t open = 0;      // Σ m · weight over transfers being filled
@@ -60,18 +61,23 @@ class MaxMin {
     std::vector<User> users;
     std::uint32_t stamp = 0;
   };
-  struct Flow {
+  // One cache line: a solve reads nothing else of a transfer with at most two links and no cap.
+  struct alignas(64) Flow {
     double level = 0;
-    double rate = 0;           // quanta per second
-    std::int64_t quanta = 0;   // rate rounded down: what the books of the links hold
-    double cap_level = 0;      // infinity = none
-    double solo_level = 0;
+    std::int64_t quanta = 0;  // weight · level rounded down: what the books of the links hold
     std::int32_t weight = 1;
-    std::int32_t begin = 0, count = 0;  // its part of uses_
+    std::int32_t count = 0;        // of links
+    std::int32_t begin = 0;        // of its part of uses_
+    std::uint32_t stamp = 0;       // == stamp_ while part of the solve in progress
     std::int32_t bottleneck = kNoLink;
-    std::uint32_t stamp = 0;  // == stamp_ while part of the solve in progress
     bool open = false;
-    bool used = false;
+    bool entered = false;
+    bool capped = false;
+    LinkUse few[2];  // its links, if at most two; else they are in uses_
+  };
+  struct Limit {
+    double cap_level = 0;  // infinity = none
+    double solo_level = 0;
   };
   struct Share {  // a candidate for saturation; link ≥ links_.size() is the cap of transfer link − links_.size()
     double level;
@@ -83,8 +89,12 @@ class MaxMin {
 
   const Flow& flow(Id id) const { return flows_[static_cast<std::size_t>(id)]; }
   Flow& flow(Id id) { return flows_[static_cast<std::size_t>(id)]; }
+  const Limit& limit(Id id) const { return limits_[static_cast<std::size_t>(id)]; }
   Link& link(std::int32_t id) { return links_[static_cast<std::size_t>(id)]; }
   const Link& link(std::int32_t id) const { return links_[static_cast<std::size_t>(id)]; }
+  std::span<const LinkUse> uses(const Flow& f) const {
+    return {f.count <= 2 ? f.few : uses_.data() + f.begin, static_cast<std::size_t>(f.count)};
+  }
   std::int32_t allocate_uses(std::int32_t count);
   void touch(std::int32_t link);
   void open_flow(Id id);
@@ -97,6 +107,7 @@ class MaxMin {
   double scale_ = 1;  // 2^k
   std::vector<Link> links_;
   std::vector<Flow> flows_;
+  std::vector<Limit> limits_;
   std::vector<Id> free_flows_;
   std::vector<LinkUse> uses_;
   std::vector<std::int32_t> position_;  // of each use in its link's users
