@@ -24,8 +24,8 @@ std::vector<std::string> split_lines(std::string_view text) {
 
 }  // namespace
 
-YamlBuilder::YamlBuilder(std::string name, std::string_view text, bool has_lines) : text_(text) {
-  tree_.sources_.push_back({std::move(name), has_lines, split_lines(text)});
+YamlBuilder::YamlBuilder(std::string name, std::string_view text) : text_(text) {
+  tree_.sources_.push_back({std::move(name), true, split_lines(text)});
 }
 
 Result<YamlTree> YamlBuilder::parse() {

@@ -18,7 +18,7 @@ inline constexpr std::size_t kMaxYamlNodes = 1'000'000;
 
 class YamlBuilder : public YAML::EventHandler {
  public:
-  YamlBuilder(std::string name, std::string_view text, bool has_lines);
+  YamlBuilder(std::string name, std::string_view text);
 
   // The tree, or what is wrong: parses the first document and refuses anything after it.
   Result<YamlTree> parse();

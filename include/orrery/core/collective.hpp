@@ -11,8 +11,8 @@ namespace orrery {
 enum class Collective : std::uint8_t { all_reduce, all_gather, reduce_scatter, all_to_all, broadcast, send_receive };
 
 constexpr std::string_view name_of(Collective kind) {
-  constexpr std::array<std::string_view, 6> names{"all_reduce", "all_gather",  "reduce_scatter",
-                                                  "all_to_all", "broadcast", "send_receive"};
+  constexpr std::array<std::string_view, 6> names{"all_reduce", "all_gather", "reduce_scatter",
+                                                  "all_to_all", "broadcast",  "send_receive"};
   return names[static_cast<std::size_t>(kind)];
 }
 

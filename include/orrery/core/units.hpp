@@ -62,7 +62,9 @@ using FlopsPerSecond = Quantity<struct FlopsPerSecondUnit>;
 inline constexpr std::int64_t kPicosecondsPerSecond = 1'000'000'000'000;
 inline constexpr std::int64_t kPicosecondsPerMicrosecond = 1'000'000;
 
-constexpr double seconds(Time t) { return static_cast<double>(t.value) / 1e12; }
+constexpr double seconds(Time t) {
+  return static_cast<double>(t.value) / 1e12;
+}
 
 // ⌈numerator / denominator⌉ for numerator ≥ 0, denominator > 0.
 constexpr std::int64_t ceil_div(std::int64_t numerator, std::int64_t denominator) {

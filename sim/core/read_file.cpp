@@ -1,0 +1,102 @@
+// What is not a plain file of text is refused before any parser sees it.
+#include "core/read_file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+
+namespace orrery {
+
+namespace {
+
+Diagnostic whole_file(const std::string& name, std::string message, std::string help = {}) {
+  return {.place = {name}, .path = {}, .message = std::move(message), .help = std::move(help), .source_line = {}};
+}
+
+// Reads to the end, one byte over the limit at most.
+std::string read_all(int file, std::size_t limit, std::string& text) {
+  std::string buffer(1 << 16, '\0');
+  while (text.size() <= limit) {
+    const ssize_t got = ::read(file, buffer.data(), buffer.size());
+    if (got == 0) return {};
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fmt::format("cannot be read: {}", std::strerror(errno));
+    text.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+  return {};
+}
+
+// Bytes of the UTF-8 sequence at `at`, 0 if it is none (RFC 3629: no overlong forms, no surrogates, up to U+10FFFF).
+std::size_t utf8_length(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  const unsigned b0 = byte(at), b1 = byte(at + 1);
+  const auto tail = [&](std::size_t i) { return (byte(i) & 0xC0u) == 0x80u; };
+  if (b0 < 0x80) return 1;
+  if (b0 >= 0xC2 && b0 <= 0xDF) return tail(at + 1) ? 2 : 0;
+  if (b0 >= 0xE0 && b0 <= 0xEF) {
+    const bool good = (b0 != 0xE0 || b1 >= 0xA0) && (b0 != 0xED || b1 <= 0x9F);
+    return good && tail(at + 1) && tail(at + 2) ? 3 : 0;
+  }
+  if (b0 >= 0xF0 && b0 <= 0xF4) {
+    const bool good = (b0 != 0xF0 || b1 >= 0x90) && (b0 != 0xF4 || b1 <= 0x8F);
+    return good && tail(at + 1) && tail(at + 2) && tail(at + 3) ? 4 : 0;
+  }
+  return 0;
+}
+
+}  // namespace
+
+Diagnostics check_text(const std::string& text, const std::string& name, std::size_t limit) {
+  if (text.size() > limit) return {whole_file(name, fmt::format("is larger than {} MiB, the limit", limit >> 20))};
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
+    return {whole_file(name, "is UTF-16, it must be UTF-8", "iconv -f UTF-16 -t UTF-8 converts it")};
+  int line = 1;
+  std::size_t line_start = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t length = utf8_length(text, at);
+    const auto c = static_cast<unsigned char>(text[at]);
+    const bool control = length == 1 && (c < 0x20 || c == 0x7F) && c != '\n' && c != '\r' && c != '\t';
+    if (length == 0 || control) {
+      Diagnostic error =
+          whole_file(name, control ? fmt::format("control character 0x{:02X}, expected a file of text", c)
+                                   : fmt::format("byte 0x{:02X} is not valid UTF-8", c));
+      error.place.line = line;
+      error.place.column = static_cast<int>(at - line_start) + 1;
+      return {error};
+    }
+    if (c == '\n') {
+      ++line;
+      line_start = at + 1;
+    }
+    at += length;
+  }
+  return {};
+}
+
+std::string shown_name(const std::string& path) {
+  return path == "-" ? "<stdin>" : path;
+}
+
+Result<std::string> read_file(const std::string& path, std::size_t limit) {
+  // O_NONBLOCK: a FIFO without a writer must not hang us before fstat() can refuse it.
+  const bool standard_input = path == "-";
+  const int file = standard_input ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  const std::string name = shown_name(path);
+  if (file < 0) return whole_file(name, fmt::format("cannot be opened: {}", std::strerror(errno)));
+  struct stat status {};
+  std::string problem, text;
+  if (!standard_input && ::fstat(file, &status) == 0 && !S_ISREG(status.st_mode))
+    problem = S_ISDIR(status.st_mode) ? "is a directory, it must be a file" : "is not a regular file";
+  if (problem.empty()) problem = read_all(file, limit, text);
+  if (!standard_input) ::close(file);
+  if (!problem.empty()) return whole_file(name, problem);
+  if (Diagnostics errors = check_text(text, name, limit); !errors.empty()) return errors;
+  return text;
+}
+
+}  // namespace orrery
