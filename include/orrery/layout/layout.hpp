@@ -17,13 +17,23 @@ struct Layout {
   int virtual_stages = 1;  // chunks per rank
   bool sequence_parallel = false;
   Zero zero = Zero::none;
-  int shard_degree = 0;           // HSDP: ranks a ZeRO shard is spread over; 0 = all of `data`
+  int shard_degree = 0;               // HSDP: ranks a ZeRO shard is spread over; 0 = all of `data`
   std::string order = "tp-cp-dp-pp";  // first varies fastest (Megatron)
   Partition partition = Partition::even;
   std::vector<std::int64_t> layers_per_stage;  // explicit_layers: one entry a stage, in model order
 
   int ranks() const { return tensor * context * pipeline * data; }
+  int stages() const { return pipeline * virtual_stages; }
 };
+
+// Everything that is wrong with the layout for this model (empty = it runs). Paths begin with `layout.`; places are for
+// the caller to fill in. `sequence_length` 0 = not known: what divides it is then not looked at.
+Diagnostics check_layout(const model::ModelSpec& spec, const Layout& layout, std::int64_t sequence_length = 0);
+
+// ⌈vocab / (multiple · tensor)⌉ · multiple · tensor: Megatron pads the vocabulary so that every tensor rank holds as
+// many rows, a multiple of 128 (`make_vocab_size_divisible_by`). Vocabularies are taken as given here; nobody pads
+// silently.
+std::int64_t padded_vocab(std::int64_t vocab, int tensor, std::int64_t multiple = 128);
 
 struct Coordinates {
   int tensor = 0, context = 0, data = 0, pipeline = 0;
@@ -40,13 +50,14 @@ class RankGrid {
   std::vector<int> tensor_group(const Coordinates& at) const;
   std::vector<int> context_group(const Coordinates& at) const;
   std::vector<int> data_group(const Coordinates& at) const;
+  std::vector<int> pipeline_group(const Coordinates& at) const;
   // Gradients are reduced over data × context ranks.
   std::vector<int> gradient_group(const Coordinates& at) const;
 
  private:
   std::vector<int> along(const Coordinates& at, bool context, bool data, bool tensor) const;
   int tensor_, context_, data_, pipeline_;
-  int stride_tensor_, stride_context_, stride_data_, stride_pipeline_;
+  int stride_tensor_ = 1, stride_context_ = 1, stride_data_ = 1, stride_pipeline_ = 1;
 };
 
 // The part of the model one stage holds: layers [first_layer, first_layer + layers), embedding and head where said.

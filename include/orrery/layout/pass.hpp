@@ -15,26 +15,31 @@ namespace orrery::layout {
 
 enum class Recompute : std::uint8_t { none, selective, selective_op, full, alternate_layers };
 enum class AttentionKind : std::uint8_t { unfused, flash };
+enum class ContextExchange : std::uint8_t { ring, all_gather };  // how keys and values reach the other context ranks
 
 // What of the training plan and of the software stack shapes the operators of a rank.
 struct PassOptions {
   std::int64_t sequence_length = 0;
   std::int64_t micro_batch = 1;
-  DType compute = DType::bf16;      // linear layers (fp8 casts linear layers only)
-  DType activation = DType::bf16;   // storage of activations
+  DType compute = DType::bf16;     // linear layers (fp8 casts linear layers only)
+  DType activation = DType::bf16;  // storage of activations
   Recompute recompute = Recompute::none;
   std::int64_t recompute_every = 1;  // full: every k-th layer
   AttentionKind attention = AttentionKind::unfused;
-  std::int64_t gradient_bytes = 4;   // per parameter; 4 = weight gradients accumulate in fp32
+  std::int64_t gradient_bytes = 4;  // per parameter; 4 = weight gradients accumulate in fp32
   // Software stack: which elementwise chains are one kernel.
-  bool fused_softmax = true;         // scale + mask + softmax
+  bool fused_softmax = true;  // scale + mask + softmax
   bool fused_bias_activation = true;
   bool fused_bias_dropout_add = true;
   bool fused_norm = true;
   bool fused_rotary = true;
   bool fused_cross_entropy = false;
-  bool compiled = false;             // a compiler fuses every elementwise chain
-  bool regather_in_backward = true;  // sequence parallel: the saved shard is gathered again for the weight gradient
+  bool compiled = false;              // a compiler fuses every elementwise chain
+  bool regather_in_backward = true;   // sequence parallel: the saved shard is gathered again for the weight gradient
+  bool separate_projections = false;  // query, key, value and gate, up as products of their own (torchtitan)
+  bool fp8_saves_input = true;  // fp8: the cast input is kept (Transformer Engine); false: the original is (torchao)
+  bool recompute_stops_early = false;  // recompute ends with the last tensor needed (torch non-reentrant checkpoint)
+  ContextExchange context_exchange = ContextExchange::ring;
 };
 
 // Category of the step in the split of the step time.
@@ -45,23 +50,28 @@ enum class MemoryClass : std::uint8_t { weights, gradients, optimizer, activatio
 struct MemoryChange {
   bool at_end = false;  // of the step; false = at its start
   MemoryClass memory_class = MemoryClass::activations;
-  Bytes bytes{};        // > 0 allocates, < 0 frees
+  Bytes bytes{};  // > 0 allocates, < 0 frees
 };
 
 struct PassStep {
   bool is_communication = false;
   StepRole role = StepRole::compute;
-  const char* name = "";      // operator, e.g. "qkv", "attention.softmax"; static text
-  std::int64_t layer = -1;    // −1 embedding; = number of layers: head
-  model::Kernel kernel;       // of a compute step
-  int kernels = 1;            // launches this step stands for (unfused elementwise chains)
+  const char* name = "";    // operator, e.g. "qkv", "attention.softmax"; static text
+  std::int64_t layer = -1;  // −1 embedding; = number of layers: head
+  model::Kernel kernel;     // of a compute step
+  int kernels = 1;          // launches this step stands for (unfused elementwise chains)
   // of a communication step
   Collective collective = Collective::all_reduce;
   StepGroup group = StepGroup::tensor;
-  Bytes message{};            // S of core/collective.hpp
-  // Communication that may run beside the compute steps that follow: the step that needs its result (index in this pass),
-  // or −1 = the next step waits for it. A stack that does not overlap ignores it.
+  Bytes message{};  // S of core/collective.hpp
+  // Communication that may run beside the compute steps that follow: the step that needs its result (index in this
+  // pass), or −1 = the next step waits for it. A stack that does not overlap ignores it. Always > the index of the step
+  // itself and < the number of steps.
   std::int32_t needed_by = -1;
+  // Index in this pass of the matrix product this communication can be cut into chunks with (all-gather before the
+  // product, reduce-scatter or all-reduce after it), for stacks that pipeline the two (user buffers, asynchronous TP);
+  // −1 = none.
+  std::int32_t chunked_with = -1;
   // Parameters of this rank whose gradient is final after this step (in the last micro-batch), for gradient buckets.
   std::int64_t gradients_ready = 0;
   std::vector<MemoryChange> memory;
@@ -77,10 +87,10 @@ class StageModel {
   StageModel(const model::ModelSpec& spec, const Layout& layout, const StageSpan& span, const PassOptions& options);
 
   std::vector<PassStep> pass(PassKind kind) const;
-  std::int64_t parameters() const;              // of this rank (after the tensor split), tied copies included
+  std::int64_t parameters() const;  // of this rank (after the tensor split), tied copies included
   std::int64_t parameters_of_layer(std::int64_t layer) const;  // −1 embedding, layers = head + final norm
-  Bytes saved_activations() const;              // held from the end of F to B, per micro-batch
-  Bytes input_message() const;                  // from the stage before, per rank and micro-batch; 0 at the first
+  Bytes saved_activations() const;                             // held from the end of F to B, per micro-batch
+  Bytes input_message() const;  // from the stage before, per rank and micro-batch; 0 at the first
   Bytes output_message() const;
   // FLOPs of the model itself (forward + backward, no recompute) on this rank, and those really run.
   Flops model_flops() const;

@@ -16,8 +16,8 @@ struct ModelSpec {
   std::int64_t layers = 0;
   std::int64_t hidden = 0;
   std::int64_t heads = 0;
-  std::int64_t kv_heads = 0;  // = heads without grouped-query attention
-  std::int64_t head_dim = 0;  // 0 = hidden / heads
+  std::int64_t kv_heads = 0;    // = heads without grouped-query attention
+  std::int64_t head_dim = 0;    // 0 = hidden / heads
   std::int64_t ffn_hidden = 0;  // width of one matrix
   std::int64_t vocab = 0;
   std::int64_t max_positions = 0;  // rows of a learned position table
@@ -26,12 +26,16 @@ struct ModelSpec {
   Position position = Position::learned;
   bool bias = true;             // of every linear layer
   bool qkv_bias = false;        // bias of the qkv projection alone where `bias` is false
+  bool norm_bias = true;        // of every layer norm (a root-mean-square norm has none)
   bool embedding_norm = false;  // BLOOM
   bool tied_embeddings = true;
-  bool dropout = true;          // hidden and attention dropout are run, with their masks
+  bool dropout = true;  // hidden and attention dropout are run, with their masks
 
   std::int64_t dim_per_head() const { return head_dim > 0 ? head_dim : hidden / heads; }
   bool gated() const { return activation == Activation::swiglu; }
+  // Columns of the query, and of the key or value matrix.
+  std::int64_t query_features() const { return heads * dim_per_head(); }
+  std::int64_t kv_features() const { return kv_heads * dim_per_head(); }
 };
 
 // Exact number of parameters; a tied head counts once.

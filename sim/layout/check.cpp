@@ -1,0 +1,98 @@
+#include <fmt/format.h>
+
+#include "order.hpp"
+#include "orrery/layout/layout.hpp"
+
+namespace orrery::layout {
+namespace {
+
+class Checker {
+ public:
+  Checker(const model::ModelSpec& spec, const Layout& layout, std::int64_t sequence_length)
+      : m_(spec), l_(layout), s_(sequence_length) {}
+
+  Diagnostics run() {
+    degrees();
+    if (!split_order(l_.order))
+      wrong("layout.order",
+            fmt::format("'{}' is not an order of tp, cp, dp and pp, joined by '-', each once", l_.order),
+            "the default is tp-cp-dp-pp: tensor ranks next to each other");
+    if (!errors_.empty()) return errors_;  // what follows divides by the degrees
+    tensor();
+    sequence();
+    sharding();
+    const auto spans = partition_layers(m_, l_);
+    if (!spans) errors_.insert(errors_.end(), spans.errors().begin(), spans.errors().end());
+    return errors_;
+  }
+
+ private:
+  void wrong(std::string path, std::string message, std::string help = {}) {
+    Diagnostic d;
+    d.path = std::move(path), d.message = std::move(message), d.help = std::move(help);
+    errors_.push_back(std::move(d));
+  }
+
+  void degrees() {
+    const std::pair<const char*, int> all[] = {{"tensor", l_.tensor},
+                                               {"context", l_.context},
+                                               {"pipeline", l_.pipeline},
+                                               {"data", l_.data},
+                                               {"virtual", l_.virtual_stages}};
+    for (const auto& [name, degree] : all)
+      if (degree < 1) wrong(fmt::format("layout.{}", name), fmt::format("{} is not a degree: at least 1", degree));
+  }
+
+  void divides(const char* what, std::int64_t count, std::string help = {}) {
+    if (count % l_.tensor != 0)
+      wrong("layout.tensor", fmt::format("{} {} do not divide over {} tensor ranks", count, what, l_.tensor),
+            std::move(help));
+  }
+
+  void tensor() {
+    divides("attention heads", m_.heads);
+    if (m_.kv_heads != m_.heads)
+      divides("key/value heads", m_.kv_heads, "choose tensor at most the number of key/value heads");
+    divides("columns of the MLP", m_.ffn_hidden);
+    divides("vocabulary rows", m_.vocab,
+            fmt::format("pad it: Megatron rounds up to a multiple of 128 · tensor, here {}",
+                        padded_vocab(m_.vocab, l_.tensor)));
+    if (l_.sequence_parallel && l_.tensor == 1)
+      wrong("layout.sequence_parallel", "sequence parallel shards over the tensor ranks, and there is only one",
+            "set layout.tensor above 1, or leave sequence_parallel out");
+  }
+
+  void sequence() {
+    if (s_ == 0) return;
+    // A causal ring is balanced by giving each rank two chunks, one from either end.
+    if (l_.context > 1 && s_ % (2 * l_.context) != 0)
+      wrong("layout.context", fmt::format("a sequence of {} does not divide into 2 · {} chunks", s_, l_.context));
+    else if (l_.sequence_parallel && s_ / l_.context % l_.tensor != 0)
+      wrong("layout.sequence_parallel",
+            fmt::format("{} positions a rank do not divide over {} tensor ranks", s_ / l_.context, l_.tensor));
+  }
+
+  void sharding() {
+    const int ranks = l_.data * l_.context;
+    if (l_.shard_degree < 0 || (l_.shard_degree > 0 && ranks % l_.shard_degree != 0))
+      wrong("layout.shard_degree", fmt::format("{} does not divide the {} ranks that share gradients (data · context)",
+                                               l_.shard_degree, ranks));
+  }
+
+  const model::ModelSpec& m_;
+  const Layout& l_;
+  std::int64_t s_;
+  Diagnostics errors_;
+};
+
+}  // namespace
+
+Diagnostics check_layout(const model::ModelSpec& spec, const Layout& layout, std::int64_t sequence_length) {
+  return Checker(spec, layout, sequence_length).run();
+}
+
+std::int64_t padded_vocab(std::int64_t vocab, int tensor, std::int64_t multiple) {
+  return ceil_div(vocab, multiple * tensor) * multiple * tensor;
+}
+
+}  // namespace orrery::layout

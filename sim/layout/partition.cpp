@@ -1,0 +1,123 @@
+// Which layers a stage holds.
+#include <fmt/format.h>
+
+#include <numeric>
+
+#include "orrery/layout/layout.hpp"
+#include "orrery/model/operators.hpp"
+
+namespace orrery::layout {
+namespace {
+
+using Counts = std::vector<std::int64_t>;
+
+Diagnostic wrong(std::string path, std::string message, std::string help = {}) {
+  Diagnostic d;
+  d.path = std::move(path), d.message = std::move(message), d.help = std::move(help);
+  return d;
+}
+
+std::string stages_text(const Layout& layout) {
+  return layout.virtual_stages == 1 ? fmt::format("{} stages", layout.pipeline)
+                                    : fmt::format("{} stages ({} ranks × {} virtual)", layout.stages(), layout.pipeline,
+                                                  layout.virtual_stages);
+}
+
+Result<Counts> even(std::int64_t layers, const Layout& layout) {
+  const std::int64_t stages = layout.stages();
+  if (layers % stages != 0)
+    return wrong("layout.pipeline", fmt::format("{} layers do not divide into {}", layers, stages_text(layout)),
+                 "choose a divisor, or say partition: balanced, ends_count_as_layers or a list of layers per stage");
+  return Counts(static_cast<std::size_t>(stages), layers / stages);
+}
+
+// Embedding and head each take the place of one layer (Llama 3 report, §3.3.2): the end stages hold one layer fewer.
+Result<Counts> ends_count_as_layers(std::int64_t layers, const Layout& layout) {
+  const std::int64_t stages = layout.stages(), places = layers + 2;
+  if (stages == 1) return Counts{layers};
+  if (places % stages != 0 || places / stages < 1)
+    return wrong("layout.partition",
+                 fmt::format("{} layers + embedding + head = {} places do not divide into {}", layers, places,
+                             stages_text(layout)),
+                 "say partition: balanced");
+  Counts counts(static_cast<std::size_t>(stages), places / stages);
+  --counts.front(), --counts.back();
+  return counts;
+}
+
+// Least cost of the costliest stage, a layer costing its matrix parameters and the head its own (FLOPs per token are
+// proportional to them; attention left out, so the head is never undercounted). Of equals, the most layers on the last
+// stage. What does not divide goes to the later stages, which hold fewer micro-batches in flight.
+Result<Counts> balanced(const model::ModelSpec& spec, const Layout& layout) {
+  const std::int64_t stages = layout.stages(), layers = spec.layers;
+  if (stages == 1) return Counts{layers};
+  const std::int64_t q = spec.query_features(), kv = spec.kv_features();
+  const std::int64_t layer_cost = spec.hidden * (2 * q + 2 * kv + (spec.gated() ? 3 : 2) * spec.ffn_hidden);
+  const std::int64_t head_cost = checked_mul(spec.hidden, spec.vocab);
+  std::int64_t best_last = 0, best_cost = -1;
+  for (std::int64_t last = 0; last <= layers / stages + 1 && last <= layers; ++last) {
+    const std::int64_t most = ceil_div(layers - last, stages - 1);
+    const std::int64_t cost = std::max(checked_mul(most, layer_cost), checked_mul(last, layer_cost) + head_cost);
+    if (layers - last >= stages - 1 && (best_cost < 0 || cost <= best_cost)) best_last = last, best_cost = cost;
+  }
+  if (best_cost < 0)
+    return wrong("layout.pipeline", fmt::format("{} layers are too few for {}", layers, stages_text(layout)));
+  Counts counts(static_cast<std::size_t>(stages), best_last);
+  const std::int64_t rest = layers - best_last, extra = rest % (stages - 1);
+  for (std::int64_t i = 0; i < stages - 1; ++i)
+    counts[static_cast<std::size_t>(i)] = rest / (stages - 1) + (i >= stages - 1 - extra ? 1 : 0);
+  return counts;
+}
+
+Result<Counts> explicit_layers(std::int64_t layers, const Layout& layout) {
+  const Counts& counts = layout.layers_per_stage;
+  if (static_cast<std::int64_t>(counts.size()) != layout.stages())
+    return wrong("layout.layers_per_stage", fmt::format("{} entries for {}", counts.size(), stages_text(layout)));
+  std::int64_t sum = 0;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    const bool end = i == 0 || i + 1 == counts.size();
+    if (counts[i] < (end ? 0 : 1))
+      return wrong(fmt::format("layout.layers_per_stage[{}]", i),
+                   "a stage holds at least one layer (the end stages may hold none)");
+    sum += counts[i];
+  }
+  if (sum != layers)
+    return wrong("layout.layers_per_stage", fmt::format("the entries sum to {}, the model has {} layers", sum, layers));
+  return counts;
+}
+
+Result<Counts> layer_counts(const model::ModelSpec& spec, const Layout& layout) {
+  if (layout.partition != Partition::explicit_layers && layout.stages() > spec.layers + 2)
+    return wrong(layout.virtual_stages > 1 ? "layout.virtual" : "layout.pipeline",
+                 fmt::format("{} for a model of {} layers", stages_text(layout), spec.layers));
+  switch (layout.partition) {
+    case Partition::even:
+      return even(spec.layers, layout);
+    case Partition::ends_count_as_layers:
+      return ends_count_as_layers(spec.layers, layout);
+    case Partition::balanced:
+      return balanced(spec, layout);
+    case Partition::explicit_layers:
+      return explicit_layers(spec.layers, layout);
+  }
+  internal_error("layer_counts: unknown partition");
+}
+
+}  // namespace
+
+Result<std::vector<StageSpan>> partition_layers(const model::ModelSpec& spec, const Layout& layout) {
+  const Result<Counts> counts = layer_counts(spec, layout);
+  if (!counts) return counts.errors();
+  std::vector<StageSpan> spans;
+  std::int64_t first = 0;
+  for (const std::int64_t layers : *counts) {
+    spans.push_back({.first_layer = first, .layers = layers});
+    first += layers;
+  }
+  check(first == spec.layers, "partition_layers: every layer on one stage");
+  spans.front().embedding = true;
+  spans.back().head = true;
+  return spans;
+}
+
+}  // namespace orrery::layout

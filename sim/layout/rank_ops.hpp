@@ -1,0 +1,74 @@
+// The operators of a stage as one rank runs them, with the tensors that flow between them: a small tape for
+// reverse-mode differentiation. What is kept for the backward pass, what is freed when, and what a recompute policy
+// runs again all follow from the tape; no operator knows of a policy.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "orrery/layout/pass.hpp"
+
+namespace orrery::layout {
+
+using TensorId = std::int32_t;
+inline constexpr TensorId kNoTensor = -1;
+
+enum class Phase : std::uint8_t { input, weight };  // I or W
+
+// Step of an operator. `needed_at` and `chunked_at` count from the first step of the operator's own list.
+inline constexpr int kNextStep = -1;
+inline constexpr int kAfterOperator = -2;  // the first step after those of the operator
+struct OpStep {
+  PassStep step;
+  Phase phase = Phase::input;
+  int needed_at = kNextStep;
+  int chunked_at = -1;
+  TensorId makes = kNoTensor;  // forward: not run again where this tensor is kept by selective_op
+};
+
+// How the gradient of an input comes about.
+struct GradientOf {
+  TensorId input = kNoTensor;
+  TensorId same_as = kNoTensor;  // it is the gradient of this output, passed through; kNoTensor = a tensor of its own
+};
+
+// Work space of a pass, held from the first to the last step of the phases that use it.
+struct Workspace {
+  Bytes bytes{};
+  bool in_input = false, in_weight = false;
+};
+
+struct RankOp {
+  const char* name = "";
+  std::int64_t layer = -1;
+  bool attention_core = false;  // what selective recompute runs again
+  std::vector<TensorId> in, out;
+  std::vector<TensorId> keep_for_input, keep_for_weight;  // forward tensors its backward reads
+  std::vector<GradientOf> gradients;
+  std::vector<TensorId> weight_reads_gradient_of;  // outputs whose gradient the weight gradient reads
+  std::vector<OpStep> forward, backward;
+  Bytes forward_workspace{};
+  std::vector<Workspace> backward_workspace;
+};
+
+struct Tape {
+  std::vector<Bytes> tensors;
+  std::vector<bool> keep_always;  // [tensor] kept by the policy selective_op even inside what is recomputed
+  std::vector<RankOp> ops;
+  TensorId input = kNoTensor;   // from the stage before
+  TensorId output = kNoTensor;  // to the stage after
+};
+
+// Sizes of the shard of one rank.
+struct RankShape {
+  std::int64_t micro_batch = 1, sequence = 0;  // sequence: positions of this rank (context parallel)
+  std::int64_t tokens = 0;                     // of this context rank: micro_batch · sequence
+  std::int64_t shard_tokens = 0;               // tokens / t under sequence parallel, else tokens
+  std::int64_t tensor = 1, context = 1;
+  std::int64_t heads = 0, kv_heads = 0, head_dim = 0, ffn = 0, vocab = 0;  // of this rank
+  bool sequence_parallel = false;
+};
+RankShape rank_shape(const model::ModelSpec& spec, const Layout& layout, const PassOptions& options);
+
+Tape build_tape(const model::ModelSpec& spec, const Layout& layout, const StageSpan& span, const PassOptions& options);
+
+}  // namespace orrery::layout

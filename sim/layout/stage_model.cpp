@@ -1,0 +1,104 @@
+#include <set>
+
+#include "orrery/core/error.hpp"
+#include "orrery/model/operators.hpp"
+#include "pass_builder.hpp"
+
+namespace orrery::layout {
+
+struct StageOperators {
+  StageOperators(const model::ModelSpec& spec, const Layout& layout, const StageSpan& span, const PassOptions& options)
+      : tape(build_tape(spec, layout, span, options)),
+        plan(plan_recompute(tape, spec.layers, options)),
+        backward(tape, plan) {}
+  StageOperators(const StageOperators&) = delete;
+  StageOperators& operator=(const StageOperators&) = delete;
+
+  Tape tape;
+  RecomputePlan plan;
+  BackwardPass backward;  // refers to tape and plan
+  Bytes input_message{}, output_message{};
+};
+
+namespace {
+
+// Sum over the cut edges, each tensor once, of values a token; the tensors have the shape of the residual stream.
+Bytes message(const model::OperatorGraph& graph, const std::vector<std::int32_t>& side, std::int32_t from,
+              std::int32_t to, std::int64_t bytes_per_feature) {
+  std::set<std::int32_t> sources;
+  std::int64_t features = 0;
+  for (const model::OperatorEdge& edge : model::cut_edges(graph, side))
+    if (side[static_cast<std::size_t>(edge.from)] == from && side[static_cast<std::size_t>(edge.to)] == to &&
+        sources.insert(edge.from).second)
+      features += edge.features;
+  return {checked_mul(features, bytes_per_feature)};
+}
+
+Flops sum_flops(const std::vector<PassStep>& steps) {
+  Flops sum{};
+  for (const PassStep& step : steps) sum += step.kernel.flops;
+  return sum;
+}
+
+}  // namespace
+
+StageModel::StageModel(const model::ModelSpec& spec, const Layout& layout, const StageSpan& span,
+                       const PassOptions& options) {
+  const auto operators = std::make_shared<StageOperators>(spec, layout, span, options);
+  const model::OperatorGraph graph = model::operator_graph(spec, {.sequence_length = options.sequence_length,
+                                                                  .micro_batch = options.micro_batch,
+                                                                  .flash = options.attention == AttentionKind::flash});
+  std::vector<std::int32_t> side;  // 0 before this stage, 1 in it, 2 after it
+  for (const model::Operator& op : graph.operators) {
+    const bool before = op.layer < 0 ? !span.embedding : op.layer < span.first_layer;
+    const bool after = op.layer == spec.layers ? !span.head : op.layer >= span.first_layer + span.layers;
+    side.push_back(before ? 0 : after ? 2 : 1);
+  }
+  const std::int64_t width = rank_shape(spec, layout, options).shard_tokens * size_of(options.activation);
+  operators->input_message = message(graph, side, 0, 1, width);
+  operators->output_message = message(graph, side, 1, 2, width);
+  operators_ = operators;
+}
+
+std::vector<PassStep> StageModel::pass(PassKind kind) const {
+  if (kind == PassKind::forward) return forward_pass(operators_->tape, operators_->plan);
+  return operators_->backward.pass(kind);
+}
+
+std::int64_t StageModel::parameters() const {
+  std::int64_t sum = 0;
+  for (const RankOp& op : operators_->tape.ops)
+    for (const OpStep& s : op.backward) sum = checked_add(sum, s.step.gradients_ready);
+  return sum;
+}
+
+std::int64_t StageModel::parameters_of_layer(std::int64_t layer) const {
+  std::int64_t sum = 0;
+  for (const RankOp& op : operators_->tape.ops)
+    for (const OpStep& s : op.backward) sum += op.layer == layer ? s.step.gradients_ready : 0;
+  return sum;
+}
+
+Bytes StageModel::saved_activations() const {
+  Bytes sum{};
+  for (std::size_t t = 0; t < operators_->tape.tensors.size(); ++t)
+    if (operators_->plan.saved[t]) sum += operators_->tape.tensors[t];
+  return sum;
+}
+
+Bytes StageModel::input_message() const {
+  return operators_->input_message;
+}
+Bytes StageModel::output_message() const {
+  return operators_->output_message;
+}
+
+// Backward twice the forward matrix products, whatever a flash kernel computes again.
+Flops StageModel::model_flops() const {
+  return 3 * sum_flops(pass(PassKind::forward));
+}
+Flops StageModel::hardware_flops() const {
+  return sum_flops(pass(PassKind::forward)) + sum_flops(pass(PassKind::backward));
+}
+
+}  // namespace orrery::layout

@@ -1,0 +1,125 @@
+// Rank grid, partition, checks, state bytes.
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "stages.hpp"
+
+using namespace orrery;
+using namespace orrery::layout;
+using namespace orrery::layout::test;
+
+TEST_CASE("Megatron's own example: 16 GPUs, tensor 2, pipeline 4, data 2") {
+  // megatron/core/parallel_state.py, docstring of initialize_model_parallel.
+  Layout layout;
+  layout.tensor = 2, layout.pipeline = 4, layout.data = 2;
+  const RankGrid grid(layout);
+  const Coordinates zero;
+  CHECK(grid.tensor_group(zero) == std::vector{0, 1});
+  CHECK(grid.data_group(zero) == std::vector{0, 2});
+  CHECK(grid.pipeline_group(zero) == std::vector{0, 4, 8, 12});
+  CHECK(grid.data_group(grid.coordinates(13)) == std::vector{13, 15});
+  layout.order = "tp-cp-pp-dp";
+  CHECK(RankGrid(layout).data_group(zero) == std::vector{0, 8});
+}
+
+TEST_CASE("rank and coordinates are inverse in every order") {
+  Layout layout;
+  layout.tensor = 2, layout.context = 3, layout.pipeline = 2, layout.data = 5;
+  std::vector<std::string> names{"cp", "dp", "pp", "tp"};
+  do {
+    layout.order = names[0] + '-' + names[1] + '-' + names[2] + '-' + names[3];
+    const RankGrid grid(layout);
+    std::set<int> seen;
+    for (int rank = 0; rank < layout.ranks(); ++rank) {
+      CHECK(grid.rank(grid.coordinates(rank)) == rank);
+      CHECK(grid.gradient_group(grid.coordinates(rank)).size() == 15);
+      seen.insert(grid.rank(grid.coordinates(rank)));
+    }
+    CHECK(seen.size() == 60);
+  } while (std::next_permutation(names.begin(), names.end()));
+}
+
+namespace {
+std::vector<std::int64_t> counts(const model::ModelSpec& m, const Layout& layout) {
+  const auto spans = partition_layers(m, layout);
+  REQUIRE(spans.ok());
+  std::vector<std::int64_t> all;
+  for (const StageSpan& span : *spans) all.push_back(span.layers);
+  return all;
+}
+std::string path_of(const model::ModelSpec& m, const Layout& layout, std::int64_t sequence = 0) {
+  const Diagnostics errors = check_layout(m, layout, sequence);
+  return errors.empty() ? "" : errors.front().path;
+}
+}  // namespace
+
+TEST_CASE("partitions") {
+  Layout layout;
+  layout.pipeline = 4;
+  CHECK(counts(gpt(8, 64, 4, 256), layout) == std::vector<std::int64_t>{2, 2, 2, 2});
+  layout.virtual_stages = 2;
+  CHECK(counts(gpt(8, 64, 4, 256), layout) == std::vector<std::int64_t>(8, 1));
+  layout.virtual_stages = 1, layout.partition = Partition::ends_count_as_layers;
+  CHECK(counts(gpt(6, 64, 4, 256), layout) == std::vector<std::int64_t>{1, 2, 2, 1});
+  layout.partition = Partition::explicit_layers, layout.layers_per_stage = {0, 3, 3, 1};
+  CHECK(counts(gpt(7, 64, 4, 256), layout) == std::vector<std::int64_t>{0, 3, 3, 1});
+  // A layer is 12·64² = 49152 parameters, the head 64·1536 twice that: 14 layers and 2 for the head make four stages
+  // of 4.
+  layout.partition = Partition::balanced;
+  CHECK(counts(gpt(14, 64, 4, 1536), layout) == std::vector<std::int64_t>{4, 4, 4, 2});
+  CHECK(counts(gpt(13, 64, 4, 1536), layout) == std::vector<std::int64_t>{3, 4, 4, 2});
+}
+
+TEST_CASE("layouts that cannot be are refused by path") {
+  const model::ModelSpec m = gpt(8, 64, 4, 256);
+  Layout layout;
+  CHECK(path_of(m, layout).empty());
+  layout.tensor = 3;
+  CHECK(path_of(m, layout) == "layout.tensor");
+  layout = {}, layout.pipeline = 3;
+  CHECK(path_of(m, layout) == "layout.pipeline");
+  layout = {}, layout.pipeline = 0;
+  CHECK(path_of(m, layout) == "layout.pipeline");
+  layout = {}, layout.pipeline = 2, layout.virtual_stages = 8;
+  CHECK(path_of(m, layout) == "layout.virtual");
+  layout = {}, layout.order = "tp-dp-pp";
+  CHECK(path_of(m, layout) == "layout.order");
+  layout.order = "tp-cp-dp-pp-";
+  CHECK(path_of(m, layout) == "layout.order");
+  layout.order = "tp-cp-ep-dp-pp";
+  CHECK(path_of(m, layout).empty());
+  layout = {}, layout.sequence_parallel = true;
+  CHECK(path_of(m, layout) == "layout.sequence_parallel");
+  layout.tensor = 2;
+  CHECK(path_of(m, layout, 63) == "layout.sequence_parallel");
+  layout = {}, layout.context = 4;
+  CHECK(path_of(m, layout, 20) == "layout.context");
+  layout = {}, layout.data = 4, layout.shard_degree = 3;
+  CHECK(path_of(m, layout) == "layout.shard_degree");
+  layout = {}, layout.partition = Partition::explicit_layers, layout.layers_per_stage = {7};
+  CHECK(path_of(m, layout) == "layout.layers_per_stage");
+  layout = {}, layout.tensor = 8;
+  CHECK(path_of(llama(2, 256, 16, 4, 256, 1024), layout) == "layout.tensor");  // 4 key/value heads
+  CHECK(padded_vocab(50257, 8) == 51200);
+  CHECK(padded_vocab(50257, 1) == 50304);
+}
+
+TEST_CASE("state bytes as ZeRO divides them") {
+  const std::int64_t n = 8'030'261'248;  // Llama-3.1-8B
+  Layout layout;
+  layout.data = 4, layout.context = 2;
+  const auto total = [&](Zero zero, std::int64_t gradient_bytes) {
+    layout.zero = zero;
+    const StateBytes s =
+        state_bytes(n, {.weight_bytes = 2, .gradient_bytes = gradient_bytes, .optimizer_bytes = 12}, layout);
+    return s.weights.value + s.gradients.value + s.optimizer.value;
+  };
+  CHECK(total(Zero::none, 2) == 16 * n);
+  CHECK(total(Zero::none, 4) == 18 * n);
+  CHECK(total(Zero::optimizer, 2) == 44'166'436'864);  // n · (2 + 2 + 12/8)
+  CHECK(total(Zero::gradients, 2) == n * 2 + n / 8 * 14);
+  CHECK(total(Zero::parameters, 2) == n * 2);  // 16/8
+  layout.shard_degree = 4;
+  CHECK(total(Zero::parameters, 2) == n * 4);  // HSDP: over 4 of the 8 ranks
+}

@@ -1,0 +1,216 @@
+// Passes: kernels, communication, FLOPs and parameters of a rank against closed forms.
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "orrery/model/flops.hpp"
+#include "stages.hpp"
+
+using namespace orrery;
+using namespace orrery::layout;
+using namespace orrery::layout::test;
+
+namespace {
+
+constexpr StageSpan kWhole(std::int64_t layers) {
+  return {.layers = layers, .embedding = true, .head = true};
+}
+
+std::int64_t flops(const std::vector<PassStep>& steps) {
+  std::int64_t sum = 0;
+  for (const PassStep& s : steps) sum += s.kernel.flops.value;
+  return sum;
+}
+
+std::string key(const PassStep& s) {
+  const model::Kernel& k = s.kernel;
+  std::string text = s.name;
+  for (const std::int64_t x :
+       {s.layer, std::int64_t{s.is_communication}, s.message.value, std::int64_t{static_cast<int>(s.collective)},
+        k.flops.value, k.bytes.value, k.m, k.n, k.k, std::int64_t{s.kernels}, s.gradients_ready})
+    text += ' ' + std::to_string(x);
+  return text;
+}
+
+std::vector<std::string> keys(std::initializer_list<std::vector<PassStep>> passes) {
+  std::vector<std::string> all;
+  for (const auto& pass : passes)
+    for (const PassStep& s : pass) all.push_back(key(s));
+  std::ranges::sort(all);
+  return all;
+}
+
+std::vector<model::ModelSpec> models() {
+  model::ModelSpec bloom = gpt(2, 128, 8, 512);
+  bloom.position = model::Position::alibi, bloom.embedding_norm = true;
+  model::ModelSpec nemotron = llama(2, 128, 8, 4, 256, 512);
+  nemotron.activation = model::Activation::squared_relu, nemotron.norm = model::Norm::layer_norm;
+  model::ModelSpec opt = gpt(2, 128, 8, 512);
+  opt.activation = model::Activation::relu, opt.dropout = false;
+  return {gpt(2, 128, 8, 512), llama(2, 128, 8, 4, 256, 512), bloom, nemotron, opt};
+}
+
+// Every combination that changes the shape of a pass.
+template <class Check>
+void for_each_option(const Check& check) {
+  for (const model::ModelSpec& m : models())
+    for (const int tensor : {1, 4})
+      for (const int context : {1, 2})
+        for (const bool sp : {false, true})
+          for (const AttentionKind attention : {AttentionKind::unfused, AttentionKind::flash})
+            for (const Recompute r : {Recompute::none, Recompute::selective, Recompute::full, Recompute::selective_op,
+                                      Recompute::alternate_layers})
+              for (int variant = 0; variant < 5; ++variant) {
+                Layout layout;
+                layout.tensor = tensor, layout.context = context, layout.sequence_parallel = sp && tensor > 1;
+                PassOptions o;
+                o.sequence_length = 64, o.micro_batch = 2, o.attention = attention, o.recompute = r;
+                if (variant == 1)
+                  o.fused_norm = o.fused_softmax = o.fused_bias_activation = o.fused_bias_dropout_add = o.fused_rotary =
+                      false;
+                if (variant == 2) o.compute = DType::fp8, o.fused_cross_entropy = true;
+                if (variant == 3) o.compiled = o.separate_projections = true, layout.zero = Zero::parameters;
+                if (variant == 4) o.regather_in_backward = false, o.context_exchange = ContextExchange::all_gather;
+                check(m, layout, o);
+              }
+}
+
+}  // namespace
+
+TEST_CASE("hardware FLOPs of a GPT equal SC'21 eq. 3 under full recompute, and what runs under the others") {
+  const model::ModelSpec m = gpt(4, 256, 8, 1024);
+  PassOptions o;
+  o.sequence_length = 128, o.micro_batch = 2;
+  const auto run = [&](Recompute r) {
+    o.recompute = r;
+    return StageModel(m, {}, kWhole(4), o).hardware_flops().value;
+  };
+  CHECK(run(Recompute::none) == checked_narrow(model::model_flops(m, 128, 2)));
+  CHECK(run(Recompute::full) == checked_narrow(model::full_recompute_flops(m, 128, 2)));
+  CHECK(run(Recompute::selective) == checked_narrow(model::selective_recompute_flops(m, 128, 2)));
+}
+
+TEST_CASE("I and W together run the kernels of B, in every configuration") {
+  for_each_option([](const model::ModelSpec& m, const Layout& layout, const PassOptions& o) {
+    const StageModel stage(m, layout, kWhole(m.layers), o);
+    REQUIRE(keys({stage.pass(PassKind::backward)}) ==
+            keys({stage.pass(PassKind::input_gradient), stage.pass(PassKind::weight_gradient)}));
+  });
+}
+
+TEST_CASE("memory balances and references point forward, in every configuration") {
+  for_each_option([](const model::ModelSpec& m, const Layout& layout, const PassOptions& o) {
+    const StageModel stage(m, layout, kWhole(m.layers), o);
+    const std::int64_t saved = stage.saved_activations().value;
+    const auto i = stage.pass(PassKind::input_gradient);
+    const std::int64_t between = saved + net(i, MemoryClass::activations);
+    for (const PassKind kind :
+         {PassKind::forward, PassKind::backward, PassKind::input_gradient, PassKind::weight_gradient}) {
+      const auto steps = stage.pass(kind);
+      const std::int64_t held = kind == PassKind::forward ? 0 : kind == PassKind::weight_gradient ? between : saved;
+      REQUIRE(net(steps, MemoryClass::buffers) == 0);
+      REQUIRE(extremes(steps, held).least >= 0);
+      const int count = static_cast<int>(steps.size());
+      for (int n = 0; n < count; ++n) {
+        const PassStep& s = steps[static_cast<std::size_t>(n)];
+        REQUIRE((s.needed_by == -1 || (s.is_communication && s.needed_by > n + 1 && s.needed_by < count)));
+        REQUIRE((s.chunked_with == -1 ||
+                 (s.chunked_with < count && !steps[static_cast<std::size_t>(s.chunked_with)].is_communication)));
+        if (s.is_communication)
+          REQUIRE(s.message.value > 0);
+        else
+          REQUIRE(s.kernel.bytes.value > 0);
+      }
+    }
+    REQUIRE(net(stage.pass(PassKind::forward), MemoryClass::activations) == saved);
+    REQUIRE(net(stage.pass(PassKind::backward), MemoryClass::activations) == -saved);
+    REQUIRE(between + net(stage.pass(PassKind::weight_gradient), MemoryClass::activations) == 0);
+  });
+}
+
+TEST_CASE("model FLOPs of all ranks sum to the closed form, in every configuration") {
+  for_each_option([](const model::ModelSpec& m, const Layout& layout, const PassOptions& o) {
+    const StageModel stage(m, layout, kWhole(m.layers), o);
+    REQUIRE(stage.model_flops().value * layout.tensor * layout.context ==
+            checked_narrow(model::model_flops(m, o.sequence_length, o.micro_batch)));
+    REQUIRE(flops(stage.pass(PassKind::backward)) >= 2 * flops(stage.pass(PassKind::forward)));
+  });
+}
+
+TEST_CASE("parameters: one rank holds all; split ranks hold their share, norms and row biases each") {
+  for (const model::ModelSpec& m : models()) {
+    PassOptions o;
+    o.sequence_length = 64;
+    const StageModel one(m, {}, kWhole(m.layers), o);
+    CHECK(one.parameters() == model::parameter_count(m));
+    Layout split;
+    split.tensor = 4;
+    const StageModel quarter(m, split, kWhole(m.layers), o);
+    // Held whole: norms, biases of projection and fc2, learned positions.
+    const std::int64_t h = m.hidden, norm = m.norm == model::Norm::layer_norm ? 2 * h : h;
+    const std::int64_t whole = norm * (2 * m.layers + 1 + (m.embedding_norm ? 1 : 0)) +
+                               (m.bias ? 2 * h * m.layers : 0) +
+                               (m.position == model::Position::learned ? m.max_positions * h : 0);
+    CHECK(quarter.parameters() == (model::parameter_count(m) - whole) / 4 + whole);
+    std::int64_t sum = 0;
+    for (std::int64_t layer = -1; layer <= m.layers; ++layer) sum += one.parameters_of_layer(layer);
+    CHECK(sum == one.parameters());
+  }
+}
+
+TEST_CASE("a tied head on another stage holds a copy of the table") {
+  const model::ModelSpec m = gpt(4, 64, 4, 256);
+  PassOptions o;
+  o.sequence_length = 64;
+  const StageModel first(m, {}, {.first_layer = 0, .layers = 2, .embedding = true}, o);
+  const StageModel last(m, {}, {.first_layer = 2, .layers = 2, .head = true}, o);
+  CHECK(first.parameters() + last.parameters() == model::parameter_count(m) + 256 * 64);
+  CHECK(first.input_message().value == 0);
+  CHECK(first.output_message().value == 2 * 64 * 64);
+  CHECK(last.input_message().value == 2 * 64 * 64);
+  CHECK(last.output_message().value == 0);
+}
+
+TEST_CASE("tensor parallel communication: bytes of a layer, forward and backward") {
+  const model::ModelSpec m = gpt(1, 64, 4, 256);
+  PassOptions o;
+  o.sequence_length = 32, o.micro_batch = 2;
+  Layout layout;
+  layout.tensor = 4;
+  const auto bytes = [&](PassKind kind, Collective collective) {
+    std::int64_t sum = 0;
+    for (const PassStep& s : StageModel(m, layout, {.layers = 1}, o).pass(kind))
+      sum += s.is_communication && s.collective == collective ? s.message.value : 0;
+    return sum;
+  };
+  const std::int64_t sbh2 = 2 * 32 * 2 * 64;
+  CHECK(bytes(PassKind::forward, Collective::all_reduce) == 2 * sbh2);  // f and g of Shoeybi et al.
+  CHECK(bytes(PassKind::backward, Collective::all_reduce) == 2 * sbh2);
+  layout.sequence_parallel = true;
+  CHECK(bytes(PassKind::forward, Collective::all_gather) == 2 * sbh2);
+  CHECK(bytes(PassKind::forward, Collective::reduce_scatter) == 2 * sbh2);
+  CHECK(bytes(PassKind::backward, Collective::reduce_scatter) == 2 * sbh2);
+  CHECK(bytes(PassKind::backward, Collective::all_gather) == 4 * sbh2);  // two conjugates, two for the weight gradients
+  CHECK(bytes(PassKind::weight_gradient, Collective::all_gather) == 2 * sbh2);
+  o.regather_in_backward = false;
+  CHECK(bytes(PassKind::backward, Collective::all_gather) == 2 * sbh2);
+}
+
+TEST_CASE("ring attention: context − 1 exchanges forward, gradients come home in one hop more") {
+  const model::ModelSpec m = llama(1, 64, 4, 2, 128, 256);
+  Layout layout;
+  layout.context = 4;
+  PassOptions o;
+  o.sequence_length = 64, o.attention = AttentionKind::flash;
+  const StageModel stage(m, layout, {.layers = 1}, o);
+  const std::int64_t block = 2 * 2 * 16 * 2 * 16;  // keys and values, 2 bytes, 16 positions, 2 heads of 16
+  std::int64_t forward = 0, backward = 0, kernels = 0;
+  for (const PassStep& s : stage.pass(PassKind::forward)) {
+    forward += s.is_communication ? s.message.value : 0;
+    kernels += s.kernel.kind == model::KernelKind::attention_forward ? 1 : 0;
+  }
+  for (const PassStep& s : stage.pass(PassKind::backward)) backward += s.is_communication ? s.message.value : 0;
+  CHECK(forward == 3 * block);
+  CHECK(backward == 3 * block + 4 * block);
+  CHECK(kernels == 4);
+}
