@@ -67,7 +67,7 @@ double grid_time(const Gemm& gemm, Tile tile, std::int64_t splits) {
   const std::int64_t element = splits > 1 ? 4 : size_of(k.out_dtype) * (k.accumulate ? 2 : 1);
   const double result_bytes = real(tile.rows * tile.columns * element);
   const double epilogue = gemm.model.exposed_epilogue * result_bytes * gemm.multiprocessors / gemm.bandwidth;
-  return waves * (gemm.model.fill + main_loop + epilogue);
+  return waves * (seconds(gemm.model.fill) + main_loop + epilogue);
 }
 
 // A split in k writes `splits` partial results in fp32 and reads them again in a second kernel.
@@ -75,7 +75,7 @@ double reduction_time(const Gemm& gemm, std::int64_t splits) {
   if (splits == 1) return 0;
   const Kernel& k = gemm.kernel;
   const double elements = real(k.batch) * real(k.m) * real(k.n);
-  return gemm.model.floor + elements * real(4 * splits + size_of(k.out_dtype)) / gemm.bandwidth;
+  return seconds(gemm.model.floor) + elements * real(4 * splits + size_of(k.out_dtype)) / gemm.bandwidth;
 }
 
 double fastest_grid(const Gemm& gemm) {
@@ -91,57 +91,67 @@ double fastest_grid(const Gemm& gemm) {
   return best;
 }
 
-double gemm_seconds(const hardware::Gpu& gpu, const GemmModel& model, const Kernel& kernel) {
-  const double peak = real(gpu.peak(kernel.dtype).value);
+double layout_rate(const GemmModel& model, model::GemmLayout layout) {
+  return layout == model::GemmLayout::tn ? model.tn : layout == model::GemmLayout::nn ? model.nn : model.nt;
+}
+
+double gemm_seconds(const hardware::Gpu& gpu, const KernelModel& constants, const Kernel& kernel) {
+  const GemmModel& model = constants.gemm;
+  const double peak = real(gpu.peak(kernel.dtype).value) * model.rate.of(kernel.dtype);
   check(peak > 0, "GPU without a rate for the number format of a matrix product");
-  double rate = peak / gpu.multiprocessors * model.rate[static_cast<std::size_t>(kernel.dtype)];
-  rate *= model.layout_rate[static_cast<std::size_t>(kernel.layout)];
+  double rate = peak / gpu.multiprocessors * constants.sustained * layout_rate(model, kernel.layout);
   if (!aligned(kernel)) rate *= model.misaligned_rate;
   const Gemm gemm{kernel, model, real(gpu.multiprocessors), rate, bytes_per_second(gpu, model.memory_efficiency)};
   const double traffic = real(kernel.bytes.value) / gemm.bandwidth;
-  return model.floor + std::max(fastest_grid(gemm), traffic);
+  return seconds(model.floor) + std::max(fastest_grid(gemm), traffic);
 }
 
 // ---- fused attention ------------------------------------------------------------------------------------------------
 
 double attention_rate(const AttentionModel& model, std::int64_t head_dim) {
-  return model.rate[head_dim <= 64 ? 0 : head_dim <= 128 ? 1 : 2];
+  return head_dim <= 64 ? model.rate_64 : head_dim <= 128 ? model.rate_128 : model.rate_wide;
 }
 
 // Blocks of `rows` rows of one head (forward: queries, backward: keys; FlashAttention-2, section 3.2) on S slots. With
 // the causal mask block i of B does (i + 1) / B of a full block's work, (B + 1) / 2B in the mean; blocks start longest
 // first, so that
 //   time = max(sum of blocks / S, longest block)
-double attention_seconds(const hardware::Gpu& gpu, const AttentionModel& model, const Kernel& kernel) {
+double attention_seconds(const hardware::Gpu& gpu, const AttentionModel& model, double sustained, const Kernel& kernel) {
   const std::int64_t length =
       kernel.kind == KernelKind::attention_backward ? kernel.sequence_kv : kernel.sequence_q;
   const double blocks_per_head = real(ceil_div(length, model.rows));
   const double blocks = blocks_per_head * real(kernel.heads * kernel.batch);
   const double slots = real(gpu.multiprocessors) * model.blocks_per_multiprocessor;
-  const double slot_rate =
-      real(gpu.peak(kernel.dtype).value) * attention_rate(model, kernel.head_dim) / slots;
+  const double rate = attention_rate(model, kernel.head_dim) * sustained;
+  check(rate > 0, "GPU without a rate for fused attention");
+  const double slot_rate = real(gpu.peak(kernel.dtype).value) * rate / slots;
 
   const double full_block = real(kernel.flops.value) / blocks / slot_rate;
   const double mean_block = kernel.causal ? full_block * (blocks_per_head + 1) / (2 * blocks_per_head) : full_block;
-  const double shared = blocks / slots * (mean_block + model.fill);
+  const double shared = blocks / slots * (mean_block + seconds(model.fill));
   const double traffic =
       model.traffic_factor * real(kernel.bytes.value) / real(gpu.memory_bandwidth.value);
-  return model.floor + std::max({shared, full_block + model.fill, traffic});
+  return seconds(model.floor) + std::max({shared, full_block + seconds(model.fill), traffic});
 }
 
 double memory_seconds(const hardware::Gpu& gpu, const MemoryModel& model, const Kernel& kernel) {
-  return model.floor + real(kernel.bytes.value) / bytes_per_second(gpu, model.efficiency);
+  return seconds(model.floor) + real(kernel.bytes.value) / bytes_per_second(gpu, model.efficiency);
 }
 
 }  // namespace
 
-Time kernel_time(const hardware::Gpu& gpu, const KernelModel& constants, const Kernel& kernel) {
+Time kernel_time(const hardware::Gpu& gpu, const KernelModel& constants, const Kernel& kernel,
+                 AttentionLibrary library) {
   switch (kernel.kind) {
-    case KernelKind::gemm: return time_from_seconds(gemm_seconds(gpu, constants.gemm, kernel));
-    case KernelKind::attention_forward:
-      return time_from_seconds(attention_seconds(gpu, constants.attention_forward, kernel));
-    case KernelKind::attention_backward:
-      return time_from_seconds(attention_seconds(gpu, constants.attention_backward, kernel));
+    case KernelKind::gemm: return time_from_seconds(gemm_seconds(gpu, constants, kernel));
+    case KernelKind::attention_forward: {
+      const AttentionModel& model = constants.attention_of(library).forward;
+      return time_from_seconds(attention_seconds(gpu, model, constants.sustained, kernel));
+    }
+    case KernelKind::attention_backward: {
+      const AttentionModel& model = constants.attention_of(library).backward;
+      return time_from_seconds(attention_seconds(gpu, model, constants.sustained, kernel));
+    }
     case KernelKind::memory: return time_from_seconds(memory_seconds(gpu, constants.memory, kernel));
   }
   internal_error("kernel of an unknown kind");

@@ -25,7 +25,7 @@ hardware::Gpu small_gpu() {
 
 KernelModel ideal() {
   KernelModel model;
-  model.gemm.rate.fill(1);
+  model.gemm.rate = {1, 1, 1, 1, 1, 0};
   model.gemm.small_tile_cost = 1000;  // tiles of 256×128 only
   return model;
 }
@@ -88,7 +88,8 @@ TEST_CASE("a product of short k waits for memory") {
 
 TEST_CASE("number format, layout and alignment change the rate") {
   KernelModel model = ideal();
-  model.gemm.layout_rate = {1, 0.5, 0.25};
+  model.gemm.nn = 0.5;
+  model.gemm.nt = 0.25;
   model.gemm.misaligned_rate = 0.5;
   Kernel kernel = gemm(512, 512, 1024);
   kernel.layout = GemmLayout::nn;
@@ -117,7 +118,7 @@ TEST_CASE("an exposed epilogue reads and writes the accumulated result") {
 TEST_CASE("time grows with every dimension, one whole tile at a time") {
   KernelModel model = ideal();
   model.gemm.small_tile_cost = 0.4;
-  model.gemm.fill = 1e-6;
+  model.gemm.fill = {1'000'000};
   for (std::int64_t size = 256; size < 4096; size += 256) {
     CHECK(run(model, gemm(size, 1024, 1024)) <= run(model, gemm(size + 256, 1024, 1024)));
     CHECK(run(model, gemm(1024, size, 1024)) <= run(model, gemm(1024, size + 256, 1024)));
@@ -141,7 +142,10 @@ Kernel attention(std::int64_t sequence, std::int64_t heads, bool causal) {
 
 TEST_CASE("fused attention: half the work with the causal mask, but never less than its longest block") {
   KernelModel model = ideal();
-  model.attention_forward.rate = {0.5, 1, 0.25};
+  model.attention.resize(1);
+  model.attention[0].forward.rate_64 = 0.5;
+  model.attention[0].forward.rate_128 = 1;
+  model.attention[0].forward.rate_wide = 0.25;
   // 4 heads · 1024 queries = 32 blocks, 8 on each multiprocessor: 4 · 1024² · 4 · 128 / 4·10¹² = 536.870912 µs.
   CHECK(run(model, attention(1024, 4, false)) == Time{536'870'912});
   // Causal: block i of 8 does (i + 1)/8 of the work, counted in whole tiles; 9/16 in the mean.
@@ -155,9 +159,32 @@ TEST_CASE("fused attention: half the work with the causal mask, but never less t
   CHECK(run(model, narrow) == Time{4 * 536'870'912LL});
 }
 
+TEST_CASE("the library of fused attention is the stack's, else the GPU's first") {
+  KernelModel model = ideal();
+  model.attention.resize(2);
+  model.attention[0].library = AttentionLibrary::flash2;
+  model.attention[0].forward.rate_128 = 1;
+  model.attention[1].library = AttentionLibrary::flash1;
+  model.attention[1].forward.rate_128 = 0.5;
+  const Kernel kernel = attention(1024, 4, false);
+  CHECK(kernel_time(small_gpu(), model, kernel) == Time{536'870'912});
+  CHECK(kernel_time(small_gpu(), model, kernel, AttentionLibrary::flash1) == Time{2 * 536'870'912});
+  CHECK(kernel_time(small_gpu(), model, kernel, AttentionLibrary::cudnn) == Time{536'870'912});
+  CHECK_THROWS_AS(run(ideal(), kernel), InternalError);  // a GPU without fused attention
+}
+
+TEST_CASE("a power limit slows matrix work and nothing else") {
+  KernelModel model = ideal();
+  model.sustained = 0.5;
+  CHECK(run(model, gemm(512, 512, 1024)) == Time{2 * 134'217'728});
+  Kernel copy;
+  copy.bytes = {1'000'000};
+  CHECK(run(model, copy) == Time{1'000'000});
+}
+
 TEST_CASE("memory-bound kernels: floor + bytes over achieved bandwidth") {
   KernelModel model = ideal();
-  model.memory = {.floor = 2e-6, .efficiency = 0.5};
+  model.memory = {.floor = {2'000'000}, .efficiency = 0.5};
   Kernel kernel;
   kernel.bytes = {1'000'000};
   CHECK(run(model, kernel) == Time{2'000'000 + 2'000'000});

@@ -8,7 +8,8 @@
 
 namespace orrery::cost {
 
-// Duration on the device, without launch cost.
-Time kernel_time(const hardware::Gpu& gpu, const KernelModel& constants, const model::Kernel& kernel);
+// Duration on the device, without launch cost. `library` matters to fused attention only.
+Time kernel_time(const hardware::Gpu& gpu, const KernelModel& constants, const model::Kernel& kernel,
+                 AttentionLibrary library = AttentionLibrary::flash2);
 
 }  // namespace orrery::cost

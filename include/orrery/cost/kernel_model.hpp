@@ -1,50 +1,81 @@
 // Constants of kernel_time(): what a GPU and its library generation achieve, measured, one file per GPU in
-// topologies/kernels/. The mechanisms are in kernel_time.cpp, equation by equation.
+// topologies/kernels/. The mechanisms are in sim/cost/kernel_time.cpp, equation by equation.
 #pragma once
 #include <array>
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "orrery/core/dtype.hpp"
+#include "orrery/core/error.hpp"
+#include "orrery/core/fields.hpp"
 #include "orrery/core/units.hpp"
 
 namespace orrery::cost {
 
-// Matrix products: a block of the grid computes one tile of the result; a multiprocessor runs one block at a time.
-struct GemmModel {
-  std::array<double, kDTypes.size()> rate{};  // main loop of the largest tile, fraction of the dense peak, by DType
-  std::array<double, 3> layout_rate{1, 1, 1};  // factor on it, by model::GemmLayout
-  double small_tile_cost = 0;                  // a in rate(tile) = rate / (1 + a (u − 1)), u = operand bytes per product
-  double fill = 0;                             // s per block: first operands from memory until the first product
-  double exposed_epilogue = 0;                 // share of a block's result traffic that hides behind nothing
-  double wave_smoothing = 0;                   // 0 = whole waves, 1 = work divides evenly (stream-K, uneven clocks)
-  double floor = 0;                            // s, of the kernel itself: from first block to last flag
-  double misaligned_rate = 1;                  // factor if a contiguous dimension is no multiple of 16 bytes
-  double memory_efficiency = 1;                // of the GPU's memory bandwidth, for operands and results
+// Fraction of the GPU's dense peak, by number format; 0 = no such kernels.
+struct RateByType {
+  double fp32 = 0, tf32 = 0, fp16 = 0, bf16 = 0, fp8 = 0, int8 = 0;
+  double of(DType type) const;
 };
 
-// Fused attention (FlashAttention): a block owns `rows` rows of queries (backward: keys) of one head.
+// Matrix products: a block of the grid computes one tile of the result; a multiprocessor runs one block at a time.
+struct GemmModel {
+  RateByType rate;                      // main loop of the largest tile
+  double tn = 1, nn = 1, nt = 1;        // factor on it by layout, as BLAS names it
+  double small_tile_cost = 0;           // a in rate(tile) = rate / (1 + a (u − 1)), u = operand bytes per product
+  Time fill{};                          // per block: first operands from memory until the first product
+  double exposed_epilogue = 0;          // share of a block's result traffic that hides behind nothing
+  double wave_smoothing = 0;            // 0 = whole waves, 1 = work divides evenly (stream-K, uneven clocks)
+  Time floor{};                         // of a kernel that does nothing, with the gap to the next
+  double misaligned_rate = 1;           // factor if rows of an operand do not start on 16 bytes
+  double memory_efficiency = 1;         // of the GPU's memory bandwidth, for operands and results
+};
+
+// One direction of fused attention (FlashAttention): a block owns `rows` queries (backward: keys) of one head.
 struct AttentionModel {
-  std::array<double, 3> rate{};  // fraction of the peak by head dimension: up to 64, up to 128, above
+  double rate_64 = 0, rate_128 = 0, rate_wide = 0;  // fraction of the peak: head dimension up to 64, up to 128, above
   std::int64_t rows = 128;
   double blocks_per_multiprocessor = 1;
-  double fill = 0;            // s per block
-  double floor = 0;           // s per call, all its kernels
+  Time fill{};                // per block
+  Time floor{};               // per call, all its kernels
   double traffic_factor = 1;  // memory traffic over that of operands and results (backward: fp32 accumulation of dQ)
+};
+
+// Generations of fused attention; a software stack says which it brings.
+enum class AttentionLibrary : std::uint8_t { flash1, flash2, cudnn };
+std::vector<std::pair<std::string, AttentionLibrary>> attention_library_names();  // for field tables
+
+struct AttentionKernels {
+  AttentionLibrary library = AttentionLibrary::flash2;
+  AttentionModel forward, backward;
 };
 
 // Memory-bound kernels: floor + bytes / (efficiency · bandwidth).
 struct MemoryModel {
-  double floor = 0;       // s: start, ramp and tail of a kernel that moves nothing
+  Time floor{};           // start, ramp and tail of a kernel that moves nothing, with the gap to the next
   double efficiency = 1;  // of the GPU's memory bandwidth, large sizes
 };
 
 struct KernelModel {
-  std::string name;         // GPU
-  std::string taken_from;   // GPU whose constants these are, if this one has no measurements of its own; else empty
+  std::string name;          // GPU
+  std::string constants_of;  // GPU whose constants these are but for those said here; empty = its own
+  std::string source;        // where the figures are from
+  // Clock under hours of training over that of a lone kernel (power limit): a factor on every matrix rate.
+  double sustained = 1;
   GemmModel gemm;
-  AttentionModel attention_forward, attention_backward;
+  std::vector<AttentionKernels> attention;  // the first is the default
   MemoryModel memory;
+
+  // The kernels of a library; those of the default if this GPU has none of it.
+  const AttentionKernels& attention_of(AttentionLibrary library) const;
 };
+
+const Fields<KernelModel>& kernel_model_fields();
+
+// By GPU name (topologies/kernels/NAME.yaml, $ORRERY_TOPOLOGIES first) or by path.
+Result<KernelModel> load_kernel_model(const std::string& name);
+std::vector<std::string> kernel_model_names();
 
 }  // namespace orrery::cost

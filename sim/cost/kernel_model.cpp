@@ -1,0 +1,130 @@
+#include "orrery/cost/kernel_model.hpp"
+
+#include "orrery/core/data_files.hpp"
+
+namespace orrery::cost {
+namespace {
+
+constexpr DataCollection kKernels{"ORRERY_TOPOLOGIES", "topologies", "kernels", "GPU"};
+
+const Fields<RateByType>& rate_fields() {
+  static const auto table = Fields<RateByType>("rate", "Fraction of the dense peak, by number format; 0 = none.")
+                                .add("fp32", &RateByType::fp32, "without tensor cores").number_range(0, 1)
+                                .add("tf32", &RateByType::tf32, "fp32 operands on tensor cores").number_range(0, 1)
+                                .add("fp16", &RateByType::fp16, "fp16 operands").number_range(0, 1)
+                                .add("bf16", &RateByType::bf16, "bf16 operands").number_range(0, 1)
+                                .add("fp8", &RateByType::fp8, "fp8 operands").number_range(0, 1)
+                                .add("int8", &RateByType::int8, "int8 operands").number_range(0, 1);
+  return table;
+}
+
+const Fields<GemmModel>& gemm_fields() {
+  using M = GemmModel;
+  static const auto table =
+      Fields<M>("gemm", "Matrix products: tiles, waves, and what a block spends beside its main loop.")
+          .section("rate", &M::rate, rate_fields(), "main loop of the largest tile")
+          .add("tn", &M::tn, "factor on the rate in the forward layout").number_range(0.1, 2)
+          .add("nn", &M::nn, "factor on the rate of input gradients").number_range(0.1, 2)
+          .add("nt", &M::nt, "factor on the rate of weight gradients").number_range(0.1, 2)
+          .add("small_tile_cost", &M::small_tile_cost, "a in rate / (1 + a (u - 1)), u operand bytes per product")
+          .number_range(0, 10)
+          .add("fill", &M::fill, "per block: until the first product")
+          .add("exposed_epilogue", &M::exposed_epilogue, "share of a block's result traffic that nothing hides")
+          .number_range(0, 10)
+          .add("wave_smoothing", &M::wave_smoothing, "0 whole waves, 1 work divides evenly").number_range(0, 1)
+          .add("floor", &M::floor, "a kernel that does nothing, with the gap to the next")
+          .add("misaligned_rate", &M::misaligned_rate, "factor if operand rows do not start on 16 bytes")
+          .number_range(0.01, 1)
+          .add("memory_efficiency", &M::memory_efficiency, "share of the memory bandwidth that operands get")
+          .number_range(0.01, 1);
+  return table;
+}
+
+const Fields<AttentionModel>& attention_fields() {
+  using M = AttentionModel;
+  static const auto table =
+      Fields<M>("attention_direction", "One direction of fused attention.")
+          .add("rate_64", &M::rate_64, "fraction of the peak, head dimension up to 64").number_range(0, 1)
+          .add("rate_128", &M::rate_128, "fraction of the peak, head dimension up to 128").number_range(0, 1)
+          .add("rate_wide", &M::rate_wide, "fraction of the peak, wider heads").number_range(0, 1)
+          .add("rows", &M::rows, "queries (backward: keys) a block owns").range(16, 1024)
+          .add("blocks_per_multiprocessor", &M::blocks_per_multiprocessor, "blocks that run at a time")
+          .number_range(0.5, 8)
+          .add("fill", &M::fill, "per block: until the first product")
+          .add("floor", &M::floor, "per call, all its kernels")
+          .add("traffic_factor", &M::traffic_factor, "memory traffic over that of operands and results")
+          .number_range(0, 10);
+  return table;
+}
+
+const Fields<AttentionKernels>& library_fields() {
+  using M = AttentionKernels;
+  static const auto table = Fields<M>("attention", "Fused attention of one library generation.")
+                                .choice("library", &M::library, attention_library_names(), "which")
+                                .section("forward", &M::forward, attention_fields(), "forward pass")
+                                .section("backward", &M::backward, attention_fields(), "backward pass");
+  return table;
+}
+
+const Fields<MemoryModel>& memory_fields() {
+  using M = MemoryModel;
+  static const auto table =
+      Fields<M>("memory", "Memory-bound kernels: floor + bytes / (efficiency * bandwidth).")
+          .add("floor", &M::floor, "a kernel that moves nothing, with the gap to the next")
+          .add("efficiency", &M::efficiency, "share of the memory bandwidth, large sizes").number_range(0.01, 1);
+  return table;
+}
+
+Result<KernelModel> load(const std::string& name, int depth) {
+  auto file = find_data_file(kKernels, name);
+  if (!file) return file.errors();
+  auto tree = read_yaml_file(*file);
+  if (!tree) return tree.errors();
+  auto model = read(kernel_model_fields(), *tree, tree->root());
+  if (!model || model->constants_of.empty()) return model;
+  if (depth > 0) return tree->at(tree->root(), "constants_of", "must name a GPU that has constants of its own");
+  auto base = load(model->constants_of, depth + 1);
+  if (!base) return base;
+  Diagnostics errors = read_over(kernel_model_fields(), *tree, tree->root(), "", *base);
+  if (!errors.empty()) return errors;
+  return base;
+}
+
+}  // namespace
+
+double RateByType::of(DType type) const {
+  const std::array<double, kDTypes.size()> rates{fp32, tf32, fp16, bf16, fp8, int8};
+  return rates[static_cast<std::size_t>(type)];
+}
+
+const AttentionKernels& KernelModel::attention_of(AttentionLibrary library) const {
+  check(!attention.empty(), "GPU without fused attention");
+  for (const AttentionKernels& kernels : attention) {
+    if (kernels.library == library) return kernels;
+  }
+  return attention.front();
+}
+
+std::vector<std::pair<std::string, AttentionLibrary>> attention_library_names() {
+  return {{"flash1", AttentionLibrary::flash1}, {"flash2", AttentionLibrary::flash2}, {"cudnn", AttentionLibrary::cudnn}};
+}
+
+const Fields<KernelModel>& kernel_model_fields() {
+  using M = KernelModel;
+  static const auto table =
+      Fields<M>("kernels", "What the kernels of one GPU achieve.")
+          .add("name", &M::name, "GPU, as in topologies/gpus").required()
+          .add("constants_of", &M::constants_of, "GPU whose constants hold where this file says nothing")
+          .add("source", &M::source, "where the figures are from").required()
+          .add("sustained", &M::sustained, "rate under hours of training over that of a lone kernel").number_range(0.1, 1)
+          .section("gemm", &M::gemm, gemm_fields(), "matrix products")
+          .section("attention", &M::attention, library_fields(), "fused attention by library, the default first")
+          .section("memory", &M::memory, memory_fields(), "memory-bound kernels");
+  return table;
+}
+
+Result<KernelModel> load_kernel_model(const std::string& name) { return load(name, 0); }
+
+std::vector<std::string> kernel_model_names() { return list_data_files(kKernels); }
+
+}  // namespace orrery::cost
