@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "orrery/core/error.hpp"
+#include "orrery/core/hash.hpp"
 #include "orrery/engine/account.hpp"
 #include "participation.hpp"
 
@@ -13,13 +14,6 @@ namespace {
 using namespace program;
 
 constexpr bool in_schedule(Activity activity) { return activity <= Activity::overlapped; }
-
-// FNV-1a over 64-bit words with a final mix (SplitMix64): stable on any machine.
-std::uint64_t mix(std::uint64_t hash, std::uint64_t word) {
-  hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
-  hash ^= hash >> 29;
-  return hash * 0xbf58476d1ce4e5b9ULL;
-}
 
 }  // namespace
 
@@ -79,20 +73,25 @@ std::uint64_t timeline_hash(const Program& program, const Timeline& timeline) {
   std::vector<std::pair<std::int32_t, std::uint64_t>> of_rank;
   for (DeviceIndex d = 0; d < of_device.size(); ++d) {
     std::sort(of_device[d].begin(), of_device[d].end(), [&](OperationId a, OperationId b) { return key(a) < key(b); });
-    std::uint64_t hash = 0xcbf29ce484222325ULL;
+    Hash hash;
     for (const OperationId i : of_device[d]) {
       const Operation& op = program.operations[i];
-      hash = mix(hash, static_cast<std::uint64_t>(op.activity) << 8 | op.pipe);
-      hash = mix(hash, static_cast<std::uint64_t>(op.stage) << 32 ^ static_cast<std::uint32_t>(op.micro_batch));
-      hash = mix(hash, static_cast<std::uint64_t>(times.start[i]));
-      hash = mix(hash, static_cast<std::uint64_t>(times.end[i]));
+      hash.add(op.activity);
+      hash.add(op.pipe);
+      hash.add(op.stage);
+      hash.add(op.micro_batch);
+      hash.add(times.start[i]);
+      hash.add(times.end[i]);
     }
-    for (const std::int32_t rank : program.devices[d].ranks) of_rank.emplace_back(rank, hash);
+    for (const std::int32_t rank : program.devices[d].ranks) of_rank.emplace_back(rank, hash.value());
   }
   std::sort(of_rank.begin(), of_rank.end());
-  std::uint64_t hash = 0xcbf29ce484222325ULL;
-  for (const auto& [rank, of] : of_rank) hash = mix(mix(hash, static_cast<std::uint64_t>(rank)), of);
-  return hash;
+  Hash hash;
+  for (const auto& [rank, of] : of_rank) {
+    hash.add(rank);
+    hash.add(of);
+  }
+  return hash.value();
 }
 
 std::vector<std::string> audit(const Program& program, const Timeline& timeline) {

@@ -92,6 +92,7 @@ Lowering::Lowering(const PipelinePlan& plan, Builder& builder)
     for (const DeviceIndex d : team.members) devices = std::max<std::size_t>(devices, d + 1);
   const auto slots = static_cast<std::size_t>(stages_ * placement_.pipes * micro_batches_) * 2;
   waits_.resize(devices);
+  for (std::size_t d = 0; d < plan.begin.size(); ++d) waits_[d].push_back(plan.begin[d]);
   operation_.assign(devices, kNone);
   history_.resize(devices);
   output_.assign(devices, {});

@@ -69,6 +69,7 @@ struct PipelinePlan {
   // The device that runs the neighbouring stage for the same (tensor, context, data) rank, and the message's template.
   std::function<DeviceIndex(DeviceIndex, int to_stage, int pipe)> peer;
   std::function<TemplateId(DeviceIndex from, DeviceIndex to, int from_stage, bool forward)> message;
+  std::vector<TaskId> begin;  // [device] what its first operation waits for; empty = nothing
   // Members of the gradient group of a device.
   std::function<const std::vector<DeviceIndex>&(DeviceIndex)> gradient_group;
 };

@@ -1,0 +1,72 @@
+// Lowering: model + layout + schedule + cost + network → Program of one training step.
+#pragma once
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "orrery/cost/kernel_cost.hpp"
+#include "orrery/hardware/topology.hpp"
+#include "orrery/layout/pass.hpp"
+#include "orrery/network/collective.hpp"
+#include "orrery/program/pipeline.hpp"
+#include "orrery/program/program.hpp"
+#include "orrery/schedule/schedule.hpp"
+
+namespace orrery::program {
+
+// What happens between transfers: nothing; all groups of a family at once, solved once; what is really in flight.
+enum class NetworkMode : std::uint8_t { ideal, steady, flows };
+
+// How the software runs a step (the part of a stack the lowering needs).
+struct ExecutionPlan {
+  bool overlap_data = false;        // gradients reduced (parameters gathered) beside the passes
+  bool overlap_tensor = false;      // tensor-parallel calls beside the next steps, where the pass allows it
+  bool overlap_context = true;
+  MessageMode messages = MessageMode::asynchronous;
+  bool scatter_gather_messages = false;  // pipeline messages split over the tensor ranks, gathered on arrival
+  Time launch{};                    // host time per kernel launch
+  Time step_overhead{};             // host time per step outside the passes
+  std::int64_t bucket_bytes = 0;    // gradient buckets of the data-parallel reduction; 0 = one a stage
+  int prefetch = 1;                 // layers gathered ahead (ZeRO-3/FSDP)
+  std::int64_t optimizer_traffic = 0;  // bytes read and written per parameter and step
+  std::int64_t weight_bytes = 2;    // per parameter, as gathered by a sharded optimizer
+  std::int64_t gradient_bytes = 4;  // per parameter, as reduced
+  std::int64_t message_bytes = 2;   // per activation element in pipeline messages
+};
+
+// References must outlive the call of lower_step only.
+struct StepPlan {
+  const model::ModelSpec& model;
+  const layout::Layout& layout;
+  const layout::PassOptions& pass;
+  const layout::StatePlan& state;
+  const schedule::Schedule& schedule;
+  const ExecutionPlan& execution;
+  const hardware::Gpu& gpu;
+  const cost::KernelModel& kernels;
+  const hardware::Topology& topology;
+  const network::Tuning& tuning;
+  std::span<const hardware::DeviceId> placement;  // [rank]
+  NetworkMode mode = NetworkMode::steady;
+  // These change only the speed of the simulation, never its result.
+  bool fold = true;
+  bool fuse = true;
+};
+
+struct StageSummary {
+  layout::StageSpan span;
+  std::int64_t parameters = 0;  // of one rank
+  Time forward{}, backward{};   // one micro-batch
+};
+
+struct LoweredStep {
+  Program program;
+  std::vector<StageSummary> stages;
+  WideFlops model_flops = 0, hardware_flops = 0;  // of the step, all ranks
+  std::int64_t ranks = 0;
+  std::vector<std::int32_t> fold_class;  // [rank]
+};
+
+Result<LoweredStep> lower_step(const StepPlan& plan);
+
+}  // namespace orrery::program

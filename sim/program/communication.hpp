@@ -1,0 +1,40 @@
+// Time of each communication call of a step for each group that makes it, as network.mode says.
+#pragma once
+#include <map>
+#include <tuple>
+#include <vector>
+
+#include "orrery/program/lower.hpp"
+
+namespace orrery::program {
+
+// One kind of communication and all groups that do it: tensor groups, gradient groups, pipeline pairs…
+struct Family {
+  Lane lane = Lane::tensor;
+  Category category = Category::tensor_comm;
+  std::vector<std::vector<std::int32_t>> groups;  // ranks
+};
+
+struct CallCost {
+  Time duration{};
+  Transfer transfer;  // phases; kept only where transfers share links (network.mode flows)
+};
+
+class Communication {
+ public:
+  explicit Communication(const StepPlan& plan) : plan_(plan) {}
+
+  // The cost of the call for each group of the family, in order; computed once per (family, call, size).
+  const std::vector<CallCost>& costs(const Family& family, Collective kind, Bytes bytes);
+
+ private:
+  std::vector<CallCost> compute(const Family& family, Collective kind, Bytes bytes) const;
+
+  const StepPlan& plan_;
+  std::map<std::tuple<const Family*, Collective, std::int64_t>, std::vector<CallCost>> cache_;
+};
+
+// Bytes each member sends in a call of size S on n ranks (S as in core/collective.hpp).
+Bytes bytes_sent(Collective kind, Bytes size, std::int64_t members);
+
+}  // namespace orrery::program

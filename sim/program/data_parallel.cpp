@@ -1,0 +1,151 @@
+#include "data_parallel.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace orrery::program {
+
+using layout::PassKind;
+using layout::PassStep;
+using layout::Zero;
+using schedule::OpKind;
+
+DataParallel::DataParallel(const StepPlan& plan, const Ranks& ranks, const Devices& devices, Communication& communication,
+                           StageCosts& stages, Builder& builder)
+    : plan_(plan), ranks_(ranks), devices_(devices), communication_(communication), stages_(stages), builder_(builder) {
+  for (const std::int32_t rank : devices.representative)
+    groups_.push_back(devices_of(devices, ranks.gradient.groups[static_cast<std::size_t>(ranks.gradient_of[static_cast<std::size_t>(rank)])]));
+}
+
+TemplateId DataParallel::collective(std::int32_t group, Collective kind, Bytes bytes, std::int64_t at_start, std::int64_t at_end) {
+  const auto [it, fresh] = templates_.try_emplace({group, kind, bytes.value, at_start, at_end});
+  if (!fresh) return it->second;
+  const auto g = static_cast<std::size_t>(group);
+  const CallCost& cost = communication_.costs(ranks_.gradient, kind, bytes)[g];
+  TaskTemplate t;
+  t.duration = cost.duration;
+  t.category = ranks_.gradient.category;
+  t.lane = t.partner_lane = ranks_.gradient.lane;
+  t.name = kind == Collective::all_gather ? "gather parameters" : "reduce gradients";
+  t.bytes_sent = bytes_sent(kind, bytes, static_cast<std::int64_t>(ranks_.gradient.groups[g].size()));
+  std::vector<MemoryEffect> effects;
+  if (at_start != 0) effects.push_back({kNone, false, MemoryClass::buffers, {}, at_start});
+  if (at_end != 0) effects.push_back({kNone, true, MemoryClass::buffers, {}, at_end});
+  t.effects = builder_.add_effects(effects);
+  if (!cost.transfer.phases.empty()) t.transfer = builder_.add_transfer(cost.transfer);
+  return it->second = builder_.add_template(t);
+}
+
+std::vector<DataCall> DataParallel::calls(DeviceIndex device, const schedule::Operation& op, bool first, bool last) {
+  if (!grouped()) return {};
+  const std::int32_t group = ranks_.gradient_of[static_cast<std::size_t>(devices_.representative[device])];
+  const int stage = op.kind == OpKind::overlapped ? op.backward_stage : op.stage;
+  const Key key{group, stage, op.kind, first, last};
+  const auto [it, fresh] = calls_.try_emplace(key);
+  if (fresh) it->second = make_calls(key);
+  return it->second;
+}
+
+std::vector<DataCall> DataParallel::make_calls(const Key& key) {
+  std::vector<DataCall> calls;
+  const bool backward = key.kind == OpKind::backward || key.kind == OpKind::overlapped;
+  const bool gradients = backward || key.kind == OpKind::weight_gradient;
+  const PassKind kind = key.kind == OpKind::forward           ? PassKind::forward
+                        : key.kind == OpKind::input_gradient  ? PassKind::input_gradient
+                        : key.kind == OpKind::weight_gradient ? PassKind::weight_gradient
+                                                              : PassKind::backward;
+  if (plan_.layout.zero == Zero::parameters) {
+    if (key.kind != OpKind::weight_gradient) gather_layers(key, kind, calls);
+    if (gradients) reduce_layers(key, kind, calls);
+  } else if (plan_.execution.overlap_data) {
+    const bool sharded = plan_.layout.zero != Zero::none;
+    if (key.kind == OpKind::forward && key.first && sharded) gather_buckets(key, calls);
+    if (gradients && key.last) reduce_buckets(key, kind, calls);
+  }
+  std::stable_sort(calls.begin(), calls.end(), [](const DataCall& a, const DataCall& b) { return a.position < b.position; });
+  return calls;
+}
+
+// Steps added before the layout's own (the gather of a scattered message).
+std::uint32_t DataParallel::shift(int stage, PassKind kind) {
+  return static_cast<std::uint32_t>(stages_.pass(0, stage, kind).steps.size() - stages_.steps(stage, kind).size());
+}
+
+void DataParallel::gather_layers(const Key& key, PassKind kind, std::vector<DataCall>& calls) {
+  const std::uint32_t moved = shift(key.stage, kind);
+  for (const LayerRange& range : layer_ranges(stages_.steps(key.stage, kind))) {
+    const std::int64_t bytes = stages_.stage(key.stage).parameters_of_layer(range.layer) * plan_.execution.weight_bytes;
+    if (bytes == 0) continue;
+    calls.push_back({true, range.begin == 0 ? 0 : range.begin + moved, Activity::parameter_gather,
+                     collective(key.group, Collective::all_gather, {bytes}, bytes, 0),
+                     plan_.execution.overlap_data ? plan_.execution.prefetch : 0});
+  }
+}
+
+void DataParallel::reduce_layers(const Key& key, PassKind kind, std::vector<DataCall>& calls) {
+  const std::uint32_t moved = shift(key.stage, kind);
+  for (const LayerRange& range : layer_ranges(stages_.steps(key.stage, kind))) {
+    const std::int64_t bytes = stages_.stage(key.stage).parameters_of_layer(range.layer) * plan_.execution.gradient_bytes;
+    if (bytes == 0) continue;
+    calls.push_back({false, range.end + moved, Activity::gradient_reduce,
+                     collective(key.group, Collective::reduce_scatter, {bytes}, 0, -bytes), 0});
+  }
+}
+
+// Parameters of a sharded optimizer arrive in buckets in the order of use, all asked for at the start of the step.
+void DataParallel::gather_buckets(const Key& key, std::vector<DataCall>& calls) {
+  const std::uint32_t moved = shift(key.stage, PassKind::forward);
+  const std::int64_t limit = plan_.execution.bucket_bytes > 0 ? plan_.execution.bucket_bytes : std::numeric_limits<std::int64_t>::max();
+  std::int64_t bytes = 0;
+  std::uint32_t first = 0;
+  const auto flush = [&] {
+    if (bytes > 0)
+      calls.push_back({true, first, Activity::parameter_gather, collective(key.group, Collective::all_gather, {bytes}, 0, 0), 1 << 20});
+    bytes = 0;
+  };
+  for (const LayerRange& range : layer_ranges(stages_.steps(key.stage, PassKind::forward))) {
+    if (bytes >= limit) flush();
+    if (bytes == 0) first = range.begin == 0 ? 0 : range.begin + moved;
+    bytes += stages_.stage(key.stage).parameters_of_layer(range.layer) * plan_.execution.weight_bytes;
+  }
+  flush();
+}
+
+// A bucket is reduced once it is full, at the first step boundary at which no overlapped call of the pass is in flight.
+void DataParallel::reduce_buckets(const Key& key, PassKind kind, std::vector<DataCall>& calls) {
+  const Collective reduce = plan_.layout.zero == Zero::none ? Collective::all_reduce : Collective::reduce_scatter;
+  const std::vector<Step>& steps = stages_.pass(0, key.stage, kind).steps;
+  const std::vector<PassStep>& from = stages_.steps(key.stage, kind);
+  const std::size_t moved = steps.size() - from.size();
+  const std::int64_t limit = plan_.execution.bucket_bytes > 0 ? plan_.execution.bucket_bytes : std::numeric_limits<std::int64_t>::max();
+  std::int64_t bytes = 0;
+  std::int32_t in_flight_until = 0;
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    bytes += from[i].gradients_ready * plan_.execution.gradient_bytes;
+    in_flight_until = std::max(in_flight_until, steps[i + moved].needed_by);
+    const auto position = static_cast<std::uint32_t>(i + moved + 1);
+    const bool end = i + 1 == from.size();
+    if (bytes == 0 || (!end && (bytes < limit || in_flight_until >= static_cast<std::int32_t>(position)))) continue;
+    calls.push_back({false, position, Activity::gradient_reduce, collective(key.group, reduce, {bytes}, 0, 0), 0});
+    bytes = 0;
+  }
+}
+
+DataParallel::AtEnd DataParallel::at_end(DeviceIndex device) {
+  AtEnd result;
+  if (!grouped() || plan_.layout.zero == Zero::parameters || plan_.execution.overlap_data) return result;
+  const std::int32_t rank = devices_.representative[device];
+  const std::int32_t group = ranks_.gradient_of[static_cast<std::size_t>(rank)];
+  const bool sharded = plan_.layout.zero != Zero::none;
+  std::int64_t parameters = 0;
+  const auto& placement = plan_.schedule.placement;
+  for (int pipe = 0; pipe < placement.pipes; ++pipe)
+    for (int s = 0; s < placement.stages; ++s)
+      if (placement.rank_of(s, pipe) == ranks_.at[static_cast<std::size_t>(rank)].pipeline) parameters += stages_.stage(s).parameters();
+  const Bytes gradients{parameters * plan_.execution.gradient_bytes}, weights{parameters * plan_.execution.weight_bytes};
+  result.reduce.push_back(collective(group, sharded ? Collective::reduce_scatter : Collective::all_reduce, gradients, 0, 0));
+  if (sharded) result.gather.push_back(collective(group, Collective::all_gather, weights, 0, 0));
+  return result;
+}
+
+}  // namespace orrery::program

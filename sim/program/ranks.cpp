@@ -1,0 +1,99 @@
+#include "ranks.hpp"
+
+#include <algorithm>
+
+#include "fold.hpp"
+
+namespace orrery::program {
+namespace {
+
+// One entry per group of ranks that `group` maps each rank to; `of` tells each rank's group.
+template <class Group>
+void fill(Family& family, std::vector<std::int32_t>& of, int ranks, const std::vector<layout::Coordinates>& at, Group group) {
+  of.assign(static_cast<std::size_t>(ranks), -1);
+  for (std::size_t r = 0; r < of.size(); ++r) {
+    if (of[r] >= 0) continue;
+    family.groups.push_back(group(at[r]));
+    for (const std::int32_t member : family.groups.back())
+      of[static_cast<std::size_t>(member)] = static_cast<std::int32_t>(family.groups.size() - 1);
+  }
+}
+
+void add_pairs(Family& family, std::vector<std::int32_t>& from, const Ranks& ranks, int pipeline, bool forward) {
+  from.assign(static_cast<std::size_t>(ranks.count), -1);
+  for (std::int32_t r = 0; r < ranks.count && pipeline > 1; ++r) {
+    const int p = ranks.at[static_cast<std::size_t>(r)].pipeline;
+    const int to = (p + (forward ? 1 : pipeline - 1)) % pipeline;
+    from[static_cast<std::size_t>(r)] = static_cast<std::int32_t>(family.groups.size());
+    family.groups.push_back({r, ranks.neighbour(r, to)});
+  }
+}
+
+}  // namespace
+
+Ranks::Ranks(const StepPlan& plan) : grid(plan.layout), count(plan.layout.ranks()) {
+  for (int r = 0; r < count; ++r) at.push_back(grid.coordinates(r));
+  fill(tensor, tensor_of, count, at, [&](const auto& c) { return grid.tensor_group(c); });
+  fill(context, context_of, count, at, [&](const auto& c) { return grid.context_group(c); });
+  fill(gradient, gradient_of, count, at, [&](const auto& c) { return grid.gradient_group(c); });
+  context.lane = Lane::context;
+  context.category = Category::context_comm;
+  gradient.lane = embedding.lane = model_parallel.lane = Lane::data;
+  gradient.category = embedding.category = model_parallel.category = Category::data_comm;
+  forward.lane = backward.lane = Lane::pipeline_send;
+  forward.category = backward.category = Category::pipeline_comm;
+  const int pipeline = plan.layout.pipeline;
+  add_pairs(forward, forward_from, *this, pipeline, true);
+  add_pairs(backward, backward_from, *this, pipeline, false);
+  if (plan.model.tied_embeddings && pipeline > 1 && plan.schedule.placement.pipes == 1) {
+    const int first = plan.schedule.placement.rank_of(0), last = plan.schedule.placement.rank_of(plan.schedule.placement.stages - 1);
+    for (std::int32_t r = 0; r < count && first != last; ++r)
+      if (at[static_cast<std::size_t>(r)].pipeline == first) embedding.groups.push_back({r, neighbour(r, last)});
+  }
+  model_parallel.groups.emplace_back();
+  for (std::int32_t r = 0; r < count; ++r)
+    if (at[static_cast<std::size_t>(r)].data == 0 && at[static_cast<std::size_t>(r)].context == 0) model_parallel.groups[0].push_back(r);
+}
+
+std::int32_t Ranks::neighbour(std::int32_t rank, int pipeline_rank) const {
+  layout::Coordinates c = at[static_cast<std::size_t>(rank)];
+  c.pipeline = pipeline_rank;
+  return grid.rank(c);
+}
+
+Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, Communication& communication, bool fold) {
+  std::vector<std::int64_t> initial;
+  for (const layout::Coordinates& c : ranks.at) initial.push_back(c.pipeline);
+  std::vector<Relation> relations;
+  for (const ObservedCall& call : calls) {
+    Relation relation{&call.family->groups, {}, call.kind == Collective::send_receive && call.family->lane == Lane::pipeline_send};
+    for (const CallCost& cost : communication.costs(*call.family, call.kind, call.bytes)) relation.cost.push_back(cost.duration.value);
+    relations.push_back(std::move(relation));
+  }
+  for (const Family* family : {&ranks.tensor, &ranks.context, &ranks.gradient, &ranks.embedding})
+    relations.push_back({&family->groups, {}, false});
+  for (const Family* family : {&ranks.forward, &ranks.backward}) relations.push_back({&family->groups, {}, true});
+
+  Devices devices;
+  devices.fold_class = fold_classes(initial, relations);
+  for (std::int32_t r = 0; r < ranks.count; ++r) {
+    const auto device = static_cast<std::size_t>(fold ? devices.fold_class[static_cast<std::size_t>(r)] : r);
+    devices.device_of.push_back(static_cast<DeviceIndex>(device));
+    if (device == devices.ranks.size()) {
+      devices.ranks.emplace_back();
+      devices.representative.push_back(r);
+    }
+    devices.ranks[device].push_back(r);
+  }
+  return devices;
+}
+
+std::vector<DeviceIndex> devices_of(const Devices& devices, const std::vector<std::int32_t>& ranks) {
+  std::vector<DeviceIndex> result;
+  for (const std::int32_t r : ranks) result.push_back(devices.device_of[static_cast<std::size_t>(r)]);
+  std::sort(result.begin(), result.end());
+  result.erase(std::unique(result.begin(), result.end()), result.end());
+  return result;
+}
+
+}  // namespace orrery::program

@@ -1,0 +1,158 @@
+#include "stage_costs.hpp"
+
+#include <algorithm>
+
+namespace orrery::program {
+
+using layout::PassKind;
+using layout::PassStep;
+using layout::StepGroup;
+
+StageCosts::StageCosts(const StepPlan& plan, const Ranks& ranks, Communication& communication, Builder& builder,
+                       const std::vector<layout::StageSpan>& spans)
+    : plan_(plan), ranks_(ranks), communication_(communication), builder_(builder) {
+  for (const layout::StageSpan& span : spans) stages_.emplace_back(plan.model, plan.layout, span, plan.pass);
+  tensor_class_ = classes_of(ranks.tensor);
+  context_class_ = classes_of(ranks.context);
+}
+
+// Groups of equal costs share their passes; where transfers share links each group has links of its own.
+std::vector<std::int32_t> StageCosts::classes_of(const Family& family) {
+  std::vector<std::vector<std::int64_t>> costs(family.groups.size());
+  for (const ObservedCall& call : calls()) {
+    if (call.family != &family) continue;
+    const std::vector<CallCost>& of_group = communication_.costs(family, call.kind, call.bytes);
+    for (std::size_t g = 0; g < costs.size(); ++g) costs[g].push_back(of_group[g].duration.value);
+  }
+  std::map<std::vector<std::int64_t>, std::int32_t> first;
+  std::vector<std::int32_t> result;
+  for (std::size_t g = 0; g < costs.size(); ++g) {
+    const auto index = static_cast<std::int32_t>(g);
+    result.push_back(plan_.mode == NetworkMode::flows ? index : first.emplace(costs[g], index).first->second);
+  }
+  return result;
+}
+
+const std::vector<PassStep>& StageCosts::steps(int stage, PassKind kind) {
+  const auto [it, fresh] = steps_.try_emplace({stage, kind});
+  if (fresh) it->second = stages_[static_cast<std::size_t>(stage)].pass(kind);
+  return it->second;
+}
+
+std::vector<LayerRange> layer_ranges(const std::vector<PassStep>& steps) {
+  std::vector<LayerRange> ranges;
+  for (std::uint32_t i = 0; i < steps.size(); ++i) {
+    if (ranges.empty() || ranges.back().layer != steps[i].layer) ranges.push_back({steps[i].layer, i, i});
+    ranges.back().end = i + 1;
+  }
+  return ranges;
+}
+
+// Pipeline messages: the whole boundary tensor, or its share of the tensor ranks where it is scattered and gathered.
+Bytes StageCosts::message_bytes(int from_stage, bool forward) const {
+  const Bytes whole = forward ? stage(from_stage).output_message() : stage(from_stage).input_message();
+  return plan_.execution.scatter_gather_messages ? Bytes{ceil_div(whole.value, plan_.layout.tensor)} : whole;
+}
+
+std::vector<ObservedCall> StageCosts::calls() {
+  std::vector<ObservedCall> calls;
+  const auto add = [&](const Family& family, Collective kind, Bytes bytes) {
+    for (const ObservedCall& c : calls)
+      if (c.family == &family && c.kind == kind && c.bytes == bytes) return;
+    calls.push_back({&family, kind, bytes});
+  };
+  for (int s = 0; s < stages(); ++s) {
+    for (const PassKind kind : {PassKind::forward, PassKind::backward})
+      for (const PassStep& step : steps(s, kind))
+        if (step.is_communication) add(step.group == StepGroup::context ? ranks_.context : ranks_.tensor, step.collective, step.message);
+    if (s + 1 < stages()) add(ranks_.forward, Collective::send_receive, message_bytes(s, true));
+    if (s > 0) add(ranks_.backward, Collective::send_receive, message_bytes(s, false));
+  }
+  return calls;
+}
+
+Step StageCosts::cost(const PassStep& from, std::size_t tensor_group, std::size_t context_group) {
+  Step step;
+  step.name = from.name;
+  for (const layout::MemoryChange& m : from.memory)
+    step.memory.push_back({m.at_end, static_cast<MemoryClass>(m.memory_class), m.bytes.value});
+  if (!from.is_communication) {
+    // A chain of elementwise kernels: each moves its share of the bytes.
+    model::Kernel kernel = from.kernel;
+    kernel.bytes = {ceil_div(kernel.bytes.value, from.kernels)};
+    step.duration = cost::kernel_time(plan_.gpu, plan_.kernels, kernel) * from.kernels;
+    step.category = from.role == layout::StepRole::recompute ? Category::recompute : Category::compute;
+    step.launch = plan_.execution.launch * from.kernels;
+    return step;
+  }
+  const bool context = from.group == StepGroup::context;
+  const Family& family = context ? ranks_.context : ranks_.tensor;
+  const std::size_t group = context ? context_group : tensor_group;
+  const CallCost& call = communication_.costs(family, from.collective, from.message)[group];
+  step.duration = call.duration;
+  step.category = family.category;
+  step.lane = family.lane;
+  step.launch = plan_.execution.launch;
+  step.bytes_sent = bytes_sent(from.collective, from.message, static_cast<std::int64_t>(family.groups[group].size()));
+  if (context ? plan_.execution.overlap_context : plan_.execution.overlap_tensor) step.needed_by = from.needed_by;
+  if (!call.transfer.phases.empty()) step.transfer = builder_.add_transfer(call.transfer);
+  return step;
+}
+
+// A stage that is fed by a message takes over its buffer; a scattered message is gathered over the tensor ranks first.
+void StageCosts::receive_message(Pass& pass, std::int32_t rank, int stage, PassKind kind) {
+  const bool forward = kind == PassKind::forward;
+  const int from = forward ? stage - 1 : stage + 1;
+  if (kind == PassKind::weight_gradient || from < 0 || from >= stages() || pass.steps.empty()) return;
+  const auto& placement = plan_.schedule.placement;
+  if (placement.rank_of(from) == placement.rank_of(stage)) return;
+  if (plan_.execution.scatter_gather_messages && plan_.layout.tensor > 1) {
+    PassStep gather;
+    gather.is_communication = true;
+    gather.name = "gather message";
+    gather.collective = Collective::all_gather;
+    gather.message = forward ? this->stage(from).output_message() : this->stage(from).input_message();
+    const auto r = static_cast<std::size_t>(rank);
+    pass.steps.insert(pass.steps.begin(), cost(gather, static_cast<std::size_t>(ranks_.tensor_of[r]), static_cast<std::size_t>(ranks_.context_of[r])));
+    for (Step& s : pass.steps)
+      if (s.needed_by >= 0) ++s.needed_by;
+  }
+  pass.steps.front().memory.push_back({false, MemoryClass::buffers, -message_bytes(from, forward).value});
+}
+
+// ZeRO-3: a layer's parameters are whole from its gather to its last step here, its gradients from its first step to the end
+// of their reduction (the data-parallel calls hold the other halves of these effects).
+void StageCosts::hold_gathered_layers(Pass& pass, int stage, PassKind kind) {
+  if (plan_.layout.zero != layout::Zero::parameters) return;
+  const std::size_t shift = pass.steps.size() - steps(stage, kind).size();
+  for (const LayerRange& range : layer_ranges(steps(stage, kind))) {
+    const std::int64_t parameters = this->stage(stage).parameters_of_layer(range.layer);
+    if (kind != PassKind::weight_gradient)
+      pass.steps[range.end - 1 + shift].memory.push_back({true, MemoryClass::buffers, -parameters * plan_.execution.weight_bytes});
+    if (kind == PassKind::backward || kind == PassKind::weight_gradient)
+      pass.steps[range.begin + shift].memory.push_back({false, MemoryClass::buffers, parameters * plan_.execution.gradient_bytes});
+  }
+}
+
+const Pass& StageCosts::pass(std::int32_t rank, int stage, PassKind kind) {
+  const auto r = static_cast<std::size_t>(rank);
+  const std::int32_t tensor_group = tensor_class_[static_cast<std::size_t>(ranks_.tensor_of[r])];
+  const std::int32_t context_group = context_class_[static_cast<std::size_t>(ranks_.context_of[r])];
+  const auto [it, fresh] = passes_.try_emplace({stage, kind, tensor_group, context_group});
+  if (!fresh) return it->second;
+  Pass& pass = it->second;
+  for (const PassStep& step : steps(stage, kind))
+    pass.steps.push_back(cost(step, static_cast<std::size_t>(tensor_group), static_cast<std::size_t>(context_group)));
+  receive_message(pass, rank, stage, kind);
+  hold_gathered_layers(pass, stage, kind);
+  return pass;
+}
+
+Time StageCosts::compute_time(int stage, PassKind kind) {
+  Time sum{};
+  for (const Step& s : pass(0, stage, kind).steps)
+    if (s.lane == Lane::compute || s.needed_by < 0) sum += s.duration;
+  return sum;
+}
+
+}  // namespace orrery::program

@@ -1,0 +1,49 @@
+// Passes of the stages with times: what the layout says a rank does, and how long each step takes on this GPU and network.
+#pragma once
+#include <map>
+#include <tuple>
+#include <vector>
+
+#include "ranks.hpp"
+
+namespace orrery::program {
+
+class StageCosts {
+ public:
+  StageCosts(const StepPlan& plan, const Ranks& ranks, Communication& communication, Builder& builder,
+             const std::vector<layout::StageSpan>& spans);
+
+  const layout::StageModel& stage(int index) const { return stages_[static_cast<std::size_t>(index)]; }
+  int stages() const { return static_cast<int>(stages_.size()); }
+  const std::vector<layout::PassStep>& steps(int stage, layout::PassKind kind);
+  // The pass on a rank, with the costs of that rank's groups.
+  const Pass& pass(std::int32_t rank, int stage, layout::PassKind kind);
+  Bytes message_bytes(int from_stage, bool forward) const;  // per rank, as sent
+  // All communication calls inside the passes.
+  std::vector<ObservedCall> calls();
+  Time compute_time(int stage, layout::PassKind kind);  // one micro-batch, communication included
+
+ private:
+  std::vector<std::int32_t> classes_of(const Family& family);
+  Step cost(const layout::PassStep& step, std::size_t tensor_group, std::size_t context_group);
+  void receive_message(Pass& pass, std::int32_t rank, int stage, layout::PassKind kind);
+  void hold_gathered_layers(Pass& pass, int stage, layout::PassKind kind);
+
+  const StepPlan& plan_;
+  const Ranks& ranks_;
+  Communication& communication_;
+  Builder& builder_;
+  std::vector<layout::StageModel> stages_;
+  std::vector<std::int32_t> tensor_class_, context_class_;  // [group] the first group with the same costs
+  std::map<std::pair<int, layout::PassKind>, std::vector<layout::PassStep>> steps_;
+  std::map<std::tuple<int, layout::PassKind, std::int32_t, std::int32_t>, Pass> passes_;
+};
+
+// Steps [begin, end) of a pass that work on one layer.
+struct LayerRange {
+  std::int64_t layer;
+  std::uint32_t begin, end;
+};
+std::vector<LayerRange> layer_ranges(const std::vector<layout::PassStep>& steps);
+
+}  // namespace orrery::program
