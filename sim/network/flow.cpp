@@ -27,11 +27,16 @@ std::int64_t picoseconds_for(double bytes, double rate) {
 }  // namespace
 
 Time unshared_duration(const Transfer& transfer, std::span<const hardware::Link> links) {
+  const auto duration = [&](std::int64_t multiplicity, BytesPerSecond rate) {
+    check(rate.value > 0, "a transfer over a link without bandwidth");
+    const Int128 amount = Int128{checked_mul(transfer.bytes.value, multiplicity)} * kPicosecondsPerSecond;
+    const Int128 per = Int128{rate.value} * transfer.divisor;
+    return Time{checked_narrow((amount + per - 1) / per)};
+  };
   Time longest{};
-  if (transfer.rate_cap.value > 0) longest = transfer_time(transfer.bytes, transfer.rate_cap);
+  if (transfer.rate_cap.value > 0) longest = duration(1, transfer.rate_cap);
   for (const LinkUse use : transfer.uses) {
-    longest = std::max(longest, transfer_time(transfer.bytes * use.multiplicity,
-                                              links[static_cast<std::size_t>(use.link)].bandwidth));
+    longest = std::max(longest, duration(use.multiplicity, links[static_cast<std::size_t>(use.link)].bandwidth));
   }
   return longest;
 }
@@ -41,7 +46,7 @@ FlowNetwork::FlowNetwork(std::span<const hardware::Link> links)
 
 FlowId FlowNetwork::start(Time now, const Transfer& transfer) {
   check(now >= now_, "a transfer starts in the past");
-  check(transfer.bytes.value >= 0 && transfer.latency.value >= 0, "a transfer has negative bytes or latency");
+  check(transfer.bytes.value >= 0 && transfer.latency.value >= 0 && transfer.divisor > 0, "a transfer has negative bytes or latency");
   if (now > now_) {
     const auto next = next_event();
     check(!next || now <= *next, "a transfer starts beyond the next event of the network");
@@ -53,8 +58,9 @@ FlowId FlowNetwork::start(Time now, const Transfer& transfer) {
     orders_.resize(live_.size());
   }
   const Time activation = now + transfer.latency;
-  live(id) = {static_cast<double>(transfer.bytes.value), 0, activation, true};
-  orders_[static_cast<std::size_t>(id)] = {transfer.bytes, activation, unshared_duration(transfer, links_), transfer.tag};
+  live(id) = {static_cast<double>(transfer.bytes.value) / transfer.divisor, 0, activation, true};
+  orders_[static_cast<std::size_t>(id)] = {transfer.bytes, transfer.divisor, activation,
+                                           unshared_duration(transfer, links_), transfer.tag};
   ++in_flight_;
   if (transfer.latency.value == 0) {
     rates_.enter(id);
@@ -136,7 +142,8 @@ void FlowNetwork::advance(Time to, std::vector<std::int64_t>& finished) {
 void FlowNetwork::finish(FlowId id, std::vector<std::int64_t>& finished) {
   const Order& order = orders_[static_cast<std::size_t>(id)];
   for (const LinkUse use : rates_.uses(id)) {
-    carried_[static_cast<std::size_t>(use.link)] += order.bytes * use.multiplicity;
+    carried_[static_cast<std::size_t>(use.link)] +=
+        Bytes{checked_mul(order.bytes.value, use.multiplicity) / order.divisor};
   }
   rates_.remove(id);
   finished.push_back(order.tag);

@@ -20,22 +20,11 @@
 #include "orrery/hardware/topology.hpp"
 #include "orrery/network/completion_heap.hpp"
 #include "orrery/network/max_min.hpp"
+#include "orrery/network/transfer.hpp"
 
 namespace orrery::network {
 
 using FlowId = MaxMin::Id;
-
-struct Transfer {
-  Bytes bytes{};                   // per unit of multiplicity
-  std::span<const LinkUse> uses;   // each link once; empty = the cap alone limits it
-  Time latency{};
-  BytesPerSecond rate_cap{};       // 0 = none
-  std::int32_t weight = 1;         // its share relative to others
-  std::int64_t tag = 0;            // the caller's name for it
-};
-
-// Duration of a transfer, without its latency, that shares nothing: the slowest of its cap and links, rounded up.
-Time unshared_duration(const Transfer& transfer, std::span<const hardware::Link> links);
 
 class FlowNetwork {
  public:
@@ -67,6 +56,7 @@ class FlowNetwork {
   };
   struct Order {
     Bytes bytes{};
+    std::int32_t divisor = 1;
     Time activation{};
     Time solo{};  // duration if it never shares
     std::int64_t tag = 0;

@@ -35,6 +35,11 @@ class MaxMin {
   Id create(std::span<const LinkUse> uses, std::int32_t weight, BytesPerSecond rate_cap);
   // From now on it shares; its rate is known after the next solve().
   void enter(Id id);
+  Id add(std::span<const LinkUse> uses, std::int32_t weight, BytesPerSecond rate_cap) {
+    const Id id = create(uses, weight, rate_cap);
+    enter(id);
+    return id;
+  }
   void remove(Id id);
 
   // Solves all changes since the last call together; returns the transfers whose rate may have changed, in no stated order.

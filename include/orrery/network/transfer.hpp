@@ -1,0 +1,25 @@
+// What moves over the network as one: a message, or one phase of a collective.
+#pragma once
+#include <cstdint>
+#include <span>
+
+#include "orrery/core/units.hpp"
+#include "orrery/hardware/topology.hpp"
+#include "orrery/network/link_use.hpp"
+
+namespace orrery::network {
+
+struct Transfer {
+  Bytes bytes{};                  // per unit of multiplicity, times divisor
+  std::span<const LinkUse> uses;  // each link once; empty = the cap alone limits it
+  Time latency{};
+  BytesPerSecond rate_cap{};      // 0 = none
+  std::int32_t weight = 1;        // its share relative to others
+  std::int64_t tag = 0;           // the caller's name for it
+  std::int32_t divisor = 1;       // S/n bytes are bytes S, divisor n
+};
+
+// Duration of a transfer, without its latency, that shares nothing: the slowest of its cap and links, rounded up.
+Time unshared_duration(const Transfer& transfer, std::span<const hardware::Link> links);
+
+}  // namespace orrery::network
