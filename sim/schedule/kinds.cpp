@@ -39,6 +39,8 @@ const std::vector<Entry>& entries() {
        Chunks::any,
        kinds::interleaved_zb1p},
       {{"zbv", "ZB-V: zero bubble, two chunks in a V", true, true}, Chunks::two, kinds::zbv},
+      {{"v_half", "V-Half: two chunks in a V at half of 1F1B's memory", true, true}, Chunks::two, kinds::v_half},
+      {{"v_min", "V-Min: two chunks in a V at a third of 1F1B's memory", true, true}, Chunks::two, kinds::v_min},
       {{"dualpipe", "DualPipe: two copies of the model, forward and backward overlapped", false, true},
        Chunks::copies,
        kinds::dualpipe},
@@ -146,6 +148,13 @@ void append_1f1b(std::vector<Operation>& order, int stage, int micro_batches, in
 }  // namespace kinds
 
 Result<Schedule> make_schedule(const ScheduleRequest& request) {
+  if (kinds::asks_for_torch(request.name)) {
+    const Result<ScheduleRequest> under_rules = kinds::torch_rules(request);
+    if (!under_rules.ok()) return under_rules.errors();
+    Result<Schedule> schedule = make_schedule(*under_rules);
+    if (schedule.ok()) schedule->name = request.name;
+    return schedule;
+  }
   const auto& list = entries();
   const auto entry =
       std::find_if(list.begin(), list.end(), [&](const Entry& e) { return request.name == e.kind.name; });
@@ -154,9 +163,8 @@ Result<Schedule> make_schedule(const ScheduleRequest& request) {
   Result<Schedule> schedule = entry->build(request);
   if (!schedule.ok()) return schedule;
   if (Diagnostics errors = validate(*schedule); !errors.empty()) {
-    for (Diagnostic& error : errors) {
-      for (const std::string& warning : schedule->warnings) error.help += (error.help.empty() ? "" : "; ") + warning;
-    }
+    std::erase(schedule->warnings, std::string());
+    for (const std::string& warning : schedule->warnings) errors.back().help = warning;
     return errors;
   }
   weigh_warnings(*schedule, request);

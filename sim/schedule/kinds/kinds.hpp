@@ -20,9 +20,15 @@ Result<Schedule> zb_h1(const ScheduleRequest& request);
 Result<Schedule> zb_h2(const ScheduleRequest& request);
 Result<Schedule> interleaved_zb1p(const ScheduleRequest& request);
 Result<Schedule> zbv(const ScheduleRequest& request);
+Result<Schedule> v_half(const ScheduleRequest& request);
+Result<Schedule> v_min(const ScheduleRequest& request);
 Result<Schedule> dualpipe(const ScheduleRequest& request);
 Result<Schedule> dualpipev(const ScheduleRequest& request);
 Result<Schedule> chimera(const ScheduleRequest& request);
+
+// "NAME(torch)" and the request it stands for, or why PyTorch refuses it.
+bool asks_for_torch(const std::string& name);
+Result<ScheduleRequest> torch_rules(const ScheduleRequest& asked);
 
 // What the builders share. Degrees are positive and chunks fit the kind when they are called.
 

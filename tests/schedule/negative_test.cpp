@@ -1,0 +1,56 @@
+// Every row of schedule_negative.csv: refused with the reason, a deadlock that is named, or run with a warning of the
+// loss.
+#include <fmt/format.h>
+
+#include "oracles.hpp"
+
+using namespace orrery;
+using namespace orrery::schedule;
+using namespace orrery::schedule::testing;
+
+TEST_CASE("what must not run is refused, deadlocks are named, losses are warned of") {
+  int rows = 0;
+  for (const Row& row : read_table("schedule_negative.csv")) {
+    const std::string& expected = row.at("expected");
+    CAPTURE(fmt::format("{} p={} m={} v={} group={}: {}", row.at("schedule"), row.at("p"), row.at("m"), row.at("v"),
+                        row.at("group"), expected));
+    const Result<Schedule> schedule = make_schedule(request_of(row));
+    ++rows;
+    if (expected.rfind("runs", 0) == 0) {  // "runs, makespan 48 > ideal 39"
+      REQUIRE_MESSAGE(schedule.ok(), render(schedule.errors()));
+      REQUIRE(schedule->warnings.size() == 1);
+      CHECK(schedule->warnings[0].find(expected.substr(6)) != std::string::npos);
+      continue;
+    }
+    REQUIRE_FALSE(schedule.ok());
+    const std::string text = render(schedule.errors());
+    CHECK((text.find("deadlock: ") != std::string::npos) == (expected == "deadlock"));
+    if (expected == "deadlock") {
+      CHECK(text.find(" stands at ") != std::string::npos);
+      CHECK(text.find(" and waits for ") != std::string::npos);
+      CHECK(text.find("Megatron-LM refuses") != std::string::npos);
+    } else {
+      CHECK(expected == "reject");
+      CHECK(text.find("unknown schedule") == std::string::npos);
+    }
+  }
+  CHECK(rows == 20);
+}
+
+TEST_CASE("blocking messages agree with the oracle row") {
+  int rows = 0;
+  for (const Row& row : read_table("schedule_oracles.csv")) {
+    if (row.at("schedule") != "1f1b_blocking_p2p") continue;
+    ++rows;
+    ScheduleRequest request = request_of(row);
+    request.name = "1f1b";
+    const Result<Schedule> schedule = make_schedule(request);
+    REQUIRE(schedule.ok());
+    const Replay played = replay(*schedule, times_of(row, request.ranks), MessageMode::rendezvous);
+    REQUIRE(played.deadlock.empty());
+    CHECK(played.makespan == half_units(row.at("makespan")));
+    CHECK(std::abs(played.bubble_fraction() - std::stod(row.at("bubble_fraction"))) < 6e-13);
+    CHECK(played.peak_until_weight == integers(row.at("peak_inflight_per_stage"), ';'));
+  }
+  CHECK(rows == 1);
+}
