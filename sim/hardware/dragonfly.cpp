@@ -55,7 +55,6 @@ class DragonflyFabric final : public Fabric {
   int parallel_index(LinkId link) const override {
     return link < global_links_ ? -1 : (link - global_links_) / 2 % copies_;
   }
-  SwitchCounts switches() const override { return {groups_ * d_.routers_per_group, 0, 0}; }
 
  private:
   int router(int port) const { return port / d_.ports_per_router; }

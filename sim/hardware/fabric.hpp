@@ -10,10 +10,6 @@
 
 namespace orrery::hardware {
 
-struct SwitchCounts {
-  int leaf = 0, spine = 0, core = 0;
-};
-
 class Fabric {
  public:
   virtual ~Fabric() = default;
@@ -24,7 +20,6 @@ class Fabric {
   virtual int parallel_index(LinkId /*link*/) const { return -1; }
   // Ports on different rails meet only above the leaves.
   virtual bool same_rail(int /*from*/, int /*to*/) const { return true; }
-  virtual SwitchCounts switches() const = 0;
 };
 
 // Where the NIC cables of a fabric start: vertex of each port.

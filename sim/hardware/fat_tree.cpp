@@ -50,9 +50,6 @@ class FatTreeFabric final : public Fabric {
   bool same_rail(int from, int to) const override {
     return from % nics_ % tree_.leaves_per_unit == to % nics_ % tree_.leaves_per_unit;
   }
-  SwitchCounts switches() const override {
-    return {shape_.leaves, shape_.pods * shape_.spines, shape_.spines * shape_.cores};
-  }
 
  private:
   int leaf(int port) const {
@@ -204,6 +201,12 @@ void check_fat_tree(const ClusterSpec& spec, int nodes, Diagnostics& errors) {
       fail("oversubscription", "must be a ratio of two numbers from 1 to 1000, such as 7:1");
   if (!errors.empty()) return;
   const FatTreeShape s = fat_tree_shape(spec.scale_out, nodes);
+  const auto down =
+      ceil_div(static_cast<std::int64_t>(tree.nodes_per_unit) * spec.scale_out.nics_per_node, tree.leaves_per_unit);
+  if (down + s.uplinks > tree.radix)
+    fail("radix",
+         fmt::format("a leaf needs {} ports for NICs and {} for uplinks, but has {}", down, s.uplinks, tree.radix),
+         "fewer nodes_per_unit or more leaves_per_unit");
   if (s.spines > s.uplinks)
     fail("radix",
          fmt::format("a pod of {} leaves needs {} spines, but a leaf has only {} uplinks", s.leaves_per_pod, s.spines,

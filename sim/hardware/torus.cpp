@@ -53,7 +53,6 @@ class TorusFabric final : public Fabric {
       name += fmt::format("{}{}", d == 0 ? "" : ".", coordinate(v - router0_, d));
     return name;
   }
-  SwitchCounts switches() const override { return {routers_, 0, 0}; }
 
  private:
   bool wraps(int size) const { return torus_.wrap && size > 2; }

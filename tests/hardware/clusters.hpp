@@ -23,7 +23,7 @@ inline ClusterSpec superpod() {
   spec.name = "superpod";
   spec.nodes = 1 << 17;
   spec.gpus_per_node = 8;
-  spec.scale_up = {ScaleUpKind::switched, gigabytes(450), nanoseconds(901), true, 1, 4};
+  spec.scale_up = {ScaleUpKind::switched, gigabytes(450), nanoseconds(901), true, 1};
   spec.pcie_bandwidth = gigabytes(63);
   spec.scale_out.nics_per_node = 8;
   spec.scale_out.nic_bandwidth = gigabytes(50);

@@ -59,6 +59,7 @@ TEST_CASE("GPUs share a NIC where there are fewer NICs") {
   ClusterSpec spec = superpod();
   spec.scale_out.nics_per_node = 4;
   spec.scale_out.fat_tree.leaves_per_unit = 1;
+  spec.scale_out.fat_tree.nodes_per_unit = 8;
   const auto t = built(spec, 2);
   CHECK(route_text(*t, 4, 8 + 7) ==
         "node0.gpu4->node0.nic2 node0.nic2->leaf0.0 leaf0.0->node1.nic3 node1.nic3->node1.gpu7");

@@ -7,11 +7,13 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "orrery/core/error.hpp"
 #include "orrery/core/units.hpp"
+#include "orrery/hardware/gpu.hpp"
 #include "orrery/hardware/topology.hpp"
 
 namespace orrery::hardware {
@@ -24,7 +26,6 @@ struct ScaleUp {
   Time latency{};                    // GPU to GPU (through the switch, where there is one; per hop on meshes)
   bool in_switch_reduction = false;  // NVLink SHARP
   int nodes_per_domain = 1;          // 18 trays of an NVL72
-  int switches = 0;                  // chips per domain; counted in summaries, modelled as one
 };
 
 enum class NetworkKind : std::uint8_t { infiniband, roce, efa, tcpxo, omni_path, slingshot, ethernet };
@@ -111,8 +112,9 @@ struct Perturbation {
 
 struct ClusterSpec {
   std::string name;
-  std::string gpu;  // of the catalogue
-  int nodes = 1;    // of the whole cluster
+  std::string gpu;                              // of the catalogue, or a file
+  std::optional<GpuDefinition> gpu_definition;  // laid over it
+  int nodes = 1;                                // of the whole cluster
   int gpus_per_node = 1;
   ScaleUp scale_up;
   BytesPerSecond pcie_bandwidth{};  // GPU to NIC (to the host, where scale_up is pcie)

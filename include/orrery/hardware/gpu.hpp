@@ -1,7 +1,9 @@
-// A GPU as its data sheet describes it. Efficiency constants, measured, live in `kernels` and are the cost room's.
+// A GPU as its data sheet describes it; measured efficiency is the cost room's, in topologies/kernels/.
 #pragma once
 #include <array>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "orrery/core/dtype.hpp"
 #include "orrery/core/units.hpp"
@@ -10,14 +12,31 @@ namespace orrery::hardware {
 
 struct Gpu {
   std::string name;
+  std::string architecture;  // turing, volta, ampere, hopper, blackwell, cdna2, cdna3
   int multiprocessors = 0;
+  int tensor_clock_mhz = 0;                                 // the clock the dense peaks are stated for
   std::array<FlopsPerSecond, kDTypes.size()> dense_peak{};  // by DType, without sparsity; 0 = not supported
   Bytes memory{};                                           // of the board
   Bytes usable_memory{};                                    // what an allocator can get, context included
   Bytes context_memory{};                                   // CUDA context and libraries
   BytesPerSecond memory_bandwidth{};
+  std::vector<std::string> sources;
 
   FlopsPerSecond peak(DType type) const { return dense_peak[static_cast<std::size_t>(type)]; }
+};
+
+// The same as YAML says it: what is absent is taken from the GPU named by `type`, if any.
+struct DensePeaks {
+  std::optional<FlopsPerSecond> fp32, tf32, fp16, bf16, fp8, int8;
+};
+struct GpuDefinition {
+  std::string type;
+  std::optional<std::string> architecture;
+  std::optional<int> multiprocessors, tensor_clock_mhz;
+  DensePeaks dense_peak;
+  std::optional<Bytes> memory, usable_memory, context_memory;
+  std::optional<BytesPerSecond> memory_bandwidth;
+  std::vector<std::string> sources;
 };
 
 }  // namespace orrery::hardware

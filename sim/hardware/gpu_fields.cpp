@@ -1,0 +1,86 @@
+// The field table of GPUs, and a Gpu out of a definition.
+#include "gpu_fields.hpp"
+
+#include <fmt/format.h>
+
+namespace orrery::hardware {
+namespace {
+
+const Fields<DensePeaks>& peak_fields() {
+  static const auto table = Fields<DensePeaks>("dense_peak", "Matrix peaks without sparsity; absent = not supported.")
+                                .add("fp32", &DensePeaks::fp32, "32-bit, on the ordinary cores")
+                                .add("tf32", &DensePeaks::tf32, "TensorFloat-32")
+                                .add("fp16", &DensePeaks::fp16, "16-bit, accumulated in 32")
+                                .add("bf16", &DensePeaks::bf16, "bfloat16, accumulated in 32")
+                                .add("fp8", &DensePeaks::fp8, "8-bit floating point")
+                                .add("int8", &DensePeaks::int8, "8-bit integers, operations per second");
+  return table;
+}
+
+}  // namespace
+
+const Fields<GpuDefinition>& gpu_fields() {
+  using G = GpuDefinition;
+  static const auto table =
+      Fields<G>("gpu", "A GPU as its data sheet describes it.")
+          .shorthand("type")
+          .add("type", &G::type, "a GPU of the catalogue, or a file, to take what is not said from")
+          .add("architecture", &G::architecture, "generation; network constants go by it")
+          .one_of({"turing", "volta", "ampere", "hopper", "blackwell", "cdna2", "cdna3"})
+          .add("multiprocessors", &G::multiprocessors, "streaming multiprocessors or compute units that are enabled")
+          .range(1, 100'000)
+          .add("tensor_clock_mhz", &G::tensor_clock_mhz, "clock in MHz that the dense peaks are stated for")
+          .range(1, 100'000)
+          .section("dense_peak", &G::dense_peak, peak_fields(), "peak of matrix products by number format")
+          .add("memory", &G::memory, "of the board")
+          .positive()
+          .add("usable_memory", &G::usable_memory, "what a process can get, its context included")
+          .positive()
+          .add("context_memory", &G::context_memory, "taken by the driver's context and the libraries' kernels")
+          .add("memory_bandwidth", &G::memory_bandwidth, "of the board's memory")
+          .positive()
+          .add("sources", &G::sources, "where the figures are from");
+  return table;
+}
+
+void apply(const GpuDefinition& said, Gpu& gpu) {
+  const auto take = [](const auto& from, auto& to) {
+    if (from) to = *from;
+  };
+  take(said.architecture, gpu.architecture);
+  take(said.multiprocessors, gpu.multiprocessors);
+  take(said.tensor_clock_mhz, gpu.tensor_clock_mhz);
+  take(said.memory, gpu.memory);
+  take(said.usable_memory, gpu.usable_memory);
+  take(said.context_memory, gpu.context_memory);
+  take(said.memory_bandwidth, gpu.memory_bandwidth);
+  const auto peak = [&](const std::optional<FlopsPerSecond>& from, DType type) {
+    if (from) gpu.dense_peak[static_cast<std::size_t>(type)] = *from;
+  };
+  peak(said.dense_peak.fp32, DType::fp32);
+  peak(said.dense_peak.tf32, DType::tf32);
+  peak(said.dense_peak.fp16, DType::fp16);
+  peak(said.dense_peak.bf16, DType::bf16);
+  peak(said.dense_peak.fp8, DType::fp8);
+  peak(said.dense_peak.int8, DType::int8);
+  gpu.sources.insert(gpu.sources.end(), said.sources.begin(), said.sources.end());
+}
+
+Diagnostics check_gpu(const Gpu& gpu, const std::string& path) {
+  Diagnostics errors;
+  const auto fail = [&](const char* key, std::string message) {
+    Diagnostic error;
+    error.path = path.empty() ? key : path + "." + key;
+    error.message = std::move(message);
+    errors.push_back(std::move(error));
+  };
+  if (gpu.multiprocessors == 0) fail("multiprocessors", "is required");
+  if (gpu.memory.value == 0) fail("memory", "is required");
+  if (gpu.memory_bandwidth.value == 0) fail("memory_bandwidth", "is required");
+  if (gpu.peak(DType::fp32).value == 0) fail("dense_peak.fp32", "is required");
+  if (gpu.usable_memory > gpu.memory) fail("usable_memory", "must not be more than memory");
+  if (gpu.context_memory > gpu.usable_memory) fail("context_memory", "must not be more than usable_memory");
+  return errors;
+}
+
+}  // namespace orrery::hardware

@@ -1,0 +1,168 @@
+// The shipped GPUs and clusters, and what the reader says about wrong ones.
+#include "orrery/hardware/catalogue.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <map>
+
+#include "clusters.hpp"
+
+namespace orrery::hardware {
+using namespace testing;
+
+namespace {
+
+template <class T>
+T value_of(Result<T> result) {
+  if (!result) FAIL(render(result.errors()));
+  return std::move(result).value();
+}
+Result<ClusterSpec> cluster_from(const std::string& text) {
+  const Result<YamlTree> tree = read_yaml_text(text, "s.yaml");
+  REQUIRE(tree.ok());
+  return read_cluster(*tree, tree->find(tree->root(), "cluster"), "cluster");
+}
+Result<Gpu> gpu_from(const std::string& text) {
+  const Result<YamlTree> tree = read_yaml_text(text, "g.yaml");
+  REQUIRE(tree.ok());
+  return read_gpu(*tree, tree->root(), "");
+}
+// |a − b| ≤ b / per_mille · 1000, in integers.
+bool within(std::int64_t a, std::int64_t b, std::int64_t per_mille) {
+  return (a > b ? a - b : b - a) <= b / 1000 * per_mille;
+}
+
+}  // namespace
+
+TEST_CASE("the validation tables' GPUs are in the catalogue and peaks follow from multiprocessors and clock") {
+  // fp16 operations per clock and multiprocessor (2 per multiply-add): Turing and Volta 8 tensor cores × 64; Ampere
+  // 4 × 256; Hopper 4 × 512; Blackwell 4 × 1024; CDNA2 4 × 128; CDNA3 4 × 256 (white papers).
+  const std::map<std::string, std::int64_t> per_clock{{"turing", 1024}, {"volta", 1024}, {"ampere", 2048},
+                                                      {"hopper", 4096}, {"cdna2", 1024}, {"blackwell", 8192},
+                                                      {"cdna3", 2048}};
+  const std::vector<std::string> names = gpu_names();
+  for (const char* name :
+       {"t4", "v100-sxm-16gb", "v100-sxm-32gb", "a100-sxm-40gb", "a100-sxm-80gb", "a100-pcie-80gb", "h100-sxm-80gb",
+        "h100-sxm-96gb", "h200-sxm-141gb", "h800-sxm-80gb", "b200-sxm-180gb", "gb200", "mi250x", "mi300x"})
+    CHECK_MESSAGE(std::find(names.begin(), names.end(), name) != names.end(), name);
+  for (const std::string& name : names) {
+    CAPTURE(name);
+    const Gpu gpu = value_of(load_gpu(name));
+    CHECK(gpu.name == name);
+    const std::int64_t derived =
+        per_clock.at(gpu.architecture) * gpu.multiprocessors * gpu.tensor_clock_mhz * 1'000'000;
+    CHECK(within(gpu.peak(DType::fp16).value, derived, 3));
+    // Halving the width doubles the rate, on every generation that has both.
+    if (gpu.peak(DType::tf32).value > 0) CHECK(within(gpu.peak(DType::tf32).value * 2, gpu.peak(DType::fp16).value, 2));
+    if (gpu.peak(DType::fp8).value > 0) CHECK(within(gpu.peak(DType::fp8).value, gpu.peak(DType::fp16).value * 2, 2));
+    if (gpu.peak(DType::bf16).value > 0) CHECK(gpu.peak(DType::bf16) == gpu.peak(DType::fp16));
+    CHECK(gpu.usable_memory < gpu.memory);
+    CHECK(gpu.usable_memory.value > gpu.memory.value / 10 * 9);
+    CHECK(gpu.context_memory.value > 0);
+    CHECK(!gpu.sources.empty());
+  }
+  const Gpu a100 = value_of(load_gpu("a100-sxm-80gb"));
+  CHECK(a100.peak(DType::bf16).value == 312'000'000'000'000);
+  CHECK(a100.peak(DType::fp8).value == 0);
+  CHECK(a100.memory.value == 80LL << 30);
+  CHECK(a100.memory_bandwidth.value == 2'039'000'000'000);
+}
+
+TEST_CASE("the validation tables' clusters are in the catalogue, build, and give what the tables say") {
+  struct Row {
+    const char* name;
+    const char* gpu;
+    int gpus_per_node;
+    int scale_up;        // GB/s per GPU, one direction
+    int gigabit_a_node;  // Gb/s
+  };
+  // shared table of clusters; per-GPU NVLink = links × 25 GB/s (NVLink 2 to 4) or 50 GB/s (NVLink 5).
+  const std::vector<Row> rows{{"selene", "a100-sxm-80gb", 8, 12 * 25, 1600},
+                              {"dgx-a100", "a100-sxm-80gb", 8, 12 * 25, 1600},
+                              {"selene-a100-40gb", "a100-sxm-40gb", 8, 300, 1600},
+                              {"dgx2-v100", "v100-sxm-32gb", 16, 6 * 25, 800},
+                              {"dgx-1-v100", "v100-sxm-16gb", 8, 6 * 25, 400},
+                              {"jean-zay-a100", "a100-sxm-80gb", 8, 300, 400},
+                              {"jean-zay-a100-early", "a100-sxm-80gb", 8, 300, 400},
+                              {"vtrain-a100", "a100-sxm-80gb", 8, 300, 800},
+                              {"megascale-a100", "a100-sxm-80gb", 8, 300, 1600},
+                              {"a100-roce-4node", "a100-sxm-80gb", 8, 300, 1600},
+                              {"a100-roce-1600g", "a100-sxm-80gb", 8, 300, 1600},
+                              {"aws-p4de", "a100-sxm-80gb", 8, 300, 400},
+                              {"dgx-h100", "h100-sxm-80gb", 8, 18 * 25, 3200},
+                              {"h100-3200g", "h100-sxm-80gb", 8, 450, 3200},
+                              {"aws-p5", "h100-sxm-80gb", 8, 450, 3200},
+                              {"rsc-h100", "h100-sxm-80gb", 8, 450, 3200},
+                              {"gcp-a3-mega", "h100-sxm-80gb", 8, 450, 1600},
+                              {"grand-teton-h100", "h100-sxm-96gb", 8, 450, 3200},
+                              {"h200-3200g", "h200-sxm-141gb", 8, 450, 3200},
+                              {"hgx-h200", "h200-sxm-141gb", 8, 450, 3200},
+                              {"hgx-b200", "b200-sxm-180gb", 8, 18 * 50, 3200},
+                              {"dgx-b200", "b200-sxm-180gb", 8, 900, 3200},
+                              {"aws-p6-b200", "b200-sxm-180gb", 8, 900, 3200},
+                              {"gb200-nvl72", "gb200", 4, 900, 1600},
+                              {"ibm-a100-400g", "a100-sxm-80gb", 8, 300, 400},
+                              {"ibm-h100-800g", "h100-sxm-80gb", 8, 450, 800}};
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const ClusterSpec spec = value_of(load_cluster(row.name));
+    CHECK(spec.name == row.name);
+    CHECK(spec.gpu == row.gpu);
+    CHECK(spec.gpus_per_node == row.gpus_per_node);
+    CHECK(spec.scale_up.bandwidth == gigabytes(row.scale_up));
+    CHECK(spec.scale_out.nic_bandwidth.value * spec.scale_out.nics_per_node * 8 ==
+          row.gigabit_a_node * 1'000'000'000LL);
+    CHECK(!spec.sources.empty());
+  }
+  for (const std::string& name : cluster_names()) {
+    CAPTURE(name);
+    const ClusterSpec spec = value_of(load_cluster(name));
+    for (const int nodes : {1, 2, spec.nodes}) {
+      const auto t = built(spec, nodes);
+      CHECK(!route(*t, 0, t->devices() - 1).empty());
+    }
+  }
+}
+
+TEST_CASE("an inline cluster is laid over the named one") {
+  const ClusterSpec spec =
+      value_of(cluster_from("cluster: {type: selene, nodes: 16, scale_out: {nic_bandwidth: 400 Gb/s}, "
+                            "gpu_definition: {memory: 96 GiB}}\n"));
+  CHECK(spec.name == "selene");
+  CHECK(spec.nodes == 16);
+  CHECK(spec.scale_out.nic_bandwidth == gigabytes(50));
+  CHECK(spec.scale_out.nics_per_node == 8);  // kept
+  const Gpu gpu = value_of(gpu_of(spec));
+  CHECK(gpu.name == "a100-sxm-80gb");
+  CHECK(gpu.memory.value == 96LL << 30);
+  CHECK(gpu.multiprocessors == 108);
+  CHECK(value_of(cluster_from("cluster: dgx-h100\n")).nodes == 2048);
+}
+
+TEST_CASE("a cluster of the user's own needs no catalogue entry") {
+  const ClusterSpec spec =
+      value_of(cluster_from("cluster: {gpu: t4, nodes: 1, gpus_per_node: 4, pcie_bandwidth: 16 GB/s, "
+                            "scale_up: {kind: pcie}}\n"));
+  const auto t = built(spec, 1);
+  CHECK(route_text(*t, 1, 2) == "node0.gpu1->node0.host node0.host->node0.gpu2");
+}
+
+TEST_CASE("mistakes are named where they stand") {
+  CHECK(render(cluster_from("cluster: selen\n").errors())
+            .starts_with("s.yaml:1:10: cluster.type: unknown cluster 'selen'; known: a100-roce-1600g,"));
+  CHECK(render(cluster_from("cluster: selen\n").errors()).ends_with("help: did you mean 'selene'?\n"));
+  CHECK(render(cluster_from("cluster: {type: selene, gpu: h100}\n").errors())
+            .starts_with("s.yaml:1:30: cluster.gpu: unknown GPU 'h100'; known: a100-pcie-80gb, "));
+  CHECK(render(cluster_from("cluster: {type: selene, scale_out: {nics_per_node: 3}}\n").errors())
+            .starts_with("s.yaml:1:52: cluster.scale_out.nics_per_node: must divide the 8 GPUs of a node, got 3\n"));
+  CHECK(render(cluster_from("cluster: {type: selene, scale_out: {nic_bandwidth: 25}}\n").errors())
+            .starts_with("s.yaml:1:52: cluster.scale_out.nic_bandwidth: "));  // no unit
+  CHECK(cluster_from("cluster: {type: selene, nodez: 3}\n").errors().at(0).help == "did you mean 'nodes'?");
+  CHECK(gpu_from("{type: a100-sxm-80gb, usable_memory: 81 GiB}\n").errors().at(0).message ==
+        "must not be more than memory");
+  CHECK(gpu_from("{multiprocessors: 10}\n").errors().size() == 3);  // memory, its bandwidth, fp32 peak
+  CHECK(!load_gpu("./no/such/file.yaml").ok());
+}
+
+}  // namespace orrery::hardware
