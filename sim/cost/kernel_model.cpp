@@ -9,12 +9,18 @@ constexpr DataCollection kKernels{"ORRERY_TOPOLOGIES", "topologies", "kernels", 
 
 const Fields<RateByType>& rate_fields() {
   static const auto table = Fields<RateByType>("rate", "Fraction of the dense peak, by number format; 0 = none.")
-                                .add("fp32", &RateByType::fp32, "without tensor cores").number_range(0, 1)
-                                .add("tf32", &RateByType::tf32, "fp32 operands on tensor cores").number_range(0, 1)
-                                .add("fp16", &RateByType::fp16, "fp16 operands").number_range(0, 1)
-                                .add("bf16", &RateByType::bf16, "bf16 operands").number_range(0, 1)
-                                .add("fp8", &RateByType::fp8, "fp8 operands").number_range(0, 1)
-                                .add("int8", &RateByType::int8, "int8 operands").number_range(0, 1);
+                                .add("fp32", &RateByType::fp32, "without tensor cores")
+                                .number_range(0, 1)
+                                .add("tf32", &RateByType::tf32, "fp32 operands on tensor cores")
+                                .number_range(0, 1)
+                                .add("fp16", &RateByType::fp16, "fp16 operands")
+                                .number_range(0, 1)
+                                .add("bf16", &RateByType::bf16, "bf16 operands")
+                                .number_range(0, 1)
+                                .add("fp8", &RateByType::fp8, "fp8 operands")
+                                .number_range(0, 1)
+                                .add("int8", &RateByType::int8, "int8 operands")
+                                .number_range(0, 1);
   return table;
 }
 
@@ -23,15 +29,19 @@ const Fields<GemmModel>& gemm_fields() {
   static const auto table =
       Fields<M>("gemm", "Matrix products: tiles, waves, and what a block spends beside its main loop.")
           .section("rate", &M::rate, rate_fields(), "main loop of the largest tile")
-          .add("tn", &M::tn, "factor on the rate in the forward layout").number_range(0.1, 2)
-          .add("nn", &M::nn, "factor on the rate of input gradients").number_range(0.1, 2)
-          .add("nt", &M::nt, "factor on the rate of weight gradients").number_range(0.1, 2)
+          .add("tn", &M::tn, "factor on the rate in the forward layout")
+          .number_range(0.1, 2)
+          .add("nn", &M::nn, "factor on the rate of input gradients")
+          .number_range(0.1, 2)
+          .add("nt", &M::nt, "factor on the rate of weight gradients")
+          .number_range(0.1, 2)
           .add("small_tile_cost", &M::small_tile_cost, "a in rate / (1 + a (u - 1)), u operand bytes per product")
           .number_range(0, 10)
           .add("fill", &M::fill, "per block: until the first product")
           .add("exposed_epilogue", &M::exposed_epilogue, "share of a block's result traffic that nothing hides")
           .number_range(0, 10)
-          .add("wave_smoothing", &M::wave_smoothing, "0 whole waves, 1 work divides evenly").number_range(0, 1)
+          .add("wave_smoothing", &M::wave_smoothing, "0 whole waves, 1 work divides evenly")
+          .number_range(0, 1)
           .add("floor", &M::floor, "a kernel that does nothing, with the gap to the next")
           .add("misaligned_rate", &M::misaligned_rate, "factor if operand rows do not start on 16 bytes")
           .number_range(0.01, 1)
@@ -44,10 +54,14 @@ const Fields<AttentionModel>& attention_fields() {
   using M = AttentionModel;
   static const auto table =
       Fields<M>("attention_direction", "One direction of fused attention.")
-          .add("rate_64", &M::rate_64, "fraction of the peak, head dimension up to 64").number_range(0, 1)
-          .add("rate_128", &M::rate_128, "fraction of the peak, head dimension up to 128").number_range(0, 1)
-          .add("rate_wide", &M::rate_wide, "fraction of the peak, wider heads").number_range(0, 1)
-          .add("rows", &M::rows, "queries (backward: keys) a block owns").range(16, 1024)
+          .add("rate_64", &M::rate_64, "fraction of the peak, head dimension up to 64")
+          .number_range(0, 1)
+          .add("rate_128", &M::rate_128, "fraction of the peak, head dimension up to 128")
+          .number_range(0, 1)
+          .add("rate_wide", &M::rate_wide, "fraction of the peak, wider heads")
+          .number_range(0, 1)
+          .add("rows", &M::rows, "queries (backward: keys) a block owns")
+          .range(16, 1024)
           .add("blocks_per_multiprocessor", &M::blocks_per_multiprocessor, "blocks that run at a time")
           .number_range(0.5, 8)
           .add("fill", &M::fill, "per block: until the first product")
@@ -68,10 +82,10 @@ const Fields<AttentionKernels>& library_fields() {
 
 const Fields<MemoryModel>& memory_fields() {
   using M = MemoryModel;
-  static const auto table =
-      Fields<M>("memory", "Memory-bound kernels: floor + bytes / (efficiency * bandwidth).")
-          .add("floor", &M::floor, "a kernel that moves nothing, with the gap to the next")
-          .add("efficiency", &M::efficiency, "share of the memory bandwidth, large sizes").number_range(0.01, 1);
+  static const auto table = Fields<M>("memory", "Memory-bound kernels: floor + bytes / (efficiency * bandwidth).")
+                                .add("floor", &M::floor, "a kernel that moves nothing, with the gap to the next")
+                                .add("efficiency", &M::efficiency, "share of the memory bandwidth, large sizes")
+                                .number_range(0.01, 1);
   return table;
 }
 
@@ -106,25 +120,33 @@ const AttentionKernels& KernelModel::attention_of(AttentionLibrary library) cons
 }
 
 std::vector<std::pair<std::string, AttentionLibrary>> attention_library_names() {
-  return {{"flash1", AttentionLibrary::flash1}, {"flash2", AttentionLibrary::flash2}, {"cudnn", AttentionLibrary::cudnn}};
+  return {
+      {"flash1", AttentionLibrary::flash1}, {"flash2", AttentionLibrary::flash2}, {"cudnn", AttentionLibrary::cudnn}};
 }
 
 const Fields<KernelModel>& kernel_model_fields() {
   using M = KernelModel;
   static const auto table =
       Fields<M>("kernels", "What the kernels of one GPU achieve.")
-          .add("name", &M::name, "GPU, as in topologies/gpus").required()
+          .add("name", &M::name, "GPU, as in topologies/gpus")
+          .required()
           .add("constants_of", &M::constants_of, "GPU whose constants hold where this file says nothing")
-          .add("source", &M::source, "where the figures are from").required()
-          .add("sustained", &M::sustained, "rate under hours of training over that of a lone kernel").number_range(0.1, 1)
+          .add("source", &M::source, "where the figures are from")
+          .required()
+          .add("sustained", &M::sustained, "rate under hours of training over that of a lone kernel")
+          .number_range(0.1, 1)
           .section("gemm", &M::gemm, gemm_fields(), "matrix products")
           .section("attention", &M::attention, library_fields(), "fused attention by library, the default first")
           .section("memory", &M::memory, memory_fields(), "memory-bound kernels");
   return table;
 }
 
-Result<KernelModel> load_kernel_model(const std::string& name) { return load(name, 0); }
+Result<KernelModel> load_kernel_model(const std::string& name) {
+  return load(name, 0);
+}
 
-std::vector<std::string> kernel_model_names() { return list_data_files(kKernels); }
+std::vector<std::string> kernel_model_names() {
+  return list_data_files(kKernels);
+}
 
 }  // namespace orrery::cost

@@ -1,10 +1,9 @@
-#include "orrery/cost/kernel_cost.hpp"
-
 #include <algorithm>
 #include <array>
 #include <cmath>
 
 #include "orrery/core/error.hpp"
+#include "orrery/cost/kernel_cost.hpp"
 
 namespace orrery::cost {
 namespace {
@@ -12,7 +11,9 @@ namespace {
 using model::Kernel;
 using model::KernelKind;
 
-double real(std::int64_t value) { return static_cast<double>(value); }
+double real(std::int64_t value) {
+  return static_cast<double>(value);
+}
 
 double bytes_per_second(const hardware::Gpu& gpu, double efficiency) {
   return efficiency * real(gpu.memory_bandwidth.value);
@@ -27,8 +28,8 @@ struct Tile {
 constexpr std::array kTiles{Tile{256, 128}, Tile{128, 256}, Tile{128, 128}, Tile{256, 64},
                             Tile{64, 256},  Tile{128, 64},  Tile{64, 128},  Tile{64, 64}};
 constexpr std::array<std::int64_t, 5> kSplits{1, 2, 4, 8, 16};
-constexpr std::int64_t kStepBytes = 128;         // one k-step of the main loop: a 128-byte row of an operand tile
-constexpr std::int64_t kShortestSplit = 256;     // elements of k per split, below which cuBLAS does not split
+constexpr std::int64_t kStepBytes = 128;      // one k-step of the main loop: a 128-byte row of an operand tile
+constexpr std::int64_t kShortestSplit = 256;  // elements of k per split, below which cuBLAS does not split
 constexpr double kLargestTile = 256. * 128. / (256. + 128.);
 
 struct Gemm {
@@ -46,10 +47,10 @@ bool aligned(const Kernel& kernel) {
 }
 
 // Time of the blocks of one grid.
-//   blocks  C = ⌈m/Tm⌉ ⌈n/Tn⌉ · batch · splits                (NVIDIA, "Matrix multiplication background": tile quantisation)
-//   waves   W = ⌈C/SMs⌉, smoothed: W + σ (C/SMs − W) for C > SMs                                (ibid.: wave quantisation)
-//   block   fill + 2 Tm Tn k' / (rate/(1 + a (u − 1))) + exposed result traffic,   k' = whole k-steps of a split
-//   the smaller the tile, the more operand bytes per product: u = (1/Tm + 1/Tn) / (1/256 + 1/128)
+//   blocks  C = ⌈m/Tm⌉ ⌈n/Tn⌉ · batch · splits                (NVIDIA, "Matrix multiplication background": tile
+//   quantisation) waves   W = ⌈C/SMs⌉, smoothed: W + σ (C/SMs − W) for C > SMs                                (ibid.:
+//   wave quantisation) block   fill + 2 Tm Tn k' / (rate/(1 + a (u − 1))) + exposed result traffic,   k' = whole
+//   k-steps of a split the smaller the tile, the more operand bytes per product: u = (1/Tm + 1/Tn) / (1/256 + 1/128)
 double grid_time(const Gemm& gemm, Tile tile, std::int64_t splits) {
   const Kernel& k = gemm.kernel;
   const std::int64_t step = kStepBytes / size_of(k.dtype);
@@ -116,9 +117,9 @@ double attention_rate(const AttentionModel& model, std::int64_t head_dim) {
 // the causal mask block i of B does (i + 1) / B of a full block's work, (B + 1) / 2B in the mean; blocks start longest
 // first, so that
 //   time = max(sum of blocks / S, longest block)
-double attention_seconds(const hardware::Gpu& gpu, const AttentionModel& model, double sustained, const Kernel& kernel) {
-  const std::int64_t length =
-      kernel.kind == KernelKind::attention_backward ? kernel.sequence_kv : kernel.sequence_q;
+double attention_seconds(const hardware::Gpu& gpu, const AttentionModel& model, double sustained,
+                         const Kernel& kernel) {
+  const std::int64_t length = kernel.kind == KernelKind::attention_backward ? kernel.sequence_kv : kernel.sequence_q;
   const double blocks_per_head = real(ceil_div(length, model.rows));
   const double blocks = blocks_per_head * real(kernel.heads * kernel.batch);
   const double slots = real(gpu.multiprocessors) * model.blocks_per_multiprocessor;
@@ -129,8 +130,7 @@ double attention_seconds(const hardware::Gpu& gpu, const AttentionModel& model, 
   const double full_block = real(kernel.flops.value) / blocks / slot_rate;
   const double mean_block = kernel.causal ? full_block * (blocks_per_head + 1) / (2 * blocks_per_head) : full_block;
   const double shared = blocks / slots * (mean_block + seconds(model.fill));
-  const double traffic =
-      model.traffic_factor * real(kernel.bytes.value) / real(gpu.memory_bandwidth.value);
+  const double traffic = model.traffic_factor * real(kernel.bytes.value) / real(gpu.memory_bandwidth.value);
   return seconds(model.floor) + std::max({shared, full_block + seconds(model.fill), traffic});
 }
 
@@ -143,7 +143,8 @@ double memory_seconds(const hardware::Gpu& gpu, const MemoryModel& model, const 
 Time kernel_time(const hardware::Gpu& gpu, const KernelModel& constants, const Kernel& kernel,
                  AttentionLibrary library) {
   switch (kernel.kind) {
-    case KernelKind::gemm: return time_from_seconds(gemm_seconds(gpu, constants, kernel));
+    case KernelKind::gemm:
+      return time_from_seconds(gemm_seconds(gpu, constants, kernel));
     case KernelKind::attention_forward: {
       const AttentionModel& model = constants.attention_of(library).forward;
       return time_from_seconds(attention_seconds(gpu, model, constants.sustained, kernel));
@@ -152,7 +153,8 @@ Time kernel_time(const hardware::Gpu& gpu, const KernelModel& constants, const K
       const AttentionModel& model = constants.attention_of(library).backward;
       return time_from_seconds(attention_seconds(gpu, model, constants.sustained, kernel));
     }
-    case KernelKind::memory: return time_from_seconds(memory_seconds(gpu, constants.memory, kernel));
+    case KernelKind::memory:
+      return time_from_seconds(memory_seconds(gpu, constants.memory, kernel));
   }
   internal_error("kernel of an unknown kind");
 }

@@ -1,4 +1,5 @@
-// The constants of topologies/kernels/ against published measurements: mean absolute error of the time per GPU and kind.
+// The constants of topologies/kernels/ against published measurements: mean absolute error of the time per GPU and
+// kind.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
@@ -40,8 +41,12 @@ std::vector<Row> measurements() {
   return rows;
 }
 
-std::int64_t integer(const Row& row, const char* name) { return std::stoll(row.at(name)); }
-double number(const Row& row, const char* name) { return std::stod(row.at(name)); }
+std::int64_t integer(const Row& row, const char* name) {
+  return std::stoll(row.at(name));
+}
+double number(const Row& row, const char* name) {
+  return std::stod(row.at(name));
+}
 
 // Data sheets: multiprocessors, dense peaks in TFLOP/s (fp32, tf32, fp16 = bf16, fp8), memory in GB/s.
 hardware::Gpu gpu_of(const std::string& name) {
@@ -105,8 +110,7 @@ Kernel attention(const Row& row) {
   const std::int64_t dims = kernel.head_dim + integer(row, "v_head_dim");
   const std::int64_t products = 2 * kernel.batch * kernel.sequence_q * kernel.sequence_kv * kernel.heads * dims;
   kernel.flops = {backward ? products / 2 * 5 : products};
-  const std::int64_t forward_bytes =
-      2 * kernel.batch * kernel.sequence_q * dims * (kernel.heads + kernel.kv_heads);
+  const std::int64_t forward_bytes = 2 * kernel.batch * kernel.sequence_q * dims * (kernel.heads + kernel.kv_heads);
   kernel.bytes = {backward ? 2 * forward_bytes : forward_bytes};
   return kernel;
 }
@@ -138,19 +142,18 @@ TEST_CASE("kernel times against published measurements") {
     group.error += std::max(deviation, -deviation);
     group.worst = std::max({group.worst, deviation, -deviation});
   }
-  // Bounds: what the constants reach, rounded up. B200 products repeat within 30 % only (see its file). The rows of H200
-  // and GB200 are the best shapes of a sweep, found because a tile fits them, and had no part in the constants.
-  const std::map<std::string, std::pair<int, double>> expected{
-      {"a100-pcie-80gb gemm", {94, 0.03}},
-      {"a100-pcie-80gb attention_forward", {3, 0.05}},
-      {"a100-pcie-80gb attention_backward", {7, 0.08}},
-      {"a100-sxm-80gb gemm", {22, 0.03}},
-      {"h100-sxm-80gb gemm", {9, 0.04}},
-      {"h200-sxm-141gb gemm", {1, 0.13}},
-      {"b200-sxm-180gb gemm", {257, 0.11}},
-      {"b200-sxm-180gb attention_forward", {20, 0.07}},
-      {"b200-sxm-180gb attention_backward", {17, 0.03}},
-      {"gb200 gemm", {2, 0.25}}};
+  // Bounds: what the constants reach, rounded up. B200 products repeat within 30 % only (see its file). The rows of
+  // H200 and GB200 are the best shapes of a sweep, found because a tile fits them, and had no part in the constants.
+  const std::map<std::string, std::pair<int, double>> expected{{"a100-pcie-80gb gemm", {94, 0.03}},
+                                                               {"a100-pcie-80gb attention_forward", {3, 0.05}},
+                                                               {"a100-pcie-80gb attention_backward", {7, 0.08}},
+                                                               {"a100-sxm-80gb gemm", {22, 0.03}},
+                                                               {"h100-sxm-80gb gemm", {9, 0.04}},
+                                                               {"h200-sxm-141gb gemm", {1, 0.13}},
+                                                               {"b200-sxm-180gb gemm", {257, 0.11}},
+                                                               {"b200-sxm-180gb attention_forward", {20, 0.07}},
+                                                               {"b200-sxm-180gb attention_backward", {17, 0.03}},
+                                                               {"gb200 gemm", {2, 0.25}}};
   CHECK(groups.size() == expected.size());
   for (const auto& [name, group] : groups) {
     const double error = group.error / group.rows;

@@ -1,10 +1,9 @@
 // Mechanisms of kernel_time on a made-up GPU whose numbers can be followed by hand: 4 multiprocessors of 10¹² FLOP/s
 // each (bf16), 10¹² bytes/s of memory, everything at 100 %.
-#include "orrery/cost/kernel_cost.hpp"
-
 #include <doctest/doctest.h>
 
 #include "orrery/core/error.hpp"
+#include "orrery/cost/kernel_cost.hpp"
 
 namespace orrery::cost {
 namespace {
@@ -41,7 +40,9 @@ Kernel gemm(std::int64_t m, std::int64_t n, std::int64_t k) {
   return kernel;
 }
 
-Time run(const KernelModel& model, const Kernel& kernel) { return kernel_time(small_gpu(), model, kernel); }
+Time run(const KernelModel& model, const Kernel& kernel) {
+  return kernel_time(small_gpu(), model, kernel);
+}
 
 TEST_CASE("a product of whole waves runs at the peak") {
   // 2 · 4 blocks of 256×128 on 4 multiprocessors: 2 waves; 2 · 512 · 512 · 1024 FLOP / 4·10¹² FLOP/s = 134.217728 µs.
@@ -150,7 +151,8 @@ TEST_CASE("fused attention: half the work with the causal mask, but never less t
   CHECK(run(model, attention(1024, 4, false)) == Time{536'870'912});
   // Causal: block i of 8 does (i + 1)/8 of the work, counted in whole tiles; 9/16 in the mean.
   CHECK(run(model, attention(1024, 4, true)) == Time{536'870'912 / 16 * 9});
-  // One head of 256 queries: 2 blocks on 4 multiprocessors; the longest takes 4 · 128 · 256 · 128 / 10¹² = 16.777216 µs.
+  // One head of 256 queries: 2 blocks on 4 multiprocessors; the longest takes 4 · 128 · 256 · 128 / 10¹² = 16.777216
+  // µs.
   CHECK(run(model, attention(256, 1, true)) == Time{16'777'216});
   Kernel narrow = attention(1024, 4, false);
   narrow.head_dim = 64;

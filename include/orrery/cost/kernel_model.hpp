@@ -22,15 +22,15 @@ struct RateByType {
 
 // Matrix products: a block of the grid computes one tile of the result; a multiprocessor runs one block at a time.
 struct GemmModel {
-  RateByType rate;                      // main loop of the largest tile
-  double tn = 1, nn = 1, nt = 1;        // factor on it by layout, as BLAS names it
-  double small_tile_cost = 0;           // a in rate(tile) = rate / (1 + a (u − 1)), u = operand bytes per product
-  Time fill{};                          // per block: first operands from memory until the first product
-  double exposed_epilogue = 0;          // share of a block's result traffic that hides behind nothing
-  double wave_smoothing = 0;            // 0 = whole waves, 1 = work divides evenly (stream-K, uneven clocks)
-  Time floor{};                         // of a kernel that does nothing, with the gap to the next
-  double misaligned_rate = 1;           // factor if rows of an operand do not start on 16 bytes
-  double memory_efficiency = 1;         // of the GPU's memory bandwidth, for operands and results
+  RateByType rate;                // main loop of the largest tile
+  double tn = 1, nn = 1, nt = 1;  // factor on it by layout, as BLAS names it
+  double small_tile_cost = 0;     // a in rate(tile) = rate / (1 + a (u − 1)), u = operand bytes per product
+  Time fill{};                    // per block: first operands from memory until the first product
+  double exposed_epilogue = 0;    // share of a block's result traffic that hides behind nothing
+  double wave_smoothing = 0;      // 0 = whole waves, 1 = work divides evenly (stream-K, uneven clocks)
+  Time floor{};                   // of a kernel that does nothing, with the gap to the next
+  double misaligned_rate = 1;     // factor if rows of an operand do not start on 16 bytes
+  double memory_efficiency = 1;   // of the GPU's memory bandwidth, for operands and results
 };
 
 // One direction of fused attention (FlashAttention): a block owns `rows` queries (backward: keys) of one head.

@@ -1,0 +1,93 @@
+// A software stack: what a training framework of a certain year does with the hardware, whatever the model. One file
+// per stack in scenarios/stacks/, each figure there with what it assumes. Nothing in it may depend on a model or a
+// layout.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "orrery/core/error.hpp"
+#include "orrery/core/fields.hpp"
+#include "orrery/core/units.hpp"
+#include "orrery/cost/kernel_model.hpp"
+#include "orrery/layout/pass.hpp"
+
+namespace orrery::cost {
+
+// Which kernels run.
+struct StackKernels {
+  std::vector<layout::AttentionKind> attention{layout::AttentionKind::unfused};  // allowed; the first is the default
+  AttentionLibrary attention_library = AttentionLibrary::flash2;
+  bool fused_softmax = true;
+  bool fused_bias_activation = true;
+  bool fused_bias_dropout_add = true;
+  bool fused_norm = true;
+  bool fused_rotary = true;
+  bool fused_cross_entropy = false;
+  bool fused_gradient_accumulation = true;  // weight gradients add into the main gradient inside the product
+  bool separate_projections = false;
+  bool fp8_saves_input = true;
+  bool recompute_stops_early = false;
+  // Factors on the rates that topologies/kernels/ gives for the library generation measured there.
+  double matrix_rate = 1;
+  double memory_rate = 1;
+};
+
+// Pipeline messages: beside compute; the sender's stream waits; sender and receiver wait for each other.
+enum class MessageKind : std::uint8_t { asynchronous, serialised, blocking };
+
+// What runs beside compute, and what it costs the compute meanwhile (shared memory bandwidth, multiprocessors, power):
+// work takes percent/100 of its time, a rational number.
+struct StackCommunication {
+  bool overlap_tensor = false, overlap_context = false, overlap_data = false;
+  MessageKind messages = MessageKind::asynchronous;
+  std::int64_t tensor_slowdown_percent = 100, context_slowdown_percent = 100, data_slowdown_percent = 100,
+               pipeline_slowdown_percent = 100;
+  bool scatter_gather_messages = false;  // over the tensor ranks
+  layout::ContextExchange context_exchange = layout::ContextExchange::ring;
+  bool regather_in_backward = true;
+  Bytes bucket{};             // of gradients; 0 = one bucket per stage
+  std::int64_t prefetch = 1;  // layers gathered ahead (ZeRO-3, FSDP)
+};
+
+// What the host costs. eager: each launch takes host time, the device runs on meanwhile; graph: launches of a pass cost
+// nothing on the host; blocking: the host waits for each kernel before it launches the next (CUDA_LAUNCH_BLOCKING=1).
+enum class LaunchMode : std::uint8_t { eager, graph, blocking };
+
+struct StackLaunch {
+  LaunchMode mode = LaunchMode::eager;
+  Time per_kernel{};           // host, forward and recompute: interpreter, dispatch, launch
+  Time per_kernel_backward{};  // host, backward: the autograd engine's thread
+  Time per_collective{};       // host, on top of the launch
+  Time per_micro_batch{};      // host: data loader, schedule, bookkeeping
+  Time per_step{};             // host: logging, loss scale, learning rate, timers, barriers
+};
+
+struct StackOptimizer {
+  std::int64_t traffic = 0;           // bytes read + written per parameter this rank updates
+  std::int64_t gradient_traffic = 0;  // bytes per parameter held: unscale, overflow check, clip norm, copies to fp32
+  std::int64_t gradient_bytes = 4;    // per parameter as reduced, unless the run says otherwise
+  std::int64_t kernels = 0;           // launches per step
+};
+
+struct Stack {
+  std::string name;
+  std::string about;
+  StackKernels kernels;
+  StackCommunication communication;
+  StackLaunch launch;
+  StackOptimizer optimizer;
+};
+
+const Fields<Stack>& stack_fields();
+
+// By name (scenarios/stacks/NAME.yaml, $ORRERY_SCENARIOS/stacks first) or by path.
+Result<Stack> load_stack(const std::string& name);
+std::vector<std::string> stack_names();
+
+// The part of the pass options that the stack decides; the training plan fills the rest.
+void apply(const Stack& stack, layout::PassOptions& options);
+// The kernel constants as this stack's libraries reach them.
+KernelModel with_stack(KernelModel constants, const Stack& stack);
+
+}  // namespace orrery::cost

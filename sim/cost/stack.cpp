@@ -1,0 +1,160 @@
+#include "orrery/cost/stack.hpp"
+
+#include <algorithm>
+
+#include "orrery/core/data_files.hpp"
+
+namespace orrery::cost {
+namespace {
+
+constexpr DataCollection kStacks{"ORRERY_SCENARIOS", "scenarios", "stacks", "stack"};
+
+const Fields<StackKernels>& kernel_fields() {
+  using K = StackKernels;
+  static const auto table =
+      Fields<K>("kernels", "Which kernels run, and how well.")
+          .choice("attention", &K::attention,
+                  {{"unfused", layout::AttentionKind::unfused}, {"flash", layout::AttentionKind::flash}},
+                  "kinds of attention the stack has, its default first")
+          .choice("attention_library", &K::attention_library, attention_library_names(),
+                  "generation of fused attention")
+          .add("fused_softmax", &K::fused_softmax, "scale, mask and softmax are one kernel")
+          .add("fused_bias_activation", &K::fused_bias_activation, "bias and activation are one kernel")
+          .add("fused_bias_dropout_add", &K::fused_bias_dropout_add, "bias, dropout and residual are one kernel")
+          .add("fused_norm", &K::fused_norm, "a norm is one kernel")
+          .add("fused_rotary", &K::fused_rotary, "rotary embedding is one kernel")
+          .add("fused_cross_entropy", &K::fused_cross_entropy, "the loss is one kernel over the logits")
+          .add("fused_gradient_accumulation", &K::fused_gradient_accumulation,
+               "weight gradients add into the main gradient inside the product")
+          .add("separate_projections", &K::separate_projections,
+               "query, key, value, gate, up are products of their own")
+          .add("fp8_saves_input", &K::fp8_saves_input, "fp8: the cast input is kept for the backward pass")
+          .add("recompute_stops_early", &K::recompute_stops_early, "recompute ends with the last tensor needed")
+          .add("matrix_rate", &K::matrix_rate, "factor on the rate of matrix products")
+          .number_range(0.3, 1.5)
+          .add("memory_rate", &K::memory_rate, "factor on the bandwidth of memory-bound kernels")
+          .number_range(0.1, 1.5);
+  return table;
+}
+
+const Fields<StackCommunication>& communication_fields() {
+  using C = StackCommunication;
+  static const auto table =
+      Fields<C>("communication", "What runs beside compute, and how.")
+          .add("overlap_tensor", &C::overlap_tensor, "tensor-parallel calls run beside compute where the pass allows")
+          .add("overlap_context", &C::overlap_context, "context-parallel exchanges run beside attention")
+          .add("overlap_data", &C::overlap_data, "gradients are reduced and parameters gathered beside the passes")
+          .choice("messages", &C::messages,
+                  {{"asynchronous", MessageKind::asynchronous},
+                   {"serialised", MessageKind::serialised},
+                   {"blocking", MessageKind::blocking}},
+                  "pipeline messages: beside compute | in the compute stream | sender and receiver wait for each other")
+          .add("tensor_slowdown_percent", &C::tensor_slowdown_percent, "time of compute beside a tensor-parallel call")
+          .range(100, 1000)
+          .add("context_slowdown_percent", &C::context_slowdown_percent, "time of compute beside a context exchange")
+          .range(100, 1000)
+          .add("data_slowdown_percent", &C::data_slowdown_percent, "time of compute beside a data-parallel call")
+          .range(100, 1000)
+          .add("pipeline_slowdown_percent", &C::pipeline_slowdown_percent, "time of compute beside a pipeline message")
+          .range(100, 1000)
+          .add("scatter_gather_messages", &C::scatter_gather_messages,
+               "pipeline messages are split over the tensor ranks and gathered on arrival")
+          .choice("context_exchange", &C::context_exchange,
+                  {{"ring", layout::ContextExchange::ring}, {"all_gather", layout::ContextExchange::all_gather}},
+                  "how keys and values reach the other context ranks")
+          .add("regather_in_backward", &C::regather_in_backward, "sequence parallel: saved shards are gathered again")
+          .add("bucket", &C::bucket, "gradient bucket; 0 B = one bucket per stage")
+          .add("prefetch", &C::prefetch, "layers gathered ahead (ZeRO-3, FSDP)")
+          .range(0, 1000);
+  return table;
+}
+
+const Fields<StackLaunch>& launch_fields() {
+  using L = StackLaunch;
+  static const auto table =
+      Fields<L>("launch", "What the host costs.")
+          .choice("mode", &L::mode,
+                  {{"eager", LaunchMode::eager}, {"graph", LaunchMode::graph}, {"blocking", LaunchMode::blocking}},
+                  "launches ahead of the device | captured once | waits for each kernel")
+          .add("per_kernel", &L::per_kernel, "host time per kernel, forward and recompute")
+          .add("per_kernel_backward", &L::per_kernel_backward, "host time per kernel, backward")
+          .add("per_collective", &L::per_collective, "host time per collective, on top of the launch")
+          .add("per_micro_batch", &L::per_micro_batch, "host time per micro-batch")
+          .add("per_step", &L::per_step, "host time per step, during which the device waits");
+  return table;
+}
+
+const Fields<StackOptimizer>& optimizer_fields() {
+  using O = StackOptimizer;
+  static const auto table =
+      Fields<O>("optimizer", "The update of the parameters.")
+          .add("traffic", &O::traffic, "bytes read and written per parameter updated")
+          .range(0, 1000)
+          .add("gradient_traffic", &O::gradient_traffic, "bytes per parameter held: unscale, check, clip, copies")
+          .range(0, 1000)
+          .add("gradient_bytes", &O::gradient_bytes, "bytes per parameter of the gradient that is reduced")
+          .range(1, 8)
+          .add("kernels", &O::kernels, "launches per step")
+          .range(0, 1'000'000);
+  return table;
+}
+
+}  // namespace
+
+const Fields<Stack>& stack_fields() {
+  static const auto table =
+      Fields<Stack>("stack", "A training framework of a certain year.")
+          .add("name", &Stack::name, "as scenarios name it")
+          .required()
+          .add("about", &Stack::about, "what it is and what it assumes")
+          .required()
+          .section("kernels", &Stack::kernels, kernel_fields(), "which kernels run")
+          .section("communication", &Stack::communication, communication_fields(), "what overlaps")
+          .section("launch", &Stack::launch, launch_fields(), "what the host costs")
+          .section("optimizer", &Stack::optimizer, optimizer_fields(), "the update of the parameters")
+          .rule("kernels", [](const Stack& s) {
+            return s.kernels.attention.empty() ? std::string("attention must name at least one kind") : std::string();
+          });
+  return table;
+}
+
+Result<Stack> load_stack(const std::string& name) {
+  const auto file = find_data_file(kStacks, name);
+  if (!file) return file.errors();
+  const auto tree = read_yaml_file(*file);
+  if (!tree) return tree.errors();
+  return read(stack_fields(), *tree, tree->root());
+}
+
+std::vector<std::string> stack_names() {
+  return list_data_files(kStacks);
+}
+
+void apply(const Stack& stack, layout::PassOptions& options) {
+  const StackKernels& kernels = stack.kernels;
+  options.fused_softmax = kernels.fused_softmax;
+  options.fused_bias_activation = kernels.fused_bias_activation;
+  options.fused_bias_dropout_add = kernels.fused_bias_dropout_add;
+  options.fused_norm = kernels.fused_norm;
+  options.fused_rotary = kernels.fused_rotary;
+  options.fused_cross_entropy = kernels.fused_cross_entropy;
+  options.separate_projections = kernels.separate_projections;
+  options.fp8_saves_input = kernels.fp8_saves_input;
+  options.recompute_stops_early = kernels.recompute_stops_early;
+  options.regather_in_backward = stack.communication.regather_in_backward;
+  options.context_exchange = stack.communication.context_exchange;
+}
+
+// The stack's library of fused attention becomes the GPU's first, and its generation scales the rates.
+KernelModel with_stack(KernelModel constants, const Stack& stack) {
+  const AttentionKernels chosen = constants.attention_of(stack.kernels.attention_library);
+  constants.attention.assign(1, chosen);
+  RateByType& rate = constants.gemm.rate;
+  for (double* value : {&rate.fp32, &rate.tf32, &rate.fp16, &rate.bf16, &rate.fp8, &rate.int8}) {
+    *value = std::min(1.0, *value * stack.kernels.matrix_rate);
+  }
+  constants.memory.efficiency = std::min(1.0, constants.memory.efficiency * stack.kernels.memory_rate);
+  return constants;
+}
+
+}  // namespace orrery::cost
