@@ -42,7 +42,7 @@ struct Metrics {
   double bubble_fraction = 0;
   double mfu = 0, hfu = 0;
   double tokens_per_s = 0, tokens_per_s_per_gpu = 0;
-  engine::Breakdown total{};                             // ps, summed over all ranks
+  std::array<Int128, program::kCategories> total{};      // ps, summed over all ranks (10^5 ranks x 100 s pass 2^63)
   std::array<double, program::kCategories> mean_s{};     // per rank; sums to the step time
   std::int64_t worst_device = 0;                         // the one with the largest reserved + context
   std::int64_t headroom = 0;                             // usable − (reserved + context) there

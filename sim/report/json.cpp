@@ -1,0 +1,111 @@
+// The run as one JSON object. nlohmann's integers end at 2^64 and sums over a big cluster do not, so the outer object
+// is put together here, key by key, and nlohmann writes the values.
+#include "core/json.hpp"
+
+#include <fmt/format.h>
+
+#include "orrery/core/error.hpp"
+#include "orrery/report/run_result.hpp"
+
+namespace orrery::report {
+namespace {
+
+using nlohmann::ordered_json;
+
+// An object whose values are JSON texts, one key a line. A line break never stands inside a JSON string, so a value is
+// indented by text.
+class ObjectText {
+ public:
+  explicit ObjectText(int indent) : indent_(static_cast<std::size_t>(indent), ' ') {}
+  void add_text(std::string_view key, std::string_view value) {
+    text_ += fmt::format("{}\n{}\"{}\": ", text_.empty() ? "{" : ",", indent_, key);
+    for (const char c : value) {
+      text_ += c;
+      if (c == '\n') text_ += "  ";
+    }
+  }
+  void add(std::string_view key, const ordered_json& value) { add_text(key, dump(value, 2)); }
+  void add_wide(std::string_view key, Int128 value) { add_text(key, fmt::format("{}", value)); }
+  std::string close() const { return text_ + "\n" + indent_.substr(2) + "}"; }
+
+ private:
+  std::string indent_, text_;
+};
+
+template <class Values>
+ordered_json by_category(const Values& values) {
+  ordered_json object = ordered_json::object();
+  for (std::size_t c = 0; c < program::kCategories; ++c) object[std::string(program::kCategoryNames[c])] = values[c];
+  return object;
+}
+
+std::string total_text(const Metrics& m) {
+  ObjectText object(2);
+  for (std::size_t c = 0; c < program::kCategories; ++c) object.add_wide(program::kCategoryNames[c], m.total[c]);
+  return object.close();
+}
+
+ordered_json device_json(const RunResult& run, std::size_t d) {
+  const program::Device& device = run.program.devices[d];
+  ordered_json memory = ordered_json::object();
+  for (std::size_t c = 0; c < program::kMemoryClasses; ++c)
+    memory[std::string(program::kMemoryClassNames[c])] = run.memory[d].at_peak[c];
+  return {{"ranks", device.ranks},
+          {"stage", device.pipeline_rank},
+          {"tensor_rank", device.tensor_rank},
+          {"context_rank", device.context_rank},
+          {"data_rank", device.data_rank},
+          {"breakdown_ps", by_category(run.split[d])},
+          {"peak_memory_bytes", run.memory[d].peak},
+          {"reserved_bytes", run.reserved[d]},
+          {"context_bytes", run.context_memory.value},
+          {"memory_bytes", memory}};
+}
+
+// One device a line: thousands of them stay readable, and a diff names the device.
+std::string devices_text(const RunResult& run) {
+  std::string text = "[";
+  for (std::size_t d = 0; d < run.program.devices.size(); ++d)
+    text += (d == 0 ? "\n  " : ",\n  ") + dump(device_json(run, d), -1);
+  return text + "\n]";
+}
+
+std::string hex(std::uint64_t hash) {
+  return fmt::format("{:016x}", hash);
+}
+
+}  // namespace
+
+std::string to_json(const RunResult& run) {
+  const Metrics m = metrics_of(run);
+  const ordered_json scenario = ordered_json::parse(run.scenario_json, nullptr, false);
+  check(!scenario.is_discarded(), "the resolved scenario is not JSON");
+  ObjectText object(2);
+  object.add("schema", "orrery.run/1");
+  object.add("scenario", scenario);
+  object.add("network_mode", run.network_mode);
+  object.add("evaluated_by", run.timeline.one_pass ? "one-pass" : "events");
+  object.add("step_time_s", m.step_time_s);
+  object.add("step_time_ps", run.timeline.makespan.value);
+  object.add("bubble_fraction", m.bubble_fraction);
+  object.add("schedule_bubble_fraction", run.schedule_bubbles.bubble());
+  object.add("span_bubble_fraction", run.schedule_bubbles.span_bubble());
+  object.add("mfu", m.mfu);
+  object.add("hfu", m.hfu);
+  object.add("tokens_per_s", m.tokens_per_s);
+  object.add("tokens_per_s_per_gpu", m.tokens_per_s_per_gpu);
+  object.add_wide("model_flops", run.model_flops);
+  object.add_wide("hardware_flops", run.hardware_flops);
+  object.add("fits", m.fits);
+  object.add_text("breakdown_ps", total_text(m));
+  object.add("breakdown_s", by_category(m.mean_s));
+  object.add_text("devices", devices_text(run));
+  object.add("warnings", run.warnings);
+  object.add("timeline_hash", hex(run.timeline_hash));
+  object.add(
+      "simulation",
+      {{"tasks", run.program.tasks()}, {"events", run.timeline.events}, {"devices", run.program.devices.size()}});
+  return object.close() + "\n";
+}
+
+}  // namespace orrery::report
