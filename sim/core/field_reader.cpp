@@ -29,9 +29,8 @@ std::string child_path(const std::string& path, std::string_view key) {
 }
 
 std::string describe_integer(const Field& f) {
-  constexpr auto kLeast = std::numeric_limits<std::int64_t>::min();
   const bool bounded_above = f.max < std::numeric_limits<std::int32_t>::max();
-  const bool bounded_below = f.min > std::numeric_limits<std::int32_t>::min() && f.min != kLeast;
+  const bool bounded_below = f.min > std::numeric_limits<std::int32_t>::min();
   if (bounded_above && bounded_below) return fmt::format("an integer from {} to {}", f.min, f.max);
   if (bounded_below) return fmt::format("an integer of at least {}", f.min);
   if (bounded_above) return fmt::format("an integer of at most {}", f.max);

@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -32,7 +34,37 @@ void give_usual_mode(int file) {
   ::fchmod(file, 0666 & ~mask);
 }
 
+// Temporary files that a signal handler must remove. A slot is written before and after the file is there, never in
+// between.
+constexpr std::size_t kUnfinished = 64;
+std::array<std::atomic<char*>, kUnfinished> unfinished{};
+static_assert(std::atomic<char*>::is_always_lock_free);
+
+void remember(const std::string& path) {
+  char* copy = ::strdup(path.c_str());
+  for (std::atomic<char*>& slot : unfinished) {
+    char* empty = nullptr;
+    if (slot.compare_exchange_strong(empty, copy)) return;
+  }
+  std::free(copy);  // more files at once than slots: a signal may leave this one behind
+}
+
+void forget(const std::string& path) {
+  for (std::atomic<char*>& slot : unfinished) {
+    char* name = slot.load();
+    if (name && path == name && slot.compare_exchange_strong(name, nullptr)) {
+      std::free(name);
+      return;
+    }
+  }
+}
+
 }  // namespace
+
+void remove_unfinished_files() noexcept {
+  for (std::atomic<char*>& slot : unfinished)
+    if (const char* name = slot.load()) ::unlink(name);
+}
 
 Result<OutputFile> OutputFile::create(const std::string& path, bool force) {
   OutputFile out;
@@ -51,10 +83,12 @@ Result<OutputFile> OutputFile::create(const std::string& path, bool force) {
   } else {
     out.temporary_ = path + ".XXXXXX";
     out.file_ = ::mkstemp(out.temporary_.data());
-    if (out.file_ < 0)
+    if (out.file_ < 0) {
       out.temporary_.clear();
-    else
+    } else {
+      remember(out.temporary_);
       give_usual_mode(out.file_);
+    }
   }
   if (out.file_ < 0) return about(path, std::string("cannot be written: ") + std::strerror(errno));
   return out;
@@ -70,7 +104,9 @@ OutputFile::OutputFile(OutputFile&& other) noexcept
 
 OutputFile::~OutputFile() {
   if (file_ > STDERR_FILENO) ::close(file_);
-  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  if (temporary_.empty()) return;
+  ::unlink(temporary_.c_str());
+  forget(temporary_);
 }
 
 void OutputFile::write(std::string_view text) {
@@ -104,14 +140,17 @@ Diagnostics OutputFile::commit() {
   if (::close(std::exchange(file_, -1)) != 0) return fail(errno);
   if (temporary_.empty()) return {};
   if (force_) {
-    if (::rename(temporary_.c_str(), path_.c_str()) != 0) return fail(errno);
-    temporary_.clear();
-    return {};
+    return rename_into_place();
   }
   // link() never replaces a file that appeared meanwhile; where a file system has no links, rename() must do.
   if (::link(temporary_.c_str(), path_.c_str()) == 0) return {};  // the temporary name goes with the destructor
   if (errno == EEXIST) return {exists_already(path_)};
+  return rename_into_place();
+}
+
+Diagnostics OutputFile::rename_into_place() {
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) return fail(errno);
+  forget(temporary_);
   temporary_.clear();
   return {};
 }

@@ -14,7 +14,8 @@ void check_finite(const nlohmann::ordered_json& value, const std::string& path) 
   if (value.is_number_float() && !std::isfinite(value.get<double>()))
     internal_error(fmt::format("a result is not a finite number: {}", path.empty() ? "the whole document" : path));
   if (value.is_object())
-    for (const auto& [key, item] : value.items()) check_finite(item, path.empty() ? key : path + "." + key);
+    for (const auto& [key, item] : value.items())
+      check_finite(item, path.empty() ? key : fmt::format("{}.{}", path, key));
   if (value.is_array())
     for (std::size_t i = 0; i < value.size(); ++i) check_finite(value[i], fmt::format("{}[{}]", path, i));
 }

@@ -25,6 +25,7 @@ class OutputFile {
   OutputFile() = default;
   void flush();
   Diagnostics fail(int error) const;
+  Diagnostics rename_into_place();
 
   int file_ = -1;
   bool force_ = false;
@@ -33,6 +34,9 @@ class OutputFile {
   std::string temporary_;  // empty: written directly
   std::string buffer_;
 };
+
+// Removes the temporary files of all OutputFiles; safe in a signal handler that then ends the program.
+void remove_unfinished_files() noexcept;
 
 [[nodiscard]] Diagnostics write_file(const std::string& path, std::string_view text, bool force);
 

@@ -1,0 +1,111 @@
+// The command line as a user meets it: runs the real program.
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <cstdio>
+#include <string>
+
+namespace {
+
+struct Outcome {
+  int code = 0;
+  std::string text;
+};
+
+// stdout of `orrery arguments`, run by a shell; write 2>&1 to get both streams.
+Outcome orrery(const std::string& arguments) {
+  const std::string command = "env -u NO_COLOR -u CLICOLOR_FORCE " ORRERY_BINARY_DIR "/orrery " + arguments;
+  FILE* pipe = ::popen(command.c_str(), "r");
+  REQUIRE(pipe != nullptr);
+  Outcome outcome;
+  std::array<char, 4096> buffer{};
+  for (std::size_t got = 0; (got = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
+    outcome.text.append(buffer.data(), got);
+  outcome.code = WEXITSTATUS(::pclose(pipe));
+  return outcome;
+}
+void expect(const std::string& arguments, int code, const std::string& text) {
+  const Outcome outcome = orrery(arguments);
+  INFO(arguments);
+  CHECK(outcome.code == code);
+  CHECK(outcome.text == text);
+}
+
+}  // namespace
+
+TEST_CASE("a mistyped command, option or value ends with 2 and the nearest name") {
+  expect("completoin 2>&1", 2, "error: no such command: 'completoin'\n  help: did you mean 'completion'?\n");
+  expect("xyzzy 2>&1", 2, "error: no such command: 'xyzzy'\n  help: `orrery --help` lists the commands\n");
+  expect("a.yaml 2>&1", 2, "error: no such command: 'a.yaml'\n  help: `orrery run a.yaml` simulates it\n");
+  expect("completion bash --colour never 2>&1", 2,
+         "error: orrery completion: unknown option '--colour'\n  help: did you mean '--color'?\n");
+  expect(
+      "completion bash --xyzzy=1 2>&1", 2,
+      "error: orrery completion: unknown option '--xyzzy'\n  help: `orrery completion --help` lists what it takes\n");
+  expect(
+      "completion bash zsh 2>&1", 2,
+      "error: orrery completion: unexpected argument 'zsh'\n  help: `orrery completion --help` lists what it takes\n");
+  expect("completion 2>&1", 2,
+         "error: orrery completion: SHELL is required\n  help: `orrery completion --help` lists what it takes\n");
+  expect("2>&1", 2, "error: orrery: A subcommand is required\n  help: `orrery --help` lists what it takes\n");
+  CHECK(orrery("completion csh 2>&1").code == 2);
+  CHECK(orrery("--color mauve completion bash 2>&1").code == 2);
+}
+
+TEST_CASE("help and version go to stdout and end with 0") {
+  const Outcome help = orrery("--help 2>/dev/null");
+  CHECK(help.code == 0);
+  CHECK(help.text.find("completion") != std::string::npos);
+  const Outcome version = orrery("--version 2>/dev/null");
+  CHECK(version.code == 0);
+  CHECK(version.text.starts_with("orrery 0."));
+  const Outcome sub = orrery("completion --help 2>/dev/null");
+  CHECK(sub.code == 0);
+  CHECK(sub.text.find("SHELL") != std::string::npos);
+}
+
+TEST_CASE("colour follows --color, NO_COLOR, CLICOLOR_FORCE, then the terminal") {
+  const std::string plain = "error: no such command: 'x'\n  help: `orrery --help` lists the commands\n";
+  const std::string colored =
+      "\x1b[1;31merror:\x1b[0m no such command: 'x'\n\x1b[1;36m  help:\x1b[0m `orrery --help` lists the commands\n";
+  const auto under = [](const std::string& variables) {
+    return orrery("--version >/dev/null; env -u NO_COLOR -u CLICOLOR_FORCE " + variables +
+                  " " ORRERY_BINARY_DIR "/orrery x 2>&1")
+        .text;
+  };
+  CHECK(under("") == plain);  // a pipe
+  CHECK(under("CLICOLOR_FORCE=1") == colored);
+  CHECK(under("CLICOLOR_FORCE=0") == plain);
+  CHECK(under("CLICOLOR_FORCE=1 NO_COLOR=1") == plain);
+  CHECK(under("CLICOLOR_FORCE=1 NO_COLOR=") == colored);  // empty counts as not set
+}
+
+TEST_CASE("a stdout that takes nothing is an error, never success") {
+  CHECK(orrery("completion bash >/dev/full 2>/dev/null").code == 2);
+  CHECK(orrery("completion bash >&- 2>/dev/null").code == 2);
+  expect("completion bash 2>&1 >/dev/full", 2, "error: standard output cannot be written: No space left on device\n");
+  // The reader of the pipe is gone before anything is written: quiet, with the code of a closed pipe.
+  const Outcome closed = orrery("--version >/dev/null; (sleep 0.2; " ORRERY_BINARY_DIR
+                                "/orrery --version 2>&1; echo $? >&2) 2>&1 >/dev/full");
+  CHECK(closed.text == "2\n");
+  const Outcome pipe = orrery("--version >/dev/null; { { sleep 0.2; " ORRERY_BINARY_DIR
+                              "/orrery --version; echo $? >&3; } | true; } 3>&1");
+  CHECK(pipe.text == "141\n");
+}
+
+TEST_CASE("completion scripts are valid and complete names, options and values") {
+  const auto complete = [](const std::string& line) {
+    return orrery("--version >/dev/null; bash -c 'source <(" ORRERY_BINARY_DIR
+                  "/orrery completion bash); COMP_WORDS=(" +
+                  line + "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _orrery; echo ${COMPREPLY[*]}'")
+        .text;
+  };
+  CHECK(complete("orrery comp") == "completion\n");
+  CHECK(complete("orrery completion z") == "zsh\n");
+  CHECK(complete("orrery completion --col") == "--color\n");
+  CHECK(complete("orrery --color a") == "auto always\n");
+  CHECK(complete("orrery --color never completion f") == "fish\n");
+  for (const char* shell : {"zsh", "fish"})
+    CHECK(orrery(std::string("completion ") + shell).text.find("completion") != std::string::npos);
+}

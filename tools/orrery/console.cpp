@@ -1,0 +1,82 @@
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "cli.hpp"
+
+namespace orrery::cli {
+
+namespace {
+
+int write_all(int file, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(file, text.data(), text.size());
+    if (written >= 0)
+      text.remove_prefix(static_cast<std::size_t>(written));
+    else if (errno != EINTR)
+      return errno;
+  }
+  return 0;
+}
+
+std::string_view environment(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value ? value : "";
+}
+
+// --color, then NO_COLOR (https://no-color.org), then CLICOLOR_FORCE, then whether it is a terminal that can.
+bool colored(Color color, int file) {
+  if (color != Color::automatic) return color == Color::always;
+  if (!environment("NO_COLOR").empty()) return false;
+  const std::string_view force = environment("CLICOLOR_FORCE"), terminal = environment("TERM");
+  if (!force.empty() && force != "0") return true;
+  return ::isatty(file) && !terminal.empty() && terminal != "dumb";
+}
+
+}  // namespace
+
+bool Console::color_out() const {
+  return colored(color, STDOUT_FILENO);
+}
+bool Console::color_err() const {
+  return colored(color, STDERR_FILENO);
+}
+
+std::string Console::styled(Style style, std::string_view text, bool on) const {
+  if (!on || style == Style::plain) return std::string(text);
+  const char* code = style == Style::error    ? "1;31"
+                     : style == Style::help   ? "1;36"
+                     : style == Style::strong ? "1"
+                                              : "2";
+  return "\x1b[" + std::string(code) + "m" + std::string(text) + "\x1b[0m";
+}
+
+void Console::print(std::string_view text) const {
+  if (print_error_ == 0) print_error_ = write_all(STDOUT_FILENO, text);
+}
+
+void Console::say(std::string_view text) const {
+  if (verbosity >= 0) write_all(STDERR_FILENO, text);
+}
+
+void Console::complain(std::string_view text, std::string_view help) const {
+  std::string message = styled(Style::error, "error:", color_err()) + " " + std::string(text) + "\n";
+  if (!help.empty()) message += styled(Style::help, "  help:", color_err()) + " " + std::string(help) + "\n";
+  write_all(STDERR_FILENO, message);
+}
+
+int Console::refuse(const Diagnostics& errors) const {
+  write_all(STDERR_FILENO, render(errors));
+  return kWrong;
+}
+
+int Console::finish(int code) const {
+  if (print_error_ == 0) return code;
+  if (print_error_ == EPIPE) return kClosedPipe;  // `orrery … | head`: nobody wants to hear more
+  complain(std::string("standard output cannot be written: ") + std::strerror(print_error_));
+  return kWrong;
+}
+
+}  // namespace orrery::cli
