@@ -70,6 +70,17 @@ int least_peak(const Replay& played) {
   return *std::min_element(played.peak_until_weight.begin(), played.peak_until_weight.end());
 }
 
+std::int64_t most_idle(const Replay& played) {
+  std::int64_t most = 0;
+  for (std::size_t r = 0; r + 1 < played.first.size(); ++r) {
+    std::int64_t idle = played.makespan;
+    for (std::size_t i = played.first[r]; i < played.first[r + 1]; ++i)
+      idle -= played.spans[i].end - played.spans[i].start;
+    most = std::max(most, idle);
+  }
+  return most;
+}
+
 const std::vector<int> kRanks = {2, 3, 4, 6, 8};
 std::vector<int> few(int p) {
   return {1, p - 1, p, p + 1, 2 * p, 4 * p};
@@ -287,6 +298,7 @@ TEST_CASE(
           expect("makespan", a, played.makespan,
                  3 * a.p * a.f + (2 * a.m - a.p - 2) * a.x + (2 * a.p + 1) * a.i + 3 * a.w);
           expect("peak", a, peak(played), 2 * a.p + 1);
+          expect("idle", a, most_idle(played), (a.p - 1) * (a.x + b - 3 * a.w));
         }
       });
 }
