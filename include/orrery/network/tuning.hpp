@@ -1,0 +1,67 @@
+// What a collective library makes of links: constants per GPU generation, NIC and library generation, never per size or system.
+//
+// Time of a phase of a plan that shares nothing, for an algorithm and protocol:
+//     α + κ·√(α · S/(ηB)) + S/(ηB),     α = base + steps within a domain · (scale_up_hop + route latency)
+//                                               + steps between domains · (network_hop + route latency)
+// The middle term is what pipelining in chunks costs: n hops of α_h with chunks of the best size take
+// n·α_h + 2·√(n·α_h·S/B) + S/B (network/collective.hpp; Sanders, Speck, Träff 2009), κ = 2; overlap leaves less.
+// ηB = min over links of η(level of the link) · bandwidth / multiplicity.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "orrery/core/error.hpp"
+#include "orrery/core/units.hpp"
+#include "orrery/hardware/cluster.hpp"
+
+namespace orrery::network {
+
+struct ProtocolTuning {
+  Time base{};                      // once a call: launch, first and last copy
+  Time scale_up_hop{};              // per step on NVLink, xGMI or PCIe
+  Time network_hop{};               // per step through NICs
+  double scale_up_efficiency = 1;   // η of scale-up links, group within one domain
+  double copy_efficiency = 1;       // η of scale-up links, group over several domains
+  double network_efficiency = 1;    // η of NICs and all beyond
+  double pair_efficiency = 1;       // η of NICs when there are two domains only (0.95 where more give 0.8: no incast)
+  double pipelining = 0;            // κ within one domain
+  double network_pipelining = 0;    // κ over several domains
+  Time network_base{};              // once a call that uses NICs
+  Time message{};                   // direct: each message of a rank after its first
+};
+
+// How fast a protocol moves bytes is of the GPU (scale_up_efficiency) and of the NIC (network_efficiency).
+struct AlgorithmTuning {
+  ProtocolTuning ll, ll128, simple;
+};
+
+// Rows of NCCL's own tuning tables (src/graph/tuning.cc).
+enum class Generation : std::uint8_t { volta, ampere, hopper, blackwell };
+
+struct Tuning {
+  Generation generation = Generation::ampere;
+  bool in_switch_reduction = false;  // NVLink SHARP: nvls and nvls_tree may be chosen
+  bool network_reduction = false;    // SHARP in the fabric: collnet may be chosen
+  bool ll128 = true;                 // the library uses LL128 (NVLink only)
+  bool direct_on_mesh = false;       // within a full mesh every pair exchanges directly (RCCL on xGMI)
+  AlgorithmTuning ring, tree, nvls, nvls_tree, collnet, direct;
+
+  // Constants of an algorithm (halving_doubling, hierarchical … use those of ring) and protocol; `ideal` has its own.
+  const ProtocolTuning& of(const std::string& algorithm, const std::string& protocol) const;
+};
+
+// What of a cluster the constants depend on.
+struct ClusterFacts {
+  std::string gpu;  // name in the catalogue
+  hardware::ScaleUpKind scale_up = hardware::ScaleUpKind::switched;
+  bool in_switch_reduction = false;
+  hardware::NetworkKind network = hardware::NetworkKind::infiniband;
+  BytesPerSecond nic_bandwidth{};
+};
+ClusterFacts facts_of(const hardware::ClusterSpec& cluster);
+
+// The tuning out of the catalogue (topologies/collectives): the file of the GPU's generation with that of the NIC laid over.
+Result<Tuning> tuning_for(const ClusterFacts& facts);
+inline Result<Tuning> tuning_for(const hardware::ClusterSpec& cluster) { return tuning_for(facts_of(cluster)); }
+
+}  // namespace orrery::network

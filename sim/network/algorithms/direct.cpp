@@ -1,0 +1,61 @@
+// Direct: every pair exchanges its part at once.
+//   all_to_all, all_gather, reduce_scatter: α + (n−2)·o + (n−1)/n · S/B, o = cost of each message after the first (0 when ideal)
+//   all_reduce: reduce_scatter and all_gather: 2·(…);  broadcast: α + (n−1)·S/B out of the root;  send_receive: α + S/B
+// Groups above kAllPairs ranks load the links by domain: each member sends its part for a whole domain to the member of its
+// own place there.
+#include "algorithm.hpp"
+
+namespace orrery::network {
+namespace {
+
+constexpr int kAllPairs = 256;
+
+void load_pairs(const Group& group, HopLoads& loads) {
+  const auto members = group.members();
+  if (group.size() <= kAllPairs) {
+    for (const auto from : members) {
+      for (const auto to : members) loads.hop(from, to);
+    }
+    return;
+  }
+  for (const Domain& from : group.domains()) {
+    for (const auto a : from.members) {
+      for (const auto b : from.members) loads.hop(a, b);
+    }
+    for (const Domain& to : group.domains()) {
+      if (&from == &to) continue;
+      for (std::size_t i = 0; i < from.members.size(); ++i) {
+        loads.hop(from.members[i], to.members[i % to.members.size()], static_cast<std::int32_t>(to.members.size()));
+      }
+    }
+  }
+}
+
+std::string unsupported(Collective kind, const Group& group) {
+  return kind == Collective::send_receive && group.size() != 2 ? "send_receive takes two ranks: from and to" : "";
+}
+
+void plan(const PlanContext& context, PlanBuilder& out) {
+  const Group& group = context.group;
+  const std::int64_t n = group.size();
+  HopLoads loads(group.topology());
+  const std::int64_t network = group.one_domain() ? 0 : 1;
+  if (context.kind == Collective::send_receive) {
+    loads.hop(group.members()[0], group.members()[1]);
+    out.add(loads, {context.bytes, 1, 1 - network, network});
+  } else if (context.kind == Collective::broadcast) {
+    for (const auto to : group.members()) loads.hop(context.root, to);
+    out.add(loads, {context.bytes, 1, 1 - network, network, -1, n - 2});
+  } else {
+    load_pairs(group, loads);
+    HopLoads again = loads;
+    out.add(loads, {context.bytes, n, 1 - network, network, -1, n - 2});
+    if (context.kind == Collective::all_reduce) out.add(again, {context.bytes, n, 1 - network, network, -1, n - 2});
+  }
+}
+
+}  // namespace
+
+const Algorithm kDirect{"direct", unsupported, plan};
+
+}  // namespace orrery::network

@@ -1,0 +1,94 @@
+#include "group.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "mesh_cycles.hpp"
+#include "orrery/core/error.hpp"
+
+namespace orrery::network {
+
+using hardware::DeviceId;
+using hardware::LinkId;
+
+namespace {
+
+// Behind a switch every route of a GPU starts with the same link, and any order is as good as another.
+bool switched(const std::vector<DeviceId>& members, const hardware::Topology& topology) {
+  if (members.size() < 3) return true;
+  std::vector<LinkId> first, second;
+  topology.route(members[0], members[1], first);
+  topology.route(members[0], members[2], second);
+  return first.front() == second.front();
+}
+
+}  // namespace
+
+Group::Group(std::span<const DeviceId> members, const hardware::Topology& topology)
+    : topology_(topology), members_(members.begin(), members.end()) {
+  check(!members_.empty(), "a group has members");
+  // Domains are ranges of device numbers, so members in order of number fall into runs of one domain each.
+  std::vector<std::size_t> order(members_.size()), run(members_.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return members_[a] < members_[b]; });
+  for (std::size_t i = 1; i < order.size(); ++i) {
+    check(members_[order[i]] != members_[order[i - 1]], "a group holds each device once");
+    const bool same = topology.same_domain(members_[order[i - 1]], members_[order[i]]);
+    run[order[i]] = run[order[i - 1]] + (same ? 0 : 1);
+  }
+  constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+  std::vector<std::size_t> domain_of_run(members_.size(), kNone);  // numbered by first appearance in the call
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    std::size_t& domain = domain_of_run[run[i]];
+    if (domain == kNone) {
+      domain = domains_.size();
+      domains_.emplace_back();
+    }
+    domains_[domain].members.push_back(members_[i]);
+  }
+  channels_ = size();
+  for (Domain& domain : domains_) {
+    channels_ = std::min(channels_, static_cast<int>(domain.members.size()));
+    if (switched(domain.members, topology)) {
+      domain.cycles = {domain.members};
+    } else {
+      domain.cycles = mesh_cycles(domain.members, topology);
+    }
+  }
+}
+
+DeviceId Group::head(const Domain& domain, int channel) const {
+  const auto size = static_cast<int>(domain.members.size());
+  return domain.members[static_cast<std::size_t>(channel * size / channels_)];
+}
+
+void HopLoads::hop(DeviceId from, DeviceId to, std::int32_t multiplicity) {
+  if (from == to) return;
+  route_.clear();
+  topology_.route(from, to, route_);
+  Time latency{};
+  for (const LinkId id : route_) {
+    latency += topology_.links()[static_cast<std::size_t>(id)].latency;
+    uses_.push_back({id, multiplicity});
+  }
+  const bool local = topology_.same_domain(from, to);
+  leaves_domain_ = leaves_domain_ || !local;
+  Time& slowest = local ? scale_up_ : network_;
+  slowest = std::max(slowest, latency);
+}
+
+std::vector<LinkUse> HopLoads::take() {
+  std::sort(uses_.begin(), uses_.end(), [](const LinkUse& a, const LinkUse& b) { return a.link < b.link; });
+  std::vector<LinkUse> merged;
+  for (const LinkUse use : uses_) {
+    if (!merged.empty() && merged.back().link == use.link) {
+      merged.back().multiplicity += use.multiplicity;
+    } else {
+      merged.push_back(use);
+    }
+  }
+  uses_.clear();
+  return merged;
+}
+
+}  // namespace orrery::network
