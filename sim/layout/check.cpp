@@ -63,6 +63,8 @@ class Checker {
   }
 
   void sequence() {
+    if (l_.context > 1 && m_.position == model::Position::relative)
+      wrong("layout.context", "relative positions are not described over context ranks", "set layout.context to 1");
     if (s_ == 0) return;
     // A causal ring is balanced by giving each rank two chunks, one from either end.
     if (l_.context > 1 && s_ % (2 * l_.context) != 0)

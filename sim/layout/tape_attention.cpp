@@ -39,6 +39,37 @@ void TapeBuilder::gather_keys_values() {
   finish(std::move(op));
 }
 
+// Transformer-XL (Dai et al. 2019): the encodings, constants, are projected; queries times them is added to the scores.
+void TapeBuilder::relative_positions() {
+  RankOp op = start("relative_positions");
+  Linear projection = linear(op.name, m_.hidden, r_.heads * r_.head_dim, false);
+  projection.type = o_.activation;
+  op.out = op.weight_reads_gradient_of = {tensor(r_.tokens * projection.out)};
+  op.forward.push_back(
+      {compute(op.name, gemm(r_.tokens, projection.out, projection.in, GemmLayout::tn, o_.activation))});
+  weight_gradient(op, projection, r_.tokens);
+  relative_ = finish(std::move(op));
+}
+
+void TapeBuilder::attention_relative() {
+  RankOp op = start("attention.relative");
+  const std::int64_t batch = r_.micro_batch * r_.heads, q = r_.sequence, kv = q * r_.context, d = r_.head_dim;
+  op.in = op.keep_for_input = {query_, relative_};
+  op.gradients = {{query_}, {relative_}};
+  op.out = {tensor(batch * q * kv)};
+  op.forward.push_back({compute(op.name, gemm(q, kv, d, GemmLayout::tn, o_.activation, batch))});
+  op.backward.push_back({compute(op.name, gemm(q, d, kv, GemmLayout::nn, o_.activation, batch))});
+  op.backward.push_back({compute(op.name, gemm(kv, d, q, GemmLayout::nt, o_.activation, batch))});
+  relative_ = finish(std::move(op));
+}
+
+// The operator adds the relative scores to its own: their gradient is a tensor as large.
+void TapeBuilder::add_relative(RankOp& op) const {
+  if (m_.position != model::Position::relative) return;
+  op.in.push_back(relative_);
+  op.gradients.push_back({relative_});
+}
+
 void TapeBuilder::attention_scores() {
   gather_keys_values();
   RankOp op = start("attention.scores");
@@ -60,6 +91,7 @@ void TapeBuilder::attention_softmax() {
                      width = activation_bytes();
   const bool whole = o_.fused_softmax || o_.compiled;
   op.in = {branch_}, op.gradients = {{branch_}};
+  add_relative(op);
   op.out = op.keep_for_input = {tensor(values)};
   // Scale, mask, softmax; backward softmax (reads gradient and result), mask, scale.
   op.forward.push_back({memory(op.name, (whole ? 2 : 6) * width * values, whole ? 1 : 3)});
@@ -158,6 +190,7 @@ void TapeBuilder::attention_flash() {
   op.attention_core = true;
   op.in = {query_, key_, value_};
   op.gradients = {{query_}, {key_}, {value_}};
+  add_relative(op);
   const TensorId context = tensor(r_.tokens * r_.heads * r_.head_dim);
   const TensorId statistics = tensor(r_.tokens * r_.heads, kFlashStatisticBytes);
   op.out = {context, statistics};

@@ -56,6 +56,10 @@ void TapeBuilder::add(const model::Operator& op) {
       return qkv();
     case OperatorKind::rotary:
       return rotary();
+    case OperatorKind::relative_positions:
+      return relative_positions();
+    case OperatorKind::attention_relative:
+      return attention_relative();
     case OperatorKind::attention_scores:
       return attention_scores();
     case OperatorKind::attention_softmax:

@@ -29,6 +29,7 @@ class TapeBuilder {
   void embedding_dropout();
   void norm(const model::Operator& op);
   void rotary();
+  void relative_positions();
   void activation();
   void activation_kernels(RankOp& op) const;
   void residual_add(const char* name);
@@ -55,6 +56,8 @@ class TapeBuilder {
   }
 
   // tape_attention.cpp
+  void attention_relative();
+  void add_relative(RankOp& op) const;
   void attention_scores();
   void attention_softmax();
   void attention_dropout();
@@ -94,7 +97,8 @@ class TapeBuilder {
   std::int64_t layer_ = -1;
   // Values that flow on: the residual stream, the branch beside it, and what attention reads.
   TensorId residual_ = kNoTensor, branch_ = kNoTensor;
-  TensorId query_ = kNoTensor, key_ = kNoTensor, value_ = kNoTensor, gate_ = kNoTensor, up_ = kNoTensor;
+  TensorId query_ = kNoTensor, key_ = kNoTensor, value_ = kNoTensor, gate_ = kNoTensor, up_ = kNoTensor,
+           relative_ = kNoTensor;
 };
 
 }  // namespace orrery::layout

@@ -11,8 +11,10 @@ struct ForwardFlops {
 ForwardFlops forward_flops(const ModelSpec& spec, std::int64_t sequence_length) {
   const WideFlops s = sequence_length, h = spec.hidden, q = spec.query_features(), kv = spec.kv_features();
   const WideFlops mlp = (spec.gated() ? 3 : 2) * h * spec.ffn_hidden;
-  return {.layers_linear = 2 * s * spec.layers * (h * (q + 2 * kv) + q * h + mlp),
-          .attention = 4 * s * s * q * spec.layers,
+  const WideFlops relative =
+      spec.position == Position::relative ? 1 : 0;  // projection of the encodings, and Q times them
+  return {.layers_linear = 2 * s * spec.layers * (h * (q + 2 * kv) + q * h + mlp + relative * h * q),
+          .attention = (4 + 2 * relative) * s * s * q * spec.layers,
           .head = 2 * s * h * spec.vocab};
 }
 

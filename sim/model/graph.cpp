@@ -104,10 +104,16 @@ class Builder {
     Node qkv = linear(K::qkv, norm, m_.hidden, q + 2 * kv, m_.bias || m_.qkv_bias);
     if (m_.position == Position::rotary) qkv = elementwise(K::rotary, qkv, q + kv, q + kv, 0);
     Node core = qkv;
+    if (m_.position == Position::relative) {
+      // The encodings are taken as projected for each sequence (micro-batch 1, as in training at this size).
+      core = linear(K::relative_positions, qkv, m_.hidden, q, false);
+      graph_[boost::edge(qkv, core, graph_).first].features = 0;  // order only: the encodings are constants
+      core = batched(K::attention_relative, core, d, s_, q);
+    }
     if (flash_) {
-      core = batched(K::attention_flash, qkv, s_, 2 * d, q + 2 * kv);
+      core = batched(K::attention_flash, core, s_, 2 * d, q + 2 * kv);
     } else {
-      core = batched(K::attention_scores, qkv, d, s_, q + kv);
+      core = batched(K::attention_scores, core, d, s_, q + kv);
       core = elementwise(K::attention_softmax, core, m_.heads * s_, m_.heads * s_, 0);
       if (m_.dropout) core = elementwise(K::attention_dropout, core, m_.heads * s_, m_.heads * s_, 0);
       core = batched(K::attention_context, core, s_, d, m_.heads * s_);
@@ -147,6 +153,8 @@ const char* name_of(OperatorKind kind) {
                                      "norm",
                                      "qkv",
                                      "rotary",
+                                     "relative_positions",
+                                     "attention.relative",
                                      "attention.scores",
                                      "attention.softmax",
                                      "attention.dropout",

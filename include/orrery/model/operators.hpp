@@ -19,8 +19,10 @@ enum class OperatorKind : std::uint8_t {
   norm,  // before attention
   qkv,
   rotary,
-  attention_scores,   // QKᵀ, a batched GEMM
-  attention_softmax,  // scale, mask, softmax
+  relative_positions,  // projection of relative position encodings (Transformer-XL)
+  attention_relative,  // Q times them, added to the scores
+  attention_scores,    // QKᵀ, a batched GEMM
+  attention_softmax,   // scale, mask, softmax
   attention_dropout,
   attention_context,  // AV, a batched GEMM
   attention_flash,    // the four above as one kernel

@@ -9,7 +9,7 @@ namespace orrery::model {
 
 enum class Norm : std::uint8_t { layer_norm, rms_norm };
 enum class Activation : std::uint8_t { gelu, relu, squared_relu, swiglu };
-enum class Position : std::uint8_t { learned, rotary, alibi, none };
+enum class Position : std::uint8_t { learned, rotary, alibi, relative, none };
 
 struct ModelSpec {
   std::string name;
@@ -20,7 +20,8 @@ struct ModelSpec {
   std::int64_t head_dim = 0;    // 0 = hidden / heads
   std::int64_t ffn_hidden = 0;  // width of one matrix
   std::int64_t vocab = 0;
-  std::int64_t max_positions = 0;  // rows of a learned position table
+  std::int64_t vocab_multiple = 1;  // rows of the table are padded to a multiple of this · tensor ranks (Megatron: 128)
+  std::int64_t max_positions = 0;   // rows of a learned position table
   Norm norm = Norm::layer_norm;
   Activation activation = Activation::gelu;
   Position position = Position::learned;
@@ -38,7 +39,7 @@ struct ModelSpec {
   std::int64_t kv_features() const { return kv_heads * dim_per_head(); }
 };
 
-// Exact number of parameters; a tied head counts once.
+// Exact number of parameters; a tied head counts once. Of the vocabulary as given, without padding.
 std::int64_t parameter_count(const ModelSpec& spec);
 
 }  // namespace orrery::model

@@ -1,0 +1,177 @@
+#include "orrery/model/presets.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "orrery/core/data_files.hpp"
+
+namespace orrery::model {
+namespace {
+
+constexpr DataCollection kModels{"ORRERY_SCENARIOS", "scenarios", "models", "model"};
+constexpr std::int64_t kMost = std::int64_t{1} << 24;  // of any one figure: keeps every product within 64 bits
+
+// A member of ModelSpec as one of ModelChoice.
+template <class M>
+M ModelChoice::*of(M ModelSpec::*member) {
+  return static_cast<M ModelChoice::*>(member);
+}
+
+Fields<ModelChoice> make_fields() {
+  Fields<ModelChoice> table("model", "A decoder-only transformer: a preset by name, a config.json, or its figures.");
+  table.shorthand("type")
+      .add("type", &ModelChoice::type, "name of a preset (`orrery list models`)")
+      .add("from", &ModelChoice::from, "path of a Hugging Face config.json, relative to this file")
+      .add("source", &ModelChoice::source, "where the figures come from")
+      .add("layers", of(&ModelSpec::layers), "transformer layers")
+      .range(0, 1 << 16)
+      .add("hidden", of(&ModelSpec::hidden), "width of the residual stream")
+      .range(0, kMost)
+      .add("heads", of(&ModelSpec::heads), "attention heads")
+      .range(0, 1 << 16)
+      .add("kv_heads", of(&ModelSpec::kv_heads), "key/value heads; 0 = as many as heads")
+      .range(0, 1 << 16)
+      .add("head_dim", of(&ModelSpec::head_dim), "width of a head; 0 = hidden / heads")
+      .range(0, 1 << 16)
+      .add("ffn_hidden", of(&ModelSpec::ffn_hidden), "width of one MLP matrix; 0 = 4 · hidden")
+      .range(0, kMost)
+      .add("vocab", of(&ModelSpec::vocab), "rows of the token table")
+      .range(0, kMost)
+      .add("vocab_multiple", of(&ModelSpec::vocab_multiple),
+           "the token table is padded to a multiple of this · layout.tensor (Megatron: 128); 1 = as given")
+      .range(1, 1 << 16)
+      .add("max_positions", of(&ModelSpec::max_positions), "rows of a learned position table")
+      .range(0, kMost);
+  table
+      .choice("norm", of(&ModelSpec::norm), {{"layer_norm", Norm::layer_norm}, {"rms_norm", Norm::rms_norm}},
+              "normalisation")
+      .choice("activation", of(&ModelSpec::activation),
+              {{"gelu", Activation::gelu},
+               {"relu", Activation::relu},
+               {"squared_relu", Activation::squared_relu},
+               {"swiglu", Activation::swiglu}},
+              "MLP activation; swiglu has three matrices")
+      .choice("position", of(&ModelSpec::position),
+              {{"learned", Position::learned},
+               {"rotary", Position::rotary},
+               {"alibi", Position::alibi},
+               {"relative", Position::relative},
+               {"none", Position::none}},
+              "position encoding")
+      .add("bias", of(&ModelSpec::bias), "every linear layer of the blocks has a bias")
+      .add("qkv_bias", of(&ModelSpec::qkv_bias), "the qkv projection has a bias where `bias` is false")
+      .add("norm_bias", of(&ModelSpec::norm_bias), "layer norms have a bias")
+      .add("embedding_norm", of(&ModelSpec::embedding_norm), "a norm behind the token table (BLOOM)")
+      .add("tied_embeddings", of(&ModelSpec::tied_embeddings), "the head shares the token table")
+      .add("dropout", of(&ModelSpec::dropout), "hidden and attention dropout are run, with their masks");
+  return table;
+}
+
+// Fills what follows from other figures, and says what is missing or does not fit.
+Diagnostics complete(ModelChoice& m, const YamlTree& tree, NodeId node, const std::string& path) {
+  Diagnostics errors;
+  const auto wrong = [&](const char* key, std::string message, std::string help = {}) {
+    const NodeId at = tree.find(node, key);
+    errors.push_back(
+        tree.at(at == kNoNode ? node : at, path.empty() ? key : path + "." + key, std::move(message), std::move(help)));
+  };
+  const std::pair<const char*, std::int64_t> needed[] = {
+      {"layers", m.layers}, {"hidden", m.hidden}, {"heads", m.heads}, {"vocab", m.vocab}};
+  for (const auto& [key, value] : needed)
+    if (value == 0) wrong(key, "at least 1 is needed", "name a preset with `type`, or give every figure");
+  if (!errors.empty()) return errors;
+  if (m.kv_heads == 0) m.kv_heads = m.heads;
+  if (m.ffn_hidden == 0) m.ffn_hidden = 4 * m.hidden;
+  if (m.head_dim == 0 && m.hidden % m.heads != 0)
+    wrong("heads", fmt::format("hidden {} is no multiple of {} heads, and head_dim is not given", m.hidden, m.heads));
+  else if (m.head_dim == 0)
+    m.head_dim = m.hidden / m.heads;
+  if (m.heads % m.kv_heads != 0)
+    wrong("kv_heads", fmt::format("{} heads cannot share {} key/value heads evenly", m.heads, m.kv_heads));
+  if (m.position == Position::learned && m.max_positions == 0)
+    wrong("max_positions", "learned positions need the number of rows of their table");
+  return errors;
+}
+
+constexpr int kDeepest = 8;  // files that build on files
+
+Result<ModelChoice> load_model(const std::string& name, int depth);
+
+Result<ModelChoice> base_of(const YamlTree& tree, NodeId node, const std::string& path, const ModelChoice& said,
+                            int depth) {
+  if (!said.type.empty() && !said.from.empty())
+    return tree.at(tree.find(node, "from"), path + ".from", "give either `type` or `from`, not both");
+  if (said.type.empty() && said.from.empty()) return ModelChoice{};
+  if (depth == kDeepest)
+    return tree.at(tree.find(node, "type"), path + ".type", "models that build on one another in a circle");
+  Result<ModelChoice> base =
+      said.from.empty() ? load_model(said.type, depth + 1)
+                        : load_hugging_face((std::filesystem::path(tree.name()).parent_path() / said.from).string());
+  if (base || said.type.empty()) return base;
+  Diagnostics errors = base.errors();
+  for (Diagnostic& d : errors)  // an unknown name is wrong where it is said
+    if (d.place.file.empty())
+      d = tree.at(tree[node].kind == NodeKind::scalar ? node : tree.find(node, "type"), path, d.message, d.help);
+  return errors;
+}
+
+// A figure that others follow from is changed: they follow anew unless they are said too.
+void unfix_what_follows(ModelChoice& base, const YamlTree& tree, NodeId node) {
+  const auto said = [&](const char* key) { return tree.find(node, key) != kNoNode; };
+  if (base.heads == 0) return;
+  if ((said("hidden") || said("heads")) && base.head_dim * base.heads == base.hidden) base.head_dim = 0;
+  if (said("heads") && base.kv_heads == base.heads) base.kv_heads = 0;
+  if (said("hidden") && base.ffn_hidden == 4 * base.hidden) base.ffn_hidden = 0;
+}
+
+Result<ModelChoice> read_model(const YamlTree& tree, NodeId node, const std::string& path, int depth) {
+  Result<ModelChoice> said = read(model_fields(), tree, node, path);
+  if (!said) return said;
+  Result<ModelChoice> base = base_of(tree, node, path, *said, depth);
+  if (!base) return base;
+  ModelChoice model = *base;
+  unfix_what_follows(model, tree, node);
+  if (Diagnostics errors = read_over(model_fields(), tree, node, path, model); !errors.empty()) return errors;
+  if (Diagnostics errors = complete(model, tree, node, path); !errors.empty()) return errors;
+  if (model.name.empty()) model.name = model.type.empty() ? "inline" : model.type;
+  return model;
+}
+
+Result<ModelChoice> load_model(const std::string& name, int depth) {
+  const Result<std::string> file = find_data_file(kModels, name);
+  if (!file) return file.errors();
+  const Result<YamlTree> tree = read_yaml_file(*file);
+  if (!tree) return tree.errors();
+  Result<ModelChoice> model = read_model(*tree, tree->root(), "", depth);
+  if (model) model->name = std::filesystem::path(*file).stem().string();
+  return model;
+}
+
+}  // namespace
+
+const Fields<ModelChoice>& model_fields() {
+  static const Fields<ModelChoice> table = make_fields();
+  return table;
+}
+
+Result<ModelChoice> read_model(const YamlTree& tree, NodeId node, const std::string& path) {
+  return read_model(tree, node, path, 0);
+}
+
+Result<ModelChoice> load_model(const std::string& name) {
+  return load_model(name, 0);
+}
+
+std::vector<std::string> list_models() {
+  return list_data_files(kModels);
+}
+
+ModelSpec pad_vocab(const ModelSpec& spec, std::int64_t tensor) {
+  ModelSpec padded = spec;
+  const std::int64_t multiple = spec.vocab_multiple * tensor;
+  if (spec.vocab_multiple > 1) padded.vocab = ceil_div(spec.vocab, multiple) * multiple;
+  return padded;
+}
+
+}  // namespace orrery::model
