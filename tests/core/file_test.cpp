@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 namespace {
 
 struct Directory {
-  fs::path path = fs::temp_directory_path() / "orrery_file_test";
+  fs::path path = fs::temp_directory_path() / ("orrery_file_test_" + std::to_string(::getpid()));
   Directory() {
     fs::remove_all(path);
     fs::create_directory(path);

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -146,7 +147,7 @@ TEST_CASE("bytes that are not text are refused") {
 }
 
 TEST_CASE("what is not a regular file is refused without blocking") {
-  const auto directory = std::filesystem::temp_directory_path() / "orrery_yaml_test";
+  const auto directory = std::filesystem::temp_directory_path() / ("orrery_yaml_test_" + std::to_string(::getpid()));
   std::filesystem::remove_all(directory);
   std::filesystem::create_directory(directory);
   const auto error = [](const std::string& path) { return render(read_yaml_file(path).errors()); };
