@@ -41,6 +41,7 @@ Metrics metrics_of(const RunResult& run) {
   check(run.split.size() == run.program.devices.size() && run.memory.size() == run.split.size() &&
             run.reserved.size() == run.split.size(),
         "a report needs the split of time and the memory of each device");
+  check(run.timeline.makespan.value > 0, "a step takes time");
   Metrics m;
   m.step_time_s = seconds(run.timeline.makespan);
   const double possible = m.step_time_s * static_cast<double>(run.gpus) * run.peak_flops_per_second;

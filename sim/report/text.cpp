@@ -1,0 +1,126 @@
+// The report as text: the answer first, then where the time went, what limits it, and the stages.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "text_parts.hpp"
+
+namespace orrery::report {
+namespace {
+
+class Page {
+ public:
+  explicit Page(const TextStyle& style) : style_(style), paint_{style.colour} {}
+  void line(std::string_view text) { text_ += std::string(text) + "\n"; }
+  void lines(const std::vector<std::string>& all) {
+    for (const std::string& text : all) line(text);
+  }
+  // A paragraph whose first word or words are set off, and whose further lines are indented as the first.
+  void paragraph(Tone tone, std::string_view lead, std::string_view text) {
+    constexpr int kIndent = 2;
+    const std::string blank(kIndent, ' ');
+    bool first = true;
+    for (const std::string& part : wrap(std::string(lead) + std::string(text), style_.width - 2 * kIndent)) {
+      const std::size_t set_off = first ? std::min(lead.size(), part.size()) : 0;
+      line(blank + (set_off > 0 ? paint_(tone, part.substr(0, set_off)) : "") + part.substr(set_off));
+      first = false;
+    }
+  }
+  const Paint& paint() const { return paint_; }
+  std::string text() { return std::move(text_); }
+
+ private:
+  TextStyle style_;
+  Paint paint_;
+  std::string text_;
+};
+
+void headline(const RunResult& run, const Metrics& m, const TextStyle& style, Page& page) {
+  const std::pair<const char*, std::string> figures[] = {{"step time", time_text(run.timeline.makespan.value)},
+                                                         {"tokens/s", count_text(m.tokens_per_s)},
+                                                         {"tokens/s/GPU", count_text(m.tokens_per_s_per_gpu)},
+                                                         {"MFU", percent_text(m.mfu)},
+                                                         {"HFU", percent_text(m.hfu)}};
+  std::string line;
+  int used = 0;
+  for (const auto& [name, value] : figures) {
+    const int wide = columns(name) + 1 + columns(value);
+    if (used > 0 && used + 3 + wide > style.width) {
+      page.line(line);
+      used = 0;
+    }
+    line = (used == 0 ? "  " : line + "   ") + name + " " + page.paint()(Tone::bold, value);
+    used += (used == 0 ? 2 : 3) + wide;
+  }
+  page.line(line);
+}
+
+void memory(const RunResult& run, const Metrics& m, Page& page) {
+  const auto d = static_cast<std::size_t>(m.worst_device);
+  const std::int64_t used = run.reserved[d] + run.context_memory.value;
+  const std::string where = fmt::format("{} of {} on the fullest GPU (rank {}), ", bytes_text(used),
+                                        bytes_text(run.usable_memory.value), run.program.devices[d].ranks.front());
+  if (m.fits) {
+    page.paragraph(Tone::good, "fits:", " " + where + bytes_text(m.headroom) + " free");
+  } else {
+    page.paragraph(Tone::bad, "does not fit:", " " + where + bytes_text(-m.headroom) + " too much");
+  }
+  std::string held;
+  for (std::size_t c = 0; c < program::kMemoryClasses; ++c)
+    if (run.memory[d].at_peak[c] != 0)
+      held += fmt::format(" {} {},", program::kMemoryClassNames[c], bytes_text(run.memory[d].at_peak[c]));
+  const std::int64_t unused = run.reserved[d] - run.memory[d].peak;
+  if (unused > 0) held += fmt::format(" allocator slack {},", bytes_text(unused));
+  if (run.context_memory.value > 0) held += fmt::format(" CUDA context {},", bytes_text(run.context_memory.value));
+  if (!held.empty()) held.back() = ' ';
+  page.paragraph(Tone::plain, "at its peak:", held);
+}
+
+std::string provenance(const RunResult& run) {
+  const auto many = [](std::int64_t n, const char* what) {
+    return fmt::format("{} {}{}", integer_text(n), what, n == 1 ? "" : "s");
+  };
+  return fmt::format("{} and {} a step; {} as {}, {}, network {}, {}.", many(run.sequences, "sequence"),
+                     many(run.tokens, "token"), many(run.gpus, "GPU"),
+                     many(static_cast<std::int64_t>(run.program.devices.size()), "device"),
+                     many(static_cast<std::int64_t>(run.program.tasks()), "task"), run.network_mode,
+                     run.timeline.one_pass ? "one pass" : "event by event");
+}
+
+}  // namespace
+
+std::string to_text(const RunResult& run, const TextStyle& style) {
+  const Metrics m = metrics_of(run);
+  Page page(style);
+  for (const std::string& part : wrap(run.title, style.width)) page.line(page.paint()(Tone::bold, part));
+  page.line("");
+  headline(run, m, style, page);
+  memory(run, m, page);
+  page.line("");
+  page.lines(time_bar(m, style));
+  page.line("");
+  page.paragraph(Tone::bold, "Limit:", " " + what_limits(run, m));
+  page.line("");
+  page.lines(stage_table(run, style));
+  page.line("");
+  for (const std::string& warning : run.warnings) page.paragraph(Tone::bad, "warning:", " " + warning);
+  for (const std::string& wrong : run.books) page.paragraph(Tone::bad, "the books do not balance:", " " + wrong);
+  page.paragraph(Tone::plain, "", provenance(run));
+  return page.text();
+}
+
+std::string books_text(const RunResult& run) {
+  if (!run.books.empty()) {
+    std::string text = fmt::format("The books do not balance ({}):\n", run.books.size());
+    for (const std::string& wrong : run.books) text += "  " + wrong + "\n";
+    return text;
+  }
+  return fmt::format(
+      "The books balance:\n"
+      "  every task starts when its last predecessor ends: {} tasks, {} edges\n"
+      "  the time of each device sums to the step: {} devices, {} ps each\n"
+      "  the memory of each device ends where it began, class by class\n",
+      run.program.tasks(), run.program.predecessors.size(), run.program.devices.size(), run.timeline.makespan.value);
+}
+
+}  // namespace orrery::report

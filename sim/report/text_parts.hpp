@@ -1,0 +1,21 @@
+// The parts of the text report, each as lines.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "format.hpp"
+#include "orrery/report/run_result.hpp"
+
+namespace orrery::report {
+
+// Where the time went: a bar over all ranks, and its legend.
+std::vector<std::string> time_bar(const Metrics& m, const TextStyle& style);
+
+// What limits the run, in one sentence: the memory where it does not fit, else what takes most of the step beside the
+// arithmetic of the model.
+std::string what_limits(const RunResult& run, const Metrics& m);
+
+// One row a stage, grouped by the ranks that hold it. Columns are left out where the width is small.
+std::vector<std::string> stage_table(const RunResult& run, const TextStyle& style);
+
+}  // namespace orrery::report
