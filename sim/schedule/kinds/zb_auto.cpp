@@ -15,6 +15,10 @@ namespace {
 
 using WarmUp = std::vector<int>;  // [rank] forwards before the first I
 
+// Steps of list scheduling after which a search ends: all of it up to about 16 ranks and 64 micro-batches, the most
+// promising part beyond. Counted, not timed, so that the result is the same on every machine.
+constexpr std::int64_t kMostSteps = 12'000'000;
+
 class Search {
  public:
   Search(const ScheduleRequest& request, const StageTimes& times, int cap)
@@ -25,21 +29,24 @@ class Search {
     const std::vector<WarmUp> warm_ups = list_warm_ups();
     using Fill = ZbPolicy::Fill;
     for (const WarmUp& warm_up : warm_ups) {
-      for (const Fill fill : {Fill::fitting, Fill::always, Fill::mostly}) try_policies(warm_up, fill, 0);
+      for (const Fill fill : {Fill::fitting, Fill::always, Fill::mostly})
+        try_policies(warm_up, fill, 0, kMostSteps / 2);
     }
     // Idle budgets up to what the best so far leaves idle: less, and W come late; more, and it is no better.
     const std::int64_t idle = span_ - longest_work();
     for (const WarmUp& warm_up : warm_ups) {
-      for (std::int64_t eighth = 0; eighth <= 8; ++eighth) try_policies(warm_up, Fill::budget, idle * eighth / 8);
+      for (std::int64_t eighth = 0; eighth <= 8; ++eighth)
+        try_policies(warm_up, Fill::budget, idle * eighth / 8, kMostSteps);
     }
     return std::move(order_);
   }
 
  private:
-  void try_policies(const WarmUp& warm_up, ZbPolicy::Fill fill, std::int64_t budget) {
+  void try_policies(const WarmUp& warm_up, ZbPolicy::Fill fill, std::int64_t budget, std::int64_t most_steps) {
     using Tie = ZbPolicy::Tie;
     for (const Tie tie : {Tie::gradient, Tie::forward, Tie::forward_below_warm_up}) {
       for (const int ahead : {-1, 0, 1}) {
+        if (!order_.empty() && greedy_.steps() > most_steps) return;
         if (!greedy_.run({&warm_up, tie, ahead, fill, budget}, span_)) continue;
         if (better(greedy_.span(), greedy_.makespan())) order_ = greedy_.order();
       }

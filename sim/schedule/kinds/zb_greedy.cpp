@@ -127,6 +127,7 @@ void ZbGreedy::wake(int r, std::int64_t when) {
 bool ZbGreedy::run(const ZbPolicy& policy, std::int64_t most) {
   reset();
   for (std::size_t left = 3 * at(p_) * at(m_); left > 0;) {
+    ++steps_;
     const int r = next_rank();
     if (r < 0) return false;
     Rank& rank = ranks_[at(r)];

@@ -27,6 +27,7 @@ class ZbGreedy {
   bool run(const ZbPolicy& policy, std::int64_t most);
   std::int64_t span() const { return span_; }
   std::int64_t makespan() const { return makespan_; }
+  std::int64_t steps() const { return steps_; }  // taken by all runs: what the search has cost so far
   std::vector<std::vector<Operation>> order() const;
 
  private:
@@ -57,7 +58,7 @@ class ZbGreedy {
   std::vector<Rank> ranks_;
   std::vector<std::int64_t> forward_end_, gradient_end_;  // [rank · m + micro-batch]
   std::vector<std::vector<OpKind>> kinds_;                // [rank]
-  std::int64_t span_ = 0, makespan_ = 0;
+  std::int64_t span_ = 0, makespan_ = 0, steps_ = 0;
 };
 
 }  // namespace orrery::schedule::kinds
