@@ -2,6 +2,7 @@
 #pragma once
 #include <vector>
 
+#include "orrery/core/random.hpp"
 #include "orrery/hardware/topology.hpp"
 
 namespace orrery::hardware {
@@ -25,15 +26,10 @@ struct Assembly {
   }
 };
 
-// A mixing function with good avalanche (SplitMix64, Steele et al., OOPSLA 2014): the hash of ECMP and Valiant.
-constexpr std::uint64_t mix(std::uint64_t x) {
-  x += 0x9e3779b97f4a7c15ULL;
-  x = (x ^ (x >> 30U)) * 0xbf58476d1ce4e5b9ULL;
-  x = (x ^ (x >> 27U)) * 0x94d049bb133111ebULL;
-  return x ^ (x >> 31U);
-}
+// The hash of ECMP and Valiant.
 constexpr std::uint64_t mix(std::int32_t from, std::int32_t to) {
-  return mix((static_cast<std::uint64_t>(static_cast<std::uint32_t>(from)) << 32U) | static_cast<std::uint32_t>(to));
+  return mix64((static_cast<std::uint64_t>(static_cast<std::uint32_t>(from)) << 32U) + static_cast<std::uint32_t>(to) +
+               0x9E3779B97F4A7C15U);
 }
 
 }  // namespace orrery::hardware

@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 
+#include "explicit_graph.hpp"
 #include "fabric.hpp"
+#include "orrery/hardware/routing.hpp"
 #include "scale_up.hpp"
 
 namespace orrery::hardware {
@@ -68,10 +70,11 @@ class ClusterTopology final : public Topology {
   }
   std::string link_name(LinkId id) const override {
     const Link& link = links_.at(static_cast<std::size_t>(id));
-    std::string name = vertex_name(link.from) + "->" + vertex_name(link.to);
-    if (link.from < fabric0_ || link.to < fabric0_) return name;
-    if (const int n = fabric_->parallel_index(id); n > 0) name += fmt::format("#{}", n);
-    return name;
+    const std::string name = vertex_name(link.from) + "->" + vertex_name(link.to);
+    int parallel = 0;  // cables between the same two switches, or NICs of a host without vertices of their own
+    if (link.from >= fabric0_ && link.to >= fabric0_) parallel = fabric_->parallel_index(id);
+    if (host_is_scale_up_ && link.level == LinkLevel::nic) parallel = (id - nic_links_) / 2 % nics_;
+    return parallel > 0 ? name + fmt::format("#{}", parallel) : name;
   }
 
  private:
@@ -93,6 +96,7 @@ class ClusterTopology final : public Topology {
                            spec.pcie_latency);
     }
     fabric0_ = assembly.vertices;
+    nic_links_ = assembly.next();
     fabric_ = make_fabric(assembly, spec.scale_out, ports);
   }
 
@@ -119,14 +123,18 @@ class ClusterTopology final : public Topology {
   std::unique_ptr<ScaleUpPart> scale_up_;
   std::unique_ptr<Fabric> fabric_;
   VertexId vertices_ = 0, scale_up0_ = 0, nic0_ = 0, fabric0_ = 0;
-  LinkId host_links_ = 0;
+  LinkId host_links_ = 0, nic_links_ = 0;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<Topology>> build_topology(const ClusterSpec& spec, int nodes) {
   if (Diagnostics errors = check_cluster(spec, nodes); !errors.empty()) return errors;
-  return std::unique_ptr<Topology>(std::make_unique<ClusterTopology>(spec, nodes));
+  Result<std::unique_ptr<Topology>> built =
+      spec.graph.cables.empty() ? Result<std::unique_ptr<Topology>>(std::make_unique<ClusterTopology>(spec, nodes))
+                                : make_explicit_graph(spec);
+  if (!built) return built;
+  return perturbed(std::move(built).value(), spec.perturb);
 }
 
 }  // namespace orrery::hardware

@@ -1,6 +1,7 @@
 // What a cluster description must satisfy before it is built.
 #include <fmt/format.h>
 
+#include "explicit_graph.hpp"
 #include "fabric.hpp"
 #include "orrery/hardware/cluster.hpp"
 #include "scale_up.hpp"
@@ -18,6 +19,10 @@ class ClusterCheck {
   Diagnostics run() {
     check_sizes();
     if (!errors_.empty()) return errors_;
+    if (!spec_.graph.cables.empty()) {
+      check_explicit_graph(spec_, nodes_, errors_);
+      return errors_;
+    }
     check_scale_up();
     check_scale_out();
     if (errors_.empty()) check_fabric();

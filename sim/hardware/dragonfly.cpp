@@ -42,7 +42,8 @@ class DragonflyFabric final : public Fabric {
     out.push_back(nic_links_ + 2 * from);
     int at = router(from);
     const int goal = router(to), a = d_.routers_per_group;
-    const std::uint64_t hash = mix(from, to) + choice;
+    // The same for both directions, so that the way back is as long.
+    const std::uint64_t hash = mix64(mix(std::min(from, to), std::max(from, to)) + choice);
     if (d_.valiant && at / a != goal / a && groups_ > 2) at = cross(at, detour(at / a, goal / a, hash), hash, out);
     if (at / a != goal / a) at = cross(at, goal / a, hash, out);
     within_group(at, goal, out);

@@ -92,7 +92,7 @@ struct ScaleOut {
 // A graph given vertex by vertex instead; shortest paths in hops, ties by link id.
 struct ExplicitGraph {
   struct Cable {
-    std::string from, to;  // "gpu3" (device 3) or a name out of `switches`
+    std::string from, to;  // "node0.gpu3" or a name out of `switches`
     BytesPerSecond bandwidth{};
     Time latency{};
     LinkLevel level = LinkLevel::other;
@@ -103,7 +103,7 @@ struct ExplicitGraph {
 
 // Something slow or down: exactly one of link, device, node is named.
 struct Perturbation {
-  std::string link;  // "node0.gpu3->node0.nvswitch" one way, "node0.gpu3--node0.nvswitch" both
+  std::string link{};  // "node0.gpu3->node0.nvswitch" one way, "node0.gpu3--node0.nvswitch" both
   int device = -1;
   int node = -1;
   double bandwidth_factor = 1.0;  // of the link, or of every link of the device or node
