@@ -1,0 +1,28 @@
+// Which device a rank runs on.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "orrery/core/error.hpp"
+#include "orrery/hardware/topology.hpp"
+
+namespace orrery::hardware {
+
+// n ranks take the first devices, in whole nodes (round_robin: in whole scale-up domains) but for the last:
+//   packed       rank r on device r: nodes are filled one after the other
+//   by_rail      all GPU 0s of the nodes, then all GPU 1s, …: neighbouring ranks are on one rail
+//   round_robin  dealt out over the scale-up domains; the same as by_rail where a domain is a node
+//   random       the packed devices, shuffled by the seed
+//   custom       the devices as listed, one a rank
+enum class PlacementKind : std::uint8_t { packed, round_robin, by_rail, random, custom };
+
+struct Placement {
+  PlacementKind kind = PlacementKind::packed;
+  std::uint64_t seed = 0;
+  std::vector<DeviceId> devices{};  // custom
+};
+
+// Device of each rank; every device at most once. Errors name `placement` and the like.
+Result<std::vector<DeviceId>> place_ranks(const Placement& placement, int ranks, const Topology& topology);
+
+}  // namespace orrery::hardware
