@@ -93,3 +93,14 @@ TEST_CASE("a new file has the usual mode, not that of a temporary file") {
   REQUIRE(::stat(path.c_str(), &status) == 0);
   CHECK((status.st_mode & 0777) == 0644);
 }
+
+TEST_CASE("a signal handler can remove what is not finished") {
+  const Directory directory;
+  Result<OutputFile> half = OutputFile::create(directory.path / "half", false);
+  half->write("half");
+  CHECK(write_file(directory.path / "whole", "whole", false).empty());
+  CHECK(directory.entries() == 2);
+  remove_unfinished_files();
+  CHECK(directory.entries() == 1);
+  CHECK(content(directory.path / "whole") == "whole");
+}
