@@ -106,6 +106,11 @@ TEST_CASE("completion scripts are valid and complete names, options and values")
   CHECK(complete("orrery completion --col") == "--color\n");
   CHECK(complete("orrery --color a") == "auto always\n");
   CHECK(complete("orrery --color never completion f") == "fish\n");
-  for (const char* shell : {"zsh", "fish"})
-    CHECK(orrery(std::string("completion ") + shell).text.find("completion") != std::string::npos);
+  for (const std::string shell : {"zsh", "fish"}) {
+    CHECK(orrery("completion " + shell).text.find("completion") != std::string::npos);
+    // Where the shell is installed, it takes the script.
+    const std::string check = "if command -v " + shell + " >/dev/null; then " ORRERY_BINARY_DIR "/orrery completion " +
+                              shell + " | " + shell + " -n; fi";
+    expect("--version >/dev/null; " + check + " 2>&1", 0, "");
+  }
 }

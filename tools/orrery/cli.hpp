@@ -51,6 +51,7 @@ class Console {
   int finish(int code) const;
 
  private:
+  std::string painted(const std::string& rendered) const;
   mutable int print_error_ = 0;  // errno
 };
 

@@ -137,7 +137,7 @@ _orrery() {{
 {}    esac ;;
   esac
 }}
-_orrery "$@"
+if [[ $funcstack[1] == _orrery ]]; then _orrery "$@"; else compdef _orrery orrery; fi
 )",
                      names, zsh_flags(global.flags), cases);
 }

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <sstream>
 
 #include "cli.hpp"
 
@@ -68,8 +69,28 @@ void Console::complain(std::string_view text, std::string_view help) const {
 }
 
 int Console::refuse(const Diagnostics& errors) const {
-  write_all(STDERR_FILENO, render(errors));
+  constexpr std::size_t kShown = 20;  // a screenful; the rest is seldom another mistake
+  std::string text;
+  for (std::size_t i = 0; i < errors.size() && i < kShown; ++i) text += painted(render(errors[i]));
+  if (errors.size() > kShown) text += std::to_string(errors.size() - kShown) + " more errors\n";
+  write_all(STDERR_FILENO, text);
   return kWrong;
+}
+
+// A rendered diagnostic: its first line strong, the caret red, the remedy in the colour of help.
+std::string Console::painted(const std::string& rendered) const {
+  if (!color_err()) return rendered;
+  std::string text;
+  std::istringstream lines(rendered);
+  for (std::string line; std::getline(lines, line);) {
+    const bool caret = line.starts_with("      | ") && line.find_first_not_of(" |\t^") == std::string::npos;
+    const Style style = text.empty()                   ? Style::strong
+                        : caret                        ? Style::error
+                        : line.starts_with("  help: ") ? Style::help
+                                                       : Style::plain;
+    text += styled(style, line, true) + "\n";
+  }
+  return text;
 }
 
 int Console::finish(int code) const {
