@@ -1,10 +1,7 @@
-// Blocking exchanges. A rank's program, from Megatron-LM forward_backward_pipelining_without_interleaving
-// (schedules.py): warm-up: recv_forward, F, send_forward; steady: F, send_forward_recv_backward, B,
-// send_backward_recv_forward; cool-down: recv_backward, B, send_backward. So what stands between two operations is one
-// exchange {send the output of the first, receive the input of the second} where their directions differ, and two, the
-// send first, where they are the same.
+// Replay with blocking exchanges; the programs of the ranks are in exchange.cpp.
 #include <algorithm>
 
+#include "orrery/schedule/exchange.hpp"
 #include "schedule/replay_state.hpp"
 
 namespace orrery::schedule {
@@ -12,29 +9,15 @@ namespace {
 
 constexpr std::int64_t kNotYet = -1;
 
-struct Message {
-  std::int64_t item = kNotYet;  // 2·item + gradient
-  int peer = 0;
-  bool sends = false;
-};
-
-// One step of a rank's program: up to two sends and two receives, or (no message) an operation.
-struct Step {
-  Message messages[4];
-  int count = 0;
-  int operation = kNotYet;
-};
-
 class BlockingPlayer {
  public:
   BlockingPlayer(const Schedule& schedule, const StageTimes& times)
       : schedule_(schedule), times_(times), items_(schedule), placement_(schedule.placement) {
     start_replay(schedule, out_);
-    const std::size_t ranks = index(placement_.ranks);
-    for (auto* posted : {&sent_, &received_}) posted->assign(2 * items_.count(), kNotYet);
-    made_.assign(2 * items_.count(), kNotYet);
-    program_.resize(ranks), next_.assign(ranks, 0), now_.assign(ranks, 0);
-    for (int rank = 0; rank < placement_.ranks; ++rank) write_program(rank);
+    for (auto* posted : {&sent_, &received_, &made_}) posted->assign(2 * items_.count(), kNotYet);
+    next_.assign(index(placement_.ranks), 0);
+    now_.assign(index(placement_.ranks), 0);
+    for (int rank = 0; rank < placement_.ranks; ++rank) programs_.push_back(blocking_program(schedule, rank));
   }
 
   Replay play() {
@@ -48,66 +31,25 @@ class BlockingPlayer {
   }
 
  private:
-  void add_inputs(const Operation& o, int rank, Step& step) const {
-    if (has_forward(o) && o.stage > 0)
-      add(placement_.rank_of(o.stage - 1, o.pipe), rank, {o.stage - 1, o.micro_batch, o.pipe}, 0, false, step);
-    if (!has_gradient(o)) return;
-    const Half half = gradient_half(o);
-    if (half.stage + 1 == placement_.stages) return;
-    add(placement_.rank_of(half.stage + 1, half.pipe), rank, {half.stage + 1, half.micro_batch, half.pipe}, 1, false,
-        step);
-  }
-  void add_outputs(const Operation& o, int rank, Step& step) const {
-    if (has_forward(o) && o.stage + 1 < placement_.stages)
-      add(placement_.rank_of(o.stage + 1, o.pipe), rank, forward_half(o), 0, true, step);
-    if (!has_gradient(o)) return;
-    const Half half = gradient_half(o);
-    if (half.stage > 0) add(placement_.rank_of(half.stage - 1, half.pipe), rank, half, 1, true, step);
-  }
-  void add(int peer, int rank, const Half& half, int gradient, bool sends, Step& step) const {
-    if (peer != rank) step.messages[step.count++] = {2 * items_.of(half) + gradient, peer, sends};
-  }
-
-  void write_program(int rank) {
-    const auto& order = schedule_.order[index(rank)];
-    auto& program = program_[index(rank)];
-    const auto put = [&](const Step& step) {
-      if (step.count > 0) program.push_back(step);
-    };
-    Step exchange;
-    for (std::size_t i = 0; i < order.size(); ++i) {
-      if (i > 0 && has_forward(order[i - 1]) == has_forward(order[i])) {
-        put(exchange);
-        exchange = {};
-      }
-      add_inputs(order[i], rank, exchange);
-      put(exchange);
-      Step run;
-      run.operation = static_cast<int>(i);
-      program.push_back(run);
-      exchange = {};
-      add_outputs(order[i], rank, exchange);
-    }
-    put(exchange);
-  }
-
   bool advance(int rank) {
     bool moved = false;
-    for (auto& next = next_[index(rank)]; next < program_[index(rank)].size(); ++next, moved = true) {
-      const Step& step = program_[index(rank)][next];
-      if (!(step.count > 0 ? exchange(step, rank) : run(step.operation, rank))) break;
+    const BlockingProgram& program = programs_[index(rank)];
+    for (auto& next = next_[index(rank)]; next < program.steps.size(); ++next, moved = true) {
+      const ProgramStep& step = program.steps[next];
+      if (!(step.operation < 0 ? exchange(step, rank) : run(step.operation, rank))) break;
     }
     return moved;
   }
 
   // All messages are posted at once; each is done `message` after both ends have posted it.
-  bool exchange(const Step& step, int rank) {
+  bool exchange(const ProgramStep& step, int rank) {
     std::int64_t done = now_[index(rank)];
     bool all = true;
-    for (int i = 0; i < step.count; ++i) {
-      const std::size_t item = static_cast<std::size_t>(step.messages[i].item);
-      auto& mine = (step.messages[i].sends ? sent_ : received_)[item];
-      const auto theirs = (step.messages[i].sends ? received_ : sent_)[item];
+    for (int i = 0; i < step.message_count; ++i) {
+      const Message& message = programs_[index(rank)].messages[index(step.first_message + i)];
+      const std::size_t item = item_of(message);
+      auto& mine = (message.sends ? sent_ : received_)[item];
+      const auto theirs = (message.sends ? received_ : sent_)[item];
       if (mine == kNotYet) mine = now_[index(rank)];
       if (theirs == kNotYet)
         all = false;
@@ -118,12 +60,12 @@ class BlockingPlayer {
     return all;
   }
 
-  // Inputs from other ranks have been received by the exchange before; those of the rank itself must have been made.
+  // Inputs from other ranks came with the exchange before; those of the rank itself must have been made.
   bool run(int position, int rank) {
     const Operation& o = schedule_.order[index(rank)][index(position)];
-    if (!(local_input_missing(o, rank) == kNotYet)) return false;
-    const std::int64_t start = now_[index(rank)];
-    const std::int64_t end = start + duration(o, times_);
+    Message missing;
+    if (lacks_own_input(o, rank, missing)) return false;
+    const std::int64_t start = now_[index(rank)], end = start + duration(o, times_);
     now_[index(rank)] = end;
     out_.spans[out_.first[index(rank)] + index(position)] = {start, end};
     if (has_forward(o)) made_[static_cast<std::size_t>(2 * items_.of(forward_half(o)))] = end;
@@ -131,52 +73,52 @@ class BlockingPlayer {
     return true;
   }
 
-  std::int64_t local_input_missing(const Operation& o, int rank) const {
-    const auto missing = [&](const Half& h, int gradient) {
-      const std::int64_t item = 2 * items_.of(h) + gradient;
-      return placement_.rank_of(h.stage, h.pipe) == rank && made_[static_cast<std::size_t>(item)] == kNotYet ? item
-                                                                                                             : kNotYet;
+  bool lacks_own_input(const Operation& o, int rank, Message& missing) const {
+    const auto lacks = [&](int stage, const Half& half, bool gradient) {
+      missing = {stage, half.micro_batch, half.pipe, gradient, false, rank};
+      return placement_.rank_of(stage, half.pipe) == rank && made_[item_of(missing)] == kNotYet;
     };
-    std::int64_t item = kNotYet;
-    if (has_forward(o) && o.stage > 0) item = missing({o.stage - 1, o.micro_batch, o.pipe}, 0);
-    if (item != kNotYet || o.kind == OpKind::forward) return item;
-    const Half half = gradient_half(o);
-    if (o.kind == OpKind::weight_gradient) return missing(half, 1);
-    item = missing(half, 0);
-    if (item != kNotYet || half.stage + 1 == placement_.stages) return item;
-    return missing({half.stage + 1, half.micro_batch, half.pipe}, 1);
+    const Half there = forward_half(o), back = gradient_half(o);
+    if (o.kind == OpKind::weight_gradient) return lacks(back.stage, back, true);
+    if (has_forward(o) && there.stage > 0 && lacks(there.stage - 1, there, false)) return true;
+    if (!has_gradient(o)) return false;
+    return lacks(back.stage, back, false) || (back.stage + 1 < placement_.stages && lacks(back.stage + 1, back, true));
   }
 
-  Half half_of(std::int64_t item) const {
-    const std::int64_t number = item / 2, row = number / items_.per_pipe();
-    return {static_cast<int>(row % placement_.stages), static_cast<int>(number % items_.per_pipe()),
-            static_cast<int>(row / placement_.stages)};
+  std::size_t item_of(const Message& m) const {
+    return static_cast<std::size_t>(2 * items_.of({m.stage, m.micro_batch, m.pipe}) + (m.gradient ? 1 : 0));
   }
 
   void name_deadlock() {
     for (int rank = 0; rank < placement_.ranks; ++rank) {
-      const auto& program = program_[index(rank)];
+      const BlockingProgram& program = programs_[index(rank)];
+      const auto& order = schedule_.order[index(rank)];
       std::size_t at = next_[index(rank)];
-      if (at == program.size()) continue;
+      if (at == program.steps.size()) continue;
+      const Message missing = missing_at(program, program.steps[at], rank);
+      while (at < program.steps.size() && program.steps[at].operation < 0) ++at;
       Blocked blocked;
       blocked.rank = rank;
-      Message message{kNotYet, rank, false};
-      if (program[at].count == 0) {
-        message.item = local_input_missing(schedule_.order[index(rank)][index(program[at].operation)], rank);
-      }
-      for (int i = program[at].count; i-- > 0;) {
-        const Message& m = program[at].messages[i];
-        if ((m.sends ? received_ : sent_)[static_cast<std::size_t>(m.item)] == kNotYet) message = m;
-      }
-      while (at < program.size() && program[at].operation == kNotYet) ++at;
-      const auto& order = schedule_.order[index(rank)];
-      blocked.position = at < program.size() ? program[at].operation : static_cast<int>(order.size()) - 1;
+      blocked.position = at < program.steps.size() ? program.steps[at].operation : static_cast<int>(order.size()) - 1;
       blocked.operation = order[index(blocked.position)];
-      blocked.waits_for = maker(schedule_, half_of(message.item), message.item % 2 == 1);
-      blocked.waits_for_rank = message.peer;
-      blocked.sends = message.sends;
+      blocked.waits_for = maker(schedule_, {missing.stage, missing.micro_batch, missing.pipe}, missing.gradient);
+      blocked.waits_for_rank = missing.peer;
+      blocked.sends = missing.sends;
       out_.deadlock.push_back(blocked);
     }
+  }
+
+  Message missing_at(const BlockingProgram& program, const ProgramStep& step, int rank) const {
+    Message missing;
+    if (step.operation >= 0) {
+      lacks_own_input(schedule_.order[index(rank)][index(step.operation)], rank, missing);
+      return missing;
+    }
+    for (int i = step.message_count; i-- > 0;) {
+      const Message& message = program.messages[index(step.first_message + i)];
+      if ((message.sends ? received_ : sent_)[item_of(message)] == kNotYet) missing = message;
+    }
+    return missing;
   }
 
   const Schedule& schedule_;
@@ -184,10 +126,10 @@ class BlockingPlayer {
   Items items_;
   const Placement& placement_;
   Replay out_;
-  std::vector<std::int64_t> sent_, received_;  // [2·item + gradient] when the end posted it
+  std::vector<std::int64_t> sent_, received_;  // [2·item + gradient] when that end posted the message
   std::vector<std::int64_t> made_;             // [2·item + gradient]
-  std::vector<std::vector<Step>> program_;     // [rank]
-  std::vector<std::size_t> next_;              // [rank]
+  std::vector<BlockingProgram> programs_;      // [rank]
+  std::vector<std::size_t> next_;              // [rank] step
   std::vector<std::int64_t> now_;              // [rank]
 };
 

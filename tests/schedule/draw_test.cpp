@@ -27,8 +27,8 @@ TEST_CASE("a schedule in plain ASCII") {
 }
 
 TEST_CASE("small letters are every second chunk; schedules stack at one scale") {
-  // interleaved_1f1b, p = 2, m = 2, v = 2: warm-up 2 + 2 on rank 0 (all), 2 on rank 1. Stages 0 2 | 1 3. Rank 1: f0 at 3, b0
-  // 4-6, f1 6, b1 7-9; so on rank 0 b0 6-8, b1 9-11; B0 of rank 1 9-11, B1 11-13; of rank 0 11-13, 13-15.
+  // interleaved_1f1b, p = 2, m = 2, v = 2: warm-up 2 + 2 on rank 0 (all), 2 on rank 1. Stages 0 2 | 1 3. Rank 1: f0 at
+  // 3, b0 4-6, f1 6, b1 7-9; so on rank 0 b0 6-8, b1 9-11; B0 of rank 1 9-11, B1 11-13; of rank 0 11-13, 13-15.
   CHECK(draw({made("interleaved_1f1b", 2, 2, 2), made("zb_h1", 2, 2)}, {.colour = false, .width = 0, .times = {}}) ==
         "interleaved_1f1b: 2 ranks, 4 stages, 2 micro-batches\n"
         "  rank 0 F0F1f0f1....b0  ..b1  B0  B1  \n"

@@ -54,3 +54,25 @@ TEST_CASE("blocking messages agree with the oracle row") {
   }
   CHECK(rows == 1);
 }
+
+TEST_CASE("a group size that Megatron-LM refuses is answered with one that is sound") {
+  // 4 ranks, 9 micro-batches: 4 leaves 1 (< 4); 5 leaves 4.
+  ScheduleRequest request{.name = "interleaved_1f1b", .ranks = 4, .chunks = 3, .micro_batches = 9, .times = {}};
+  const Result<Schedule> refused = make_schedule(request);
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.errors()[0].help.find("a last group of 1 micro-batches on 4 ranks") != std::string::npos);
+  CHECK(refused.errors()[0].help.find("a group size of 5 is sound") != std::string::npos);
+  request.group = 5;
+  CHECK(make_schedule(request).ok());
+}
+
+TEST_CASE("interleaved_zb1p chooses groups as PyTorch does") {
+  // 10 micro-batches on 4 ranks: 2 rounds of 5.
+  ScheduleRequest request{.name = "interleaved_zb1p", .ranks = 4, .chunks = 2, .micro_batches = 10, .times = {}};
+  const Result<Schedule> chosen = make_schedule(request);
+  REQUIRE(chosen.ok());
+  request.group = 5;
+  CHECK(chosen->order == make_schedule(request)->order);
+  request.group = 0, request.name = "interleaved_zb1p(torch)";
+  CHECK(chosen->order == make_schedule(request)->order);
+}

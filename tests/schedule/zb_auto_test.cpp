@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "oracles.hpp"
@@ -22,6 +23,34 @@ Replay searched(const ScheduleRequest& request) {
   const Replay played = replay(*schedule, request.times);
   REQUIRE(played.deadlock.empty());
   return played;
+}
+
+// All orders of F, I and W of a rank within the cap: 5, 42, 462 for 2, 3, 4 micro-batches without one.
+void list_orders(int rank, int m, int cap, std::vector<Operation>& so_far, int f, int i, int w,
+                 std::vector<std::vector<Operation>>& all) {
+  if (w == m) return all.push_back(so_far);
+  const auto with = [&](OpKind kind, int k, int df, int di, int dw) {
+    so_far.push_back({kind, rank, k});
+    list_orders(rank, m, cap, so_far, f + df, i + di, w + dw, all);
+    so_far.pop_back();
+  };
+  if (f < m && f - w < cap) with(OpKind::forward, f, 1, 0, 0);
+  if (i < f) with(OpKind::input_gradient, i, 0, 1, 0);
+  if (w < i) with(OpKind::weight_gradient, w, 0, 0, 1);
+}
+
+std::int64_t smallest_span(Schedule& schedule, const std::vector<std::vector<std::vector<Operation>>>& orders,
+                           const StageTimes& times, std::size_t rank = 0) {
+  if (rank == orders.size()) {
+    const Replay played = replay(schedule, times);
+    return played.deadlock.empty() ? played.max_rank_span : std::numeric_limits<std::int64_t>::max();
+  }
+  std::int64_t least = std::numeric_limits<std::int64_t>::max();
+  for (const auto& order : orders[rank]) {
+    schedule.order[rank] = order;
+    least = std::min(least, smallest_span(schedule, orders, times, rank + 1));
+  }
+  return least;
 }
 
 }  // namespace
@@ -81,4 +110,25 @@ TEST_CASE("zb_auto runs within any cap, and refuses none at all") {
   request.memory_cap = 4;
   request.times.forward.pop_back();
   CHECK_FALSE(make_schedule(request).ok());
+}
+
+TEST_CASE("zb_auto finds the optimum of small cases, by trying all orders") {
+  const std::vector<std::array<std::int64_t, 4>> cases = {
+      {1, 1, 1, 0}, {2, 3, 1, 0}, {10, 9, 6, 1}, {3, 1, 2, 2}, {1, 4, 2, 0}};
+  for (const auto& [p, m] : {std::pair{2, 2}, {2, 3}, {3, 2}}) {
+    for (const auto& [f, i, w, c] : cases) {
+      for (int cap = 1; cap <= m; ++cap) {
+        CAPTURE(fmt::format("p={} m={} F={} I={} W={} c={} cap={}", p, m, f, i, w, c, cap));
+        ScheduleRequest request{
+            .name = "zb_auto", .ranks = p, .micro_batches = m, .times = uniform_times(p, f, i, w, c)};
+        request.memory_cap = cap;
+        Schedule schedule = *make_schedule(request);
+        const std::int64_t found = replay(schedule, request.times).max_rank_span;
+        std::vector<std::vector<std::vector<Operation>>> orders(static_cast<std::size_t>(p));
+        std::vector<Operation> so_far;
+        for (int r = 0; r < p; ++r) list_orders(r, m, cap, so_far, 0, 0, 0, orders[static_cast<std::size_t>(r)]);
+        CHECK(found == smallest_span(schedule, orders, request.times));
+      }
+    }
+  }
 }

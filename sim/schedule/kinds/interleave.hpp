@@ -7,8 +7,8 @@ namespace orrery::schedule::kinds {
 
 class InterleaveTable {
  public:
-  // Group size 0 = as many as ranks; at most m.
-  explicit InterleaveTable(const ScheduleRequest& request);
+  // At most all micro-batches are a group.
+  InterleaveTable(const ScheduleRequest& request, int group);
 
   int size() const { return static_cast<int>(entries_.size()); }
   int group() const { return group_; }
@@ -23,6 +23,11 @@ class InterleaveTable {
   int ranks_, chunks_, group_;
   std::vector<Entry> entries_;
 };
+
+// The group size asked for, or Megatron-LM's default, as many as ranks.
+int megatron_group(const ScheduleRequest& request);
+// The group size asked for, or PyTorch's: as many groups of the same size as there are ranks' worth of micro-batches.
+int torch_group(const ScheduleRequest& request);
 
 // Megatron-LM's conditions p <= g and (m % g == 0 or m % g >= p), as a warning where they do not hold: what runs in
 // spite of them may lose time. Empty where they hold, or where all micro-batches are one group (PyTorch's rule for m <

@@ -7,7 +7,7 @@
 namespace orrery::schedule::kinds {
 
 Result<Schedule> interleaved_zb1p(const ScheduleRequest& request) {
-  const InterleaveTable table(request);
+  const InterleaveTable table(request, torch_group(request));
   Schedule schedule = empty_schedule(request, looped_placement(request.ranks, request.chunks), true);
   const int passes = table.size();
   for (int rank = 0; rank < request.ranks; ++rank) {
