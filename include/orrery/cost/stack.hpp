@@ -52,6 +52,8 @@ struct StackCommunication {
 
 // What the host costs. eager: each launch takes host time, the device runs on meanwhile; graph: launches of a pass cost
 // nothing on the host; blocking: the host waits for each kernel before it launches the next (CUDA_LAUNCH_BLOCKING=1).
+// Kernels are those a pass lists (layout::PassStep::kernels). Frameworks launch several small ones beside each (copies,
+// casts, random-number state) and run their interpreter: the figure holds the cost of all of that per kernel listed.
 enum class LaunchMode : std::uint8_t { eager, graph, blocking };
 
 struct StackLaunch {
