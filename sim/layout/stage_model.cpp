@@ -18,6 +18,8 @@ struct StageOperators {
   RecomputePlan plan;
   BackwardPass backward;  // refers to tape and plan
   Bytes input_message{}, output_message{};
+  bool placeholders = false;
+  std::int64_t model_layers = 0, activation_bytes = 2;
 };
 
 namespace {
@@ -57,6 +59,8 @@ StageModel::StageModel(const model::ModelSpec& spec, const Layout& layout, const
   const std::int64_t width = rank_shape(spec, layout, options).shard_tokens * size_of(options.activation);
   operators->input_message = message(graph, side, 0, 1, width);
   operators->output_message = message(graph, side, 1, 2, width);
+  operators->placeholders = options.gradient_placeholders, operators->model_layers = spec.layers;
+  operators->activation_bytes = size_of(options.activation);
   operators_ = operators;
 }
 
@@ -83,6 +87,17 @@ Bytes StageModel::saved_activations() const {
   Bytes sum{};
   for (std::size_t t = 0; t < operators_->tape.tensors.size(); ++t)
     if (operators_->plan.saved[t]) sum += operators_->tape.tensors[t];
+  return sum;
+}
+
+Bytes StageModel::placeholders() const {
+  std::set<std::pair<std::int64_t, std::int64_t>> shapes;
+  Bytes sum{};
+  for (const RankOp& op : operators_->tape.ops)
+    for (const OpStep& s : op.backward)
+      if (operators_->placeholders && s.phase == Phase::weight && s.step.kernel.kind == model::KernelKind::gemm &&
+          op.layer < operators_->model_layers && shapes.insert({s.step.kernel.m, s.step.kernel.n}).second)
+        sum += {checked_mul(s.step.kernel.m, s.step.kernel.n) * operators_->activation_bytes};
   return sum;
 }
 

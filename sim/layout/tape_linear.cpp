@@ -57,6 +57,9 @@ void TapeBuilder::weight_gradient(RankOp& op, const Linear& linear, std::int64_t
   if (linear.bias)
     op.backward.push_back({memory("bias.weight_gradient", bias_rows * linear.out * activation_bytes()), Phase::weight});
   op.backward.push_back({step, Phase::weight});
+  // The head is no layer of Transformer Engine: its placeholder lives as long as the step.
+  if (o_.gradient_placeholders && layer_ == m_.layers)
+    op.backward_workspace.push_back({{checked_mul(linear.in, linear.out) * activation_bytes()}, false, true});
 }
 
 void TapeBuilder::column_forward(RankOp& op, const std::vector<Linear>& linears) {

@@ -27,7 +27,8 @@ void TapeBuilder::cross_entropy() {
   if (tensor_parallel()) op.forward.push_back({reduce});
   op.forward.push_back({memory(op.name, (o_.compiled ? 8 : 20) * logits, chain)});  // subtract, exp, sum
   if (tensor_parallel()) op.forward.insert(op.forward.end(), 2, OpStep{reduce});
-  op.forward.push_back({memory(op.name, 8 * logits)});                                              // divide
+  op.forward.push_back({memory(op.name, 8 * logits)});  // divide
+  if (!o_.loss_in_place) op.backward_workspace.push_back({{4 * logits}, true, false});
   op.backward.push_back({memory(op.name, (o_.compiled ? 4 + width : 8 + 4 + width) * logits, 2)});  // scale, cast
   finish(std::move(op));
 }

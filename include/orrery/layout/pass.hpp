@@ -34,6 +34,10 @@ struct PassOptions {
   bool fused_norm = true;
   bool fused_rotary = true;
   bool fused_cross_entropy = false;
+  bool loss_in_place = true;  // cross-entropy: the gradient overwrites the fp32 softmax (Megatron); else one more copy
+  // Megatron with fused accumulation hands autograd a placeholder of each weight gradient (see
+  // StageModel::placeholders).
+  bool gradient_placeholders = false;
   bool compiled = false;              // a compiler fuses every elementwise chain
   bool regather_in_backward = true;   // sequence parallel: the saved shard is gathered again for the weight gradient
   bool separate_projections = false;  // query, key, value and gate, up as products of their own (torchtitan)
@@ -90,6 +94,10 @@ class StageModel {
   std::int64_t parameters() const;  // of this rank (after the tensor split), tied copies included
   std::int64_t parameters_of_layer(std::int64_t layer) const;  // −1 embedding, layers = head + final norm
   Bytes saved_activations() const;                             // held from the end of F to B, per micro-batch
+  // Held from the first backward pass to the end of the run where gradient_placeholders is set: one tensor, in the
+  // storage type of activations, for each distinct shape of weight (Transformer Engine get_dummy_wgrad keeps them by
+  // shape).
+  Bytes placeholders() const;
   Bytes input_message() const;  // from the stage before, per rank and micro-batch; 0 at the first
   Bytes output_message() const;
   // FLOPs of the model itself (forward + backward, no recompute) on this rank, and those really run.

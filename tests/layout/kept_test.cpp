@@ -1,0 +1,151 @@
+// What other configurations keep for the backward pass, each with its derivation; published memory figures.
+#include <doctest/doctest.h>
+
+#include "stages.hpp"
+
+using namespace orrery;
+using namespace orrery::layout;
+using namespace orrery::layout::test;
+
+namespace {
+
+// Llama: sequence 64, micro-batch 2, hidden 128, 8 heads of 16, 4 key/value heads, MLP 256, vocabulary 512.
+constexpr std::int64_t kTokens = 2 * 64, h = 128, q = 128, kv = 64, a = 8, f = 256, V = 512;
+
+struct Llama {
+  Layout layout;
+  PassOptions o;
+  std::int64_t layers = 3;
+  Llama() { o.sequence_length = 64, o.micro_batch = 2, o.attention = AttentionKind::flash; }
+  StageModel stage(bool embedding = false, bool head = false) const {
+    return StageModel(llama(layers, h, a, 4, f, V), layout, {.layers = layers, .embedding = embedding, .head = head},
+                      o);
+  }
+  std::int64_t per_token() const { return stage().saved_activations().value / kTokens; }
+};
+
+// norm in, qkv in, q, k, v (rotated), context, log-sum-exp (fp32), norm in, fc1 in, gate and up, fc2 in.
+constexpr std::int64_t kFlash = 2 * h + 2 * h + (2 * q + 4 * kv) + 2 * q + 4 * a + 2 * h + 2 * h + 4 * f + 2 * f;
+
+}  // namespace
+
+TEST_CASE("Llama with flash attention") {
+  Llama m;
+  CHECK(m.per_token() == m.layers * kFlash);
+  m.o.fused_bias_activation = false;  // and silu(gate)
+  CHECK(m.per_token() == m.layers * (kFlash + 2 * f));
+  m.o.compiled = true;
+  CHECK(m.per_token() == m.layers * kFlash);
+  m.o.compiled = false, m.o.fused_norm = false;  // an fp32 copy and the normalised values in place of the input, twice
+  CHECK(m.per_token() == m.layers * (kFlash + 2 * f + 2 * (4 + 2 - 2) * h));
+}
+
+TEST_CASE("Llama over tensor and context ranks") {
+  Llama m;
+  m.layout.tensor = 4;
+  // Four tensors of width h whole, the rest divided.
+  CHECK(m.per_token() == m.layers * (8 * h + (kFlash - 8 * h) / 4));
+  m.layout.sequence_parallel = true;
+  CHECK(m.per_token() == m.layers * kFlash / 4);
+  m.o.regather_in_backward = false;  // inputs of qkv and fc1 stay gathered
+  CHECK(m.per_token() == m.layers * ((kFlash - 4 * h) / 4 + 4 * h));
+  m.o.regather_in_backward = true, m.layout.context = 2;
+  CHECK(m.per_token() == m.layers * kFlash / 8);
+}
+
+TEST_CASE("fp8: Transformer Engine keeps the inputs of the products as one byte, torchao as they were") {
+  Llama m;
+  m.o.compute = DType::fp8;
+  // qkv, fc1 and fc2 in: one byte; the context stays for flash attention and is kept once more, cast, for the
+  // projection.
+  CHECK(m.per_token() == m.layers * (kFlash - h - h - f + q));
+  m.o.fp8_saves_input = false;
+  CHECK(m.per_token() == m.layers * kFlash);
+}
+
+TEST_CASE("recompute policies of torchtitan") {
+  Llama m;
+  m.o.recompute = Recompute::selective_op;
+  // Input; of seven products the first, third, fifth, seventh (q, v, gate, fc2); context and log-sum-exp.
+  const std::int64_t kept = 2 * h + 2 * q + 2 * kv + 2 * f + 2 * h + 2 * q + 4 * a;
+  // The output of fc2 of one layer is not the input of the next (the sum is).
+  CHECK(m.per_token() == m.layers * kept);
+  // Run again in B: norm, k, rotary, projection, sum, norm, up, activation; no kernel of q, v, gate, fc2, attention.
+  std::int64_t products = 0;
+  for (const PassStep& s : m.stage().pass(PassKind::backward))
+    if (s.role == StepRole::recompute && s.kernel.kind == model::KernelKind::gemm) ++products;
+  CHECK(products == 3 * m.layers);
+  for (const PassStep& s : m.stage().pass(PassKind::backward))
+    CHECK(!(s.role == StepRole::recompute && s.kernel.kind == model::KernelKind::attention_forward));
+  // Under sequence parallel the reduce-scattered output of the projection is kept, and not reduced again.
+  m.layout.tensor = 4, m.layout.sequence_parallel = true;
+  CHECK(m.per_token() == m.layers * (kept + 2 * h) / 4);
+  for (const PassStep& s : m.stage().pass(PassKind::backward))
+    CHECK(!(s.role == StepRole::recompute && s.is_communication && s.collective == Collective::reduce_scatter));
+}
+
+TEST_CASE("full recompute of every k-th layer, and early stop") {
+  Llama m;
+  m.layers = 6;
+  m.o.recompute = Recompute::full, m.o.recompute_every = 3;
+  CHECK(m.per_token() == 2 * 2 * h + 4 * kFlash);
+  m.o.recompute = Recompute::alternate_layers, m.o.recompute_every = 1;
+  CHECK(m.per_token() == 3 * 2 * h + 3 * kFlash);
+  m.o.recompute = Recompute::full;
+  CHECK(m.per_token() == 6 * 2 * h);
+  // PyTorch's non-reentrant checkpoint does not run fc2 again: nothing behind its input is needed.
+  const Flops all = m.stage().hardware_flops();
+  m.o.recompute_stops_early = true;
+  CHECK((all - m.stage().hardware_flops()).value == 6 * 2 * kTokens * f * h);
+}
+
+TEST_CASE("the loss: fp32 softmax overwritten, copied, or fused in 16 bits") {
+  Llama m;
+  const auto peak = [&] {
+    const StageModel s = m.stage(false, true);
+    return extremes(s.pass(PassKind::backward), s.saved_activations().value).most - m.stage().saved_activations().value;
+  };
+  const std::int64_t ends = 4 * h * kTokens;  // norm and head inputs
+  // First step of B: softmax, gradient in 16 bits.
+  CHECK(peak() == ends + (4 + 2) * V * kTokens);
+  m.o.loss_in_place = false;
+  CHECK(peak() == ends + (4 + 4 + 2) * V * kTokens);
+  m.o.fused_cross_entropy = true;
+  CHECK(m.stage(false, true).saved_activations().value == m.stage().saved_activations().value + ends + 2 * V * kTokens);
+}
+
+TEST_CASE("placeholders of weight gradients: one for each shape") {
+  Llama m;
+  CHECK(m.stage().placeholders().value == 0);
+  m.o.gradient_placeholders = true;
+  CHECK(m.stage().placeholders().value == 2 * (h * (q + 2 * kv) + q * h + 2 * f * h + f * h));
+}
+
+// Korthikanti et al. 2022: activations of the first stage in GiB, with tensor parallel 8 (their tables 3, 4 and
+// §4.2.3).
+TEST_CASE("published activation memory of 22B, 175B, 530B and 1T") {
+  struct Row {
+    std::int64_t l, hidden, heads, b, p, v;
+    double none, sequence_selective;
+  };
+  const Row rows[] = {{48, 6144, 64, 4, 1, 1, 59.25, 9.5625},
+                      {96, 12288, 96, 1, 8, 3, 66.84375, 12.3515625},
+                      {105, 20480, 128, 1, 35, 3, 114.0234375, 23.076171875},
+                      {128, 25600, 160, 1, 64, 1, 131.25, 26.5625}};
+  for (const Row& r : rows) {
+    Layout layout;
+    layout.tensor = 8;
+    PassOptions o;
+    o.sequence_length = 2048, o.micro_batch = r.b;
+    const auto gib = [&](bool sp, Recompute recompute) {
+      layout.sequence_parallel = sp, o.recompute = recompute;
+      const StageModel one(gpt(1, r.hidden, r.heads, 51200), layout, {.layers = 1}, o);
+      // l layers' worth in flight on the first stage, times 1 + (p − 1)/(p v) when interleaved.
+      const double share = r.v > 1 ? 1.0 + static_cast<double>(r.p - 1) / static_cast<double>(r.p * r.v) : 1.0;
+      return static_cast<double>(one.saved_activations().value * r.l) * share / (1024.0 * 1024 * 1024);
+    };
+    CAPTURE(r.hidden);
+    CHECK(gib(false, Recompute::none) == doctest::Approx(r.none).epsilon(1e-6));
+    CHECK(gib(true, Recompute::selective) == doctest::Approx(r.sequence_selective).epsilon(1e-6));
+  }
+}
