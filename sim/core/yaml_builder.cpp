@@ -44,18 +44,39 @@ Result<YamlTree> YamlBuilder::parse() {
     }
   } catch (const Refused& refused) {
     return refused.error;
-  } catch (const YAML::ParserException& e) {
-    // yaml-cpp says no more than "bad file" of what nests deeper than its own guard, and looks up aliases itself.
-    if (e.msg == YAML::ErrorMsg::UNKNOWN_ANCHOR)
-      return tree_.at(place(e.mark), 1, path(), "aliases (*name) are not allowed",
-                      "write the value out where it is used");
-    const bool deep = e.msg == YAML::ErrorMsg::BAD_FILE;
-    return tree_.at(place(e.mark), 1, path(),
-                    deep ? fmt::format("nested deeper than {} levels", kMaxYamlDepth) : "not valid YAML: " + e.msg);
   } catch (const YAML::Exception& e) {
-    return tree_.at(place(e.mark), 1, path(), std::string("not valid YAML: ") + e.msg);
+    return explain(e);
   }
   return std::move(tree_);
+}
+
+// The question to ask when something is wrong inside brackets; empty outside of them.
+std::string YamlBuilder::unclosed() const {
+  const auto flow = std::find_if(open_.rbegin(), open_.rend(), [](const Open& level) { return level.flow; });
+  if (flow == open_.rend()) return {};
+  const YamlNode& node = tree_[flow->node];
+  const char* bracket = node.kind == NodeKind::map ? "{" : "[";
+  return fmt::format("is the {} at line {}, column {} closed?", bracket, node.mark.line, node.mark.column);
+}
+
+// yaml-cpp's own errors, with the remedy for what usually is behind them.
+Diagnostic YamlBuilder::explain(const YAML::Exception& e) const {
+  const YamlMark mark = place(e.mark);
+  const auto at = [&](std::string message, std::string help) {
+    return tree_.at(mark, 1, path(), std::move(message), std::move(help));
+  };
+  // It says no more than "bad file" of what nests deeper than its own guard, and looks up aliases itself.
+  if (e.msg == YAML::ErrorMsg::BAD_FILE) return at(fmt::format("nested deeper than {} levels", kMaxYamlDepth), "");
+  if (e.msg == YAML::ErrorMsg::UNKNOWN_ANCHOR)
+    return at("aliases (*name) are not allowed", "write the value out where it is used");
+  const std::string message = "not valid YAML: " + e.msg;
+  const std::string line = at(message, "").source_line;
+  if (line.find('\t') < line.find_first_not_of(" \t")) return at(message, "indent with blanks, not with tabs");
+  if (const std::string help = unclosed(); !help.empty()) return at(message, help);
+  if (e.msg == YAML::ErrorMsg::MAP_VALUE) return at(message, "put a text that holds ': ' in quotes");
+  if (e.msg == YAML::ErrorMsg::END_OF_MAP || e.msg == YAML::ErrorMsg::END_OF_SEQ)
+    return at(message, "is the line indented like its neighbours, and every quote closed?");
+  return at(message, "");
 }
 
 void YamlBuilder::refuse(YamlMark mark, std::string message, std::string help, int length) const {
@@ -140,9 +161,11 @@ void YamlBuilder::OnScalar(const YAML::Mark& mark, const std::string& tag, YAML:
 void YamlBuilder::check_plain(const YAML::Mark& mark, const std::string& value) const {
   const auto offset = static_cast<std::size_t>(std::max(mark.pos, 0));
   if (offset > text_.size() || text_.substr(offset, value.size()) == value) return;
-  refuse(mark, "unquoted text over several lines",
-         value.find(':') != std::string::npos ? "write a blank after each ':'"
-                                              : "put it in quotes, or in a block after '>-'");
+  std::string help = unclosed();
+  if (help.empty())
+    help = value.find(':') != std::string::npos ? "write a blank after each ':'"
+                                                : "put it in quotes, or in a block after '>-'";
+  refuse(mark, "unquoted text over several lines", help);
 }
 
 void YamlBuilder::take_key(const YAML::Mark& mark, const std::string& value, bool quoted) {

@@ -1,6 +1,7 @@
 // Turns the events of yaml-cpp's parser into a YamlTree, refusing what the guard refuses.
 #pragma once
 #include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/mark.h>
 
 #include <optional>
@@ -50,6 +51,8 @@ class YamlBuilder : public YAML::EventHandler {
 
   [[noreturn]] void refuse(const YAML::Mark& mark, std::string message, std::string help = {}, int length = 1) const;
   [[noreturn]] void refuse(YamlMark mark, std::string message, std::string help, int length) const;
+  Diagnostic explain(const YAML::Exception& error) const;
+  std::string unclosed() const;
   YamlMark place(const YAML::Mark& mark) const;
   std::string path() const;
   bool at_key() const;

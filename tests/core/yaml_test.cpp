@@ -95,6 +95,17 @@ TEST_CASE("what looks like something else is refused") {
   CHECK(message_of("a: \"x") == "t.yaml:1:6: a: not valid YAML: illegal EOF in scalar");
 }
 
+TEST_CASE("invalid YAML comes with the usual remedy") {
+  CHECK(errors_of("a: b: c") ==
+        "t.yaml:1:5: not valid YAML: illegal map value\n    1 | a: b: c\n      |     ^\n  help: put a text that holds "
+        "': ' in quotes\n");
+  CHECK(errors_of("a:\n\tb: 1").ends_with("  help: indent with blanks, not with tabs\n"));
+  CHECK(errors_of("a: {b: 1\nc: 2\n").ends_with("  help: is the { at line 1, column 4 closed?\n"));
+  CHECK(errors_of("a: {b: [2}\n").ends_with("  help: is the [ at line 1, column 8 closed?\n"));
+  CHECK(
+      errors_of("a: 'x' y\n").ends_with("  help: is the line indented like its neighbours, and every quote closed?\n"));
+}
+
 TEST_CASE("anchors, aliases, tags, merge keys and odd keys are refused") {
   CHECK(errors_of("a: &x 1\nb: *x") ==
         "t.yaml:1:4: a: anchors (&name) are not allowed\n    1 | a: &x 1\n      |    ^\n  help: write the value out "
