@@ -55,26 +55,26 @@ BytesPerSecond bandwidth_across(const Topology& topology, int half) {
   const auto n = static_cast<std::size_t>(topology.vertices());
   const std::size_t source = n, sink = n + 1;
   FlowGraph graph(n + 2);
-  const auto add = [&](std::size_t from, std::size_t to, std::int64_t there, std::int64_t back) {
-    const auto e = boost::add_edge(from, to, Edge{there, 0, {}}, graph).first;
-    const auto r = boost::add_edge(to, from, Edge{back, 0, {}}, graph).first;
-    graph[e].reverse = r;
-    graph[r].reverse = e;
+  // Boost wants each edge to have a reverse of capacity 0, so the two links of a cable are two such pairs.
+  const auto add = [&](std::size_t from, std::size_t to, std::int64_t capacity) {
+    const auto edge = boost::add_edge(from, to, Edge{capacity, 0, {}}, graph).first;
+    const auto reverse = boost::add_edge(to, from, Edge{}, graph).first;
+    graph[edge].reverse = reverse;
+    graph[reverse].reverse = edge;
   };
-  const auto& links = topology.links();
-  std::vector<std::int64_t> of_device(static_cast<std::size_t>(topology.devices()));
-  for (std::size_t i = 0; i < links.size(); i += 2) {
-    const auto from = static_cast<std::size_t>(links[i].from), to = static_cast<std::size_t>(links[i].to);
-    add(from, to, links[i].bandwidth.value, links[i + 1].bandwidth.value);
-    if (from < of_device.size()) of_device[from] = checked_add(of_device[from], links[i].bandwidth.value);
-    if (to < of_device.size()) of_device[to] = checked_add(of_device[to], links[i].bandwidth.value);
+  std::vector<std::int64_t> sent(static_cast<std::size_t>(topology.devices()));  // most that a device can
+  std::vector<std::int64_t> received = sent;
+  for (const Link& link : topology.links()) {
+    const auto from = static_cast<std::size_t>(link.from), to = static_cast<std::size_t>(link.to);
+    add(from, to, link.bandwidth.value);
+    if (from < sent.size()) sent[from] = checked_add(sent[from], link.bandwidth.value);
+    if (to < received.size()) received[to] = checked_add(received[to], link.bandwidth.value);
   }
-  // A device never sends more than its links hold; that is bound enough for source and sink.
-  for (std::size_t d = 0; d < of_device.size(); ++d)
+  for (std::size_t d = 0; d < sent.size(); ++d)
     if (static_cast<int>(d) < half)
-      add(source, d, of_device[d], 0);
+      add(source, d, sent[d]);
     else
-      add(d, sink, of_device[d], 0);
+      add(d, sink, received[d]);
   return {boost::push_relabel_max_flow(graph, source, sink, boost::get(&Edge::capacity, graph),
                                        boost::get(&Edge::residual, graph), boost::get(&Edge::reverse, graph),
                                        boost::get(boost::vertex_index, graph))};
