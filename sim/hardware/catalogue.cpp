@@ -42,7 +42,7 @@ Result<ClusterSpec> load_cluster(const std::string& name, int depth);
 template <class T, class Load>
 Result<T> base_of(const YamlTree& tree, NodeId node, const std::string& path, const Load& load) {
   const NodeId type = type_node(tree, node);
-  if (type == kNoNode || tree[type].kind != NodeKind::scalar) return T{};
+  if (type == kNoNode || tree[type].kind != NodeKind::scalar || tree[type].text.empty()) return T{};
   Result<T> base = load(tree[type].text);
   if (!base) return placed(base.errors(), tree, type, join(path, "type"));
   return base;
@@ -68,7 +68,6 @@ Result<ClusterSpec> read_cluster(const YamlTree& tree, NodeId node, const std::s
   if (!base) return base;
   Diagnostics errors = read_over(cluster_fields(), tree, node, path, *base);
   if (!errors.empty()) return errors;
-  if (base->name.empty()) base->name = "cluster";
   errors = check_cluster(*base, base->nodes);
   for (Diagnostic& e : errors) {
     e.place = {};
@@ -123,9 +122,7 @@ Result<ClusterSpec> load_cluster(const std::string& name_or_file) {
 }
 
 Result<Gpu> read_gpu(const YamlTree& tree, NodeId node, const std::string& path) {
-  Result<Gpu> gpu = read_gpu(tree, node, path, 0);
-  if (gpu && gpu->name.empty()) gpu->name = "gpu";
-  return gpu;
+  return read_gpu(tree, node, path, 0);
 }
 Result<ClusterSpec> read_cluster(const YamlTree& tree, NodeId node, const std::string& path) {
   return read_cluster(tree, node, path, 0);
@@ -136,7 +133,6 @@ Result<Gpu> gpu_of(const ClusterSpec& spec) {
   Result<Gpu> gpu = spec.gpu.empty() ? Result<Gpu>(Gpu{}) : load_gpu(spec.gpu);
   if (!gpu || !spec.gpu_definition) return gpu;
   apply(*spec.gpu_definition, *gpu);
-  if (gpu->name.empty()) gpu->name = "gpu";
   if (Diagnostics errors = check_gpu(*gpu, "gpu_definition"); !errors.empty()) return errors;
   return gpu;
 }

@@ -76,6 +76,7 @@ Diagnostics check_gpu(const Gpu& gpu, const std::string& path) {
   };
   if (gpu.multiprocessors == 0) fail("multiprocessors", "is required");
   if (gpu.memory.value == 0) fail("memory", "is required");
+  if (gpu.usable_memory.value == 0) fail("usable_memory", "is required");
   if (gpu.memory_bandwidth.value == 0) fail("memory_bandwidth", "is required");
   if (gpu.peak(DType::fp32).value == 0) fail("dense_peak.fp32", "is required");
   if (gpu.usable_memory > gpu.memory) fail("usable_memory", "must not be more than memory");

@@ -148,6 +148,34 @@ TEST_CASE("a cluster of the user's own needs no catalogue entry") {
   CHECK(route_text(*t, 1, 2) == "node0.gpu1->node0.host node0.host->node0.gpu2");
 }
 
+TEST_CASE("a cluster written out in full reads back the same") {
+  const auto again = [](const ClusterSpec& spec) {
+    const std::string text = dump_yaml(cluster_fields(), &spec);
+    const Result<YamlTree> tree = read_yaml_text(text, "again.yaml");
+    if (!tree) FAIL(render(tree.errors()));
+    const ClusterSpec read = value_of(read_cluster(*tree, tree->root(), ""));
+    CHECK(dump_yaml(cluster_fields(), &read) == text);
+  };
+  for (const std::string& name : cluster_names()) again(value_of(load_cluster(name)));
+  again(value_of(
+      cluster_from("cluster: {gpu: t4, gpu_definition: {memory: 24 GiB}, gpus_per_node: 2, graph: {switches: [s], "
+                   "cables: [{from: node0.gpu0, to: s, bandwidth: 1 GB/s}, {from: s, to: node0.gpu1, "
+                   "bandwidth: 2 GB/s, latency: 1.5 us, level: scale_up}]}}\n")));
+}
+
+TEST_CASE("a GPU of the user's own, whole or laid over another") {
+  const Gpu whole =
+      value_of(gpu_from("{multiprocessors: 10, memory: 1 GiB, usable_memory: 1000 MiB, memory_bandwidth: 1 GB/s, "
+                        "dense_peak: {fp32: 1 TFLOP/s}}\n"));
+  CHECK(whole.name.empty());
+  CHECK(whole.peak(DType::fp32).value == 1'000'000'000'000);
+  CHECK(whole.peak(DType::fp16).value == 0);
+  const Gpu more = value_of(gpu_from("{type: h100-sxm-80gb, dense_peak: {fp8: 2 PFLOP/s}}\n"));
+  CHECK(more.name == "h100-sxm-80gb");
+  CHECK(more.peak(DType::fp8).value == 2'000'000'000'000'000);
+  CHECK(more.peak(DType::bf16).value == 989'400'000'000'000);
+}
+
 TEST_CASE("mistakes are named where they stand") {
   CHECK(render(cluster_from("cluster: selen\n").errors())
             .starts_with("s.yaml:1:10: cluster.type: unknown cluster 'selen'; known: a100-roce-1600g,"));
@@ -161,7 +189,7 @@ TEST_CASE("mistakes are named where they stand") {
   CHECK(cluster_from("cluster: {type: selene, nodez: 3}\n").errors().at(0).help == "did you mean 'nodes'?");
   CHECK(gpu_from("{type: a100-sxm-80gb, usable_memory: 81 GiB}\n").errors().at(0).message ==
         "must not be more than memory");
-  CHECK(gpu_from("{multiprocessors: 10}\n").errors().size() == 3);  // memory, its bandwidth, fp32 peak
+  CHECK(gpu_from("{multiprocessors: 10}\n").errors().size() == 4);  // memory, usable memory, bandwidth, fp32 peak
   CHECK(!load_gpu("./no/such/file.yaml").ok());
 }
 

@@ -20,7 +20,7 @@ Result<Gpu> load_gpu(const std::string& name_or_file);
 Result<ClusterSpec> load_cluster(const std::string& name_or_file);
 
 // `cluster: selene`, `cluster: {type: selene, nodes: 8}` or a definition without `type`: what is said is laid over the
-// named cluster. The spec is checked as far as it can be without building it.
+// named cluster, whose name it keeps (empty without one). The spec is checked for all its nodes, not built.
 Result<ClusterSpec> read_cluster(const YamlTree& tree, NodeId node, const std::string& path);
 // The same for a GPU.
 Result<Gpu> read_gpu(const YamlTree& tree, NodeId node, const std::string& path);
