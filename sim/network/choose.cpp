@@ -28,6 +28,8 @@ constexpr double kNvlsTreeChannel[4][3] = {{0, 0, 0}, {0, 0, 0}, {0, 57.7, 45.5}
 constexpr double kNvlsEfficiency[4] = {0, 0, 0.85, 0.74};
 // One NVLink as the graph search counts it, of its nominal rate.
 constexpr double kRingShare[4] = {0.8, 0.8, 0.824, 0.802};
+// The constants are not good to 2 %: near ties stay with what was tried first, trees.
+constexpr double kNearTie = 0.98;
 // Correction of tree bandwidth by log2(S / 64 B), from 0 on.
 constexpr double kTreeCorrection[3][27] = {
     {1, 1, 1, 1, 0.9, 0.8, 0.7, 0.7, 0.7, 0.7, 0.6, 0.5, 0.4, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1, 1, 1, 1, 1, 1, 1},
@@ -129,13 +131,16 @@ double predicted(Algo algo, Proto proto, bool all_reduce, double size, const Sha
   return latency(algo, proto, all_reduce, size, s) + size / (1000 * rate);
 }
 
-bool available(Algo algo, Proto proto, bool all_reduce, const Group& group, const Tuning& tuning) {
+bool available(Algo algo, Proto proto, bool all_reduce, Bytes bytes, const Group& group, const Tuning& tuning) {
   if (proto == ll128 && (!tuning.ll128 || algo >= nvls)) return false;
   if (algo >= nvls && proto != simple) return false;
+  if (!group.one_domain() && proto == simple && bytes <= tuning.low_latency_until) return false;
+  const bool pair = tuning.tree_for_pairs && group.domain_count() == 2 && all_reduce;
+  if (pair) return algo == tree;
   if (algo == tree) return all_reduce && !group.one_domain();
   if (algo == nvls) return tuning.in_switch_reduction && group.one_domain() && group.size() > 2 && all_reduce;
   if (algo == nvls_tree) {
-    return tuning.in_switch_reduction && !group.one_domain() && all_reduce && group.channels() > 1;
+    return tuning.in_switch_reduction && tuning.nvls_tree && !group.one_domain() && all_reduce && group.channels() > 1;
   }
   return true;
 }
@@ -145,7 +150,7 @@ bool available(Algo algo, Proto proto, bool all_reduce, const Group& group, cons
 Choice choose(Collective kind, Bytes bytes, const Group& group, const Tuning& tuning, const Choice& asked) {
   Choice best = asked;
   const bool point_to_point = kind == Collective::all_to_all || kind == Collective::send_receive;
-  const bool mesh = group.one_domain() && group.domains().front().cycles.size() > 1 && tuning.direct_on_mesh;
+  const bool mesh = group.one_domain() && tuning.direct_on_mesh;
   if (asked.algorithm.empty() && (point_to_point || (mesh && kind != Collective::broadcast))) best.algorithm = "direct";
   if (group.size() < 2 && best.algorithm.empty()) best.algorithm = "ring";
   const bool tuned = best.algorithm.empty() || best.algorithm == "ring" || best.algorithm == "tree";
@@ -162,14 +167,14 @@ Choice choose(Collective kind, Bytes bytes, const Group& group, const Tuning& tu
   const auto size = static_cast<double>(bytes.value);
   double least = std::numeric_limits<double>::infinity();
   Choice found = best;
-  for (const Algo algo : {ring, tree, nvls, nvls_tree}) {
+  for (const Algo algo : {tree, ring, nvls, nvls_tree}) {
     if (!best.algorithm.empty() && best.algorithm != kAlgorithmNames[algo]) continue;
     for (const Proto proto : {ll, ll128, simple}) {
       if (!best.protocol.empty() && best.protocol != kProtocolNames[proto]) continue;
-      if (best.algorithm.empty() && !available(algo, proto, all_reduce, group, tuning)) continue;
+      if (best.algorithm.empty() && !available(algo, proto, all_reduce, bytes, group, tuning)) continue;
       if (proto == ll128 && best.protocol.empty() && !tuning.ll128) continue;
       const double time = predicted(algo, proto, all_reduce, size, shape);
-      if (time < least) {
+      if (time < least * kNearTie) {
         least = time;
         found = {kAlgorithmNames[algo], kProtocolNames[proto]};
       }

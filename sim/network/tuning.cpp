@@ -1,13 +1,101 @@
 #include "orrery/network/tuning.hpp"
 
+#include <algorithm>
+
+#include "orrery/core/data_files.hpp"
+#include "orrery/core/yaml.hpp"
+#include "orrery/hardware/catalogue.hpp"
+
 namespace orrery::network {
+namespace {
+
+constexpr DataCollection kCollectives{"ORRERY_TOPOLOGIES", "topologies", "collectives", "collective tuning"};
+
+const Fields<ProtocolTuning>& protocol_fields() {
+  static const auto table =
+      Fields<ProtocolTuning>("protocol_tuning", "How an algorithm performs with one protocol.")
+          .add("base", &ProtocolTuning::base, "once a call")
+          .add("network_base", &ProtocolTuning::network_base, "once a call that uses NICs")
+          .add("scale_up_hop", &ProtocolTuning::scale_up_hop, "a step over scale-up links, beyond their latency")
+          .add("network_hop", &ProtocolTuning::network_hop, "a step through NICs, beyond the latency of the route")
+          .add("message", &ProtocolTuning::message, "direct: each message of a rank after its first")
+          .add("scale_up_efficiency", &ProtocolTuning::scale_up_efficiency, "of scale-up links, group in one domain")
+          .number_range(0.001, 1)
+          .add("copy_efficiency", &ProtocolTuning::copy_efficiency, "of scale-up links, group over several domains")
+          .number_range(0.001, 1)
+          .add("network_efficiency", &ProtocolTuning::network_efficiency, "of NICs, three or more domains")
+          .number_range(0.001, 1)
+          .add("pair_efficiency", &ProtocolTuning::pair_efficiency, "of NICs, two domains")
+          .number_range(0.001, 1)
+          .add("pipelining", &ProtocolTuning::pipelining, "kappa within one domain")
+          .number_range(0, 10)
+          .add("network_pipelining", &ProtocolTuning::network_pipelining, "kappa over several domains")
+          .number_range(0, 10);
+  return table;
+}
+
+const Fields<AlgorithmTuning>& algorithm_fields() {
+  static const auto table =
+      Fields<AlgorithmTuning>("algorithm_tuning", "How an algorithm performs with each protocol.")
+          .section("ll", &AlgorithmTuning::ll, protocol_fields(), "low latency: flags beside 4 bytes in 8")
+          .section("ll128", &AlgorithmTuning::ll128, protocol_fields(), "low latency: flags beside 120 bytes in 128")
+          .section("simple", &AlgorithmTuning::simple, protocol_fields(), "large chunks and fences");
+  return table;
+}
+
+std::string network_name(hardware::NetworkKind kind) {
+  switch (kind) {
+    case hardware::NetworkKind::infiniband: return "infiniband";
+    case hardware::NetworkKind::roce: return "roce";
+    case hardware::NetworkKind::efa: return "efa";
+    case hardware::NetworkKind::tcpxo: return "tcpxo";
+    case hardware::NetworkKind::omni_path: return "omni_path";
+    case hardware::NetworkKind::slingshot: return "slingshot";
+    case hardware::NetworkKind::ethernet: return "ethernet";
+  }
+  return "ethernet";
+}
+
+Diagnostics lay_over(const std::string& name, Tuning& tuning) {
+  const Result<std::string> file = find_data_file(kCollectives, name);
+  if (!file) return file.errors();
+  const Result<YamlTree> tree = read_yaml_file(*file);
+  if (!tree) return tree.errors();
+  return read_over(tuning_fields(), *tree, tree->root(), {}, tuning);
+}
+
+}  // namespace
+
+const Fields<Tuning>& tuning_fields() {
+  static const auto table =
+      Fields<Tuning>("collectives", "Constants of collectives: of a GPU generation, of a NIC, of a library.")
+          .choice("generation", &Tuning::generation,
+                  {{"volta", Generation::volta},
+                   {"ampere", Generation::ampere},
+                   {"hopper", Generation::hopper},
+                   {"blackwell", Generation::blackwell}},
+                  "row of the tables by which NCCL chooses")
+          .add("nvls_tree", &Tuning::nvls_tree, "whether NVLS may be joined by trees between domains")
+          .add("ll128", &Tuning::ll128, "whether LL128 is used")
+          .add("direct_on_mesh", &Tuning::direct_on_mesh, "whether pairs exchange directly within a mesh")
+          .add("tree_for_pairs", &Tuning::tree_for_pairs, "whether two domains are always joined by the tree")
+          .add("low_latency_until", &Tuning::low_latency_until, "largest size kept on LL and LL128 between domains")
+          .section("ring", &Tuning::ring, algorithm_fields(), "also of halving_doubling, hierarchical, two_level")
+          .section("tree", &Tuning::tree, algorithm_fields(), "double binary tree")
+          .section("nvls", &Tuning::nvls, algorithm_fields(), "reduction in the switch")
+          .section("nvls_trees", &Tuning::nvls_tree_constants, algorithm_fields(), "the same, joined by trees")
+          .section("collnet", &Tuning::collnet, algorithm_fields(), "reduction in the fabric")
+          .section("direct", &Tuning::direct, algorithm_fields(), "messages, all_to_all, exchange on meshes")
+          .add("sources", &Tuning::sources, "where the figures come from");
+  return table;
+}
 
 const ProtocolTuning& Tuning::of(const std::string& algorithm, const std::string& protocol) const {
   static const ProtocolTuning ideal{};
   if (protocol == "ideal") return ideal;
   const AlgorithmTuning& constants = algorithm == "tree"        ? tree
                                      : algorithm == "nvls"      ? nvls
-                                     : algorithm == "nvls_tree" ? nvls_tree
+                                     : algorithm == "nvls_tree" ? nvls_tree_constants
                                      : algorithm == "collnet"   ? collnet
                                      : algorithm == "direct"    ? direct
                                                                 : ring;
@@ -15,8 +103,31 @@ const ProtocolTuning& Tuning::of(const std::string& algorithm, const std::string
 }
 
 ClusterFacts facts_of(const hardware::ClusterSpec& cluster) {
-  return {cluster.gpu, cluster.scale_up.kind, cluster.scale_up.in_switch_reduction, cluster.scale_out.kind,
-          cluster.scale_out.nic_bandwidth};
+  ClusterFacts facts;
+  if (const auto gpu = hardware::gpu_of(cluster)) facts.architecture = gpu->architecture;
+  facts.in_switch_reduction = cluster.scale_up.in_switch_reduction;
+  if (cluster.scale_out.nics_per_node > 0) facts.network = cluster.scale_out.kind;
+  facts.nic_bandwidth = cluster.scale_out.nic_bandwidth;
+  return facts;
 }
+
+Result<Tuning> tuning_for(const ClusterFacts& facts) {
+  Tuning tuning;
+  tuning.in_switch_reduction = facts.in_switch_reduction;
+  if (Diagnostics errors = lay_over(facts.architecture, tuning); !errors.empty()) return errors;
+  if (!facts.network) return tuning;
+  const std::vector<std::string> known = list_data_files(kCollectives);
+  const auto exists = [&](const std::string& name) { return std::find(known.begin(), known.end(), name) != known.end(); };
+  const std::string kind = network_name(*facts.network);
+  const std::string speed = kind + "-" + std::to_string(facts.nic_bandwidth.value * 8 / 1'000'000'000) + "g";
+  if (Diagnostics errors = lay_over(kind, tuning); !errors.empty()) return errors;
+  for (const std::string& name : {speed, facts.library.empty() ? std::string() : kind + "-" + facts.library}) {
+    if (name.empty() || !exists(name)) continue;
+    if (Diagnostics errors = lay_over(name, tuning); !errors.empty()) return errors;
+  }
+  return tuning;
+}
+
+Result<Tuning> tuning_for(const hardware::ClusterSpec& cluster) { return tuning_for(facts_of(cluster)); }
 
 }  // namespace orrery::network

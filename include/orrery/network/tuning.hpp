@@ -7,10 +7,12 @@
 // n·α_h + 2·√(n·α_h·S/B) + S/B (network/collective.hpp; Sanders, Speck, Träff 2009), κ = 2; overlap leaves less.
 // ηB = min over links of η(level of the link) · bandwidth / multiplicity.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "orrery/core/error.hpp"
+#include "orrery/core/fields.hpp"
 #include "orrery/core/units.hpp"
 #include "orrery/hardware/cluster.hpp"
 
@@ -40,11 +42,14 @@ enum class Generation : std::uint8_t { volta, ampere, hopper, blackwell };
 
 struct Tuning {
   Generation generation = Generation::ampere;
-  bool in_switch_reduction = false;  // NVLink SHARP: nvls and nvls_tree may be chosen
-  bool network_reduction = false;    // SHARP in the fabric: collnet may be chosen
-  bool ll128 = true;                 // the library uses LL128 (NVLink only)
-  bool direct_on_mesh = false;       // within a full mesh every pair exchanges directly (RCCL on xGMI)
-  AlgorithmTuning ring, tree, nvls, nvls_tree, collnet, direct;
+  bool in_switch_reduction = false;  // NVLink SHARP: nvls may be chosen
+  bool nvls_tree = true;             // and nvls_tree (not with plugins that have no multicast over their NICs)
+  bool ll128 = true;                 // the library uses LL128
+  bool direct_on_mesh = false;       // within a mesh every pair exchanges directly (RCCL on xGMI)
+  bool tree_for_pairs = false;       // the vendor's plugin takes the tree between two domains, at any size
+  Bytes low_latency_until{};         // the vendor's plugin keeps to LL and LL128 up to this size between domains
+  AlgorithmTuning ring, tree, nvls, nvls_tree_constants, collnet, direct;
+  std::vector<std::string> sources;
 
   // Constants of an algorithm (halving_doubling, hierarchical … use those of ring) and protocol; `ideal` has its own.
   const ProtocolTuning& of(const std::string& algorithm, const std::string& protocol) const;
@@ -52,16 +57,19 @@ struct Tuning {
 
 // What of a cluster the constants depend on.
 struct ClusterFacts {
-  std::string gpu;  // name in the catalogue
-  hardware::ScaleUpKind scale_up = hardware::ScaleUpKind::switched;
+  std::string architecture;  // of the GPU: volta, ampere, …
   bool in_switch_reduction = false;
-  hardware::NetworkKind network = hardware::NetworkKind::infiniband;
+  std::optional<hardware::NetworkKind> network;  // none: one node
   BytesPerSecond nic_bandwidth{};
+  std::string library;  // settings that change the constants: "" or "more_channels" (NCCL_MIN_CTAS=24, two queue pairs)
 };
 ClusterFacts facts_of(const hardware::ClusterSpec& cluster);
 
-// The tuning out of the catalogue (topologies/collectives): the file of the GPU's generation with that of the NIC laid over.
+// The tuning out of the catalogue: topologies/collectives/ARCHITECTURE.yaml, and laid over it those of the NICs: KIND.yaml, and
+// where there are such files KIND-SPEED.yaml (infiniband-400g) and KIND-LIBRARY.yaml (infiniband-more_channels).
 Result<Tuning> tuning_for(const ClusterFacts& facts);
-inline Result<Tuning> tuning_for(const hardware::ClusterSpec& cluster) { return tuning_for(facts_of(cluster)); }
+Result<Tuning> tuning_for(const hardware::ClusterSpec& cluster);
+
+const Fields<Tuning>& tuning_fields();
 
 }  // namespace orrery::network
