@@ -153,6 +153,7 @@ KernelModel with_stack(KernelModel constants, const Stack& stack) {
   for (double* value : {&rate.fp32, &rate.tf32, &rate.fp16, &rate.bf16, &rate.fp8, &rate.int8}) {
     *value = std::min(1.0, *value * stack.kernels.matrix_rate);
   }
+  constants.fused_accumulation = stack.kernels.fused_gradient_accumulation;
   constants.memory.efficiency = std::min(1.0, constants.memory.efficiency * stack.kernels.memory_rate);
   return constants;
 }
