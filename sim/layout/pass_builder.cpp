@@ -56,7 +56,7 @@ std::vector<PassStep> forward_pass(const Tape& tape, const RecomputePlan& plan) 
 BackwardPass::BackwardPass(const Tape& tape, const RecomputePlan& plan)
     : tape_(tape), plan_(plan), forward_(tape.tensors.size(), -1), gradient_(tape.tensors.size(), -1) {
   for (std::size_t t = 0; t < tape.tensors.size(); ++t)
-    if (plan.saved[t]) forward_[t] = hold(tape.tensors[t], -1, -1);
+    if (plan.saved[t]) forward_[t] = hold(tape.tensors[t], -1, tape.output == static_cast<TensorId>(t) ? 0 : -1);
   if (tape.output != kNoTensor) gradient_[at(tape.output)] = hold(tape.tensors[at(tape.output)], 0, 0);
   for (std::size_t i = tape.ops.size(); i-- > 0;) {
     const bool enters = plan.segment[i] >= 0 && (i + 1 == tape.ops.size() || plan.segment[i + 1] != plan.segment[i]);

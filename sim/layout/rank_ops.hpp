@@ -54,8 +54,9 @@ struct Tape {
   std::vector<Bytes> tensors;
   std::vector<bool> keep_always;  // [tensor] kept by the policy selective_op even inside what is recomputed
   std::vector<RankOp> ops;
-  TensorId input = kNoTensor;   // from the stage before
-  TensorId output = kNoTensor;  // to the stage after
+  TensorId input = kNoTensor;              // from the stage before
+  TensorId output = kNoTensor;             // to the stage after
+  std::int64_t replicated_parameters = 0;  // held whole by every tensor rank
 };
 
 // Sizes of the shard of one rank.

@@ -83,6 +83,10 @@ std::int64_t StageModel::parameters_of_layer(std::int64_t layer) const {
   return sum;
 }
 
+std::int64_t StageModel::replicated_parameters() const {
+  return operators_->tape.replicated_parameters;
+}
+
 Bytes StageModel::saved_activations() const {
   Bytes sum{};
   for (std::size_t t = 0; t < operators_->tape.tensors.size(); ++t)

@@ -75,6 +75,7 @@ void TapeBuilder::norm(const model::Operator& graph_op) {
     op.backward.push_back({memory("residual.add_gradient", 3 * width * values)});
   PassStep weights = memory("norm.weight_gradient", graph_op.parameters * (4 * kNormPartials + 2 * o_.gradient_bytes));
   weights.gradients_ready = graph_op.parameters;
+  tape_.replicated_parameters += graph_op.parameters;
   op.backward.push_back({weights, Phase::weight});
   const TensorId out = finish(std::move(op));
   (graph_op.kind == model::OperatorKind::embedding_norm ? residual_ : branch_) = out;

@@ -21,7 +21,7 @@ TapeBuilder::Linear TapeBuilder::linear(const char* name, std::int64_t in, std::
 model::Kernel TapeBuilder::weight_gemm(const Linear& linear) const {
   model::Kernel kernel = gemm(linear.out, linear.in, r_.tokens, GemmLayout::nt, linear.type);
   // FSDP reduces the gradient of each micro-batch: it is written, not accumulated.
-  kernel.accumulate = l_.zero != Zero::parameters;
+  kernel.accumulate = l_.zero != Zero::parameters && o_.fused_gradient_accumulation;
   if (kernel.accumulate && o_.gradient_bytes == 4) kernel.out_dtype = DType::fp32;
   kernel.bytes = {checked_mul(r_.tokens, linear.out + linear.in) * size_of(linear.type) +
                   checked_mul(linear.out, linear.in) * size_of(kernel.out_dtype) * (kernel.accumulate ? 2 : 1)};
@@ -53,10 +53,19 @@ void TapeBuilder::cast_gradient(RankOp& op, const Linear& linear, std::int64_t r
 
 void TapeBuilder::weight_gradient(RankOp& op, const Linear& linear, std::int64_t bias_rows) const {
   PassStep step = compute(linear.name, weight_gemm(linear));
-  if (linear.own_gradient) step.gradients_ready = linear.in * linear.out + (linear.bias ? linear.out : 0);
+  const std::int64_t weights = checked_mul(linear.in, linear.out);
   if (linear.bias)
     op.backward.push_back({memory("bias.weight_gradient", bias_rows * linear.out * activation_bytes()), Phase::weight});
+  const std::int64_t ready = linear.own_gradient ? weights + (linear.bias ? linear.out : 0) : 0;
+  const bool apart = !o_.fused_gradient_accumulation && l_.zero != Zero::parameters;
+  if (!apart) step.gradients_ready = ready;
   op.backward.push_back({step, Phase::weight});
+  if (apart) {
+    op.backward.push_back(
+        {memory("weight.add_gradient", weights * (activation_bytes() + 2 * o_.gradient_bytes)), Phase::weight});
+    op.backward.back().step.gradients_ready = ready;
+    op.backward_workspace.push_back({{weights * activation_bytes()}, false, true});
+  }
   // The head is no layer of Transformer Engine: its placeholder lives as long as the step.
   if (o_.gradient_placeholders && layer_ == m_.layers)
     op.backward_workspace.push_back({{checked_mul(linear.in, linear.out) * activation_bytes()}, false, true});
@@ -160,6 +169,7 @@ void TapeBuilder::row_linear(const Linear& linear) {
   if (linear.keep_output || (o_.recompute == Recompute::selective_op && tensor_parallel())) keep_always(op.out.front());
   row_forward(op, linear);
   row_backward(op, linear);
+  if (linear.bias) tape_.replicated_parameters += linear.out;
   branch_ = finish(std::move(op));
 }
 

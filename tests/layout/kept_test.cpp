@@ -121,6 +121,43 @@ TEST_CASE("placeholders of weight gradients: one for each shape") {
   CHECK(m.stage().placeholders().value == 2 * (h * (q + 2 * kv) + q * h + 2 * f * h + f * h));
 }
 
+TEST_CASE("without output deallocation each micro-batch in flight keeps one message more") {
+  // Korthikanti et al., appendix B: the saving on the first rank is s b h elements for each of p micro-batches.
+  Llama m;
+  const std::int64_t without = m.stage().saved_activations().value;
+  m.o.keep_stage_output = true;
+  CHECK(m.stage().saved_activations().value - without == m.stage().output_message().value);
+  CHECK(m.stage(false, true).output_message().value == 0);
+  m.o.recompute = Recompute::full;
+  const auto f = m.stage().pass(PassKind::forward), b = m.stage().pass(PassKind::backward);
+  CHECK(net(f, MemoryClass::activations) == (m.layers + 1) * 2 * h * kTokens);
+  CHECK(net(b, MemoryClass::activations) == -(m.layers + 1) * 2 * h * kTokens);
+}
+
+TEST_CASE("a gradient that is not accumulated in the product is written first and then added") {
+  Llama m;
+  const auto bytes = [&] {
+    std::int64_t sum = 0;
+    for (const PassStep& s : m.stage().pass(PassKind::weight_gradient)) sum += s.kernel.bytes.value;
+    return sum;
+  };
+  const std::int64_t fused = bytes(), weights = m.layers * (h * (q + 2 * kv) + q * h + 3 * f * h);
+  m.o.fused_gradient_accumulation = false;
+  // Fused: fp32 read and written by the product (8). Apart: 2 written by the product; 2 + 4 read and 4 written by the
+  // addition.
+  CHECK(bytes() - fused == weights * (2 + 10 - 8));
+  m.layout.zero = Zero::parameters;  // FSDP: written only
+  CHECK(bytes() - fused == weights * (2 - 8));
+}
+
+TEST_CASE("replicated parameters: norms and the biases of row-split products") {
+  PassOptions o;
+  o.sequence_length = 64;
+  Layout layout;
+  layout.tensor = 4;
+  CHECK(StageModel(gpt(3, 64, 4, 256), layout, {.layers = 3}, o).replicated_parameters() == 3 * (4 * 64 + 2 * 64));
+}
+
 // Korthikanti et al. 2022: activations of the first stage in GiB, with tensor parallel 8 (their tables 3, 4 and
 // §4.2.3).
 TEST_CASE("published activation memory of 22B, 175B, 530B and 1T") {

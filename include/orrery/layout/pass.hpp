@@ -38,7 +38,11 @@ struct PassOptions {
   // Megatron with fused accumulation hands autograd a placeholder of each weight gradient (see
   // StageModel::placeholders).
   bool gradient_placeholders = false;
-  bool compiled = false;              // a compiler fuses every elementwise chain
+  // Weight gradients add into the gradient buffer inside the product; false: they are written, and an addition follows.
+  bool fused_gradient_accumulation = true;
+  bool keep_stage_output =
+      false;              // the message to the next stage stays until the backward pass (no output deallocation)
+  bool compiled = false;  // a compiler fuses every elementwise chain
   bool regather_in_backward = true;   // sequence parallel: the saved shard is gathered again for the weight gradient
   bool separate_projections = false;  // query, key, value and gate, up as products of their own (torchtitan)
   bool fp8_saves_input = true;  // fp8: the cast input is kept (Transformer Engine); false: the original is (torchao)
@@ -100,6 +104,9 @@ class StageModel {
   Bytes placeholders() const;
   Bytes input_message() const;  // from the stage before, per rank and micro-batch; 0 at the first
   Bytes output_message() const;
+  // Parameters that every tensor rank holds whole (norms, biases of projection and fc2): under sequence parallel their
+  // gradients are partial and are all-reduced over the tensor ranks once a step (Megatron allreduce_layernorm_grads).
+  std::int64_t replicated_parameters() const;
   // FLOPs of the model itself (forward + backward, no recompute) on this rank, and those really run.
   Flops model_flops() const;
   Flops hardware_flops() const;
