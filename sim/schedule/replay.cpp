@@ -15,9 +15,13 @@ constexpr std::int64_t kNotYet = -1;
 // One pass over a worklist of ranks: each goes on until an input is missing; whoever makes that input puts it back.
 class Player {
  public:
-  Player(const Schedule& schedule, const StageTimes& times)
-      : schedule_(schedule), times_(times), items_(schedule), placement_(schedule.placement) {
-    start_replay(schedule, out_);
+  Player(const Schedule& schedule, const StageTimes& times, bool keeps_spans)
+      : schedule_(schedule),
+        times_(times),
+        items_(schedule),
+        placement_(schedule.placement),
+        keeps_spans_(keeps_spans) {
+    if (keeps_spans) start_replay(schedule, out_);
     activation_.assign(items_.count(), kNotYet);
     gradient_.assign(items_.count(), kNotYet);
     next_.assign(index(placement_.ranks), 0);
@@ -26,6 +30,18 @@ class Player {
   }
 
   Replay play() {
+    run();
+    finish_replay(schedule_, times_, out_);
+    return std::move(out_);
+  }
+
+  std::vector<Blocked> deadlock() {
+    run();
+    return std::move(out_.deadlock);
+  }
+
+ private:
+  void run() {
     for (int rank = placement_.ranks - 1; rank >= 0; --rank) work_.push_back(rank);
     while (!work_.empty()) {
       const int rank = work_.back();
@@ -33,16 +49,13 @@ class Player {
       advance(rank);
     }
     name_deadlock();
-    finish_replay(schedule_, times_, out_);
-    return std::move(out_);
   }
 
- private:
   void advance(int rank) {
     const auto& order = schedule_.order[index(rank)];
     std::size_t& next = next_[index(rank)];
     std::int64_t& free = free_[index(rank)];
-    OperationSpan* spans = out_.spans.data() + out_.first[index(rank)];
+    OperationSpan* spans = keeps_spans_ ? out_.spans.data() + out_.first[index(rank)] : nullptr;
     waits_[index(rank)] = kNotYet;
     for (; next < order.size(); ++next) {
       const Operation& operation = order[next];
@@ -53,7 +66,7 @@ class Player {
         return;
       }
       free = start + duration(operation, times_);
-      spans[next] = {start, free};
+      if (spans != nullptr) spans[next] = {start, free};
       if (has_forward(operation)) hand_on(forward_half(operation), false, free);
       if (has_gradient(operation)) hand_on(gradient_half(operation), true, free);
     }
@@ -126,6 +139,7 @@ class Player {
   std::vector<std::int64_t> free_;                   // [rank] end of its last operation
   std::vector<std::int64_t> waits_;                  // [rank] 2·item + gradient it stands still for
   std::vector<int> work_;
+  bool keeps_spans_;
 };
 
 void count_in_flight(const std::vector<Operation>& order, int& until_weight, int& until_input) {
@@ -231,7 +245,11 @@ Replay replay(const Schedule& schedule, const StageTimes& times, MessageMode mod
             times.weight_gradient.size() == stages && (times.overlapped.empty() || times.overlapped.size() == stages),
         "replay: one time per stage");
   if (mode == MessageMode::rendezvous) return replay_rendezvous(schedule, times);
-  return Player(schedule, times).play();
+  return Player(schedule, times, true).play();
+}
+
+std::vector<Blocked> find_deadlock(const Schedule& schedule) {
+  return Player(schedule, uniform_times(schedule.placement.stages, 1, 1, 1), false).deadlock();
 }
 
 }  // namespace orrery::schedule

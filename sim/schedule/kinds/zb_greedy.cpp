@@ -15,6 +15,7 @@ ZbGreedy::ZbGreedy(int ranks, int micro_batches, int cap, const StageTimes& time
 
 void ZbGreedy::reset() {
   ranks_.assign(at(p_), Rank());
+  acts_.assign(at(p_), 0);
   forward_end_.assign(at(p_) * at(m_), kUnknown);
   gradient_end_.assign(at(p_) * at(m_), kUnknown);
   for (auto& kinds : kinds_) {
@@ -23,15 +24,12 @@ void ZbGreedy::reset() {
   }
 }
 
-// The rank that is free first; the lowest of several. -1: all asleep or done.
+// The rank that acts first; the lowest of several. -1: all asleep or done.
 int ZbGreedy::next_rank() const {
-  int next = -1;
-  for (int r = 0; r < p_; ++r) {
-    const Rank& rank = ranks_[at(r)];
-    if (rank.asleep || rank.weights == m_) continue;
-    if (next < 0 || rank.now < ranks_[at(next)].now) next = r;
-  }
-  return next;
+  std::int64_t first = kUnknown;
+  for (const std::int64_t time : acts_) first = std::min(first, time);
+  if (first == kUnknown) return -1;
+  return static_cast<int>(std::find(acts_.begin(), acts_.end(), first) - acts_.begin());
 }
 
 std::int64_t ZbGreedy::forward_arrives(int r) const {
@@ -122,6 +120,7 @@ void ZbGreedy::wake(int r, std::int64_t when) {
   } else if (rank.end <= when && when < rank.now) {
     rank.now = when;
   }
+  acts_[at(r)] = rank.weights == m_ ? kUnknown : rank.now;
 }
 
 bool ZbGreedy::run(const ZbPolicy& policy, std::int64_t most) {
@@ -142,6 +141,7 @@ bool ZbGreedy::run(const ZbPolicy& policy, std::int64_t most) {
     } else {
       rank.now = choice.start;
     }
+    acts_[at(r)] = rank.asleep || rank.weights == m_ ? kUnknown : rank.now;
   }
   span_ = makespan_ = 0;
   for (const Rank& rank : ranks_) {

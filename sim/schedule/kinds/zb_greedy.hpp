@@ -56,6 +56,7 @@ class ZbGreedy {
   int p_, m_, cap_;
   const StageTimes& times_;
   std::vector<Rank> ranks_;
+  std::vector<std::int64_t> acts_;                        // [rank] when it chooses next; far off if asleep or done
   std::vector<std::int64_t> forward_end_, gradient_end_;  // [rank · m + micro-batch]
   std::vector<std::vector<OpKind>> kinds_;                // [rank]
   std::int64_t span_ = 0, makespan_ = 0, steps_ = 0;
