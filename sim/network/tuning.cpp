@@ -56,11 +56,16 @@ std::string network_name(hardware::NetworkKind kind) {
   return "ethernet";
 }
 
-Diagnostics lay_over(const std::string& name, Tuning& tuning) {
+// The file `name`, after those it is like.
+Diagnostics lay_over(const std::string& name, Tuning& tuning, int depth = 0) {
   const Result<std::string> file = find_data_file(kCollectives, name);
   if (!file) return file.errors();
   const Result<YamlTree> tree = read_yaml_file(*file);
   if (!tree) return tree.errors();
+  if (const NodeId like = tree->find(tree->root(), "like"); like != kNoNode && (*tree)[like].kind == NodeKind::scalar) {
+    if (depth > 4) return {tree->at(like, "like", "names itself, over one or more files")};
+    if (Diagnostics errors = lay_over((*tree)[like].text, tuning, depth + 1); !errors.empty()) return errors;
+  }
   return read_over(tuning_fields(), *tree, tree->root(), {}, tuning);
 }
 
@@ -69,6 +74,7 @@ Diagnostics lay_over(const std::string& name, Tuning& tuning) {
 const Fields<Tuning>& tuning_fields() {
   static const auto table =
       Fields<Tuning>("collectives", "Constants of collectives: of a GPU generation, of a NIC, of a library.")
+          .add("like", &Tuning::like, "another file that holds what this one does not say")
           .choice("generation", &Tuning::generation,
                   {{"volta", Generation::volta},
                    {"ampere", Generation::ampere},

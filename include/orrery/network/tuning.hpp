@@ -49,6 +49,7 @@ struct Tuning {
   bool tree_for_pairs = false;       // the vendor's plugin takes the tree between two domains, at any size
   Bytes low_latency_until{};         // the vendor's plugin keeps to LL and LL128 up to this size between domains
   AlgorithmTuning ring, tree, nvls, nvls_tree_constants, collnet, direct;
+  std::string like;
   std::vector<std::string> sources;
 
   // Constants of an algorithm (halving_doubling, hierarchical … use those of ring) and protocol; `ideal` has its own.
