@@ -26,6 +26,10 @@ const Fields<StackKernels>& kernel_fields() {
           .add("fused_cross_entropy", &K::fused_cross_entropy, "the loss is one kernel over the logits")
           .add("fused_gradient_accumulation", &K::fused_gradient_accumulation,
                "weight gradients add into the main gradient inside the product")
+          .add("gradient_placeholders", &K::gradient_placeholders,
+               "a tensor is held for each shape of weight, as Transformer Engine does for autograd")
+          .add("loss_in_place", &K::loss_in_place, "the gradient of the loss overwrites the fp32 softmax")
+          .add("keep_stage_output", &K::keep_stage_output, "a pipeline message is kept until its backward pass")
           .add("separate_projections", &K::separate_projections,
                "query, key, value, gate, up are products of their own")
           .add("fp8_saves_input", &K::fp8_saves_input, "fp8: the cast input is kept for the backward pass")
@@ -138,6 +142,10 @@ void apply(const Stack& stack, layout::PassOptions& options) {
   options.fused_norm = kernels.fused_norm;
   options.fused_rotary = kernels.fused_rotary;
   options.fused_cross_entropy = kernels.fused_cross_entropy;
+  options.fused_gradient_accumulation = kernels.fused_gradient_accumulation;
+  options.gradient_placeholders = kernels.gradient_placeholders;
+  options.loss_in_place = kernels.loss_in_place;
+  options.keep_stage_output = kernels.keep_stage_output;
   options.separate_projections = kernels.separate_projections;
   options.fp8_saves_input = kernels.fp8_saves_input;
   options.recompute_stops_early = kernels.recompute_stops_early;

@@ -25,6 +25,9 @@ struct StackKernels {
   bool fused_rotary = true;
   bool fused_cross_entropy = false;
   bool fused_gradient_accumulation = true;  // weight gradients add into the main gradient inside the product
+  bool gradient_placeholders = false;
+  bool loss_in_place = true;
+  bool keep_stage_output = false;
   bool separate_projections = false;
   bool fp8_saves_input = true;
   bool recompute_stops_early = false;
