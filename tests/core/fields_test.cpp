@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "orrery/core/random.hpp"
+
 using namespace orrery;
 
 namespace {
@@ -222,10 +224,10 @@ TEST_CASE("a quantity is written as the shortest text that reads back the same")
   CHECK(format_quantity(FieldType::rate, 312'000'000'000'000) == "312 TFLOP/s");
   CHECK(format_quantity(FieldType::time, 1'500'000) == "1.5 us");
   CHECK(format_quantity(FieldType::time, 0) == "0 ps");
-  std::int64_t state = 1;
+  Random random(1);
   for (int i = 0; i < 2000; ++i) {
-    state = (state * 6364136223846793LL + 1442695040888963LL) & 0x3FFFFFFFFFFFFFLL;
-    const std::int64_t value = i % 2 ? state : (state % 1000) * 1'000'000'000;
+    const std::int64_t value =
+        i % 2 ? random.between(0, std::int64_t{1} << 53) : random.between(0, 999) * 1'000'000'000;
     for (const FieldType type :
          {FieldType::bytes, FieldType::bandwidth, FieldType::time, FieldType::rate, FieldType::flops}) {
       std::int64_t back = -1;
