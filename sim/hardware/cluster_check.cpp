@@ -1,6 +1,8 @@
 // What a cluster description must satisfy before it is built.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "explicit_graph.hpp"
 #include "fabric.hpp"
 #include "orrery/hardware/cluster.hpp"
@@ -9,8 +11,11 @@
 namespace orrery::hardware {
 namespace {
 
-constexpr int kMostDevices = 1 << 20;  // link ids of the largest fabric stay far below 2³¹
-constexpr int kLargestMesh = 1024;     // links grow with its square
+// Bounds of what is built and added up: link ids and sums of bandwidths stay far from overflow.
+constexpr std::int64_t kMostDevices = 1 << 20;
+constexpr std::int64_t kMostCables = 1 << 24;
+constexpr BytesPerSecond kFastest{1'000'000'000'000'000};  // 1 PB/s
+constexpr Time kSlowest{kPicosecondsPerSecond};            // 1 s a link
 
 class ClusterCheck {
  public:
@@ -26,6 +31,7 @@ class ClusterCheck {
     check_scale_up();
     check_scale_out();
     if (errors_.empty()) check_fabric();
+    if (errors_.empty()) check_cables();
     return errors_;
   }
 
@@ -34,42 +40,58 @@ class ClusterCheck {
     add_error(errors_, spec_, std::move(path), std::move(message), std::move(help));
   }
 
+  void fast(std::string path, BytesPerSecond bandwidth, const char* why = "") {
+    if (bandwidth.value <= 0)
+      fail(std::move(path), fmt::format("must be positive{}", why));
+    else if (bandwidth > kFastest)
+      fail(std::move(path), "must be at most 1 PB/s");
+  }
+  void soon(std::string path, Time latency) {
+    if (latency.value < 0 || latency > kSlowest) fail(std::move(path), "must be between 0 and 1 s");
+  }
+
   void check_sizes() {
     if (spec_.nodes < 1) fail("nodes", fmt::format("must be at least 1, got {}", spec_.nodes));
     if (spec_.gpus_per_node < 1) fail("gpus_per_node", fmt::format("must be at least 1, got {}", spec_.gpus_per_node));
+    if (spec_.scale_up.nodes_per_domain < 1) fail("scale_up.nodes_per_domain", "must be at least 1");
     if (!errors_.empty()) return;
+    const std::int64_t gpus = spec_.gpus_per_node;
     if (nodes_ < 1 || nodes_ > spec_.nodes)
       fail("nodes", fmt::format("{} nodes asked of a cluster of {}", nodes_, spec_.nodes));
-    else if (static_cast<std::int64_t>(nodes_) * spec_.gpus_per_node > kMostDevices)
-      fail("nodes",
-           fmt::format("{} nodes of {} GPUs are more than {} devices", nodes_, spec_.gpus_per_node, kMostDevices));
+    else if (nodes_ * gpus > kMostDevices)
+      fail("nodes", fmt::format("{} nodes of {} GPUs are more than {} devices", nodes_, gpus, kMostDevices));
+    if (spec_.scale_up.nodes_per_domain * gpus > kMostDevices)
+      fail("scale_up.nodes_per_domain", fmt::format("a domain is at most {} GPUs", kMostDevices));
   }
 
   void check_scale_up() {
     const ScaleUp& up = spec_.scale_up;
-    if (up.nodes_per_domain < 1) return fail("scale_up.nodes_per_domain", "must be at least 1");
-    if (up.latency.value < 0) fail("scale_up.latency", "must not be negative");
+    const std::int64_t devices = static_cast<std::int64_t>(nodes_) * spec_.gpus_per_node;
+    soon("scale_up.latency", up.latency);
     const bool multi = up.nodes_per_domain > 1;
     switch (up.kind) {
       case ScaleUpKind::none:
         return;
       case ScaleUpKind::pcie:
-        if (spec_.pcie_bandwidth.value <= 0) fail("pcie_bandwidth", "must be positive where GPUs talk over PCIe");
+        fast("pcie_bandwidth", spec_.pcie_bandwidth, " where GPUs talk over PCIe");
         if (multi) fail("scale_up.nodes_per_domain", "must be 1 for pcie");
+        cables_ += devices;
         return;
       case ScaleUpKind::hybrid_cube_mesh:
         if (spec_.gpus_per_node != 8 || multi)
           fail("scale_up.kind", fmt::format("hybrid_cube_mesh joins the 8 GPUs of a node, not {}", domain_size(spec_)));
+        cables_ += devices * 2;
         break;
       case ScaleUpKind::full_mesh:
-        if (domain_size(spec_) > kLargestMesh)
-          fail("scale_up.kind",
-               fmt::format("full_mesh joins at most {} GPUs, not {}", kLargestMesh, domain_size(spec_)));
+        cables_ += devices * (std::min<std::int64_t>(domain_size(spec_), devices) - 1) / 2;
         break;
       case ScaleUpKind::switched:
+        cables_ += devices;
         break;
     }
-    if (up.bandwidth.value < domain_size(spec_)) fail("scale_up.bandwidth", "must be positive");
+    fast("scale_up.bandwidth", up.bandwidth);
+    if (up.kind == ScaleUpKind::full_mesh && up.bandwidth.value < domain_size(spec_))
+      fail("scale_up.bandwidth", "must be at least 1 B/s to each peer");
   }
 
   void check_scale_out() {
@@ -85,30 +107,47 @@ class ClusterCheck {
       fail("scale_out.nics_per_node",
            fmt::format("must divide the {} GPUs of a node, got {}", spec_.gpus_per_node, out.nics_per_node),
            "several NICs of one GPU count as one with their summed bandwidth");
-    if (out.nic_bandwidth.value <= 0) fail("scale_out.nic_bandwidth", "must be positive");
-    if (out.nic_latency.value < 0) fail("scale_out.nic_latency", "must not be negative");
-    if (out.switch_latency.value < 0) fail("scale_out.switch_latency", "must not be negative");
-    if (spec_.pcie_bandwidth.value <= 0) fail("pcie_bandwidth", "must be positive: it joins GPU and NIC");
-    if (spec_.pcie_latency.value < 0) fail("pcie_latency", "must not be negative");
+    fast("scale_out.nic_bandwidth", out.nic_bandwidth);
+    soon("scale_out.nic_latency", out.nic_latency);
+    soon("scale_out.switch_latency", out.switch_latency);
+    fast("pcie_bandwidth", spec_.pcie_bandwidth, ": it joins GPU and NIC");
+    soon("pcie_latency", spec_.pcie_latency);
+    cables_ += 2LL * nodes_ * spec_.gpus_per_node;  // to a NIC each, and no more NICs than GPUs
   }
 
   void check_fabric() {
-    switch (spec_.scale_out.fabric) {
+    const ScaleOut& out = spec_.scale_out;
+    switch (out.fabric) {
       case FabricKind::fat_tree:
-        return check_fat_tree(spec_, nodes_, errors_);
+        check_fat_tree(spec_, nodes_, errors_);
+        if (errors_.empty()) cables_ += fat_tree_cables(out, nodes_);
+        return;
       case FabricKind::torus:
-        return check_torus(spec_, nodes_, errors_);
+        fast("scale_out.torus.link_bandwidth", out.torus.link_bandwidth);
+        check_torus(spec_, nodes_, errors_);
+        cables_ += static_cast<std::int64_t>(nodes_) * static_cast<std::int64_t>(out.torus.dimensions.size());
+        return;
       case FabricKind::dragonfly:
-        return check_dragonfly(spec_, nodes_, errors_);
+        fast("scale_out.dragonfly.local_bandwidth", out.dragonfly.local_bandwidth);
+        fast("scale_out.dragonfly.global_bandwidth", out.dragonfly.global_bandwidth);
+        soon("scale_out.dragonfly.global_latency", out.dragonfly.global_latency);
+        check_dragonfly(spec_, nodes_, errors_);
+        if (errors_.empty()) cables_ += dragonfly_cables(out, nodes_);
+        return;
       case FabricKind::single_switch:
       case FabricKind::none:
         return;
     }
   }
+  void check_cables() {
+    if (cables_ > kMostCables)
+      fail("nodes", fmt::format("{} nodes of this shape are more than {} cables", nodes_, kMostCables));
+  }
 
   const ClusterSpec& spec_;
   int nodes_;
   Diagnostics errors_;
+  std::int64_t cables_ = 0;
 };
 
 }  // namespace

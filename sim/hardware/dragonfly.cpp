@@ -104,12 +104,16 @@ void check_dragonfly(const ClusterSpec& spec, int nodes, Diagnostics& errors) {
     return fail("ports_per_router", "must be between 1 and 4096");
   if (d.global_links_per_router < 1 || d.global_links_per_router > 4096)
     return fail("global_links_per_router", "must be between 1 and 4096");
-  if (d.local_bandwidth.value <= 0) fail("local_bandwidth", "must be positive");
-  if (d.global_bandwidth.value <= 0) fail("global_bandwidth", "must be positive");
   const int groups = groups_for(d, nodes * spec.scale_out.nics_per_node);
   if (groups - 1 > d.routers_per_group * d.global_links_per_router)
     fail("global_links_per_router", fmt::format("{} nodes need {} groups, but a group has only {} global links", nodes,
                                                 groups, d.routers_per_group * d.global_links_per_router));
+}
+
+std::int64_t dragonfly_cables(const ScaleOut& spec, int nodes) {
+  const Dragonfly& d = spec.dragonfly;
+  const std::int64_t groups = groups_for(d, nodes * spec.nics_per_node), a = d.routers_per_group;
+  return groups * (a * (a - 1) / 2 + a * d.global_links_per_router);
 }
 
 std::unique_ptr<Fabric> make_dragonfly(Assembly& assembly, const ScaleOut& spec, const NicPorts& ports) {

@@ -124,8 +124,10 @@ void check_explicit_graph(const ClusterSpec& spec, int nodes, Diagnostics& error
     for (const auto& [key, name] : {std::pair{"from", &c.from}, std::pair{"to", &c.to}})
       if (!names.contains(*name)) fail(path + key, fmt::format("no GPU or switch is called '{}'", *name));
     if (c.from == c.to) fail(path + "to", "must differ from the other end");
-    if (c.bandwidth.value <= 0) fail(path + "bandwidth", "must be positive");
-    if (c.latency.value < 0) fail(path + "latency", "must not be negative");
+    if (c.bandwidth.value <= 0 || c.bandwidth.value > 1'000'000'000'000'000)
+      fail(path + "bandwidth", "must be positive and at most 1 PB/s");
+    if (c.latency.value < 0 || c.latency.value > kPicosecondsPerSecond)
+      fail(path + "latency", "must be between 0 and 1 s");
   }
 }
 

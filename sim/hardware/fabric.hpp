@@ -43,6 +43,9 @@ struct FatTreeShape {
   int cores = 0;          // of a core group: spine s of every pod is joined by core group s
 };
 FatTreeShape fat_tree_shape(const ScaleOut& spec, int nodes);
+// Cables between switches.
+std::int64_t fat_tree_cables(const ScaleOut& spec, int nodes);
+std::int64_t dragonfly_cables(const ScaleOut& spec, int nodes);
 void add_error(Diagnostics& errors, const ClusterSpec& spec, std::string path, std::string message, std::string help);
 void check_fat_tree(const ClusterSpec& spec, int nodes, Diagnostics& errors);
 void check_torus(const ClusterSpec& spec, int nodes, Diagnostics& errors);

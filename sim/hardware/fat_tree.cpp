@@ -137,24 +137,32 @@ class FatTreeFabric final : public Fabric {
   LinkId nic_links_ = 0, leaf_links_ = 0, spine_links_ = 0;
 };
 
+// ⌈a / b⌉, cut off where the checks refuse it anyway.
+int ceil_bounded(std::int64_t a, std::int64_t b) {
+  return static_cast<int>(std::min<std::int64_t>(ceil_div(a, b), 1 << 30));
+}
 int ceil_ratio(std::int64_t count, Ratio ratio) {
-  return static_cast<int>(ceil_div(count * ratio.above, ratio.below));
+  return ceil_bounded(count * ratio.above, ratio.below);
 }
 
+int nics_of_leaf(const ScaleOut& spec) {
+  return ceil_bounded(static_cast<std::int64_t>(spec.fat_tree.nodes_per_unit) * spec.nics_per_node,
+                      spec.fat_tree.leaves_per_unit);
+}
+int uplinks_of_leaf(const ScaleOut& spec) {
+  return std::max(1, ceil_ratio(nics_of_leaf(spec), spec.fat_tree.leaf_oversubscription));
+}
 // Uplinks a pod of so many leaves needs to the cores.
-int pod_uplinks(const FatTree& tree, int nics_per_leaf, int leaves) {
-  return ceil_ratio(static_cast<std::int64_t>(leaves) * nics_per_leaf, tree.pod_oversubscription);
+int pod_uplinks(const ScaleOut& spec, std::int64_t leaves) {
+  return ceil_ratio(leaves * nics_of_leaf(spec), spec.fat_tree.pod_oversubscription);
 }
 
-// The most units whose leaves a spine can reach with the ports its core links leave: leaves ≤ radix − uplinks.
-int units_of_full_pod(const FatTree& tree, int spine_radix, int nics_per_leaf, int uplinks) {
-  // A spine of a full pod has as many links down (one a leaf, U spines) as leaves; up, its share of the pod's.
-  int units = 1;
-  while (true) {
-    const int leaves = (units + 1) * tree.leaves_per_unit;
-    const int up = static_cast<int>(ceil_div(pod_uplinks(tree, nics_per_leaf, leaves), std::max(uplinks, 1)));
-    if (leaves + up > spine_radix) return units;
-    ++units;
+// The most units a pod can have: a spine (as many as a leaf has uplinks) has one link down to each leaf, and its share
+// of the pod's uplinks.
+int units_of_full_pod(const ScaleOut& spec, int spine_radix) {
+  for (int units = 1;; ++units) {
+    const std::int64_t leaves = (units + 1LL) * spec.fat_tree.leaves_per_unit;
+    if (leaves + ceil_div(pod_uplinks(spec, leaves), uplinks_of_leaf(spec)) > spine_radix) return units;
   }
 }
 
@@ -163,27 +171,28 @@ int units_of_full_pod(const FatTree& tree, int spine_radix, int nics_per_leaf, i
 FatTreeShape fat_tree_shape(const ScaleOut& spec, int nodes) {
   const FatTree& tree = spec.fat_tree;
   const int spine_radix = tree.spine_radix > 0 ? tree.spine_radix : tree.radix;
-  const int nics_per_leaf = static_cast<int>(ceil_div(tree.nodes_per_unit * spec.nics_per_node, tree.leaves_per_unit));
   FatTreeShape s;
-  s.units = static_cast<int>(ceil_div(nodes, tree.nodes_per_unit));
+  s.units = ceil_bounded(nodes, tree.nodes_per_unit);
   s.leaves = s.units * tree.leaves_per_unit;
   s.leaves_per_pod = s.leaves;
   if (s.leaves == 1) return s;
-  s.uplinks = std::max(1, ceil_ratio(nics_per_leaf, tree.leaf_oversubscription));
+  s.uplinks = uplinks_of_leaf(spec);
   int units_per_pod = tree.units_per_pod;
-  if (units_per_pod == 0)
-    units_per_pod = s.leaves <= spine_radix ? s.units : units_of_full_pod(tree, spine_radix, nics_per_leaf, s.uplinks);
-  s.pods = static_cast<int>(ceil_div(s.units, units_per_pod));
-  if (s.pods == 1) {
-    s.spines = static_cast<int>(ceil_div(static_cast<std::int64_t>(s.leaves) * s.uplinks, spine_radix));
-    return s;
-  }
-  s.leaves_per_pod = units_per_pod * tree.leaves_per_unit;
-  const int up = pod_uplinks(tree, nics_per_leaf, s.leaves_per_pod);
-  s.spines = static_cast<int>(ceil_div(static_cast<std::int64_t>(s.leaves_per_pod) * s.uplinks + up, spine_radix));
-  s.spine_uplinks = static_cast<int>(ceil_div(up, s.spines));
-  s.cores = static_cast<int>(ceil_div(static_cast<std::int64_t>(s.pods) * s.spine_uplinks, tree.radix));
+  if (units_per_pod == 0) units_per_pod = s.leaves <= spine_radix ? s.units : units_of_full_pod(spec, spine_radix);
+  s.pods = ceil_bounded(s.units, units_per_pod);
+  if (s.pods > 1) s.leaves_per_pod = units_per_pod * tree.leaves_per_unit;
+  const int up = s.pods > 1 ? pod_uplinks(spec, s.leaves_per_pod) : 0;
+  s.spines = ceil_bounded(static_cast<std::int64_t>(s.leaves_per_pod) * s.uplinks + up, spine_radix);
+  if (s.pods == 1) return s;
+  s.spine_uplinks = ceil_bounded(up, s.spines);
+  s.cores = ceil_bounded(static_cast<std::int64_t>(s.pods) * s.spine_uplinks, tree.radix);
   return s;
+}
+
+std::int64_t fat_tree_cables(const ScaleOut& spec, int nodes) {
+  const FatTreeShape s = fat_tree_shape(spec, nodes);
+  return static_cast<std::int64_t>(s.leaves) * s.uplinks +
+         static_cast<std::int64_t>(s.pods) * s.spines * s.spine_uplinks;
 }
 
 void check_fat_tree(const ClusterSpec& spec, int nodes, Diagnostics& errors) {
@@ -192,7 +201,8 @@ void check_fat_tree(const ClusterSpec& spec, int nodes, Diagnostics& errors) {
     add_error(errors, spec, std::string("scale_out.fat_tree.") + key, std::move(message), std::move(help));
   };
   if (tree.nodes_per_unit < 1) fail("nodes_per_unit", "must be at least 1");
-  if (tree.radix < 2 || tree.spine_radix < 0 || tree.spine_radix == 1) fail("radix", "must be at least 2 ports");
+  for (const int ports : {tree.radix, tree.spine_radix > 0 ? tree.spine_radix : tree.radix})
+    if (ports < 2 || ports > 65'536) fail("radix", fmt::format("must be between 2 and 65536 ports, got {}", ports));
   if (tree.units_per_pod < 0) fail("units_per_pod", "must not be negative");
   if (tree.leaves_per_unit < 1 || tree.leaves_per_unit > spec.scale_out.nics_per_node)
     fail("leaves_per_unit", fmt::format("must be between 1 and the {} NICs of a node", spec.scale_out.nics_per_node));
@@ -201,12 +211,11 @@ void check_fat_tree(const ClusterSpec& spec, int nodes, Diagnostics& errors) {
       fail("oversubscription", "must be a ratio of two numbers from 1 to 1000, such as 7:1");
   if (!errors.empty()) return;
   const FatTreeShape s = fat_tree_shape(spec.scale_out, nodes);
-  const auto down =
-      ceil_div(static_cast<std::int64_t>(tree.nodes_per_unit) * spec.scale_out.nics_per_node, tree.leaves_per_unit);
-  if (down + s.uplinks > tree.radix)
-    fail("radix",
-         fmt::format("a leaf needs {} ports for NICs and {} for uplinks, but has {}", down, s.uplinks, tree.radix),
-         "fewer nodes_per_unit or more leaves_per_unit");
+  if (const std::int64_t down = nics_of_leaf(spec.scale_out); down + s.uplinks > tree.radix)
+    return fail(
+        "radix",
+        fmt::format("a leaf needs {} ports for NICs and {} for uplinks, but has {}", down, s.uplinks, tree.radix),
+        "fewer nodes_per_unit or more leaves_per_unit");
   if (s.spines > s.uplinks)
     fail("radix",
          fmt::format("a pod of {} leaves needs {} spines, but a leaf has only {} uplinks", s.leaves_per_pod, s.spines,

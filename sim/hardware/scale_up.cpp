@@ -40,9 +40,10 @@ class Star final : public ScaleUpPart {
 // A cable between every two GPUs of a domain; the pair i < j of domain g has cable g·n(n−1)/2 + j(j−1)/2 + i.
 class FullMesh final : public ScaleUpPart {
  public:
-  FullMesh(Assembly& assembly, const ClusterSpec& spec, int nodes) : size_(domain_size(spec)) {
+  FullMesh(Assembly& assembly, const ClusterSpec& spec, int nodes) {
     const int devices = nodes * spec.gpus_per_node;
-    const BytesPerSecond per_pair{spec.scale_up.bandwidth.value / std::max(1, size_ - 1)};
+    size_ = std::min(domain_size(spec), devices);
+    const BytesPerSecond per_pair{spec.scale_up.bandwidth.value / std::max(1, domain_size(spec) - 1)};
     link0_ = assembly.next();
     for (DeviceId first = 0; first < devices; first += size_)
       for (DeviceId j = 1; j < std::min(size_, devices - first); ++j)
@@ -58,7 +59,7 @@ class FullMesh final : public ScaleUpPart {
   std::string vertex_name(VertexId) const override { return {}; }
 
  private:
-  int size_;
+  int size_ = 1;
   LinkId link0_ = 0;
 };
 

@@ -70,11 +70,15 @@ BytesPerSecond bandwidth_across(const Topology& topology, int half) {
     if (from < sent.size()) sent[from] = checked_add(sent[from], link.bandwidth.value);
     if (to < received.size()) received[to] = checked_add(received[to], link.bandwidth.value);
   }
-  for (std::size_t d = 0; d < sent.size(); ++d)
-    if (static_cast<int>(d) < half)
+  std::int64_t most = 0;
+  for (std::size_t d = 0; d < sent.size(); ++d) {
+    if (static_cast<int>(d) < half) {
       add(source, d, sent[d]);
-    else
+      most = checked_add(most, sent[d]);  // so that no sum of flows overflows
+    } else {
       add(d, sink, received[d]);
+    }
+  }
   return {boost::push_relabel_max_flow(graph, source, sink, boost::get(&Edge::capacity, graph),
                                        boost::get(&Edge::residual, graph), boost::get(&Edge::reverse, graph),
                                        boost::get(boost::vertex_index, graph))};

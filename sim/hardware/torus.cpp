@@ -97,7 +97,6 @@ void check_torus(const ClusterSpec& spec, int nodes, Diagnostics& errors) {
   if (torus.dimensions.empty()) fail("dimensions", "must name at least one dimension");
   if (routers != nodes)
     fail("dimensions", fmt::format("must multiply to the {} nodes that are used", nodes), "a torus is used as a whole");
-  if (torus.link_bandwidth.value <= 0) fail("link_bandwidth", "must be positive");
 }
 
 std::unique_ptr<Fabric> make_torus(Assembly& assembly, const ScaleOut& spec, const NicPorts& ports) {

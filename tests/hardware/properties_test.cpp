@@ -152,4 +152,53 @@ TEST_CASE("ECMP spreads pairs over all spines and does not depend on the order o
   CHECK(route(*t, 0, 8 * 40) == route(*built(spec, 64), 0, 8 * 40));
 }
 
+TEST_CASE("wild numbers are refused, never overflow and never fill the memory") {
+  Random random(99);
+  const auto wild = [&] {
+    constexpr std::array<int, 12> values{-1, 0, 1, 2, 7, 64, 1000, 4096, 65'536, 1 << 20, 1 << 30, 2'147'483'647};
+    return values[random.below(values.size())];
+  };
+  const auto wide = [&] { return static_cast<std::int64_t>(wild()) * (1LL << random.below(33)); };
+  int refused = 0;
+  constexpr int kSpecs = 3000;
+  for (int i = 0; i < kSpecs; ++i) {
+    int nodes = 1;
+    ClusterSpec spec = random_spec(random, nodes);
+    // Three fields out of all are replaced.
+    for (int k = 0; k < 3; ++k) {
+      FatTree& tree = spec.scale_out.fat_tree;
+      Dragonfly& fly = spec.scale_out.dragonfly;
+      const std::array<int*, 17> fields{&spec.nodes,
+                                        &spec.gpus_per_node,
+                                        &spec.scale_up.nodes_per_domain,
+                                        &tree.nodes_per_unit,
+                                        &tree.leaves_per_unit,
+                                        &tree.radix,
+                                        &tree.spine_radix,
+                                        &tree.units_per_pod,
+                                        &tree.leaf_oversubscription.below,
+                                        &nodes,
+                                        &fly.routers_per_group,
+                                        &tree.leaf_oversubscription.above,
+                                        &fly.ports_per_router,
+                                        &fly.global_links_per_router,
+                                        &spec.scale_out.nics_per_node,
+                                        &tree.pod_oversubscription.below,
+                                        &tree.pod_oversubscription.above};
+      *fields[random.below(fields.size())] = wild();
+    }
+    if (random.below(4) == 0) spec.scale_out.switch_latency.value = wide();
+    if (random.below(4) == 0) spec.scale_out.nic_bandwidth.value = wide();
+    if (random.below(8) == 0) spec.scale_out.torus.dimensions.push_back(wild());
+    CAPTURE(i);
+    const Diagnostics errors = check_cluster(spec, nodes);
+    refused += errors.empty() ? 0 : 1;
+    if (!errors.empty() || nodes > 5000) continue;
+    const auto t = built(spec, nodes);
+    check_pair(*t, 0, t->devices() - 1);
+  }
+  CHECK(refused > kSpecs / 2);
+  CHECK(refused < kSpecs);
+}
+
 }  // namespace orrery::hardware
