@@ -177,7 +177,11 @@ Result<Schedule> make_schedule(const ScheduleRequest& request) {
 const std::vector<ScheduleKind>& schedule_kinds() {
   static const std::vector<ScheduleKind> kinds = [] {
     std::vector<ScheduleKind> all;
-    for (const Entry& entry : entries()) all.push_back(entry.kind);
+    for (const Entry& entry : entries()) {
+      all.push_back(entry.kind);
+      all.back().chunks = entry.chunks == Chunks::any ? 0 : entry.chunks == Chunks::two ? 2 : 1;
+      all.back().copies = entry.chunks == Chunks::copies ? 2 : 1;
+    }
     return all;
   }();
   return kinds;

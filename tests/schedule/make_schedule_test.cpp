@@ -76,3 +76,20 @@ TEST_CASE("each rule of validate can fail") {
   CHECK(contains(deadlock, "rank 0 stands at 0B0 (position 1) and waits for 1B0 of rank 1"));
   CHECK(contains(deadlock, "rank 1 stands at 1F1 (position 1) and waits for 0F1 of rank 0"));
 }
+
+TEST_CASE("the list of schedules says what each one holds") {
+  CHECK(schedule_kinds().size() == 18);
+  for (const ScheduleKind& kind : schedule_kinds()) {
+    CAPTURE(kind.name);
+    const int chunks = kind.chunks == 0 ? 3 : kind.chunks;
+    const Result<Schedule> made =
+        make_schedule({.name = kind.name, .ranks = 4, .chunks = chunks, .micro_batches = 8, .times = {}});
+    REQUIRE_MESSAGE(made.ok(), render(made.errors()));
+    CHECK(made->placement.stages == 4 * chunks);
+    CHECK(made->placement.pipes == kind.copies);
+    CHECK(made->placement.chunks_per_rank() == chunks * kind.copies);
+    CHECK(kind.chunked == (chunks > 1));
+    CHECK((kind.split_backward || !made->split_backward));
+    CHECK(made->name == kind.name);
+  }
+}

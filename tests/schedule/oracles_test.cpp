@@ -24,7 +24,9 @@ Schedule made(const ScheduleRequest& request) {
   return *schedule;
 }
 
-const std::set<std::string> kOutside = {"1f1b_v", "zbv_greedy", "wave_greedy"};
+const std::set<std::string> kOutside = {"1f1b_v", "zbv_greedy", "wave_greedy"};  // not offered
+const std::set<std::string> kElsewhere = {"zb_auto_heuristic", "zb_auto_ilp",
+                                          "1f1b_blocking_p2p"};  // tests of their own
 
 }  // namespace
 
@@ -33,7 +35,7 @@ TEST_CASE("schedules with equal stages agree with the oracle rows") {
   std::map<std::string, int> rows;
   for (const Row& row : read_table("schedule_oracles.csv")) {
     const std::string& name = row.at("schedule");
-    if (!is_kind(name)) continue;
+    if (kOutside.count(name) != 0 || kElsewhere.count(name) != 0) continue;
     ++rows[name];
     CAPTURE(fmt::format("{} p={} m={} v={} F={} I={} W={} c={}", name, row.at("p"), row.at("m"), row.at("v"),
                         row.at("tF"), row.at("tI"), row.at("tW"), row.at("tcomm")));
@@ -51,14 +53,17 @@ TEST_CASE("schedules with equal stages agree with the oracle rows") {
     CHECK(played.peak_until_weight == integers(row.at("peak_inflight_per_stage"), ';'));
     CHECK(played.peak_until_input == integers(row.at("peak_until_I_per_stage"), ';'));
   }
-  for (const auto& [name, count] : rows) MESSAGE(name << ": " << count << " rows");
+  const std::map<std::string, int> all = {
+      {"gpipe", 6},  {"1f1b", 9},  {"eager_1f1b", 2}, {"interleaved_1f1b", 24}, {"looped_bfs", 9},
+      {"zb_h1", 15}, {"zb_h2", 7}, {"zbv", 13},       {"interleaved_zb1p", 3},  {"interleaved_1f1b_overlap", 4},
+      {"v_half", 3}, {"v_min", 4}, {"dualpipe", 10},  {"dualpipev", 13},        {"chimera", 11}};
+  CHECK(rows == all);
 }
 
 TEST_CASE("schedules with unequal stages agree with the oracle rows") {
   int rows = 0;
   for (const Row& row : read_table("schedule_oracles_nonuniform.csv")) {
     const std::string& name = row.at("schedule");
-    if (!is_kind(name)) continue;
     ++rows;
     CAPTURE(fmt::format("{} p={} m={} v={} c={} {}", name, row.at("p"), row.at("m"), row.at("v"), row.at("tcomm"),
                         row.at("notes")));
@@ -73,5 +78,5 @@ TEST_CASE("schedules with unequal stages agree with the oracle rows") {
     for (const int value : integers(row.at("busy_per_rank"), ';')) busy += 2 * value;
     CHECK(played.busy == busy);
   }
-  MESSAGE(rows << " rows");
+  CHECK(rows == 35);
 }

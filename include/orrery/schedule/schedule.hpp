@@ -59,15 +59,17 @@ struct StageTimes {
 struct ScheduleRequest {
   std::string name = "1f1b";
   int ranks = 1;
-  int chunks = 1;         // v
+  int chunks = 1;         // v; a schedule whose number of chunks is given (ScheduleKind::chunks) takes 1 as "its own"
   int micro_batches = 1;  // m
-  int group = 0;          // micro-batch group size of interleaved schedules; 0 = p
-  // zb_auto: most activations a rank may hold, in full micro-batches (all its chunks); 0 = as many as 1F1B's first rank.
+  int group = 0;          // micro-batch group size of interleaved schedules; 0 = p (interleaved_zb1p: PyTorch's rule)
+  // zb_auto: most activations a rank may hold, in full micro-batches (all its chunks); 0 = as many as 1F1B's first rank;
+  // infinity = any number.
   double memory_cap = 0;
   StageTimes times;       // zb_auto only; empty = unit times
 };
 
-// The schedule, or why it cannot be (unknown name with the nearest known one, degrees it does not run with).
+// The schedule, checked as validate() checks, or why it cannot be (unknown name with the nearest known one, degrees it does
+// not run with, a deadlock). "NAME(torch)" is NAME under the conditions of PyTorch's pipelining.
 Result<Schedule> make_schedule(const ScheduleRequest& request);
 
 struct ScheduleKind {
@@ -75,6 +77,8 @@ struct ScheduleKind {
   const char* summary;
   bool chunked;         // takes chunks > 1
   bool split_backward;  // I and W apart
+  int chunks = 1;       // stages a rank holds of each copy of the model; 0 = as many as asked for
+  int copies = 1;       // 2 = every stage is held twice: parameters, gradients and optimizer state, too
 };
 const std::vector<ScheduleKind>& schedule_kinds();
 
