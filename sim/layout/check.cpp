@@ -55,7 +55,7 @@ class Checker {
       divides("key/value heads", m_.kv_heads, "choose tensor at most the number of key/value heads");
     divides("columns of the MLP", m_.ffn_hidden);
     divides("vocabulary rows", m_.vocab,
-            fmt::format("pad it: Megatron rounds up to a multiple of 128 · tensor, here {}",
+            fmt::format("pad it: with model.vocab_multiple: 128 it becomes {} (Megatron)",
                         padded_vocab(m_.vocab, l_.tensor)));
     if (l_.sequence_parallel && l_.tensor == 1)
       wrong("layout.sequence_parallel", "sequence parallel shards over the tensor ranks, and there is only one",

@@ -153,6 +153,12 @@ void BackwardPass::gradients(const RankOp& op, int first, int last_input, int) {
   }
 }
 
+Flops BackwardPass::flops() const {
+  Flops sum{};
+  for (const Step& s : steps_) sum += s.step.kernel.flops;
+  return sum;
+}
+
 std::vector<PassStep> BackwardPass::pass(PassKind kind) const {
   check(kind != PassKind::forward, "BackwardPass: not the forward pass");
   // map[i] = index in this pass of the first step at or behind step i of B.

@@ -11,6 +11,7 @@ class BackwardPass {
  public:
   BackwardPass(const Tape& tape, const RecomputePlan& plan);
   std::vector<PassStep> pass(PassKind kind) const;
+  Flops flops() const;
 
  private:
   struct Step {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "orrery/layout/pass.hpp"
+#include "orrery/model/operators.hpp"
 
 namespace orrery::layout {
 
@@ -70,6 +71,8 @@ struct RankShape {
 };
 RankShape rank_shape(const model::ModelSpec& spec, const Layout& layout, const PassOptions& options);
 
-Tape build_tape(const model::ModelSpec& spec, const Layout& layout, const StageSpan& span, const PassOptions& options);
+// The operators of the stage in `graph`, split; others are passed over.
+Tape build_tape(const model::OperatorGraph& graph, const model::ModelSpec& spec, const Layout& layout,
+                const StageSpan& span, const PassOptions& options);
 
 }  // namespace orrery::layout

@@ -7,8 +7,9 @@
 namespace orrery::layout {
 
 struct StageOperators {
-  StageOperators(const model::ModelSpec& spec, const Layout& layout, const StageSpan& span, const PassOptions& options)
-      : tape(build_tape(spec, layout, span, options)),
+  StageOperators(const model::OperatorGraph& graph, const model::ModelSpec& spec, const Layout& layout,
+                 const StageSpan& span, const PassOptions& options)
+      : tape(build_tape(graph, spec, layout, span, options)),
         plan(plan_recompute(tape, spec.layers, options)),
         backward(tape, plan) {}
   StageOperators(const StageOperators&) = delete;
@@ -36,9 +37,10 @@ Bytes message(const model::OperatorGraph& graph, const std::vector<std::int32_t>
   return {checked_mul(features, bytes_per_feature)};
 }
 
-Flops sum_flops(const std::vector<PassStep>& steps) {
+Flops forward_flops(const Tape& tape) {
   Flops sum{};
-  for (const PassStep& step : steps) sum += step.kernel.flops;
+  for (const RankOp& op : tape.ops)
+    for (const OpStep& s : op.forward) sum += s.step.kernel.flops;
   return sum;
 }
 
@@ -46,10 +48,14 @@ Flops sum_flops(const std::vector<PassStep>& steps) {
 
 StageModel::StageModel(const model::ModelSpec& spec, const Layout& layout, const StageSpan& span,
                        const PassOptions& options) {
-  const auto operators = std::make_shared<StageOperators>(spec, layout, span, options);
   const model::OperatorGraph graph = model::operator_graph(spec, {.sequence_length = options.sequence_length,
                                                                   .micro_batch = options.micro_batch,
-                                                                  .flash = options.attention == AttentionKind::flash});
+                                                                  .flash = options.attention == AttentionKind::flash,
+                                                                  .first_layer = span.first_layer,
+                                                                  .layers = span.layers,
+                                                                  .embedding = span.embedding,
+                                                                  .head = span.head});
+  const auto operators = std::make_shared<StageOperators>(graph, spec, layout, span, options);
   std::vector<std::int32_t> side;  // 0 before this stage, 1 in it, 2 after it
   for (const model::Operator& op : graph.operators) {
     const bool before = op.layer < 0 ? !span.embedding : op.layer < span.first_layer;
@@ -114,10 +120,10 @@ Bytes StageModel::output_message() const {
 
 // Backward twice the forward matrix products, whatever a flash kernel computes again.
 Flops StageModel::model_flops() const {
-  return 3 * sum_flops(pass(PassKind::forward));
+  return 3 * forward_flops(operators_->tape);
 }
 Flops StageModel::hardware_flops() const {
-  return sum_flops(pass(PassKind::forward)) + sum_flops(pass(PassKind::backward));
+  return forward_flops(operators_->tape) + operators_->backward.flops();
 }
 
 }  // namespace orrery::layout

@@ -16,18 +16,16 @@ RankShape rank_shape(const model::ModelSpec& spec, const Layout& layout, const P
   return r;
 }
 
-Tape build_tape(const model::ModelSpec& spec, const Layout& layout, const StageSpan& span, const PassOptions& options) {
-  return TapeBuilder(spec, layout, span, options).build();
+Tape build_tape(const model::OperatorGraph& graph, const model::ModelSpec& spec, const Layout& layout,
+                const StageSpan& span, const PassOptions& options) {
+  return TapeBuilder(spec, layout, span, options).build(graph);
 }
 
 TapeBuilder::TapeBuilder(const model::ModelSpec& spec, const Layout& layout, const StageSpan& span,
                          const PassOptions& options)
     : m_(spec), l_(layout), span_(span), o_(options), r_(rank_shape(spec, layout, options)) {}
 
-Tape TapeBuilder::build() {
-  const model::OperatorGraph graph = model::operator_graph(m_, {.sequence_length = o_.sequence_length,
-                                                                .micro_batch = o_.micro_batch,
-                                                                .flash = o_.attention == AttentionKind::flash});
+Tape TapeBuilder::build(const model::OperatorGraph& graph) {
   if (!span_.embedding) tape_.input = residual_ = tensor(r_.shard_tokens * m_.hidden);
   for (const model::Operator& op : graph.operators) {
     const bool mine = op.layer < 0 ? span_.embedding

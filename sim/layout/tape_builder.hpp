@@ -8,7 +8,7 @@ namespace orrery::layout {
 class TapeBuilder {
  public:
   TapeBuilder(const model::ModelSpec& spec, const Layout& layout, const StageSpan& span, const PassOptions& options);
-  Tape build();
+  Tape build(const model::OperatorGraph& graph);
 
  private:
   // A linear layer: columns (qkv, fc1, head) or rows (projection, fc2) of its matrix on this rank.

@@ -17,23 +17,23 @@ class Builder {
  public:
   Builder(const ModelSpec& spec, const GraphOptions& options)
       : m_(spec),
+        o_(options),
         flash_(options.flash),
         s_(options.sequence_length),
         tokens_(checked_mul(s_, options.micro_batch)),
         b_(options.micro_batch) {}
 
   Graph build() {
-    Node residual = embedding();
-    for (std::int64_t layer = 0; layer < m_.layers; ++layer) {
-      layer_ = layer;
+    const std::int64_t end = o_.layers < 0 ? m_.layers : o_.first_layer + o_.layers;
+    layer_ = o_.first_layer - 1;
+    Node residual = o_.embedding ? embedding() : stand_in(layer_ < 0 ? K::embedding : K::mlp_residual);
+    for (layer_ = o_.first_layer; layer_ < end; ++layer_) {
       residual = attention_block(residual);
       residual = mlp_block(residual);
     }
-    layer_ = m_.layers;
-    const Node norm = elementwise(K::final_norm, residual, m_.hidden, m_.hidden, norm_parameters());
-    const Node head = linear(K::head, norm, m_.hidden, m_.vocab, false);
-    if (m_.tied_embeddings) graph_[head].parameters = 0;
-    elementwise(K::cross_entropy, head, m_.vocab, 1, 0);
+    const Node norm =
+        elementwise(end < m_.layers ? K::norm : K::final_norm, residual, m_.hidden, m_.hidden, norm_parameters());
+    if (o_.head) head(norm);
     return std::move(graph_);
   }
 
@@ -82,6 +82,18 @@ class Builder {
                 .flops = {checked_mul(checked_mul(2 * batch, s_), checked_mul(in, out))},
                 .bytes = {2 * checked_mul(batch, s_ * in + in * out + s_ * out)}},
                from, edge_features);
+  }
+
+  // For what is before the part: its last operator.
+  Node stand_in(K kind) {
+    return boost::add_vertex(Operator{.kind = kind, .layer = layer_, .rows = tokens_, .out_features = m_.hidden},
+                             graph_);
+  }
+
+  void head(Node norm) {
+    const Node logits = linear(K::head, norm, m_.hidden, m_.vocab, false);
+    if (m_.tied_embeddings) graph_[logits].parameters = 0;
+    elementwise(K::cross_entropy, logits, m_.vocab, 1, 0);
   }
 
   Node embedding() {
@@ -139,6 +151,7 @@ class Builder {
   }
 
   const ModelSpec& m_;
+  const GraphOptions& o_;
   bool flash_;
   std::int64_t s_, tokens_, b_, layer_ = -1;
   Graph graph_;

@@ -1,6 +1,7 @@
 // config.json of Hugging Face transformers for the families that can be described exactly; others are refused by name.
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -177,7 +178,10 @@ class Reader {
 
 Result<std::string> contents(const std::string& file) {
   constexpr std::size_t kMost = std::size_t{1} << 20;
-  std::ifstream in(file, std::ios::binary);
+  std::error_code error;
+  const bool regular = std::filesystem::is_regular_file(file, error);  // opening a pipe would wait for ever
+  std::ifstream in;
+  if (regular) in.open(file, std::ios::binary);
   std::string text(kMost + 1, '\0');
   if (in) in.read(text.data(), static_cast<std::streamsize>(text.size()));
   Diagnostic d;

@@ -177,6 +177,49 @@ TEST_CASE("a tied head on another stage holds a copy of the table") {
   CHECK(last.output_message().value == 0);
 }
 
+TEST_CASE("end stages without layers: the embedding alone, the head alone") {
+  const model::ModelSpec m = gpt(2, 64, 4, 256);
+  PassOptions o;
+  o.sequence_length = 64;
+  const StageModel first(m, {}, {.first_layer = 0, .layers = 0, .embedding = true}, o);
+  const StageModel last(m, {}, {.first_layer = 2, .layers = 0, .head = true}, o);
+  CHECK(first.parameters() == (256 + 2048) * 64);
+  CHECK(last.parameters() == 256 * 64 + 2 * 64);
+  CHECK(first.output_message() == last.input_message());
+  CHECK(first.pass(PassKind::backward).size() == 2);  // dropout, scattered gradient
+  CHECK(first.model_flops().value == 0);
+}
+
+TEST_CASE("tensor parallel communication outside the layers") {
+  const model::ModelSpec m = gpt(1, 64, 4, 256);
+  PassOptions o;
+  o.sequence_length = 32, o.micro_batch = 2;
+  Layout layout;
+  layout.tensor = 4;
+  const std::int64_t hidden = 2 * 32 * 2 * 64, token = 4 * 32 * 2;
+  std::vector<std::pair<Collective, std::int64_t>> calls;
+  const auto record = [&](const StageSpan& span, PassKind kind) {
+    calls.clear();
+    for (const PassStep& s : StageModel(m, layout, span, o).pass(kind))
+      if (s.is_communication && (s.layer < 0 || s.layer == 1)) calls.emplace_back(s.collective, s.message.value);
+    return calls;
+  };
+  using Calls = std::vector<std::pair<Collective, std::int64_t>>;
+  const StageSpan embedding{.layers = 1, .embedding = true}, head{.layers = 1, .head = true};
+  CHECK(record(embedding, PassKind::forward) == Calls{{Collective::all_reduce, hidden}});
+  CHECK(record(embedding, PassKind::backward).empty());
+  // Maximum, target logit, sum of exponentials: one fp32 value a token each.
+  CHECK(record(head, PassKind::forward) == Calls(3, {Collective::all_reduce, token}));
+  CHECK(record(head, PassKind::backward) == Calls{{Collective::all_reduce, hidden}});
+  layout.sequence_parallel = true;
+  CHECK(record(embedding, PassKind::backward) == Calls{{Collective::all_gather, hidden}});
+  CHECK(record(head, PassKind::backward) ==
+        Calls{{Collective::all_gather, hidden}, {Collective::reduce_scatter, hidden}});
+  o.fused_cross_entropy = true;
+  CHECK(record(head, PassKind::forward) ==
+        Calls{{Collective::all_gather, hidden}, {Collective::all_gather, 3 * 4 * token}});
+}
+
 TEST_CASE("tensor parallel communication: bytes of a layer, forward and backward") {
   const model::ModelSpec m = gpt(1, 64, 4, 256);
   PassOptions o;

@@ -81,10 +81,10 @@ TEST_CASE("presets have the rounded sizes their papers print") {
   }
   // Names only: within 5 %.
   const std::pair<const char*, double> named[] = {
-      {"gpt3-125m", 0.125},    {"gpt3-350m", 0.35}, {"gpt3-760m", 0.76},  {"gpt3-1.3b", 1.3},
-      {"gpt3-2.7b", 2.7},      {"gpt3-6.7b", 6.7},  {"gpt3-13b", 13},     {"gpt3-175b", 175},
-      {"megatron-22b", 22},    {"opt-175b", 175},   {"gopher-280b", 280}, {"chinchilla-70b", 70},
-      {"nemotron4-340b", 340}, {"mpt-125m", 0.125}, {"mpt-350m", 0.35},   {"mpt-760m", 0.76}, {"mpt-3b", 2.65}};
+      {"gpt3-125m", 0.125}, {"gpt3-350m", 0.35},    {"gpt3-760m", 0.76},     {"gpt3-1.3b", 1.3},   {"gpt3-2.7b", 2.7},
+      {"gpt3-6.7b", 6.7},   {"gpt3-13b", 13},       {"gpt3-175b", 175},      {"megatron-22b", 22}, {"opt-175b", 175},
+      {"gopher-280b", 280}, {"chinchilla-70b", 70}, {"nemotron4-340b", 340}, {"mpt-125m", 0.125},  {"mpt-350m", 0.35},
+      {"mpt-760m", 0.76},   {"mpt-3b", 2.65}};
   for (const auto& [name, billions] : named) {
     CAPTURE(name);
     CHECK(static_cast<double>(parameters(name)) / 1e9 == doctest::Approx(billions).epsilon(0.05));
@@ -130,6 +130,29 @@ TEST_CASE("a model in a scenario: by name, changed, inline, wrong") {
   CHECK(typo.errors().front().place.line == 1);
   CHECK(!inline_model("model: {type: gpt2, layer: 3}").ok());
   CHECK(!inline_model("model: {type: gpt2, layers: 100000}").ok());
+}
+
+TEST_CASE("a config.json beside the scenario, a circle of files, a user's own folder") {
+  namespace fs = std::filesystem;
+  const fs::path folder = fs::temp_directory_path() / "orrery_models_test";
+  fs::create_directories(folder / "models");
+  std::ofstream(folder / "config.json") << R"({"model_type": "gpt2", "n_layer": 12, "n_embd": 768, "n_head": 12,
+    "n_positions": 1024, "vocab_size": 50257})";
+  std::ofstream(folder / "models" / "circle.yaml") << "type: circle\n";
+  std::ofstream(folder / "models" / "gpt2.yaml") << "type: gpt3-125m\nlayers: 3\n";
+  auto tree = read_yaml_text("model: {from: config.json, layers: 6}", (folder / "scenario.yaml").string());
+  REQUIRE(tree.ok());
+  const auto changed = read_model(*tree, tree->find(tree->root(), "model"));
+  REQUIRE(changed.ok());
+  CHECK(changed->layers == 6);
+  CHECK(changed->ffn_hidden == 3072);
+  setenv("ORRERY_SCENARIOS", folder.c_str(), 1);
+  CHECK(load_model("gpt2")->layers == 3);
+  CHECK(load_model("gpt2")->name == "gpt2");
+  CHECK(message(load_model("circle")) == "models that build on one another in a circle");
+  unsetenv("ORRERY_SCENARIOS");
+  CHECK(load_model("gpt2")->layers == 12);
+  fs::remove_all(folder);
 }
 
 TEST_CASE("the vocabulary is padded as Megatron does, where the model says so") {

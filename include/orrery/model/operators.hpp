@@ -60,10 +60,13 @@ struct OperatorGraph {
   std::vector<OperatorEdge> edges;
 };
 
+// The whole model, or a part of it: then one operator before and one behind the part stand for the rest.
 struct GraphOptions {
   std::int64_t sequence_length = 0;
   std::int64_t micro_batch = 1;
   bool flash = false;
+  std::int64_t first_layer = 0, layers = -1;  // −1 = to the last
+  bool embedding = true, head = true;
 };
 OperatorGraph operator_graph(const ModelSpec& spec, const GraphOptions& options);
 
