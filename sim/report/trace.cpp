@@ -77,8 +77,7 @@ std::string arguments_of(const program::Program& program, const Slice& slice) {
 }
 
 // A curve of at most so many samples: of each run of neighbours the fullest stays, so that peaks do.
-constexpr std::size_t kMostSamples = 20'000;
-std::vector<engine::MemorySample> thin(const std::vector<engine::MemorySample>& curve) {
+std::vector<engine::MemorySample> thin(const std::vector<engine::MemorySample>& curve, std::size_t most) {
   const auto total = [](const engine::MemorySample& s) {
     std::int64_t sum = 0;
     for (const std::int64_t bytes : s.bytes) sum += bytes;
@@ -89,8 +88,8 @@ std::vector<engine::MemorySample> thin(const std::vector<engine::MemorySample>& 
     if (!result.empty() && nanoseconds(result.back().time) == nanoseconds(sample.time)) result.pop_back();
     result.push_back(sample);
   }
-  if (result.size() <= kMostSamples) return result;
-  const std::size_t run = (result.size() + kMostSamples - 1) / kMostSamples;
+  if (result.size() <= most) return result;
+  const std::size_t run = (result.size() + most - 1) / most;
   std::size_t kept = 1;  // the first sample is that of time 0
   for (std::size_t i = 1; i + 1 < result.size(); i += run) {
     const auto end = result.begin() + static_cast<std::ptrdiff_t>(std::min(i + run, result.size() - 1));
@@ -166,10 +165,15 @@ class Trace {
     return count;
   }
 
+  // A quarter of the events at most.
+  std::size_t most_samples() const {
+    const auto devices = static_cast<std::int64_t>(run_.program.devices.size());
+    return static_cast<std::size_t>(std::clamp<std::int64_t>(options_.most_events / 4 / devices, 100, 20'000));
+  }
   // To the end of the step, so that the last level is seen.
   std::vector<engine::MemorySample> memory_curve(DeviceIndex device) const {
     if (classes_.empty()) return {};
-    auto curve = thin(engine::memory_curve(run_.program, run_.timeline, device));
+    auto curve = thin(engine::memory_curve(run_.program, run_.timeline, device), most_samples());
     if (nanoseconds(curve.back().time) < end()) curve.push_back({run_.timeline.makespan.value, curve.back().bytes});
     return curve;
   }

@@ -67,8 +67,8 @@ class Arrows {
       add(from, to, forward);  // the message takes no time to speak of
     }
   }
-  // The last nanosecond of the slice.
-  std::int64_t leave(OperationId op) const { return nanoseconds(times_.end[op]) - 1; }
+  // Strictly inside the slice, which may be written a nanosecond short (trace_slices.cpp).
+  std::int64_t leave(OperationId op) const { return nanoseconds(times_.end[op]) - 2; }
   void add(OperationId from, OperationId to, bool forward) {
     const std::int64_t arrive = nanoseconds(times_.start[to]);
     if (leave(from) > nanoseconds(times_.start[from]) && leave(from) < arrive)

@@ -99,14 +99,27 @@ void assign_rows(DeviceSlices& result) {
   }
 }
 
-// What is nested stands in the row of its operation.
+// speedscope and catapult add ts and dur as doubles of microseconds; a sum that rounds up past the start of the next
+// slice makes them overlap. Such a slice is written a nanosecond shorter.
+double sum_in_double(const Slice& s) {
+  return static_cast<double>(s.start) / 1000 + static_cast<double>(s.end - s.start) / 1000;
+}
+void shorten(Slice& slice, double limit) {
+  while (slice.end > slice.start && sum_in_double(slice) > limit) --slice.end;
+}
+
+// What is nested stands in the row of its operation and does not end after it.
 void append_nested(std::vector<Slice>& nested, DeviceSlices& result) {
-  std::vector<std::pair<program::OperationId, std::uint32_t>> row_of;
-  for (const Slice& slice : result.slices)
-    if (slice.task == kNone) row_of.emplace_back(slice.operation, slice.row);
-  std::sort(row_of.begin(), row_of.end());
-  for (Slice& slice : nested)
-    slice.row = std::lower_bound(row_of.begin(), row_of.end(), std::make_pair(slice.operation, 0u))->second;
+  std::vector<std::pair<program::OperationId, std::size_t>> whole;
+  for (std::size_t i = 0; i < result.slices.size(); ++i)
+    if (result.slices[i].task == kNone) whole.emplace_back(result.slices[i].operation, i);
+  std::sort(whole.begin(), whole.end());
+  for (Slice& slice : nested) {
+    const Slice& operation =
+        result.slices[std::lower_bound(whole.begin(), whole.end(), std::pair(slice.operation, std::size_t{0}))->second];
+    slice.row = operation.row;
+    shorten(slice, std::min(sum_in_double(operation), static_cast<double>(slice.end) / 1000));
+  }
   result.slices.insert(result.slices.end(), nested.begin(), nested.end());
 }
 
@@ -133,6 +146,7 @@ DeviceSlices slices_of(const RunResult& run, const engine::OperationTimes& times
   DeviceSlices result;
   result.slices = std::move(collector.slices);
   assign_rows(result);
+  for (Slice& slice : result.slices) shorten(slice, static_cast<double>(slice.end) / 1000);
   append_nested(collector.nested, result);
   return result;
 }

@@ -83,6 +83,24 @@ inline void check_nesting(const std::map<Thread, std::vector<Span>>& spans) {
   }
 }
 
+// The same in doubles of microseconds, as speedscope adds them.
+inline void check_sums(const ordered_json& trace) {
+  std::map<Thread, std::vector<std::pair<double, double>>> spans;
+  for (const ordered_json& e : events_of(trace, "X"))
+    spans[thread_of(e)].push_back({e["ts"].get<double>(), e["ts"].get<double>() + e["dur"].get<double>()});
+  for (auto& [thread, of] : spans) {
+    std::sort(of.begin(), of.end(), [](const auto& a, const auto& b) {
+      return std::pair(a.first, -a.second) < std::pair(b.first, -b.second);
+    });
+    std::vector<double> open;
+    for (const auto& [start, end] : of) {
+      while (!open.empty() && open.back() <= start) open.pop_back();
+      if (!open.empty()) CHECK(end <= open.back());
+      open.push_back(end);
+    }
+  }
+}
+
 // One id an arrow; it leaves strictly inside a slice and arrives, bound to the enclosing slice, where a slice starts.
 inline void check_arrows(const ordered_json& trace, const std::map<Thread, std::vector<Span>>& spans) {
   std::map<std::int64_t, std::int64_t> left;
@@ -143,6 +161,7 @@ inline void check_names(const ordered_json& trace, const std::map<Thread, std::v
 inline void check_rules(const Written& w) {
   const auto spans = spans_of(w.trace);
   check_nesting(spans);
+  check_sums(w.trace);
   check_arrows(w.trace, spans);
   check_counters(w.trace);
   check_names(w.trace, spans);

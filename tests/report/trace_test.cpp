@@ -40,8 +40,8 @@ TEST_CASE("trace events look as the viewers want them") {
   for (
       const char* line :
       {R"({"ph":"X","pid":0,"tid":1,"ts":0,"dur":1000,"name":"F0","cat":"compute","cname":"thread_state_running","args":{"stage":"0","micro_batch":"0"}})",
-       // Leaves in the last nanosecond of F0, arrives at the receive lane of rank 1 when the message does.
-       R"({"ph":"s","id":1,"pid":0,"tid":1,"ts":999.999,"name":"activation","cat":"pipeline"})",
+       // Leaves in the last nanoseconds of F0, arrives at the receive lane of rank 1 when the message does.
+       R"({"ph":"s","id":1,"pid":0,"tid":1,"ts":999.998,"name":"activation","cat":"pipeline"})",
        R"({"ph":"f","bp":"e","id":1,"pid":1,"tid":3,"ts":1000,"name":"activation","cat":"pipeline"})",
        // 10 GiB of weights, 30 GiB of optimizer, one activation of 2 GiB from the start of F0.
        R"({"ph":"C","pid":0,"ts":0,"name":"memory","args":{"weights":10737418240,"optimizer":32212254720,"activations":2147483648}})",
@@ -79,6 +79,7 @@ TEST_CASE("every operation, message and arrow is there once") {
   CHECK(events_of(at_once.trace, "s").size() == 48);  // operation → operation
 }
 
+// An end may be a nanosecond early, where ts + dur in doubles would be late.
 TEST_CASE("slices show the timeline to the nanosecond") {
   const RunResult run = run_example(
       {.forward = {1'234'567}, .input_gradient = {2'345'678}, .weight_gradient = {1'499}, .message = {54'321}});
@@ -89,12 +90,13 @@ TEST_CASE("slices show the timeline to the nanosecond") {
     const program::Operation& op = run.program.operations[i];
     if (op.activity > program::Activity::overlapped) continue;
     for (const Span& span : spans.at({op.device, 1}))
-      found += span.start == (times.start[i] + 500) / 1000 && span.end == (times.end[i] + 500) / 1000 ? 1 : 0;
+      found += span.start == (times.start[i] + 500) / 1000 && (times.end[i] + 500) / 1000 - span.end <= 1 ? 1 : 0;
   }
   CHECK(found == 16);
 }
 
-// Times of some nanoseconds, where rounding matters most, and messages that overlap each other on their lane.
+// Times of some nanoseconds, where rounding matters most, or of milliseconds, where sums of doubles do; and messages
+// that overlap each other on their lane.
 TEST_CASE("the rules hold whatever the times") {
   Random random(7);
   const auto draw = [&](std::int64_t most) {
@@ -105,12 +107,13 @@ TEST_CASE("the rules hold whatever the times") {
     const RunResult run = run_example({.schedule = i % 2 == 0 ? "1f1b" : "zb_h1",
                                        .ranks = 3,
                                        .micro_batches = 6,
-                                       .forward = draw(4000) + Time{1},
+                                       .forward = draw(4000) + Time{i % 5 == 0 ? 21'477'011'000 : 1},
                                        .input_gradient = draw(4000),
                                        .weight_gradient = draw(3000),
                                        .message = draw(i % 4 < 2 ? 2000 : 20'000)});
     const Written w = written(run);
     check_rules(w);
+    check_rules(written(run, {.most_events = 100'000, .inner = true}));
     const auto threads = names(w, "thread_name");
     rows += static_cast<std::size_t>(std::count(threads.begin(), threads.end(), "pipeline send 2"));
   }
