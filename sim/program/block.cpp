@@ -22,7 +22,7 @@ Times step_times(std::span<const Step> steps, std::size_t first) {
     const Step& s = steps[i];
     cursor = std::max(cursor, not_before[i]);
     Time& free = lane_free[static_cast<std::size_t>(s.lane)];
-    times.start[i] = std::max(cursor, free);
+    times.start[i] = std::max(cursor, free) + s.before;
     free = times.end[i] = times.start[i] + s.duration;
     if (s.lane == Lane::compute || s.needed_by < 0) {
       cursor = times.end[i];
@@ -53,7 +53,7 @@ std::vector<Segment> split(std::span<const Step> steps, const Times& times) {
     while (begin < steps.size() && times.end[begin] <= from) ++begin;
     for (std::size_t i = begin; i < steps.size() && i < begin + 64; ++i)
       if (times.start[i] <= from && times.end[i] >= to) best = std::min(best, steps[i].category);
-    check(best != Category::bubble, "a block has no idle time inside");
+    if (best == Category::bubble) best = Category::host;  // nothing runs: a blocking launch
     if (!segments.empty() && segments.back().category == best) {
       segments.back().end = to;
     } else {
@@ -72,7 +72,7 @@ void host_times(std::span<const Step> steps, Block& block) {
   for (const Step& s : steps) {
     launched += s.launch;
     block.host_before = std::max(block.host_before, launched - executed);
-    if (s.lane == Lane::compute || s.needed_by < 0) executed += s.duration;
+    if (s.lane == Lane::compute || s.needed_by < 0) executed += s.before + s.duration;
   }
   block.host_after = launched - block.host_before;
 }

@@ -25,7 +25,7 @@ std::vector<double> steady_rates(const std::vector<const network::Phase*>& phase
 
 Time at_rate(const network::Phase& phase, double rate) {
   if (phase.bytes.value == 0) return phase.latency;
-  return phase.latency + time_from_seconds(static_cast<double>(phase.bytes.value) / rate);
+  return phase.latency + time_from_seconds(static_cast<double>(phase.bytes.value) / static_cast<double>(phase.divisor) / rate);
 }
 
 }  // namespace

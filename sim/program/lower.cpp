@@ -244,10 +244,12 @@ void StepLowering::run_optimizer(PipelineEnds& ends) {
     const auto [it, fresh] = of_pipeline_rank.try_emplace(p);
     if (fresh) {
       const std::int64_t shards = plan_.layout.zero == layout::Zero::none ? 1 : static_cast<std::int64_t>(ranks_.gradient.groups[0].size());
+      const std::int64_t held = parameters_of(p);
       model::Kernel kernel;
-      kernel.bytes = {checked_mul(ceil_div(parameters_of(p), shards), plan_.execution.optimizer_traffic)};
+      kernel.bytes = {checked_add(checked_mul(ceil_div(held, shards), plan_.execution.optimizer_traffic),
+                                  checked_mul(held, plan_.execution.gradient_traffic))};
       TaskTemplate t;
-      t.duration = cost::kernel_time(plan_.gpu, plan_.kernels, kernel);
+      t.duration = std::max(cost::kernel_time(plan_.gpu, plan_.kernels, kernel), plan_.execution.optimizer_launch);
       t.category = Category::optimizer;
       t.name = "optimizer";
       it->second = builder_.add_template(t);

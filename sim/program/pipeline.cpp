@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "block.hpp"
+#include "orrery/schedule/exchange.hpp"
 
 namespace orrery::program {
 namespace {
@@ -39,11 +40,12 @@ class Lowering {
   void lower_operation(const Team& team, const Operation& op, bool first, bool last);
   void enter(const Team& team, const Operation& op, int stage, int micro_batch, int pipe, bool forward);
   void leave(const Team& team, int stage, int micro_batch, int pipe, bool forward);
+  void exchange(DeviceIndex device, std::span<const schedule::Message> messages);
   void emit_pass(const Team& team, const Pass& pass, const std::vector<std::vector<DataCall>>& calls);
   void emit_piece(const Team& team, const Pass& pass, std::uint32_t begin, std::uint32_t end);
   void emit_fused(const std::vector<DeviceIndex>& members, const Pass& pass, std::uint32_t begin, std::uint32_t end);
   void emit_steps(const Team& team, const Pass& pass, std::uint32_t begin, std::uint32_t end);
-  void emit_host(DeviceIndex device, const Block& block, TaskId compute);
+  void wait_for_launch(DeviceIndex device, Time launch);
   void gather_before(const Team& team, std::size_t member, const std::vector<DataCall>& calls, std::uint32_t position);
   void reduce_after(const Team& team, std::size_t member, const std::vector<DataCall>& calls, std::uint32_t position);
   TaskId data_task(DeviceIndex device, const DataCall& call);
@@ -81,6 +83,7 @@ class Lowering {
   const Fused& fused(const Pass& pass, std::uint32_t begin, std::uint32_t end);
   std::map<FusedKey, Fused> fused_;
   std::map<FusedKey, TemplateId> steps_;
+  std::map<std::int64_t, TemplateId> launches_;
   TemplateId join_;  // no time: where an unfused piece waits for the calls still in flight
 };
 
@@ -108,7 +111,7 @@ PipelineEnds Lowering::run() {
   for (const Team& team : plan_.teams) lower_team(team);
   if (plan_.messages == MessageMode::serialised) serialise_messages();
   for (DeviceIndex d = 0; d < waits_.size(); ++d)
-    if (!waits_[d].empty()) ends_.tail[d] = waits_[d].front();
+    if (!waits_[d].empty()) ends_.tail[d] = builder_.last_on(d, Lane::compute);
   return std::move(ends_);
 }
 
@@ -128,7 +131,7 @@ void Lowering::lower_team(const Team& team) {
     note(op.stage, op.pipe, i, forward);
     if (op.kind == OpKind::overlapped) note(op.backward_stage, op.backward_pipe, i, false);
   }
-  for (std::size_t i = 0; i < order[rank].size(); ++i) {
+  const auto lower = [&](std::size_t i) {
     const Operation& op = order[rank][i];
     const bool x = op.kind == OpKind::overlapped;
     const auto backward_at = static_cast<std::size_t>(x ? op.backward_pipe * stages_ + op.backward_stage
@@ -136,6 +139,19 @@ void Lowering::lower_team(const Team& team) {
     const auto at = static_cast<std::size_t>(op.pipe * stages_ + op.stage);
     const auto index = static_cast<std::int32_t>(i);
     lower_operation(team, op, first[at] == index, last[backward_at] == index);
+  };
+  if (plan_.messages != MessageMode::rendezvous) {
+    for (std::size_t i = 0; i < order[rank].size(); ++i) lower(i);
+    return;
+  }
+  const schedule::BlockingProgram program = schedule::blocking_program(*plan_.schedule, static_cast<int>(rank));
+  for (const schedule::ProgramStep& step : program.steps) {
+    if (step.operation >= 0) {
+      lower(static_cast<std::size_t>(step.operation));
+      continue;
+    }
+    const auto messages = std::span(program.messages).subspan(static_cast<std::size_t>(step.first_message), static_cast<std::size_t>(step.message_count));
+    for (const DeviceIndex d : team.members) exchange(d, messages);
   }
 }
 
@@ -146,8 +162,11 @@ void Lowering::enter(const Team& team, const Operation& op, int stage, int micro
     if (op.kind == OpKind::weight_gradient) continue;  // its I came before it on this rank
     if (from >= 0 && from < stages_) {
       const DeviceIndex source = plan_.peer(d, from, pipe);
-      waits_[d].push_back(source == d ? output_[d][slot(from, micro_batch, pipe, forward)]
-                                      : message(source, from, micro_batch, pipe, forward));
+      if (source == d) {
+        waits_[d].push_back(output_[d][slot(from, micro_batch, pipe, forward)]);
+      } else if (plan_.messages != MessageMode::rendezvous) {  // else an exchange before it has received it
+        waits_[d].push_back(message(source, from, micro_batch, pipe, forward));
+      }
     }
     if (!forward && stage == stages_ - 1) waits_[d].push_back(output_[d][slot(stage, micro_batch, pipe, true)]);
   }
@@ -159,10 +178,25 @@ void Lowering::leave(const Team& team, int stage, int micro_batch, int pipe, boo
     const TaskId tail = waits_[d].front();
     output_[d][slot(stage, micro_batch, pipe, forward)] = tail;
     if (to < 0 || to >= stages_ || plan_.peer(d, to, pipe) == d) continue;
+    if (plan_.messages == MessageMode::rendezvous) continue;  // an exchange after it sends it
     const TaskId sent = message(d, stage, micro_batch, pipe, forward);
     builder_.add_edge(tail, sent, EdgeKind::data);
     sent_[d * 2 + (forward ? 0 : 1)].push_back({plan_.peer(d, to, pipe), sent});
   }
+}
+
+// Blocking messages: all of an exchange are posted together, each starts when both ends have posted it, and the device goes
+// on when all are done.
+void Lowering::exchange(DeviceIndex d, std::span<const schedule::Message> messages) {
+  std::vector<TaskId> posted;
+  for (const schedule::Message& m : messages) {
+    const DeviceIndex from = m.sends ? d : plan_.peer(d, m.stage, m.pipe);
+    posted.push_back(message(from, m.stage, m.micro_batch, m.pipe, !m.gradient));
+  }
+  for (const TaskId m : posted)
+    for (const TaskId before : waits_[d])
+      if (before != kNone && before != m) builder_.add_edge(before, m, EdgeKind::rendezvous);
+  waits_[d] = std::move(posted);
 }
 
 void Lowering::lower_operation(const Team& team, const Operation& op, bool first, bool last) {
@@ -316,6 +350,13 @@ void Lowering::emit_fused(const std::vector<DeviceIndex>& members, const Pass& p
   }
 }
 
+// A blocking launch: time of the host in the device's own order.
+void Lowering::wait_for_launch(DeviceIndex device, Time launch) {
+  const auto [it, fresh] = launches_.try_emplace(launch.value);
+  if (fresh) it->second = builder_.add_template({launch, Category::host, Lane::compute, Lane::compute, 0, "launch", {}, {}, kNone, {}});
+  add_after(builder_.add_task(it->second, Participant{device, operation_[device]}), device);
+}
+
 void Lowering::emit_steps(const Team& team, const Pass& pass, std::uint32_t begin, std::uint32_t end) {
   const Fused& f = fused(pass, begin, end);  // for the host's part, which is the piece's either way
   if (f.has_host)
@@ -344,6 +385,7 @@ void Lowering::emit_steps(const Team& team, const Pass& pass, std::uint32_t begi
       for (const DeviceIndex d : group) {
         join(d, i);
         participants.push_back({d, operation_[d]});
+        if (s.before.value > 0) wait_for_launch(d, s.before);
       }
       const TaskId task = builder_.add_task(it->second, participants);
       for (const DeviceIndex d : group) {

@@ -71,7 +71,10 @@ std::vector<ObservedCall> StageCosts::calls() {
   return calls;
 }
 
-Step StageCosts::cost(const PassStep& from, std::size_t tensor_group, std::size_t context_group) {
+Step StageCosts::cost(const PassStep& from, PassKind kind, std::size_t tensor_group, std::size_t context_group) {
+  const ExecutionPlan& e = plan_.execution;
+  const bool forward = kind == PassKind::forward || from.role == layout::StepRole::recompute;
+  const Time launch = forward ? e.launch_forward : e.launch_backward;
   Step step;
   step.name = from.name;
   for (const layout::MemoryChange& m : from.memory)
@@ -82,7 +85,7 @@ Step StageCosts::cost(const PassStep& from, std::size_t tensor_group, std::size_
     kernel.bytes = {ceil_div(kernel.bytes.value, from.kernels)};
     step.duration = cost::kernel_time(plan_.gpu, plan_.kernels, kernel) * from.kernels;
     step.category = from.role == layout::StepRole::recompute ? Category::recompute : Category::compute;
-    step.launch = plan_.execution.launch * from.kernels;
+    step.launch = launch * from.kernels;
     return step;
   }
   const bool context = from.group == StepGroup::context;
@@ -92,9 +95,9 @@ Step StageCosts::cost(const PassStep& from, std::size_t tensor_group, std::size_
   step.duration = call.duration;
   step.category = family.category;
   step.lane = family.lane;
-  step.launch = plan_.execution.launch;
+  step.launch = launch + e.launch_collective;
   step.bytes_sent = bytes_sent(from.collective, from.message, static_cast<std::int64_t>(family.groups[group].size()));
-  if (context ? plan_.execution.overlap_context : plan_.execution.overlap_tensor) step.needed_by = from.needed_by;
+  if (context ? e.overlap_context : e.overlap_tensor) step.needed_by = from.needed_by;
   if (!call.transfer.phases.empty()) step.transfer = builder_.add_transfer(call.transfer);
   return step;
 }
@@ -113,7 +116,7 @@ void StageCosts::receive_message(Pass& pass, std::int32_t rank, int stage, PassK
     gather.collective = Collective::all_gather;
     gather.message = forward ? this->stage(from).output_message() : this->stage(from).input_message();
     const auto r = static_cast<std::size_t>(rank);
-    pass.steps.insert(pass.steps.begin(), cost(gather, static_cast<std::size_t>(ranks_.tensor_of[r]), static_cast<std::size_t>(ranks_.context_of[r])));
+    pass.steps.insert(pass.steps.begin(), cost(gather, kind, static_cast<std::size_t>(ranks_.tensor_of[r]), static_cast<std::size_t>(ranks_.context_of[r])));
     for (Step& s : pass.steps)
       if (s.needed_by >= 0) ++s.needed_by;
   }
@@ -134,6 +137,15 @@ void StageCosts::hold_gathered_layers(Pass& pass, int stage, PassKind kind) {
   }
 }
 
+// The host waits for each kernel before it launches the next: the device stands still during each launch.
+void StageCosts::launch_blocking(Pass& pass) {
+  for (Step& s : pass.steps) {
+    s.before = s.launch;
+    s.launch = {};
+    s.needed_by = -1;
+  }
+}
+
 const Pass& StageCosts::pass(std::int32_t rank, int stage, PassKind kind) {
   const auto r = static_cast<std::size_t>(rank);
   const std::int32_t tensor_group = tensor_class_[static_cast<std::size_t>(ranks_.tensor_of[r])];
@@ -142,9 +154,11 @@ const Pass& StageCosts::pass(std::int32_t rank, int stage, PassKind kind) {
   if (!fresh) return it->second;
   Pass& pass = it->second;
   for (const PassStep& step : steps(stage, kind))
-    pass.steps.push_back(cost(step, static_cast<std::size_t>(tensor_group), static_cast<std::size_t>(context_group)));
+    pass.steps.push_back(cost(step, kind, static_cast<std::size_t>(tensor_group), static_cast<std::size_t>(context_group)));
   receive_message(pass, rank, stage, kind);
   hold_gathered_layers(pass, stage, kind);
+  if (kind == PassKind::forward && !pass.steps.empty()) pass.steps.front().launch += plan_.execution.micro_batch_overhead;
+  if (plan_.execution.blocking_launch) launch_blocking(pass);
   return pass;
 }
 

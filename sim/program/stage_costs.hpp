@@ -25,7 +25,8 @@ class StageCosts {
 
  private:
   std::vector<std::int32_t> classes_of(const Family& family);
-  Step cost(const layout::PassStep& step, std::size_t tensor_group, std::size_t context_group);
+  Step cost(const layout::PassStep& step, layout::PassKind kind, std::size_t tensor_group, std::size_t context_group);
+  void launch_blocking(Pass& pass);
   void receive_message(Pass& pass, std::int32_t rank, int stage, layout::PassKind kind);
   void hold_gathered_layers(Pass& pass, int stage, layout::PassKind kind);
 

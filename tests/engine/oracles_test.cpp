@@ -79,3 +79,44 @@ TEST_CASE("the engine plays the schedule oracles with unequal stages exactly") {
   }
   CHECK(rows > 20);
 }
+
+TEST_CASE("blocking messages play the oracle of 1F1B with rendezvous exactly") {
+  int rows = 0;
+  for (const Row& row : read_table("schedule_oracles.csv")) {
+    if (row.at("schedule") != "1f1b_blocking_p2p") continue;
+    schedule::ScheduleRequest request;
+    request.ranks = integer(row.at("p"));
+    request.micro_batches = integer(row.at("m"));
+    const auto schedule = schedule::make_schedule(request);
+    REQUIRE(schedule.ok());
+    program::OperationTimes times = in_ps(times_of(row, schedule->placement.stages));
+    times.mode = program::MessageMode::rendezvous;
+    const auto lowered = program::lower_schedule(*schedule, times, Release::weight_gradient);
+    REQUIRE(lowered.ok());
+    const engine::Timeline timeline = engine::evaluate_one_pass(*lowered);
+    CHECK(timeline.makespan.value == half_units(row.at("makespan")) * kHalfUnit);
+    CHECK(peaks(*lowered, timeline) == integers(row.at("peak_inflight_per_stage"), ';'));
+    ++rows;
+  }
+  CHECK(rows == 1);
+}
+
+// 1F1B with blocking messages: + (2m + 2p − 5)c for p ≥ 3, + (m + 1)c for p = 2 (reference replay, F = 2, B = 4, c = 1, 2).
+TEST_CASE("blocking messages cost 1F1B what the closed form says") {
+  for (int p = 2; p <= 6; ++p)
+    for (int m = p; m <= 3 * p; ++m)
+      for (std::int64_t c = 1; c <= 2; ++c) {
+        CAPTURE(fmt::format("p={} m={} c={}", p, m, c));
+        schedule::ScheduleRequest request;
+        request.ranks = p;
+        request.micro_batches = m;
+        const auto schedule = schedule::make_schedule(request);
+        REQUIRE(schedule.ok());
+        program::OperationTimes times = in_ps(schedule::uniform_times(p, 4, 4, 4, 2 * c));
+        times.mode = program::MessageMode::rendezvous;
+        const auto lowered = program::lower_schedule(*schedule, times, Release::weight_gradient);
+        REQUIRE(lowered.ok());
+        const std::int64_t extra = p == 2 ? (m + 1) * c : (2 * m + 2 * p - 5) * c;
+        CHECK(engine::evaluate_one_pass(*lowered).makespan.value == ((m + p - 1) * 6 + extra) * 2 * kHalfUnit);
+      }
+}

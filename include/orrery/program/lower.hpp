@@ -24,11 +24,15 @@ struct ExecutionPlan {
   bool overlap_context = true;
   MessageMode messages = MessageMode::asynchronous;
   bool scatter_gather_messages = false;  // pipeline messages split over the tensor ranks, gathered on arrival
-  Time launch{};                    // host time per kernel launch
-  Time step_overhead{};             // host time per step outside the passes
+  // Host time per kernel launch in forward (and recompute) and in backward, more per communication call, per micro-batch and
+  // stage, and per step outside the passes. Blocking: the host waits for each kernel before it launches the next.
+  Time launch_forward{}, launch_backward{}, launch_collective{}, micro_batch_overhead{}, step_overhead{};
+  bool blocking_launch = false;
   std::int64_t bucket_bytes = 0;    // gradient buckets of the data-parallel reduction; 0 = one a stage
   int prefetch = 1;                 // layers gathered ahead (ZeRO-3/FSDP)
-  std::int64_t optimizer_traffic = 0;  // bytes read and written per parameter and step
+  std::int64_t optimizer_traffic = 0;  // bytes read and written per parameter this rank updates
+  std::int64_t gradient_traffic = 0;   // bytes per parameter held: unscale, overflow check, norm, copies
+  Time optimizer_launch{};             // host time of all launches of the optimizer
   std::int64_t weight_bytes = 2;    // per parameter, as gathered by a sharded optimizer
   std::int64_t gradient_bytes = 4;  // per parameter, as reduced
   std::int64_t message_bytes = 2;   // per activation element in pipeline messages

@@ -27,7 +27,8 @@ struct Step {
   std::int32_t needed_by = -1;      // communication beside the next steps: index of the step that waits for it; −1 = the next
   std::uint32_t transfer = kNone;   // Builder::add_transfer
   Bytes bytes_sent{};
-  Time launch{};                    // host time to launch it
+  Time launch{};                    // host time to launch it, beside what the device does
+  Time before{};                    // host time during which the device waits (blocking launches)
   std::vector<StepMemory> memory;
 };
 
