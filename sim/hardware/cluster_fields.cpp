@@ -158,6 +158,8 @@ const Fields<ClusterSpec>& cluster_fields() {
           .range(1, kMany)
           .add("gpus_per_node", &C::gpus_per_node, "GPUs of a node")
           .range(1, 4096)
+          .add("gpus", &C::gpus, "GPUs that the run uses, the first of the cluster; 0 = all")
+          .range(0, kMany)
           .section("scale_up", &C::scale_up, scale_up_fields(), "inside a node or NVLink domain")
           .add("pcie_bandwidth", &C::pcie_bandwidth, "between a GPU and its NIC, one direction")
           .add("pcie_latency", &C::pcie_latency, "between a GPU and its NIC, where nic_latency does not hold it")

@@ -64,6 +64,8 @@ struct Command {
 };
 const std::vector<Command>& commands();
 
+Action add_run(CLI::App& app, const Console& console);
+Action add_check(CLI::App& app, const Console& console);
 Action add_completion(CLI::App& app, const Console& console);
 
 }  // namespace orrery::cli

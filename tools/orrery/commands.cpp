@@ -5,6 +5,8 @@ namespace orrery::cli {
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> list{
+      {"run", "Simulate one training step of a scenario", add_run},
+      {"check", "Say what is wrong with a scenario", add_check},
       {"completion", "Print the completion script of a shell", add_completion},
   };
   return list;

@@ -1,0 +1,78 @@
+// A scenario: the validated values of every room that a run needs, read from YAML.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "orrery/core/error.hpp"
+#include "orrery/core/yaml.hpp"
+#include "orrery/cost/kernel_model.hpp"
+#include "orrery/cost/stack.hpp"
+#include "orrery/hardware/cluster.hpp"
+#include "orrery/hardware/gpu.hpp"
+#include "orrery/layout/pass.hpp"
+#include "orrery/model/presets.hpp"
+#include "orrery/program/lower.hpp"
+#include "orrery/schedule/schedule.hpp"
+
+namespace orrery::scenario {
+
+enum class Precision : std::uint8_t { fp32, fp16, bf16, fp8 };  // fp8: linear layers only, the rest in bf16
+enum class FlopsCount : std::uint8_t { full, causal };
+
+struct Training {
+  std::int64_t sequence_length = 2048;
+  std::int64_t global_batch = 1;  // sequences per step
+  std::int64_t micro_batch = 1;   // sequences per micro-batch
+  Precision precision = Precision::bf16;
+  layout::Recompute recompute = layout::Recompute::none;
+  std::int64_t recompute_every = 1;  // full: every k-th layer
+  std::optional<layout::AttentionKind> attention;       // default: the stack's
+  std::optional<std::int64_t> weight_bytes;             // per parameter; default by precision
+  std::optional<std::int64_t> gradient_bytes;           // default 4 (2 where the stack reduces in 16 bits)
+  std::optional<std::int64_t> optimizer_bytes;          // default 12 (8 in fp32)
+  std::optional<bool> overlap_data, overlap_tensor, overlap_context;  // default: the stack's
+  bool compiled = false;  // elementwise chains fused by a compiler
+  FlopsCount flops = FlopsCount::full;
+};
+
+struct ScheduleChoice {
+  std::string type;       // default: 1f1b, with virtual stages interleaved_1f1b
+  int group = 0;          // interleaved schedules: micro-batches per group; 0 = pipeline degree
+  double memory_cap = 0;  // zb_auto: most full micro-batches a rank may hold; 0 = pipeline degree
+};
+
+struct NetworkChoice {
+  program::NetworkMode mode = program::NetworkMode::steady;
+};
+
+struct Scenario {
+  std::string name;  // of the file
+  model::ModelChoice model;
+  hardware::ClusterSpec cluster;
+  hardware::Gpu gpu;
+  cost::KernelModel kernels;
+  layout::Layout layout;  // data: GPUs / (tensor · context · pipeline) where the file does not say
+  Training training;
+  ScheduleChoice schedule;
+  cost::Stack stack;
+  NetworkChoice network;
+
+  std::int64_t gpus() const {
+    return cluster.gpus > 0 ? cluster.gpus : static_cast<std::int64_t>(cluster.nodes) * cluster.gpus_per_node;
+  }
+  std::int64_t micro_batches() const { return training.global_batch / (layout.data * training.micro_batch); }
+};
+
+// All errors at once, with their places in the tree.
+Result<Scenario> read_scenario(const YamlTree& tree);
+// `text` is one YAML document; `name` stands for its file in errors.
+Result<Scenario> read_scenario_text(std::string text, const std::string& name);
+// A file ("-" = standard input) with `--set key.path=value` laid over it.
+Result<Scenario> load_scenario(const std::string& path, const std::vector<std::string>& sets);
+
+// The resolved scenario with every default, as one JSON object; reads back as the same scenario.
+std::string to_json(const Scenario& scenario);
+std::string json_schema();  // draft-07
+
+}  // namespace orrery::scenario

@@ -1,0 +1,17 @@
+// The one-call façade: a scenario in, everything a report needs out.
+#pragma once
+#include "orrery/report/run_result.hpp"
+#include "orrery/scenario/scenario.hpp"
+
+namespace orrery::scenario {
+
+// These change only the speed of the simulation, never its result.
+struct RunOptions {
+  bool every_rank = false;   // simulate each rank instead of each class of alike ranks
+  bool fuse = true;          // one task per piece of a pass instead of one per kernel
+  bool force_events = false;  // play the events even where one pass would do
+};
+
+Result<report::RunResult> simulate(const Scenario& scenario, const RunOptions& options = {});
+
+}  // namespace orrery::scenario

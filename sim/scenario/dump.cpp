@@ -1,0 +1,58 @@
+#include <nlohmann/json.hpp>
+
+#include "core/json.hpp"
+#include "orrery/hardware/catalogue.hpp"
+#include "orrery/model/presets.hpp"
+#include "tables.hpp"
+
+namespace orrery::scenario {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+template <class S>
+Json section(const Fields<S>& table, const S& value) {
+  return Json::parse(dump_json(table, &value));
+}
+
+Json schema_of(const FieldTable& table) {
+  Json schema = Json::parse(json_schema(table, ""));
+  schema.erase("$schema");
+  schema.erase("$id");
+  return schema;
+}
+
+}  // namespace
+
+std::string to_json(const Scenario& s) {
+  Json json;
+  json["model"] = section(model::model_fields(), s.model);
+  json["cluster"] = section(hardware::cluster_fields(), s.cluster);
+  json["layout"] = section(layout_fields(), s.layout);
+  json["training"] = section(training_fields(), s.training);
+  json["schedule"] = section(schedule_fields(), s.schedule);
+  json["stack"] = section(cost::stack_fields(), s.stack);
+  json["network"] = section(network_fields(), s.network);
+  return dump(json, 2) + "\n";
+}
+
+std::string json_schema() {
+  Json properties;
+  properties["model"] = schema_of(model::model_fields());
+  properties["cluster"] = schema_of(hardware::cluster_fields());
+  properties["layout"] = schema_of(layout_fields());
+  properties["training"] = schema_of(training_fields());
+  properties["schedule"] = schema_of(schedule_fields());
+  properties["stack"] = schema_of(cost::stack_fields());
+  properties["network"] = schema_of(network_fields());
+  Json schema;
+  schema["$schema"] = "http://json-schema.org/draft-07/schema#";
+  schema["title"] = "Orrery scenario";
+  schema["type"] = "object";
+  schema["additionalProperties"] = false;
+  schema["required"] = {"model", "cluster", "training"};
+  schema["properties"] = properties;
+  return dump(schema, 2) + "\n";
+}
+
+}  // namespace orrery::scenario

@@ -1,0 +1,82 @@
+#include "plan.hpp"
+
+namespace orrery::scenario {
+namespace {
+
+DType compute_type(Precision precision) {
+  switch (precision) {
+    case Precision::fp32: return DType::fp32;
+    case Precision::fp16: return DType::fp16;
+    case Precision::bf16: return DType::bf16;
+    case Precision::fp8: return DType::fp8;
+  }
+  internal_error("unknown precision");
+}
+
+program::MessageMode message_mode(cost::MessageKind kind) {
+  switch (kind) {
+    case cost::MessageKind::asynchronous: return program::MessageMode::asynchronous;
+    case cost::MessageKind::serialised: return program::MessageMode::serialised;
+    case cost::MessageKind::blocking: return program::MessageMode::rendezvous;
+  }
+  internal_error("unknown kind of message");
+}
+
+layout::PassOptions pass_options(const Scenario& s) {
+  const Training& t = s.training;
+  layout::PassOptions o;
+  cost::apply(s.stack, o);
+  o.sequence_length = t.sequence_length;
+  o.micro_batch = t.micro_batch;
+  o.compute = compute_type(t.precision);
+  o.activation = t.precision == Precision::fp32 ? DType::fp32 : t.precision == Precision::fp16 ? DType::fp16 : DType::bf16;
+  o.recompute = t.recompute;
+  o.recompute_every = t.recompute_every;
+  o.attention = t.attention.value_or(s.stack.kernels.attention.front());
+  o.gradient_bytes = t.gradient_bytes.value_or(s.stack.optimizer.gradient_bytes);
+  o.compiled = t.compiled;
+  return o;
+}
+
+// Bytes per parameter between steps: mixed precision keeps fp32 master weights and two moments; fp32 training only moments.
+layout::StatePlan state_plan(const Scenario& s) {
+  const bool fp32 = s.training.precision == Precision::fp32;
+  layout::StatePlan plan;
+  plan.weight_bytes = s.training.weight_bytes.value_or(fp32 ? 4 : 2);
+  plan.gradient_bytes = s.training.gradient_bytes.value_or(s.stack.optimizer.gradient_bytes);
+  plan.optimizer_bytes = s.training.optimizer_bytes.value_or(fp32 ? 8 : 12);
+  return plan;
+}
+
+}  // namespace
+
+PlanParts plan_parts(const Scenario& s) {
+  PlanParts parts{pass_options(s), state_plan(s), {}, cost::with_stack(s.kernels, s.stack)};
+  const cost::StackCommunication& c = s.stack.communication;
+  program::ExecutionPlan& e = parts.execution;
+  e.overlap_data = s.training.overlap_data.value_or(c.overlap_data);
+  e.overlap_tensor = s.training.overlap_tensor.value_or(c.overlap_tensor);
+  e.overlap_context = s.training.overlap_context.value_or(c.overlap_context);
+  e.messages = message_mode(c.messages);
+  e.scatter_gather_messages = c.scatter_gather_messages;
+  e.bucket_bytes = c.bucket.value;
+  e.prefetch = static_cast<int>(c.prefetch);
+  const cost::StackLaunch& l = s.stack.launch;
+  const bool launches = l.mode != cost::LaunchMode::graph;
+  if (launches) {
+    e.launch_forward = l.per_kernel;
+    e.launch_backward = l.per_kernel_backward;
+    e.launch_collective = l.per_collective;
+    e.micro_batch_overhead = l.per_micro_batch;
+  }
+  e.blocking_launch = l.mode == cost::LaunchMode::blocking;
+  e.step_overhead = l.per_step;
+  e.optimizer_traffic = s.stack.optimizer.traffic;
+  e.gradient_traffic = s.stack.optimizer.gradient_traffic;
+  e.optimizer_launch = launches ? l.per_kernel * s.stack.optimizer.kernels : Time{};
+  e.weight_bytes = parts.state.weight_bytes;
+  e.gradient_bytes = parts.state.gradient_bytes;
+  return parts;
+}
+
+}  // namespace orrery::scenario

@@ -1,0 +1,143 @@
+#include <algorithm>
+
+#include "orrery/core/data_files.hpp"
+#include "orrery/hardware/catalogue.hpp"
+#include "orrery/layout/layout.hpp"
+#include "orrery/model/presets.hpp"
+#include "orrery/scenario/scenario.hpp"
+#include "rules.hpp"
+#include "tables.hpp"
+
+namespace orrery::scenario {
+namespace {
+
+// Reads the sections of one tree, collecting every error before it gives up.
+class Reader {
+ public:
+  explicit Reader(const YamlTree& tree) : tree_(tree) {}
+  Result<Scenario> read();
+
+ private:
+  NodeId section(const char* name) const { return tree_.find(tree_.root(), name); }
+  bool take(Diagnostics errors) {
+    errors_.insert(errors_.end(), errors.begin(), errors.end());
+    return errors.empty();
+  }
+  template <class T>
+  bool take(Result<T> result, T& into) {
+    if (!result.ok()) return take(result.errors());
+    into = std::move(result).value();
+    return true;
+  }
+  void check_keys();
+  void read_model();
+  void read_cluster();
+  void read_stack();
+  void resolve_layout();
+
+  const YamlTree& tree_;
+  Scenario scenario_;
+  Diagnostics errors_;
+  bool have_model_ = false, have_cluster_ = false, have_layout_ = false, have_training_ = false;
+};
+
+void Reader::check_keys() {
+  if (tree_[tree_.root()].kind != NodeKind::map) {
+    errors_.push_back(tree_.at(tree_.root(), "", "a scenario is a map with the keys model, cluster, layout, training, …"));
+    return;
+  }
+  for (const YamlEntry& entry : tree_[tree_.root()].entries) {
+    const auto& names = section_names();
+    if (std::find(names.begin(), names.end(), entry.key) != names.end()) continue;
+    std::string allowed;
+    for (const std::string& name : names) allowed += (allowed.empty() ? "" : ", ") + name;
+    errors_.push_back(tree_.at(entry.mark, static_cast<int>(entry.key.size()), entry.key,
+                               "unknown key, allowed: " + allowed, did_you_mean(entry.key, names)));
+  }
+  for (const char* name : {"model", "cluster", "training"})
+    if (section(name) == kNoNode) errors_.push_back(tree_.at(tree_.root(), name, "is required"));
+}
+
+void Reader::read_model() {
+  if (section("model") != kNoNode) have_model_ = take(model::read_model(tree_, section("model"), "model"), scenario_.model);
+}
+
+void Reader::read_cluster() {
+  if (section("cluster") == kNoNode) return;
+  have_cluster_ = take(hardware::read_cluster(tree_, section("cluster"), "cluster"), scenario_.cluster);
+  if (!have_cluster_) return;
+  have_cluster_ = take(hardware::gpu_of(scenario_.cluster), scenario_.gpu) &&
+                  take(cost::load_kernel_model(scenario_.gpu.name), scenario_.kernels);
+}
+
+void Reader::read_stack() {
+  const NodeId node = section("stack");
+  const NodeId type = node == kNoNode ? kNoNode : tree_[node].kind == NodeKind::scalar ? node : tree_.find(node, "type");
+  const std::string name = type == kNoNode ? "megatron-2024" : tree_[type].text;
+  Result<cost::Stack> stack = cost::load_stack(name);
+  if (!stack.ok()) {
+    Diagnostics errors = stack.errors();
+    for (Diagnostic& e : errors)
+      if (e.place.file.empty() && type != kNoNode) e = tree_.at(type, node == type ? "stack" : "stack.type", e.message, e.help);
+    take(errors);
+    return;
+  }
+  scenario_.stack = std::move(stack).value();
+  if (node != kNoNode && tree_[node].kind == NodeKind::map)
+    take(read_over(cost::stack_fields(), tree_, node, "stack", scenario_.stack));
+}
+
+// The degree that is not said follows from the GPUs; degrees that are said must multiply to them.
+void Reader::resolve_layout() {
+  layout::Layout& l = scenario_.layout;
+  const std::int64_t gpus = scenario_.gpus();
+  const std::int64_t others = static_cast<std::int64_t>(l.tensor) * l.context * l.pipeline;
+  if (tree_.find(section("layout"), "data") == kNoNode && gpus % others == 0) l.data = static_cast<int>(gpus / others);
+  if (scenario_.schedule.type.empty()) scenario_.schedule.type = l.virtual_stages > 1 ? "interleaved_1f1b" : "1f1b";
+}
+
+Result<Scenario> Reader::read() {
+  check_keys();
+  if (tree_[tree_.root()].kind != NodeKind::map) return errors_;
+  scenario_.name = tree_.name();
+  read_model();
+  read_cluster();
+  read_stack();
+  have_layout_ = section("layout") == kNoNode || take(orrery::read(layout_fields(), tree_, section("layout"), "layout"), scenario_.layout);
+  if (section("training") != kNoNode)
+    have_training_ = take(orrery::read(training_fields(), tree_, section("training"), "training"), scenario_.training);
+  if (section("schedule") != kNoNode)
+    take(orrery::read(schedule_fields(), tree_, section("schedule"), "schedule"), scenario_.schedule);
+  if (section("network") != kNoNode)
+    take(orrery::read(network_fields(), tree_, section("network"), "network"), scenario_.network);
+  if (have_model_ && have_cluster_ && have_layout_ && have_training_) {
+    resolve_layout();
+    Diagnostics broken = check_rules(scenario_);
+    tree_.locate(broken);
+    take(broken);
+  }
+  if (!errors_.empty()) return errors_;
+  return scenario_;
+}
+
+}  // namespace
+
+Result<Scenario> read_scenario(const YamlTree& tree) { return Reader(tree).read(); }
+
+Result<Scenario> read_scenario_text(std::string text, const std::string& name) {
+  Result<YamlTree> tree = read_yaml_text(std::move(text), name);
+  if (!tree.ok()) return tree.errors();
+  return read_scenario(*tree);
+}
+
+Result<Scenario> load_scenario(const std::string& path, const std::vector<std::string>& sets) {
+  Result<YamlTree> tree = read_yaml_file(path);
+  if (!tree.ok()) return tree.errors();
+  Diagnostics errors;
+  for (const std::string& assignment : sets)
+    for (Diagnostic& e : tree->set(assignment)) errors.push_back(std::move(e));
+  if (!errors.empty()) return errors;
+  return read_scenario(*tree);
+}
+
+}  // namespace orrery::scenario

@@ -1,0 +1,83 @@
+#include "rules.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "orrery/layout/layout.hpp"
+
+namespace orrery::scenario {
+namespace {
+
+Diagnostic broken(std::string path, std::string message) {
+  Diagnostic d;
+  d.path = std::move(path);
+  d.message = std::move(message);
+  return d;
+}
+
+void check_degrees(const Scenario& s, Diagnostics& errors) {
+  const layout::Layout& l = s.layout;
+  const std::int64_t gpus = s.gpus(), there = static_cast<std::int64_t>(s.cluster.nodes) * s.cluster.gpus_per_node;
+  if (gpus > there)
+    errors.push_back(broken("cluster.gpus", fmt::format("{} is more than the {} GPUs of the cluster", gpus, there)));
+  const Int128 product = static_cast<Int128>(l.tensor) * l.context * l.pipeline * l.data;
+  if (product != gpus)
+    errors.push_back(broken("layout", fmt::format("tensor {} · context {} · pipeline {} · data {} must multiply to the {} GPUs of the run (cluster: {} nodes of {})",
+                                                  l.tensor, l.context, l.pipeline, l.data, gpus, s.cluster.nodes, s.cluster.gpus_per_node)));
+}
+
+void check_batch(const Scenario& s, Diagnostics& errors) {
+  const std::int64_t at_once = s.training.micro_batch * s.layout.data;
+  if (s.training.global_batch % at_once != 0)
+    errors.push_back(broken("training.global_batch", fmt::format("{} sequences do not divide into micro-batches of {} on {} data-parallel ranks; "
+                                                                 "a multiple of {} is needed", s.training.global_batch, s.training.micro_batch, s.layout.data, at_once)));
+}
+
+void check_precision(const Scenario& s, Diagnostics& errors) {
+  constexpr DType of[] = {DType::fp32, DType::fp16, DType::bf16, DType::fp8};
+  const DType type = of[static_cast<std::size_t>(s.training.precision)];
+  if (s.gpu.peak(type).value == 0)
+    errors.push_back(broken("training.precision", fmt::format("{} has no {} arithmetic", s.gpu.name, name_of(type))));
+  if (s.training.attention) {
+    const auto& allowed = s.stack.kernels.attention;
+    if (std::find(allowed.begin(), allowed.end(), *s.training.attention) == allowed.end())
+      errors.push_back(broken("training.attention", fmt::format("the stack {} has no such attention kernels", s.stack.name)));
+  }
+}
+
+}  // namespace
+
+Result<schedule::Schedule> make_schedule(const Scenario& s) {
+  schedule::ScheduleRequest request;
+  request.name = s.schedule.type;
+  request.ranks = s.layout.pipeline;
+  request.chunks = s.layout.virtual_stages;
+  request.micro_batches = static_cast<int>(s.micro_batches());
+  request.group = s.schedule.group;
+  request.memory_cap = s.schedule.memory_cap;
+  Result<schedule::Schedule> made = schedule::make_schedule(request);
+  if (made.ok()) return made;
+  Diagnostics errors = made.errors();
+  for (Diagnostic& e : errors)
+    if (e.path.rfind("schedule", 0) != 0) e.path = "schedule.type";
+  return errors;
+}
+
+Diagnostics check_rules(const Scenario& s) {
+  Diagnostics errors;
+  check_degrees(s, errors);
+  check_batch(s, errors);
+  check_precision(s, errors);
+  const model::ModelSpec padded = model::pad_vocab(s.model, s.layout.tensor);
+  for (Diagnostic& e : layout::check_layout(padded, s.layout, s.training.sequence_length)) errors.push_back(std::move(e));
+  if (!errors.empty()) return errors;
+  if (s.micro_batches() > 1'000'000) return {broken("training.global_batch", "more than 1 000 000 micro-batches per pipeline")};
+  const Result<schedule::Schedule> made = make_schedule(s);
+  if (!made.ok()) return made.errors();
+  const Result<std::vector<layout::StageSpan>> spans = layout::partition_layers(s.model, s.layout);
+  if (!spans.ok()) return spans.errors();
+  return errors;
+}
+
+}  // namespace orrery::scenario

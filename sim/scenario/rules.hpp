@@ -1,0 +1,11 @@
+// What must hold between the sections of a scenario. Diagnostics carry paths only; the tree that was read gives places.
+#pragma once
+#include "orrery/scenario/scenario.hpp"
+
+namespace orrery::scenario {
+
+Diagnostics check_rules(const Scenario& scenario);
+// The schedule of the scenario, or why it cannot be.
+Result<schedule::Schedule> make_schedule(const Scenario& scenario);
+
+}  // namespace orrery::scenario

@@ -1,0 +1,88 @@
+#include "orrery/scenario/simulate.hpp"
+
+#include <fmt/format.h>
+
+#include <numeric>
+
+#include "orrery/hardware/cluster.hpp"
+#include "orrery/network/tuning.hpp"
+#include "plan.hpp"
+#include "rules.hpp"
+
+namespace orrery::scenario {
+namespace {
+
+std::string title_of(const Scenario& s) {
+  const layout::Layout& l = s.layout;
+  std::string degrees;
+  const auto add = [&](const char* name, int degree) {
+    if (degree > 1) degrees += fmt::format(" {}{}", name, degree);
+  };
+  add("TP", l.tensor);
+  add("CP", l.context);
+  add("PP", l.pipeline);
+  add("VP", l.virtual_stages);
+  add("DP", l.data);
+  return fmt::format("{} on {} × {} ({}):{} · {} · batch {} × {} tokens", s.model.name, l.ranks(), s.gpu.name, s.cluster.name,
+                     degrees.empty() ? " one GPU" : degrees, s.schedule.type, s.training.global_batch, s.training.sequence_length);
+}
+
+const char* name_of(program::NetworkMode mode) {
+  constexpr const char* names[] = {"ideal", "steady", "flows"};
+  return names[static_cast<std::size_t>(mode)];
+}
+
+// What the caching allocator holds at the peak: PyTorch hands out blocks of 512 B in segments of 2 MiB (20 MiB for large ones,
+// c10/cuda/CUDACachingAllocator.cpp); between them a remainder stays unused.
+std::int64_t reserved_of(std::int64_t peak) {
+  constexpr std::int64_t segment = 20 << 20;
+  return ceil_div(peak, segment) * segment;
+}
+
+}  // namespace
+
+Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options) {
+  Result<schedule::Schedule> schedule = make_schedule(s);
+  if (!schedule.ok()) return schedule.errors();
+  Result<std::unique_ptr<hardware::Topology>> topology = hardware::build_topology(s.cluster, s.cluster.nodes);
+  if (!topology.ok()) return topology.errors();
+  Result<network::Tuning> tuning = network::tuning_for(s.cluster);
+  if (!tuning.ok()) return tuning.errors();
+
+  const PlanParts parts = plan_parts(s);
+  std::vector<hardware::DeviceId> placement(static_cast<std::size_t>(s.layout.ranks()));
+  std::iota(placement.begin(), placement.end(), 0);
+  const model::ModelSpec padded = model::pad_vocab(s.model, s.layout.tensor);
+  program::StepPlan plan{padded, s.layout, parts.pass, parts.state, *schedule, parts.execution, s.gpu, parts.kernels,
+                         **topology, *tuning, placement, s.network.mode, !options.every_rank, options.fuse};
+  Result<program::LoweredStep> lowered = program::lower_step(plan);
+  if (!lowered.ok()) return lowered.errors();
+
+  report::RunResult run;
+  run.title = title_of(s);
+  run.scenario_json = to_json(s);
+  run.network_mode = name_of(s.network.mode);
+  run.warnings = schedule->warnings;
+  run.gpus = s.layout.ranks();
+  run.sequences = s.training.global_batch;
+  run.tokens = s.training.global_batch * s.training.sequence_length;
+  run.peak_flops_per_second = static_cast<double>(s.gpu.peak(parts.pass.compute).value);
+  run.usable_memory = s.gpu.usable_memory;
+  run.context_memory = s.gpu.context_memory;
+  run.model_flops = lowered->model_flops;
+  run.hardware_flops = lowered->hardware_flops;
+  run.program = std::move(lowered->program);
+  run.stages = std::move(lowered->stages);
+
+  const bool one_pass = !options.force_events && engine::one_pass_applies(run.program);
+  run.timeline = one_pass ? engine::evaluate_one_pass(run.program) : engine::play_events(run.program);
+  run.split = engine::split_time(run.program, run.timeline);
+  run.memory = engine::memory_of(run.program, run.timeline);
+  for (const engine::DeviceMemory& m : run.memory) run.reserved.push_back(reserved_of(m.peak));
+  run.schedule_bubbles = engine::schedule_bubbles(run.program, run.timeline);
+  run.timeline_hash = engine::timeline_hash(run.program, run.timeline);
+  run.books = engine::audit(run.program, run.timeline);
+  return run;
+}
+
+}  // namespace orrery::scenario

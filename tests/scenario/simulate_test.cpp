@@ -1,0 +1,123 @@
+// The main job end to end: ways of simulating that must not change the result, and closed forms it must meet.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <map>
+
+#include "orrery/core/random.hpp"
+#include "orrery/scenario/simulate.hpp"
+
+using namespace orrery;
+using namespace orrery::scenario;
+
+namespace {
+
+// What each rank does and holds, whoever stands for it.
+struct RankView {
+  engine::Breakdown split{};
+  std::int64_t peak = 0, reserved = 0;
+  program::MemoryByClass at_peak{};
+  int stage = 0;
+  friend bool operator==(const RankView&, const RankView&) = default;
+};
+
+std::map<std::int32_t, RankView> by_rank(const report::RunResult& run) {
+  std::map<std::int32_t, RankView> view;
+  for (std::size_t d = 0; d < run.program.devices.size(); ++d)
+    for (const std::int32_t rank : run.program.devices[d].ranks)
+      view[rank] = {run.split[d], run.memory[d].peak, run.reserved[d], run.memory[d].at_peak, run.program.devices[d].pipeline_rank};
+  return view;
+}
+
+std::string text_of(const std::string& model, const std::string& layout, int nodes, int batch, const std::string& more) {
+  return fmt::format("model: {}\ncluster: {{type: selene, nodes: {}}}\nlayout: {{{}}}\ntraining: {{sequence_length: 1024, global_batch: {}{}}}\n",
+                     model, nodes, layout, batch, more);
+}
+
+report::RunResult simulated(const std::string& text, const RunOptions& options = {}) {
+  const auto scenario = read_scenario_text(text, "test.yaml");
+  REQUIRE_MESSAGE(scenario.ok(), render(scenario.errors()));
+  auto run = simulate(*scenario, options);
+  REQUIRE_MESSAGE(run.ok(), render(run.errors()));
+  return std::move(run).value();
+}
+
+void check_every_way(const std::string& text) {
+  CAPTURE(text);
+  const report::RunResult folded = simulated(text);
+  CHECK(folded.books.empty());
+  for (const bool every_rank : {false, true})
+    for (const bool fuse : {false, true})
+      for (const bool events : {false, true}) {
+        CAPTURE(fmt::format("every rank {} fuse {} events {}", every_rank, fuse, events));
+        const report::RunResult other = simulated(text, {every_rank, fuse, events});
+        CHECK(other.timeline.makespan == folded.timeline.makespan);
+        CHECK(other.timeline_hash == folded.timeline_hash);
+        CHECK(by_rank(other) == by_rank(folded));
+        CHECK(other.model_flops == folded.model_flops);
+        CHECK(other.schedule_bubbles.busy == folded.schedule_bubbles.busy);
+        CHECK(other.books.empty());
+      }
+}
+
+}  // namespace
+
+TEST_CASE("folded or every rank, fused or not, one pass or events: the result is the same") {
+  check_every_way(text_of("{type: gpt3-1.3b}", "tensor: 2, pipeline: 2, data: 2", 1, 8, ", recompute: full"));
+  check_every_way(text_of("{type: gpt3-1.3b}", "tensor: 2, pipeline: 4, data: 2, virtual: 2, sequence_parallel: true", 2, 16, ", recompute: selective"));
+  check_every_way(text_of("{type: gpt3-1.3b}", "tensor: 4, pipeline: 1, data: 2, zero: optimizer", 1, 8, ", overlap_data: true"));
+  check_every_way(text_of("{type: gpt3-1.3b}", "data: 8, zero: parameters", 1, 16, ", overlap_data: true, recompute: full"));
+}
+
+TEST_CASE("the same holds on random layouts") {
+  Random random(20261121);
+  for (int i = 0; i < 12; ++i) {
+    const int tensor = 1 << random.below(3), pipeline = 1 << random.below(3), data = 1 << random.below(2);
+    const int ranks = tensor * pipeline * data;
+    const int nodes = ranks > 8 ? ranks / 8 : 1;
+    const char* zero[] = {"none", "optimizer", "gradients"};
+    const char* recompute[] = {"none", "selective", "full"};
+    std::string text = text_of("{type: gpt3-350m, vocab: 51200}",
+                               fmt::format("tensor: {}, pipeline: {}, data: {}, sequence_parallel: {}, zero: {}", tensor, pipeline, data,
+                                           tensor > 1 && random.below(2) == 1, zero[random.below(3)]),
+                               nodes, data * static_cast<int>(4 + random.below(5)),
+                               fmt::format(", recompute: {}, overlap_data: {}, overlap_tensor: {}", recompute[random.below(3)],
+                                           random.below(2) == 1, random.below(2) == 1));
+    if (ranks < 8) text.replace(text.find("nodes: 1"), 8, fmt::format("nodes: 1, gpus: {}", ranks));
+    check_every_way(text);
+  }
+}
+
+// Korthikanti et al. 2022, table 2, times the micro-batches in flight on the first stage (min(m, p)) and its layers, plus the
+// dropout mask of the embedding (s·b·h, divided by t under sequence parallelism).
+TEST_CASE("activations of the first stage equal the closed forms to the byte") {
+  const std::int64_t s = 1024, h = 2048, a = 16, t = 4, p = 2, layers = 24;
+  struct Case {
+    const char *layout, *recompute;
+    std::int64_t per_layer, mask;
+  };
+  const std::int64_t unit = s * h;
+  for (const Case& c : {Case{"sequence_parallel: false", "none", unit * 10 + unit * 24 / t + 5 * a * s * s / t, unit},
+                        Case{"sequence_parallel: true", "none", unit * 34 / t + 5 * a * s * s / t, unit / t},
+                        Case{"sequence_parallel: false", "selective", unit * 10 + unit * 24 / t, unit},
+                        Case{"sequence_parallel: true", "selective", unit * 34 / t, unit / t},
+                        Case{"sequence_parallel: false", "full", 2 * unit, unit},
+                        Case{"sequence_parallel: true", "full", 2 * unit / t, unit / t}}) {
+    CAPTURE(fmt::format("{} {}", c.layout, c.recompute));
+    const auto run = simulated(text_of("{type: gpt3-1.3b, hidden: 2048, heads: 16, ffn_hidden: 8192}", fmt::format("tensor: 4, pipeline: 2, {}", c.layout), 1, 8,
+                                       fmt::format(", recompute: {}, attention: unfused", c.recompute)) + "stack: megatron-2022\n");
+    std::int64_t most = 0;
+    for (const auto& sample : engine::memory_curve(run.program, run.timeline, 0))
+      most = std::max(most, sample.bytes[static_cast<std::size_t>(program::MemoryClass::activations)]);
+    CHECK(most == p * (layers / p * c.per_layer + c.mask));
+  }
+}
+
+TEST_CASE("model FLOPs equal Korthikanti equation 7, hardware FLOPs with full recompute SC'21 equation 3") {
+  // 72 B l s h² (1 + s/(6h) + V/(12 h l)) = 72 B l s h² + 12 B l s² h + 6 B s h V
+  const Int128 b = 8, l = 24, s = 1024, h = 2048, v = 50688;  // 50257 padded to a multiple of 128 · 4
+  const auto run = simulated(text_of("gpt3-1.3b", "tensor: 4, pipeline: 2", 1, 8, ", recompute: full, attention: unfused") + "stack: megatron-2022\n");
+  CHECK(run.model_flops == 72 * b * l * s * h * h + 12 * b * l * s * s * h + 6 * b * s * h * v);
+  // 96 B l s h² (1 + s/(6h) + V/(16 l h)) = 96 B l s h² + 16 B l s² h + 6 B s h V
+  CHECK(run.hardware_flops == 96 * b * l * s * h * h + 16 * b * l * s * s * h + 6 * b * s * h * v);
+}

@@ -1,0 +1,65 @@
+// orrery run SCENARIO: simulates one training step and reports.
+#include <memory>
+
+#include "orrery/core/file.hpp"
+#include "orrery/report/trace.hpp"
+#include "orrery/scenario/simulate.hpp"
+#include "scenario_options.hpp"
+
+namespace orrery::cli {
+namespace {
+
+struct RunCommand {
+  ScenarioOptions scenario;
+  scenario::RunOptions run;
+  bool json = false, audit = false, force = false, unfused = false;
+  std::string trace;
+};
+
+int write_trace_file(const report::RunResult& run, const RunCommand& options, const Console& console) {
+  Result<OutputFile> file = OutputFile::create(options.trace, options.force);
+  if (!file.ok()) return console.refuse(file.errors());
+  const report::TraceSummary summary =
+      report::write_trace(run, {}, [&](std::string_view part) { file->write(part); });
+  if (const Diagnostics errors = file->commit(); !errors.empty()) return console.refuse(errors);
+  if (summary.devices_left_out > 0)
+    console.say("trace: " + std::to_string(summary.devices_left_out) + " devices left out, at most 1000000 events are written\n");
+  return kOk;
+}
+
+int run_scenario(const RunCommand& options, const Console& console) {
+  const Result<scenario::Scenario> scenario = scenario::load_scenario(options.scenario.path, options.scenario.sets);
+  if (!scenario.ok()) return console.refuse(scenario.errors());
+  const Result<report::RunResult> run = scenario::simulate(*scenario, options.run);
+  if (!run.ok()) return console.refuse(run.errors());
+  for (const std::string& warning : run->warnings) console.say("warning: " + warning + "\n");
+  if (!options.trace.empty())
+    if (const int code = write_trace_file(*run, options, console); code != kOk) return code;
+  console.print(options.json ? report::to_json(*run) : report::to_text(*run, {console.color_out(), 100}));
+  if (options.audit) (options.json ? console.say(report::books_text(*run)) : console.print(report::books_text(*run)));
+  if (!run->books.empty()) {
+    console.complain("orrery run: the books of this run do not balance: " + run->books.front());
+    return kInternal;
+  }
+  return report::metrics_of(*run).fits ? kOk : kNo;
+}
+
+}  // namespace
+
+Action add_run(CLI::App& app, const Console& console) {
+  auto options = std::make_shared<RunCommand>();
+  add_scenario_options(app, options->scenario);
+  app.add_flag("--json", options->json, "one JSON object instead of the report");
+  app.add_option("--trace", options->trace, "write the timeline as a Chrome trace (- for standard output)");
+  app.add_flag("--force", options->force, "replace an existing trace file");
+  app.add_flag("--audit", options->audit, "print the books that balance at the end of the run");
+  app.add_flag("--every-rank", options->run.every_rank, "simulate each rank, not each class of alike ranks (same result, slower)");
+  app.add_flag("--unfused", options->unfused, "one task per kernel, not per pass (same result, slower)");
+  app.add_flag("--events", options->run.force_events, "play the events even where one pass would do (same result, slower)");
+  return [options, &console] {
+    options->run.fuse = !options->unfused;
+    return run_scenario(*options, console);
+  };
+}
+
+}  // namespace orrery::cli

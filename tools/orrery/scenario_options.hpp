@@ -1,0 +1,21 @@
+// Options of every subcommand that takes a scenario.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "cli.hpp"
+#include "orrery/scenario/scenario.hpp"
+
+namespace orrery::cli {
+
+struct ScenarioOptions {
+  std::string path;
+  std::vector<std::string> sets;
+};
+
+inline void add_scenario_options(CLI::App& app, ScenarioOptions& options) {
+  app.add_option("SCENARIO", options.path, "scenario (YAML file, - for standard input)")->required();
+  app.add_option("--set", options.sets, "change a value: KEY.PATH=VALUE, any number of times")->allow_extra_args(false)->take_all();
+}
+
+}  // namespace orrery::cli
