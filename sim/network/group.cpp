@@ -69,7 +69,7 @@ void HopLoads::hop(DeviceId from, DeviceId to, std::int32_t multiplicity) {
   Time latency{};
   for (const LinkId id : route_) {
     latency += topology_.links()[static_cast<std::size_t>(id)].latency;
-    uses_.push_back({id, multiplicity});
+    link(id, multiplicity);
   }
   const bool local = topology_.same_domain(from, to);
   leaves_domain_ = leaves_domain_ || !local;
@@ -77,18 +77,32 @@ void HopLoads::hop(DeviceId from, DeviceId to, std::int32_t multiplicity) {
   slowest = std::max(slowest, latency);
 }
 
-std::vector<LinkUse> HopLoads::take() {
-  std::sort(uses_.begin(), uses_.end(), [](const LinkUse& a, const LinkUse& b) { return a.link < b.link; });
+// Sums the multiplicities of each link: through an array over all links when there are more uses than links.
+void HopLoads::compact() {
   std::vector<LinkUse> merged;
-  for (const LinkUse use : uses_) {
-    if (!merged.empty() && merged.back().link == use.link) {
-      merged.back().multiplicity += use.multiplicity;
-    } else {
-      merged.push_back(use);
+  if (uses_.size() > topology_.links().size()) {
+    std::vector<std::int32_t> sums(topology_.links().size());
+    for (const LinkUse use : uses_) sums[static_cast<std::size_t>(use.link)] += use.multiplicity;
+    for (std::size_t id = 0; id < sums.size(); ++id) {
+      if (sums[id] != 0) merged.push_back({static_cast<LinkId>(id), sums[id]});
+    }
+  } else {
+    std::sort(uses_.begin(), uses_.end(), [](const LinkUse& a, const LinkUse& b) { return a.link < b.link; });
+    for (const LinkUse use : uses_) {
+      if (!merged.empty() && merged.back().link == use.link) {
+        merged.back().multiplicity += use.multiplicity;
+      } else {
+        merged.push_back(use);
+      }
     }
   }
-  uses_.clear();
-  return merged;
+  uses_ = std::move(merged);
+  compact_at_ = std::max(compact_at_, 2 * uses_.size());
+}
+
+std::vector<LinkUse> HopLoads::take() {
+  compact();
+  return std::move(uses_);
 }
 
 }  // namespace orrery::network

@@ -48,7 +48,10 @@ class HopLoads {
     hop(b, a, multiplicity);
   }
   // One link by itself, and the latency of the hop it is part of.
-  void link(hardware::LinkId id, std::int32_t multiplicity) { uses_.push_back({id, multiplicity}); }
+  void link(hardware::LinkId id, std::int32_t multiplicity) {
+    uses_.push_back({id, multiplicity});
+    if (uses_.size() >= compact_at_) compact();
+  }
   void scale_up_latency(Time latency) { scale_up_ = std::max(scale_up_, latency); }
 
   Time scale_up() const { return scale_up_; }
@@ -60,6 +63,9 @@ class HopLoads {
   const hardware::Topology& topology_;
   std::vector<LinkUse> uses_;
   std::vector<hardware::LinkId> route_;
+  void compact();
+
+  std::size_t compact_at_ = 1 << 20;  // so that all pairs of thousands of ranks do not fill the memory
   Time scale_up_{}, network_{};
   bool leaves_domain_ = false;
 };

@@ -134,25 +134,24 @@ std::span<const MaxMin::Id> MaxMin::solve() {
   return affected_;
 }
 
-void MaxMin::touch(std::int32_t id) {
+inline MaxMin::Link& MaxMin::touch(std::int32_t id) {
   Link& on = link(id);
-  if (on.stamp == stamp_) return;
-  on.stamp = stamp_;
-  on.open = 0;
-  __builtin_prefetch(on.users.data());
-  touched_.push_back(id);
+  if (on.stamp != stamp_) {
+    on.stamp = stamp_;
+    on.open = 0;
+    __builtin_prefetch(on.users.data());
+    touched_.push_back(id);
+  }
+  return on;
 }
 
 // Takes a transfer out of the books of its links, to be filled again.
-void MaxMin::open_flow(Id id) {
-  Flow& opened = flow(id);
-  if (opened.stamp == stamp_) return;
+inline void MaxMin::open_flow(Id id, Flow& opened) {
   opened.stamp = stamp_;
   opened.open = true;
   affected_.push_back(id);
   for (const LinkUse use : uses(opened)) {
-    touch(use.link);
-    Link& on = link(use.link);
+    Link& on = touch(use.link);
     on.open += std::int64_t{use.multiplicity} * opened.weight;
     on.left += use.multiplicity * opened.quanta;
   }
@@ -181,7 +180,7 @@ void MaxMin::collect_affected() {
       const Link& on = link(use.link);
       threshold_ = std::min(threshold_, static_cast<double>(on.capacity) / static_cast<double>(on.weights));
     }
-    open_flow(id);
+    if (flow(id).stamp != stamp_) open_flow(id, flow(id));
   }
   arrived_.clear();
   threshold_ *= kThresholdMargin;
@@ -189,14 +188,14 @@ void MaxMin::collect_affected() {
     const auto& users = link(touched_[next]).users;
     for (const User& user : users) __builtin_prefetch(&flow(user.flow));
     for (const User& user : users) {
-      if (flow(user.flow).level >= threshold_) open_flow(user.flow);
+      Flow& candidate = flow(user.flow);
+      if (candidate.stamp != stamp_ && candidate.level >= threshold_) open_flow(user.flow, candidate);
     }
   }
   threshold_ = kInfinity;
 }
 
-void MaxMin::fix(Id id, double level, std::int32_t bottleneck) {
-  Flow& fixed = flow(id);
+inline void MaxMin::fix(Id id, Flow& fixed, double level, std::int32_t bottleneck) {
   fixed.open = false;
   fixed.bottleneck = bottleneck;
   if (level == kInfinity || !same_level(level, fixed.level)) {
@@ -245,7 +244,8 @@ void MaxMin::fill() {
     Share& top = heap_.front();
     bool done = true;
     if (top.link >= caps) {
-      if (flow(top.link - caps).open) fix(top.link - caps, top.level, kNoLink);
+      const Id id = top.link - caps;
+      if (flow(id).open) fix(id, flow(id), top.level, kNoLink);
     } else if (Link& on = link(top.link); on.open > 0) {
       const double level = static_cast<double>(on.left) / static_cast<double>(on.open);
       check(level > 0, "a link has room for what it must carry");
@@ -254,7 +254,7 @@ void MaxMin::fill() {
         done = false;
       } else {
         for (const User& user : on.users) {
-          if (flow(user.flow).open) fix(user.flow, level, top.link);
+          if (Flow& open = flow(user.flow); open.open) fix(user.flow, open, level, top.link);
         }
       }
     }

@@ -101,11 +101,11 @@ class MaxMin {
     return {f.count <= 2 ? f.few : uses_.data() + f.begin, static_cast<std::size_t>(f.count)};
   }
   std::int32_t allocate_uses(std::int32_t count);
-  void touch(std::int32_t link);
-  void open_flow(Id id);
+  Link& touch(std::int32_t id);
+  void open_flow(Id id, Flow& opened);
   void collect_affected();
   void fill();
-  void fix(Id id, double level, std::int32_t bottleneck);
+  void fix(Id id, Flow& fixed, double level, std::int32_t bottleneck);
   void sift_down(std::size_t position);
 
   double unit_ = 1;   // bytes per second of one quantum: 2^-k
