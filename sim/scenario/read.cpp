@@ -83,7 +83,7 @@ void Reader::read_stack() {
     return;
   }
   scenario_.stack = std::move(stack).value();
-  if (node != kNoNode && tree_[node].kind == NodeKind::map)
+  if (node != kNoNode && tree_[node].kind != NodeKind::scalar)
     take(read_over(cost::stack_fields(), tree_, node, "stack", scenario_.stack));
 }
 
