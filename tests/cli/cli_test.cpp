@@ -114,3 +114,29 @@ TEST_CASE("completion scripts are valid and complete names, options and values")
     expect("--version >/dev/null; " + check + " 2>&1", 0, "");
   }
 }
+
+TEST_CASE("a scenario is checked and run; what is wrong with it ends with 2") {
+  const std::string quickstart = ORRERY_SOURCE_DIR "/scenarios/quickstart-8gpu.yaml";
+  CHECK(orrery("check " + quickstart + " 2>/dev/null").code == 0);
+  const Outcome run = orrery("run " + quickstart + " --json 2>/dev/null");
+  CHECK(run.code == 0);
+  CHECK(run.text.starts_with("{\n"));
+  CHECK(orrery("run " + quickstart + " --json 2>/dev/null").text == run.text);  // the same bytes again
+  expect("run /nonexistent.yaml 2>&1", 2, "/nonexistent.yaml: cannot be opened: No such file or directory\n");
+  expect("check " + quickstart + " --set layout.pipeline=0 2>&1", 2,
+         "--set: layout.pipeline: expected an integer from 1 to 1048576, got '0'\n"
+         "      | layout.pipeline=0\n"
+         "      |                 ^\n");
+  CHECK(orrery("run " + quickstart + " >/dev/full 2>/dev/null").code == 2);
+}
+
+TEST_CASE("Ctrl-C ends with 130 and leaves no half-written trace") {
+  const std::string folder = ORRERY_BINARY_DIR "/cli_interrupt";
+  // The trace goes to a pipe that nobody reads: the program hangs in its write until the signal comes.
+  const std::string script =
+      "rm -rf " + folder + "; mkdir " + folder + "; mkfifo " + folder + "/pipe; sleep 5 >/dev/null <>" + folder +
+      "/pipe & " ORRERY_BINARY_DIR "/orrery run " ORRERY_SOURCE_DIR "/scenarios/quickstart-16gpu.yaml --trace " +
+      folder + "/pipe >/dev/null 2>&1 & p=$!; sleep 1; kill -INT $p; wait $p; echo $?; ls " + folder;
+  const Outcome outcome = orrery("--version >/dev/null; bash -mc '" + script + "' 2>/dev/null");
+  CHECK(outcome.text == "130\npipe\n");
+}
