@@ -1,8 +1,10 @@
 // Rank grid, partition, checks, state bytes.
 #include <doctest/doctest.h>
 
+#include <numeric>
 #include <set>
 
+#include "orrery/core/random.hpp"
 #include "stages.hpp"
 
 using namespace orrery;
@@ -69,6 +71,22 @@ TEST_CASE("partitions") {
   layout.partition = Partition::balanced;
   CHECK(counts(gpt(14, 64, 4, 1536), layout) == std::vector<std::int64_t>{4, 4, 4, 2});
   CHECK(counts(gpt(13, 64, 4, 1536), layout) == std::vector<std::int64_t>{3, 4, 4, 2});
+}
+
+TEST_CASE("a balanced partition is never costlier than any other split between the last stage and the rest") {
+  Random random(20261121);
+  for (int round = 0; round < 300; ++round) {
+    Layout layout;
+    layout.pipeline = static_cast<int>(random.between(2, 12)), layout.partition = Partition::balanced;
+    const model::ModelSpec m = gpt(random.between(layout.pipeline, 60), 64, 4, random.between(1, 40) * 64);
+    const std::int64_t layer = 12 * 64 * 64, head = 64 * m.vocab, stages = layout.pipeline;
+    const auto held = counts(m, layout);
+    CHECK(std::accumulate(held.begin(), held.end(), std::int64_t{0}) == m.layers);
+    std::int64_t cost = held.back() * layer + head;
+    for (std::size_t i = 0; i + 1 < held.size(); ++i) cost = std::max(cost, held[i] * layer);
+    for (std::int64_t last = 0; last <= m.layers - (stages - 1); ++last)
+      CHECK(cost <= std::max(ceil_div(m.layers - last, stages - 1) * layer, last * layer + head));
+  }
 }
 
 TEST_CASE("layouts that cannot be are refused by path") {

@@ -1,6 +1,14 @@
 // What one rank does in one pass (F, B, I, W) of one micro-batch through one stage, after the model graph is cut into
 // stages and each operator is split over tensor and context ranks: kernels, communication calls and memory effects in
 // program order. Structure only; the cost and network rooms say how long each step takes.
+//
+// Memory effects. F allocates what is kept for the backward pass as `activations` (saved_activations() in all) and
+// everything else as `buffers`, which it frees again; B frees those activations behind their last reader, and what it
+// makes or runs again are buffers. I leaves behind for W, as activations, what W reads: inputs and output gradients of
+// the products; I + W = B kernel for kernel. A pass counts its incoming message from the start of its first step and
+// its outgoing message to the end of its last, so that the time in which a message waits or travels is for the caller
+// to count. States (weights, gradients, optimizer), placeholders() and parameters gathered by ZeRO-3 are the caller's
+// too.
 #pragma once
 #include <cstdint>
 #include <memory>
