@@ -14,6 +14,10 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kSameLevel = 1.0 / static_cast<double>(std::int64_t{1} << 46);
 // Transfers this little below the threshold are solved too, so that rounding never hides one; more is only slower.
 constexpr double kThresholdMargin = 1.0 - 1e-9;
+// Repair: a link with this part of its capacity left (2^-44) has no room; levels are told apart from 2^-42 on.
+constexpr double kNoRoom = 1.0 / static_cast<double>(std::int64_t{1} << 44);
+constexpr double kFaster = 1.0 - 1.0 / static_cast<double>(std::int64_t{1} << 42);
+constexpr int kMostRounds = 32;
 
 bool same_level(double a, double b) {
   return a == b || (a > b ? a - b : b - a) <= kSameLevel * a;
@@ -115,7 +119,7 @@ void MaxMin::remove(Id id) {
     on.users[position] = on.users.back();
     position_[static_cast<std::size_t>(on.users[position].use)] = static_cast<std::int32_t>(position);
     on.users.pop_back();
-    touched_.push_back(use.link);
+    changed_links_.push_back(use.link);
   }
   threshold_ = std::min(threshold_, gone.level);
   gone.entered = false;
@@ -126,8 +130,14 @@ void MaxMin::remove(Id id) {
 }
 
 std::span<const MaxMin::Id> MaxMin::solve() {
-  collect_affected();
-  fill();
+  if (collect_affected()) {
+    fill();
+  } else {
+    repair();
+  }
+  arrived_.clear();
+  changed_links_.clear();
+  threshold_ = kInfinity;
 #ifndef NDEBUG
   check(certificate_holds(1e-9), "max-min certificate");
 #endif
@@ -149,6 +159,7 @@ inline MaxMin::Link& MaxMin::touch(std::int32_t id) {
 inline void MaxMin::open_flow(Id id, Flow& opened) {
   opened.stamp = stamp_;
   opened.open = true;
+  opened.before = opened.level;
   affected_.push_back(id);
   for (const LinkUse use : uses(opened)) {
     Link& on = touch(use.link);
@@ -157,51 +168,129 @@ inline void MaxMin::open_flow(Id id, Flow& opened) {
   }
 }
 
-// The transfers reachable from the change over shared links, as far as their level is at or above the threshold.
-void MaxMin::collect_affected() {
+void MaxMin::new_stamp() {
   if (++stamp_ == 0) {
     for (Link& each : links_) each.stamp = 0;
     for (Flow& each : flows_) each.stamp = 0;
     stamp_ = 1;
   }
   affected_.clear();
-  std::size_t kept = 0;
-  for (const std::int32_t id : touched_) {
-    if (link(id).stamp == stamp_) continue;
-    link(id).stamp = stamp_;
-    link(id).open = 0;
-    touched_[kept++] = id;
-  }
-  touched_.resize(kept);
+  touched_.clear();
+}
+
+// The transfers reachable from the change over shared links, as far as their level is at or above the threshold; false, and
+// nothing changed, when they are more than the limit.
+bool MaxMin::collect_affected() {
+  new_stamp();
+  for (const std::int32_t id : changed_links_) touch(id);
   for (const Id id : arrived_) {
-    if (!flow(id).entered) continue;
+    if (!flow(id).entered || flow(id).stamp == stamp_) continue;
     threshold_ = std::min(threshold_, limit(id).cap_level);
     for (const LinkUse use : uses(id)) {
       const Link& on = link(use.link);
       threshold_ = std::min(threshold_, static_cast<double>(on.capacity) / static_cast<double>(on.weights));
     }
-    if (flow(id).stamp != stamp_) open_flow(id, flow(id));
+    open_flow(id, flow(id));
   }
-  arrived_.clear();
-  threshold_ *= kThresholdMargin;
-  for (std::size_t next = 0; next < touched_.size(); ++next) {
+  const double threshold = threshold_ * kThresholdMargin;
+  for (std::size_t next = 0; next < touched_.size() && affected_.size() <= threshold_limit_; ++next) {
     const auto& users = link(touched_[next]).users;
     for (const User& user : users) __builtin_prefetch(&flow(user.flow));
     for (const User& user : users) {
       Flow& candidate = flow(user.flow);
-      if (candidate.stamp != stamp_ && candidate.level >= threshold_) open_flow(user.flow, candidate);
+      if (candidate.stamp != stamp_ && candidate.level >= threshold) open_flow(user.flow, candidate);
     }
   }
-  threshold_ = kInfinity;
+  if (affected_.size() <= threshold_limit_) return true;
+  for (const Id id : affected_) {
+    flow(id).open = false;
+    for (const LinkUse use : uses(id)) link(use.link).left -= use.multiplicity * flow(id).quanta;
+  }
+  return false;
+}
+
+// Fills what arrived and what the links of departed transfers limited; then whatever that breaks, until nothing is broken.
+void MaxMin::repair() {
+  new_stamp();
+  for (const Id id : arrived_) {
+    if (flow(id).entered && flow(id).stamp != stamp_) open_flow(id, flow(id));
+  }
+  for (const std::int32_t id : changed_links_) {
+    touch(id);
+    for (const User& user : link(id).users) {
+      Flow& candidate = flow(user.flow);
+      if (candidate.stamp != stamp_ && candidate.bottleneck == id) open_flow(user.flow, candidate);
+    }
+  }
+  fill();
+  for (int round = 0; join_broken(); ++round) {
+    if (round == kMostRounds) join_all();
+    fill();
+  }
+}
+
+// Opens again what has been filled, to be filled together with those that join.
+void MaxMin::reopen() {
+  for (const Id id : affected_) {
+    Flow& again = flow(id);
+    again.open = true;
+    for (const LinkUse use : uses(again)) {
+      Link& on = link(use.link);
+      on.open += std::int64_t{use.multiplicity} * again.weight;
+      on.left += use.multiplicity * again.quanta;
+    }
+  }
+}
+
+// Looks at every transfer held on the links of filled ones: it must join if it was limited by a link that has room now or lets
+// a filled one go faster, or if it is faster itself than one that the link limits.
+bool MaxMin::join_broken() {
+  joining_.clear();
+  for (const std::int32_t id : touched_) {
+    const Link& on = link(id);
+    double fastest = 0, limited = kInfinity;
+    for (const User& user : on.users) {
+      const Flow& filled = flow(user.flow);
+      if (filled.stamp != stamp_) continue;
+      fastest = std::max(fastest, filled.level);
+      if (filled.bottleneck == id) limited = std::min(limited, filled.level);
+    }
+    const bool room = static_cast<double>(on.left) > static_cast<double>(on.capacity) * kNoRoom;
+    for (const User& user : on.users) {
+      const Flow& held = flow(user.flow);
+      if (held.stamp == stamp_) continue;
+      const bool too_fast = held.level * kFaster > limited;
+      const bool too_slow = held.bottleneck == id && (room || fastest * kFaster > held.level);
+      if (too_fast || too_slow) joining_.push_back(user.flow);
+    }
+  }
+  if (joining_.empty()) return false;
+  reopen();
+  for (const Id id : joining_) {
+    if (flow(id).stamp != stamp_) open_flow(id, flow(id));
+  }
+  return true;
+}
+
+// Everything reachable: correct whatever happened before.
+void MaxMin::join_all() {
+  for (std::size_t next = 0; next < touched_.size(); ++next) {
+    for (const User& user : link(touched_[next]).users) {
+      if (flow(user.flow).stamp != stamp_) open_flow(user.flow, flow(user.flow));
+    }
+  }
 }
 
 inline void MaxMin::fix(Id id, Flow& fixed, double level, std::int32_t bottleneck) {
   fixed.open = false;
   fixed.bottleneck = bottleneck;
-  if (level == kInfinity || !same_level(level, fixed.level)) {
-    fixed.level = same_level(level, limit(id).solo_level) ? limit(id).solo_level : level;
-    fixed.quanta = fixed.count > 0 ? static_cast<std::int64_t>(fixed.level * fixed.weight) : 0;
+  if (same_level(level, fixed.before)) {
+    level = fixed.before;
+  } else if (same_level(level, limit(id).solo_level)) {
+    level = limit(id).solo_level;
   }
+  fixed.level = level;
+  fixed.quanta = fixed.count > 0 ? static_cast<std::int64_t>(level * fixed.weight) : 0;
   for (const LinkUse use : uses(fixed)) {
     Link& on = link(use.link);
     on.open -= std::int64_t{use.multiplicity} * fixed.weight;
@@ -238,7 +327,6 @@ void MaxMin::fill() {
   for (const Id id : affected_) {
     if (flow(id).capped) heap_.push_back({limit(id).cap_level, caps + id});
   }
-  touched_.clear();
   for (std::size_t i = heap_.size() / 4 + 1; i-- > 0;) sift_down(i);
   while (!heap_.empty()) {
     Share& top = heap_.front();
@@ -247,8 +335,7 @@ void MaxMin::fill() {
       const Id id = top.link - caps;
       if (flow(id).open) fix(id, flow(id), top.level, kNoLink);
     } else if (Link& on = link(top.link); on.open > 0) {
-      const double level = static_cast<double>(on.left) / static_cast<double>(on.open);
-      check(level > 0, "a link has room for what it must carry");
+      const double level = static_cast<double>(std::max<std::int64_t>(on.left, 0)) / static_cast<double>(on.open);
       if (level > top.level) {
         top.level = level;
         done = false;
