@@ -38,8 +38,8 @@ class Collector {
     if (pass) add_operation(op);
     if (pass && slice.lane == Lane::compute) {
       if (inner_) add_inner(slice, t);
-    } else if (op != kNone || run_.timeline.start[task] < run_.timeline.end[task]) {
-      slices.push_back(slice);
+    } else if (slice.start < slice.end) {
+      slices.push_back(slice);  // what takes no time is not to be seen
     }
   }
 
@@ -99,26 +99,46 @@ void assign_rows(DeviceSlices& result) {
   }
 }
 
-// speedscope and catapult add ts and dur as doubles of microseconds; a sum that rounds up past the start of the next
-// slice makes them overlap. Such a slice is written a nanosecond shorter.
-double sum_in_double(const Slice& s) {
-  return static_cast<double>(s.start) / 1000 + static_cast<double>(s.end - s.start) / 1000;
+// Viewers add ts and dur as doubles of microseconds, speedscope after taking the first ts of the thread off; a sum that
+// rounds up past the start of the next slice makes the two overlap. Such a slice is written a nanosecond shorter.
+struct Sums {
+  double plain, shifted;
+};
+Sums sums(std::int64_t start, std::int64_t length, std::int64_t first) {
+  const double ts = static_cast<double>(start) / 1000, dur = static_cast<double>(length) / 1000;
+  return {ts + dur, ts - static_cast<double>(first) / 1000 + dur};
 }
-void shorten(Slice& slice, double limit) {
-  while (slice.end > slice.start && sum_in_double(slice) > limit) --slice.end;
+void shorten(Slice& slice, std::int64_t first, const Sums& limit) {
+  const auto late = [&](const Sums& s) { return s.plain > limit.plain || s.shifted > limit.shifted; };
+  while (slice.end > slice.start && late(sums(slice.start, slice.end - slice.start, first))) --slice.end;
+}
+
+// Slices stand by lane and start, so the first of a row has its first ts.
+std::vector<std::int64_t> shorten_all(std::vector<Slice>& slices) {
+  std::vector<std::int64_t> first_of_slice, first_of_row;
+  for (std::size_t i = 0; i < slices.size(); ++i) {
+    if (i == 0 || slices[i].lane != slices[i - 1].lane) first_of_row.clear();
+    if (slices[i].row == first_of_row.size()) first_of_row.push_back(slices[i].start);
+    const std::int64_t first = first_of_row[slices[i].row];
+    shorten(slices[i], first, sums(slices[i].end, 0, first));
+    first_of_slice.push_back(first);
+  }
+  return first_of_slice;
 }
 
 // What is nested stands in the row of its operation and does not end after it.
-void append_nested(std::vector<Slice>& nested, DeviceSlices& result) {
+void append_nested(std::vector<Slice>& nested, const std::vector<std::int64_t>& first_of_slice, DeviceSlices& result) {
   std::vector<std::pair<program::OperationId, std::size_t>> whole;
   for (std::size_t i = 0; i < result.slices.size(); ++i)
     if (result.slices[i].task == kNone) whole.emplace_back(result.slices[i].operation, i);
   std::sort(whole.begin(), whole.end());
   for (Slice& slice : nested) {
-    const Slice& operation =
-        result.slices[std::lower_bound(whole.begin(), whole.end(), std::pair(slice.operation, std::size_t{0}))->second];
+    const auto at = std::lower_bound(whole.begin(), whole.end(), std::pair(slice.operation, std::size_t{0}))->second;
+    const Slice& operation = result.slices[at];
+    const std::int64_t first = first_of_slice[at];
     slice.row = operation.row;
-    shorten(slice, std::min(sum_in_double(operation), static_cast<double>(slice.end) / 1000));
+    shorten(slice, first, sums(slice.end, 0, first));
+    shorten(slice, first, sums(operation.start, operation.end - operation.start, first));
   }
   result.slices.insert(result.slices.end(), nested.begin(), nested.end());
 }
@@ -146,8 +166,8 @@ DeviceSlices slices_of(const RunResult& run, const engine::OperationTimes& times
   DeviceSlices result;
   result.slices = std::move(collector.slices);
   assign_rows(result);
-  for (Slice& slice : result.slices) shorten(slice, static_cast<double>(slice.end) / 1000);
-  append_nested(collector.nested, result);
+  const std::vector<std::int64_t> first_of_slice = shorten_all(result.slices);
+  append_nested(collector.nested, first_of_slice, result);
   return result;
 }
 

@@ -83,11 +83,18 @@ inline void check_nesting(const std::map<Thread, std::vector<Span>>& spans) {
   }
 }
 
-// The same in doubles of microseconds, as speedscope adds them.
-inline void check_sums(const ordered_json& trace) {
+// The same in doubles of microseconds, as viewers add them; speedscope takes the first ts of the thread off before.
+inline void check_sums(const ordered_json& trace, bool shifted) {
+  std::map<Thread, double> first;
+  for (const ordered_json& e : events_of(trace, "X")) {
+    const auto it = first.emplace(thread_of(e), e["ts"].get<double>()).first;
+    it->second = shifted ? std::min(it->second, e["ts"].get<double>()) : 0;
+  }
   std::map<Thread, std::vector<std::pair<double, double>>> spans;
-  for (const ordered_json& e : events_of(trace, "X"))
-    spans[thread_of(e)].push_back({e["ts"].get<double>(), e["ts"].get<double>() + e["dur"].get<double>()});
+  for (const ordered_json& e : events_of(trace, "X")) {
+    const double ts = e["ts"].get<double>() - first.at(thread_of(e));
+    spans[thread_of(e)].push_back({ts, ts + e["dur"].get<double>()});
+  }
   for (auto& [thread, of] : spans) {
     std::sort(of.begin(), of.end(), [](const auto& a, const auto& b) {
       return std::pair(a.first, -a.second) < std::pair(b.first, -b.second);
@@ -161,7 +168,8 @@ inline void check_names(const ordered_json& trace, const std::map<Thread, std::v
 inline void check_rules(const Written& w) {
   const auto spans = spans_of(w.trace);
   check_nesting(spans);
-  check_sums(w.trace);
+  check_sums(w.trace, false);
+  check_sums(w.trace, true);
   check_arrows(w.trace, spans);
   check_counters(w.trace);
   check_names(w.trace, spans);
