@@ -111,20 +111,6 @@ double gemm_seconds(const hardware::Gpu& gpu, const KernelModel& constants, cons
   return seconds(model.floor) + std::max(fastest_grid(gemm), traffic);
 }
 
-// C += A·B by two kernels: the product in 16 bits, and an addition that reads it and reads and writes C.
-double separate_accumulation_seconds(const hardware::Gpu& gpu, const KernelModel& constants, const Kernel& kernel) {
-  const std::int64_t elements = kernel.batch * kernel.m * kernel.n;
-  const std::int64_t written = 2;
-  const std::int64_t main = size_of(kernel.out_dtype);
-  Kernel product = kernel;
-  product.accumulate = false;
-  product.out_dtype = DType::bf16;
-  product.bytes = {kernel.bytes.value + elements * (written - 2 * main)};
-  Kernel addition;
-  addition.bytes = {elements * (written + 2 * main)};
-  return gemm_seconds(gpu, constants, product) + memory_seconds(gpu, constants.memory, addition);
-}
-
 // ---- fused attention ------------------------------------------------------------------------------------------------
 
 double attention_rate(const AttentionModel& model, std::int64_t head_dim) {
@@ -157,11 +143,8 @@ double attention_seconds(const hardware::Gpu& gpu, const AttentionModel& model, 
 Time kernel_time(const hardware::Gpu& gpu, const KernelModel& constants, const Kernel& kernel,
                  AttentionLibrary library) {
   switch (kernel.kind) {
-    case KernelKind::gemm: {
-      const bool apart = kernel.accumulate && !constants.fused_accumulation;
-      return time_from_seconds(apart ? separate_accumulation_seconds(gpu, constants, kernel)
-                                     : gemm_seconds(gpu, constants, kernel));
-    }
+    case KernelKind::gemm:
+      return time_from_seconds(gemm_seconds(gpu, constants, kernel));
     case KernelKind::attention_forward: {
       const AttentionModel& model = constants.attention_of(library).forward;
       return time_from_seconds(attention_seconds(gpu, model, constants.sustained, kernel));

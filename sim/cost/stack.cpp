@@ -83,6 +83,8 @@ const Fields<StackLaunch>& launch_fields() {
           .add("per_kernel", &L::per_kernel, "host time per kernel, forward and recompute")
           .add("per_kernel_backward", &L::per_kernel_backward, "host time per kernel, backward")
           .add("per_collective", &L::per_collective, "host time per collective, on top of the launch")
+          .add("per_collective_rank", &L::per_collective_rank,
+               "host time per collective and rank of its group, where a pipeline spans several nodes")
           .add("per_micro_batch", &L::per_micro_batch, "host time per micro-batch")
           .add("per_step", &L::per_step, "host time per step, during which the device waits");
   return table;
@@ -161,7 +163,6 @@ KernelModel with_stack(KernelModel constants, const Stack& stack) {
   for (double* value : {&rate.fp32, &rate.tf32, &rate.fp16, &rate.bf16, &rate.fp8, &rate.int8}) {
     *value = std::min(1.0, *value * stack.kernels.matrix_rate);
   }
-  constants.fused_accumulation = stack.kernels.fused_gradient_accumulation;
   constants.memory.efficiency = std::min(1.0, constants.memory.efficiency * stack.kernels.memory_rate);
   return constants;
 }

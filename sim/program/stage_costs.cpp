@@ -95,7 +95,7 @@ Step StageCosts::cost(const PassStep& from, PassKind kind, std::size_t tensor_gr
   step.duration = call.duration;
   step.category = family.category;
   step.lane = family.lane;
-  step.launch = launch + e.launch_collective;
+  step.launch = launch + e.launch_collective + e.launch_collective_rank * static_cast<std::int64_t>(family.groups[group].size());
   step.bytes_sent = bytes_sent(from.collective, from.message, static_cast<std::int64_t>(family.groups[group].size()));
   if (context ? e.overlap_context : e.overlap_tensor) step.needed_by = from.needed_by;
   if (!call.transfer.phases.empty()) step.transfer = builder_.add_transfer(call.transfer);

@@ -67,6 +67,8 @@ PlanParts plan_parts(const Scenario& s) {
     e.launch_forward = l.per_kernel;
     e.launch_backward = l.per_kernel_backward;
     e.launch_collective = l.per_collective;
+    const bool pipeline_spans_nodes = s.layout.pipeline > 1 && s.gpus() > s.cluster.gpus_per_node;
+    if (pipeline_spans_nodes) e.launch_collective_rank = l.per_collective_rank;
     e.micro_batch_overhead = l.per_micro_batch;
   }
   e.blocking_launch = l.mode == cost::LaunchMode::blocking;

@@ -116,20 +116,6 @@ TEST_CASE("an exposed epilogue reads and writes the accumulated result") {
   CHECK(run(model, kernel) == Time{134'217'728 + 2 * 1'048'576});
 }
 
-TEST_CASE("a stack without fused accumulation adds in a kernel of its own") {
-  KernelModel model = ideal();
-  Kernel kernel = gemm(512, 512, 1024);
-  kernel.out_dtype = DType::fp32;
-  kernel.accumulate = true;
-  kernel.bytes = {2 * (512 * 1024 + 1024 * 512) + 8 * 512 * 512};
-  CHECK(run(model, kernel) == Time{134'217'728});
-  // 512 · 512 elements: 2 bytes of product read, 4 of the main gradient read and written, 10 in all, at 10¹² B/s.
-  model.fused_accumulation = false;
-  CHECK(run(model, kernel) == Time{134'217'728 + 2'621'440});
-  kernel.accumulate = false;
-  CHECK(run(model, kernel) == Time{134'217'728});
-}
-
 TEST_CASE("time grows with every dimension, one whole tile at a time") {
   KernelModel model = ideal();
   model.gemm.small_tile_cost = 0.4;

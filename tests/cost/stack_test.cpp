@@ -84,9 +84,6 @@ TEST_CASE("a stack shapes the passes and the kernel constants") {
   const KernelModel with = with_stack(gpu, stack);
   CHECK(with.gemm.rate.bf16 == 0.4);
   CHECK(with.memory.efficiency == 0.2);
-  CHECK(with.fused_accumulation);
-  stack.kernels.fused_gradient_accumulation = false;
-  CHECK_FALSE(with_stack(gpu, stack).fused_accumulation);
   REQUIRE(with.attention.size() == 1);
   CHECK(with.attention.front().forward.rate_128 == 0.4);
 }

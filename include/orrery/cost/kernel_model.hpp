@@ -64,8 +64,6 @@ struct KernelModel {
   std::string source;        // where the figures are from
   // Clock under hours of training over that of a lone kernel (power limit): a factor on every matrix rate.
   double sustained = 1;
-  // False: a product that accumulates writes its result in 16 bits and an addition follows (set by the software stack).
-  bool fused_accumulation = true;
   GemmModel gemm;
   std::vector<AttentionKernels> attention;  // the first is the default
   MemoryModel memory;

@@ -64,6 +64,8 @@ struct StackLaunch {
   Time per_kernel{};           // host, forward and recompute: interpreter, dispatch, launch
   Time per_kernel_backward{};  // host, backward: the autograd engine's thread
   Time per_collective{};       // host, on top of the launch
+  Time per_collective_rank{};  // host, more per rank of the group, where a pipeline spans several nodes (see
+                               // nanotron.yaml)
   Time per_micro_batch{};      // host: data loader, schedule, bookkeeping
   Time per_step{};             // host: logging, loss scale, learning rate, timers, barriers
 };
