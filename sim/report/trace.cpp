@@ -47,9 +47,9 @@ std::string_view colour_of(const program::Program& program, const Slice& slice) 
     case Category::optimizer:
       return "rail_load";
     case Category::pipeline_comm:
-      return "grey";
+      return "rail_idle";
     case Category::host:
-      return "black";
+      return "grey";
     case Category::data_comm:
       return "bad";
     default:
