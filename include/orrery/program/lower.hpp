@@ -25,8 +25,8 @@ struct ExecutionPlan {
   MessageMode messages = MessageMode::asynchronous;
   bool scatter_gather_messages = false;  // pipeline messages split over the tensor ranks, gathered on arrival
   // Host time per kernel launch in forward (and recompute) and in backward, more per communication call (and per rank of
-  // its group), per micro-batch and
-  // stage, and per step outside the passes. Blocking: the host waits for each kernel before it launches the next.
+  // its group), per micro-batch and stage, and per step outside the passes. Blocking: the host waits for each kernel
+  // before it launches the next.
   Time launch_forward{}, launch_backward{}, launch_collective{}, launch_collective_rank{}, micro_batch_overhead{}, step_overhead{};
   bool blocking_launch = false;
   std::int64_t bucket_bytes = 0;    // gradient buckets of the data-parallel reduction; 0 = one a stage
