@@ -7,6 +7,7 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> list{
       {"run", "Simulate one training step of a scenario", add_run},
       {"check", "Say what is wrong with a scenario", add_check},
+      {"schema", "Print the JSON Schema of scenarios, for editors", add_schema},
       {"completion", "Print the completion script of a shell", add_completion},
   };
   return list;
