@@ -163,3 +163,29 @@ TEST_CASE("a change touches only transfers at or above its level") {
   CHECK(solver.rate(second) == 9.0);
   CHECK(!solver.alone(second));
 }
+
+TEST_CASE("solving by repair and by threshold give the same rates in large coupled systems") {
+  std::mt19937_64 random(3);
+  const std::vector<BytesPerSecond> capacities(64, BytesPerSecond{50'000'000'000});
+  MaxMin repaired(capacities), filled(capacities);
+  repaired.set_threshold_limit(0);
+  filled.set_threshold_limit(1'000'000);
+  std::vector<MaxMin::Id> ids;  // both solvers give the same ids
+  for (int change = 0; change < 600; ++change) {
+    if (change < 300 || random() % 3 == 0) {
+      const Wanted flow = random_flow(random, 64);
+      ids.push_back(add(repaired, flow.uses, flow.weight, flow.cap));
+      REQUIRE(add(filled, flow.uses, flow.weight, flow.cap) == ids.back());
+    } else {
+      const auto gone = random() % ids.size();
+      repaired.remove(ids[gone]);
+      filled.remove(ids[gone]);
+      ids.erase(ids.begin() + static_cast<std::ptrdiff_t>(gone));
+    }
+    if (change < 300 && change % 50 != 0) continue;
+    repaired.solve();
+    filled.solve();
+    for (const MaxMin::Id id : ids) REQUIRE(std::abs(repaired.rate(id) / filled.rate(id) - 1) < 1e-9);
+  }
+  CHECK(repaired.certificate_holds(1e-9));
+}
