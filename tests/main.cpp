@@ -1,2 +1,9 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
+
+#include "paths.hpp"
+
+const std::string& orrery::testing::source_dir() {
+  static const std::string dir = ORRERY_SOURCE_DIR;
+  return dir;
+}

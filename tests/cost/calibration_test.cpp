@@ -1,6 +1,8 @@
 // The constants of topologies/kernels/ against published measurements: mean absolute error of the time per GPU and
 // kind.
 #include <doctest/doctest.h>
+
+#include "paths.hpp"
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -29,7 +31,7 @@ std::vector<std::string> cells(const std::string& line) {
 }
 
 std::vector<Row> measurements() {
-  std::ifstream file(ORRERY_SOURCE_DIR "/tests/data/cost/kernels.csv");
+  std::ifstream file(orrery::testing::source_dir() + "/tests/data/cost/kernels.csv");
   std::string line;
   std::getline(file, line);
   const std::vector<std::string> names = cells(line);

@@ -2,13 +2,15 @@
 // systems here; the bounds below are what they reach, rounded up, and none is above 10 %.
 #include <doctest/doctest.h>
 
+#include "paths.hpp"
+
 #include "measured_collectives.hpp"
 
 using namespace orrery;
 using namespace orrery::network;
 
 TEST_CASE("mean absolute error per system is at most 10 % from 64 KiB on") {
-  const auto rows = test::read_measured(std::string(ORRERY_SOURCE_DIR) + "/tests/data/network/collectives.csv");
+  const auto rows = test::read_measured(orrery::testing::source_dir() + "/tests/data/network/collectives.csv");
   REQUIRE(rows.size() == 261);
   test::Predictor predictor;
   std::map<std::string, std::pair<double, int>> errors;

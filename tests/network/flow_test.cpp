@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "paths.hpp"
+
 #include <algorithm>
 #include <fstream>
 #include <random>
@@ -15,7 +17,7 @@ using namespace orrery::network;
 namespace {
 
 std::string read(const std::string& name) {
-  std::ifstream file(std::string(ORRERY_SOURCE_DIR) + "/tests/data/network/" + name);
+  std::ifstream file(orrery::testing::source_dir() + "/tests/data/network/" + name);
   std::stringstream text;
   text << file.rdbuf();
   return text.str();

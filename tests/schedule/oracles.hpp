@@ -2,6 +2,8 @@
 #pragma once
 #include <doctest/doctest.h>
 
+#include "paths.hpp"
+
 #include <cstdlib>
 #include <fstream>
 #include <limits>
@@ -31,7 +33,7 @@ inline std::vector<std::string> split(const std::string& text, char separator) {
 }
 
 inline std::ifstream open_data(const std::string& file) {
-  std::ifstream in(std::string(ORRERY_SOURCE_DIR) + "/tests/data/schedule/" + file);
+  std::ifstream in(orrery::testing::source_dir() + "/tests/data/schedule/" + file);
   REQUIRE_MESSAGE(in, file);
   return in;
 }

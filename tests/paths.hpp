@@ -1,0 +1,9 @@
+// Where the source tree lies, known to one file only so that the others compile to the same object anywhere.
+#pragma once
+#include <string>
+
+namespace orrery::testing {
+
+const std::string& source_dir();
+
+}  // namespace orrery::testing
