@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "orrery/core/error.hpp"
 #include "orrery/engine/engine.hpp"
+#include "orrery/network/flow.hpp"
 
 namespace orrery::engine {
 namespace {
@@ -17,7 +19,6 @@ class EventQueue {
   struct Event {
     std::int64_t time;
     TaskId task;
-    std::uint32_t version;
     bool operator<(const Event& o) const { return time != o.time ? time < o.time : task < o.task; }
   };
   bool empty() const { return heap_.empty(); }
@@ -74,31 +75,73 @@ Successors successors_of(const Program& program) {
 
 class Player {
  public:
-  explicit Player(const Program& program) : program_(program), successors_(successors_of(program)) {
+  // links empty: transfers take the time of their template.
+  Player(const Program& program, std::span<const hardware::Link> links)
+      : program_(program), successors_(successors_of(program)), shares_(!links.empty()), network_(links) {
     const std::size_t n = program.tasks();
     timeline_.start.assign(n, -1);
     timeline_.end.assign(n, -1);
     timeline_.one_pass = false;
     waiting_.resize(n);
+    if (shares_) phase_.assign(n, 0);
     for (TaskId t = 0; t < n; ++t) waiting_[t] = program.predecessor_begin[t + 1] - program.predecessor_begin[t];
   }
 
   Timeline play() {
     for (TaskId t = 0; t < waiting_.size(); ++t)
       if (waiting_[t] == 0) start(t, 0);
-    while (!queue_.empty()) {
-      const auto event = queue_.top();
-      queue_.pop();
-      finish(event.task, event.time);
+    if (shares_) {
+      while (play_instant()) {
+      }
+    } else {
+      while (!queue_.empty()) play_next();
     }
     check(timeline_.events == static_cast<std::int64_t>(program_.tasks()), "every task of a Program is played once");
     return std::move(timeline_);
   }
 
  private:
+  void play_next() {
+    const auto event = queue_.top();
+    queue_.pop();
+    finish(event.task, event.time);
+  }
+
+  // All that ends at the next instant, transfers first; what starts at it shares the network from one solve on.
+  bool play_instant() {
+    const std::optional<Time> network = network_.next_event();
+    if (queue_.empty() && !network) return false;
+    const std::int64_t now = queue_.empty()                                       ? network->value
+                             : network && network->value < queue_.top().time ? network->value
+                                                                                  : queue_.top().time;
+    if (network && network->value == now) {
+      finished_.clear();
+      network_.advance({now}, finished_);
+      for (const std::int64_t tag : finished_) end_phase(static_cast<TaskId>(tag), now);
+    }
+    while (!queue_.empty() && queue_.top().time == now) play_next();
+    return true;
+  }
+
   void start(TaskId task, std::int64_t now) {
     timeline_.start[task] = now;
-    queue_.push({checked_add(now, program_.template_of(task).duration.value), task, 0});
+    const program::TaskTemplate& t = program_.template_of(task);
+    if (shares_ && t.transfer != program::kNone) {
+      start_phase(task, now);
+    } else {
+      queue_.push({checked_add(now, t.duration.value), task});
+    }
+  }
+  void start_phase(TaskId task, std::int64_t now) {
+    const network::Phase& phase = program_.transfers[program_.template_of(task).transfer].phases[phase_[task]];
+    network_.start({now}, {phase.bytes, phase.links, phase.latency, phase.rate_cap, 1, task, phase.divisor});
+  }
+  void end_phase(TaskId task, std::int64_t now) {
+    if (++phase_[task] < program_.transfers[program_.template_of(task).transfer].phases.size()) {
+      start_phase(task, now);
+    } else {
+      finish(task, now);
+    }
   }
   void finish(TaskId task, std::int64_t now) {
     timeline_.end[task] = now;
@@ -112,13 +155,17 @@ class Player {
 
   const Program& program_;
   Successors successors_;
+  bool shares_;
+  network::FlowNetwork network_;
   std::vector<std::uint32_t> waiting_;
+  std::vector<std::uint16_t> phase_;  // of a transfer in flight
+  std::vector<std::int64_t> finished_;
   EventQueue queue_;
   Timeline timeline_;
 };
 
 }  // namespace
 
-Timeline play_events(const Program& program, std::span<const hardware::Link>) { return Player(program).play(); }
+Timeline play_events(const Program& program, std::span<const hardware::Link> links) { return Player(program, links).play(); }
 
 }  // namespace orrery::engine

@@ -26,7 +26,8 @@ class StepLowering {
  public:
   StepLowering(const StepPlan& plan, const std::vector<layout::StageSpan>& spans)
       : plan_(plan), ranks_(plan), communication_(plan), stages_(plan, ranks_, communication_, builder_, spans),
-        devices_(fold_ranks(ranks_, observed_calls(), communication_, plan.fold)),
+        // Where transfers share links, ranks that are alike by themselves may meet on them: each is played.
+        devices_(fold_ranks(ranks_, observed_calls(), communication_, plan.fold && plan.mode != NetworkMode::flows)),
         data_(plan, ranks_, devices_, communication_, stages_, builder_) {}
 
   Result<LoweredStep> lower(const std::vector<layout::StageSpan>& spans);

@@ -74,8 +74,12 @@ Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options)
   run.program = std::move(lowered->program);
   run.stages = std::move(lowered->stages);
 
-  const bool one_pass = !options.force_events && engine::one_pass_applies(run.program);
-  run.timeline = one_pass ? engine::evaluate_one_pass(run.program) : engine::play_events(run.program);
+  if (s.network.mode == program::NetworkMode::flows) {
+    run.timeline = engine::play_events(run.program, (*topology)->links());
+  } else {
+    const bool one_pass = !options.force_events && engine::one_pass_applies(run.program);
+    run.timeline = one_pass ? engine::evaluate_one_pass(run.program) : engine::play_events(run.program);
+  }
   run.split = engine::split_time(run.program, run.timeline);
   run.memory = engine::memory_of(run.program, run.timeline);
   for (const engine::DeviceMemory& m : run.memory) run.reserved.push_back(reserved_of(m.peak));

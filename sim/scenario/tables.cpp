@@ -80,8 +80,9 @@ const Fields<NetworkChoice>& network_fields() {
       Fields<NetworkChoice>("network", "What happens between transfers.")
           .shorthand("mode")
           .choice("mode", &NetworkChoice::mode,
-                  {{"ideal", NetworkMode::ideal}, {"steady", NetworkMode::steady}},
-                  "ideal: nothing is shared; steady: all groups of a family (tensor, data, …) communicate at once");
+                  {{"ideal", NetworkMode::ideal}, {"steady", NetworkMode::steady}, {"flows", NetworkMode::flows}},
+                  "ideal: nothing is shared; steady: all groups of a family (tensor, data, …) communicate at once; flows: "
+                  "every transfer shares links with what is in flight, every rank is played");
   return table;
 }
 
