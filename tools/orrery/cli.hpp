@@ -67,6 +67,7 @@ const std::vector<Command>& commands();
 Action add_run(CLI::App& app, const Console& console);
 Action add_check(CLI::App& app, const Console& console);
 Action add_schema(CLI::App& app, const Console& console);
+Action add_validate(CLI::App& app, const Console& console);
 Action add_completion(CLI::App& app, const Console& console);
 
 }  // namespace orrery::cli

@@ -8,6 +8,7 @@ const std::vector<Command>& commands() {
       {"run", "Simulate one training step of a scenario", add_run},
       {"check", "Say what is wrong with a scenario", add_check},
       {"schema", "Print the JSON Schema of scenarios, for editors", add_schema},
+      {"validate", "Hold the simulator against a table of measurements", add_validate},
       {"completion", "Print the completion script of a shell", add_completion},
   };
   return list;

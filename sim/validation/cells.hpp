@@ -1,0 +1,33 @@
+// Typed cells of one row. A cell that cannot be read is an error with its place; the row goes on with the default.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "orrery/core/csv.hpp"
+
+namespace orrery::validation {
+
+class Cells {
+ public:
+  Cells(const CsvTable& table, std::size_t row, Diagnostics& errors) : table_(table), row_(row), errors_(errors) {}
+
+  bool has(const char* column) const { return table_.column(column) >= 0; }
+  // Empty where there is no such column.
+  std::string text(const char* column) const;
+  // Must be there and hold a whole number in [low, high]; blank = `blank` where one is given.
+  std::int64_t integer(const char* column, std::int64_t low, std::int64_t high, std::optional<std::int64_t> blank = {}) const;
+  std::optional<double> number(const char* column) const;  // finite; blank or no column = nothing
+  bool flag(const char* column) const;                     // 0 or 1; blank = 0
+  void refuse(const char* column, const std::string& message, const std::string& help = {}) const;
+
+ private:
+  const CsvTable& table_;
+  std::size_t row_;
+  Diagnostics& errors_;
+};
+
+// Every column that a kind of file cannot do without.
+void require_columns(const CsvTable& table, std::initializer_list<const char*> columns, Diagnostics& errors);
+
+}  // namespace orrery::validation

@@ -1,0 +1,87 @@
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "orrery/validation/validate.hpp"
+
+namespace orrery::validation {
+namespace {
+
+constexpr const char* kGrammar =
+    "[GROUP:][FIGURE.]STATISTIC OPERATOR NUMBER, STATISTIC one of rows, mape, median_abs_error, p90_abs_error, bias, concordance, refused, "
+    "unequal; OPERATOR one of > >= < <=";
+
+Diagnostic wrong(const std::string& text, const std::string& message) {
+  Diagnostic d;
+  d.path = "--fail-on";
+  d.message = fmt::format("'{}': {}", text, message);
+  d.help = kGrammar;
+  return d;
+}
+
+std::string trimmed(std::string_view text) {
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  return std::string(text);
+}
+
+std::optional<double> statistic(const Statistics& s, const std::string& name) {
+  if (name == "rows") return static_cast<double>(s.rows);
+  if (s.rows == 0) return {};
+  if (name == "mape") return s.mape;
+  if (name == "median_abs_error") return s.median_abs_error;
+  if (name == "p90_abs_error") return s.p90_abs_error;
+  if (name == "bias") return s.bias;
+  return s.concordance;
+}
+
+bool compare(double value, const std::string& comparison, double bound) {
+  if (comparison == ">") return value > bound;
+  if (comparison == ">=") return value >= bound;
+  if (comparison == "<") return value < bound;
+  return value <= bound;
+}
+
+}  // namespace
+
+Result<Condition> parse_condition(const std::string& text) {
+  Condition c;
+  c.text = text;
+  const std::size_t at = text.find_first_of("<>");
+  if (at == std::string::npos) return wrong(text, "there is no comparison");
+  c.comparison = text.substr(at, text.substr(at + 1).starts_with('=') ? 2 : 1);
+  const std::string bound = trimmed(std::string_view(text).substr(at + c.comparison.size()));
+  const auto [end, error] = std::from_chars(bound.data(), bound.data() + bound.size(), c.bound);
+  if (error != std::errc() || end != bound.data() + bound.size()) return wrong(text, fmt::format("'{}' is not a number", bound));
+  std::string left = trimmed(std::string_view(text).substr(0, at));
+  if (const std::size_t colon = left.find(':'); colon != std::string::npos) {
+    c.group = left.substr(0, colon);
+    left.erase(0, colon + 1);
+  }
+  if (const std::size_t dot = left.find('.'); dot != std::string::npos) {
+    c.figure = left.substr(0, dot);
+    left.erase(0, dot + 1);
+  }
+  c.statistic = left;
+  for (const char* known : {"rows", "mape", "median_abs_error", "p90_abs_error", "bias", "concordance", "refused", "unequal"})
+    if (c.statistic == known) return c;
+  return wrong(text, fmt::format("'{}' is no statistic", c.statistic));
+}
+
+Result<bool> holds(const Condition& c, const Report& report) {
+  if (c.statistic == "refused") return compare(static_cast<double>(report.refused()), c.comparison, c.bound);
+  if (c.statistic == "unequal") return compare(static_cast<double>(report.unequal()), c.comparison, c.bound);
+  for (const Group& group : report.groups) {
+    if (group.name != (c.group.empty() ? "all" : c.group)) continue;
+    for (const Group::OfFigure& figure : group.figures) {
+      if (!c.figure.empty() && c.figure != figure.name) continue;
+      const std::optional<double> value = statistic(figure.all, c.statistic);
+      if (!value) return wrong(c.text, "nothing was measured there");
+      return compare(*value, c.comparison, c.bound);
+    }
+    return wrong(c.text, c.figure.empty() ? "this file has no measured figure" : fmt::format("there is no figure '{}'", c.figure));
+  }
+  return wrong(c.text, fmt::format("there is no group '{}'", c.group));
+}
+
+}  // namespace orrery::validation

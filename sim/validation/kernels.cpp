@@ -1,0 +1,113 @@
+// Measured efficiencies of matrix products and fused attention: fraction of `peak_tflops`. The clock is that of training
+// (cost::KernelModel::sustained).
+#include <fmt/format.h>
+
+#include <map>
+
+#include "cells.hpp"
+#include "kinds.hpp"
+#include "orrery/cost/kernel_cost.hpp"
+#include "orrery/hardware/catalogue.hpp"
+
+namespace orrery::validation {
+namespace {
+
+using model::Kernel;
+using model::KernelKind;
+
+constexpr std::int64_t kMost = std::int64_t{1} << 24;
+
+// The format of the arithmetic, but for products that accumulate in fp32.
+DType arithmetic(const Cells& cells, bool accumulate) {
+  const std::string type = cells.text("out_dtype");
+  if (type == "fp8") return DType::fp8;
+  if (type == "tf32") return DType::tf32;
+  if (type == "fp16") return DType::fp16;
+  return type == "fp32" && !accumulate ? DType::fp32 : DType::bf16;
+}
+
+Kernel product(const Cells& cells) {
+  Kernel k;
+  k.kind = KernelKind::gemm;
+  k.batch = cells.integer("batch", 1, kMost, 1);
+  k.m = cells.integer("m", 1, kMost);
+  k.n = cells.integer("n", 1, kMost);
+  k.k = cells.integer("k", 1, kMost);
+  k.accumulate = cells.flag("accumulate");
+  k.dtype = arithmetic(cells, k.accumulate);
+  k.out_dtype = cells.text("out_dtype") == "fp32" || k.dtype == DType::tf32 ? DType::fp32 : DType::bf16;
+  const std::string layout = cells.text("layout");
+  k.layout = layout == "NN" ? model::GemmLayout::nn : layout == "NT" ? model::GemmLayout::nt : model::GemmLayout::tn;
+  k.flops = {checked_mul(checked_mul(2 * k.batch, checked_mul(k.m, k.n)), k.k)};
+  const std::int64_t results = size_of(k.out_dtype) * (k.accumulate ? 2 : 1) * k.m * k.n;
+  k.bytes = {checked_mul(k.batch, size_of(k.dtype) * (k.m + k.n) * k.k + results)};
+  return k;
+}
+
+// FLOPs in full, as if not causal: forward 2·b·s²·heads·(qk + v), backward 2.5 times that.
+Kernel attention(const Cells& cells) {
+  Kernel k;
+  const bool backward = cells.text("kernel") == "attention_backward";
+  k.kind = backward ? KernelKind::attention_backward : KernelKind::attention_forward;
+  k.batch = cells.integer("batch", 1, kMost, 1);
+  k.sequence_q = k.sequence_kv = cells.integer("seq_len", 1, kMost);
+  k.heads = cells.integer("heads", 1, kMost);
+  k.kv_heads = cells.integer("kv_heads", 1, kMost, k.heads);
+  k.head_dim = cells.integer("qk_head_dim", 1, 1 << 16);
+  const std::int64_t dims = k.head_dim + cells.integer("v_head_dim", 1, 1 << 16, k.head_dim);
+  const std::int64_t products = checked_mul(checked_mul(2 * k.batch * k.heads, dims), checked_mul(k.sequence_q, k.sequence_kv));
+  k.flops = {backward ? checked_mul(products / 2, 5) : products};
+  const std::int64_t bytes = 2 * k.batch * k.sequence_q * dims * (k.heads + k.kv_heads);
+  k.bytes = {backward ? 2 * bytes : bytes};
+  return k;
+}
+
+struct Device {
+  Result<hardware::Gpu> gpu;
+  Result<cost::KernelModel> constants;
+};
+
+void predict(const Cells& cells, const Device& device, Row& row) {
+  if (!device.gpu.ok() || !device.constants.ok()) {
+    row.why = reason(device.gpu.ok() ? device.constants.errors() : device.gpu.errors());
+    return;
+  }
+  const std::string name = cells.text("kernel");
+  if (name != "gemm" && name != "attention_forward" && name != "attention_backward")
+    return cells.refuse("kernel", fmt::format("'{}' is not known, allowed: gemm, attention_forward, attention_backward", name));
+  const Kernel kernel = name == "gemm" ? product(cells) : attention(cells);
+  double peak = cells.number("peak_tflops").value_or(0) * 1e12;
+  if (peak <= 0) peak = static_cast<double>(device.gpu->peak(kernel.dtype).value);
+  if (peak <= 0) {
+    row.why = fmt::format("{} has no {} arithmetic", device.gpu->name, name_of(kernel.dtype));
+    return;
+  }
+  row.figures[0].predicted = static_cast<double>(kernel.flops.value) / (peak * seconds(cost::kernel_time(*device.gpu, *device.constants, kernel)));
+}
+
+}  // namespace
+
+Result<std::vector<Row>> kernel_rows(const CsvTable& table) {
+  Diagnostics errors;
+  std::map<std::string, Device> devices;
+  std::vector<Row> rows;
+  for (std::size_t i = 0; i < table.rows.size(); ++i) {
+    const Cells cells(table, i, errors);
+    Row row;
+    row.id = cells.has("id") ? cells.text("id") : std::to_string(i + 1);
+    const std::optional<double> efficiency = cells.number("efficiency");
+    row.figures = {{"efficiency", false, efficiency ? Value(*efficiency) : Value(), {}}};
+    const std::string gpu = cells.text("gpu");
+    row.groups.emplace_back("gpu_and_kernel", gpu + " " + cells.text("kernel"));
+    row.what = cells.text("kernel") == "gemm"
+                   ? fmt::format("{} {}×{}×{} {}", gpu, cells.text("m"), cells.text("n"), cells.text("k"), cells.text("layout"))
+                   : fmt::format("{} {} s={} heads={}", gpu, cells.text("kernel"), cells.text("seq_len"), cells.text("heads"));
+    const auto at = devices.try_emplace(gpu, Device{hardware::load_gpu(gpu), cost::load_kernel_model(gpu)}).first;
+    predict(cells, at->second, row);
+    rows.push_back(std::move(row));
+  }
+  if (!errors.empty()) return errors;
+  return rows;
+}
+
+}  // namespace orrery::validation

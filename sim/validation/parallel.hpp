@@ -1,0 +1,23 @@
+// Rows are independent of each other: evaluated by several threads, results stand in row order.
+#pragma once
+#include <atomic>
+#include <cstddef>
+#include <thread>
+#include <vector>
+
+namespace orrery::validation {
+
+template <class Work>
+void for_each_row(std::size_t rows, int threads, const Work& work) {
+  const std::size_t most = threads > 0 ? static_cast<std::size_t>(threads) : std::thread::hardware_concurrency();
+  std::atomic<std::size_t> next{0};
+  const auto run = [&] {
+    for (std::size_t row = next++; row < rows; row = next++) work(row);
+  };
+  std::vector<std::thread> others;
+  for (std::size_t i = 1; i < most && i < rows; ++i) others.emplace_back(run);
+  run();
+  for (std::thread& other : others) other.join();
+}
+
+}  // namespace orrery::validation

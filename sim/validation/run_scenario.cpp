@@ -1,0 +1,195 @@
+#include "run_scenario.hpp"
+
+#include <fmt/format.h>
+
+#include "orrery/hardware/catalogue.hpp"
+
+namespace orrery::validation {
+namespace {
+
+using layout::Partition;
+using layout::Recompute;
+using layout::Zero;
+using model::Position;
+
+constexpr std::int64_t kMost = std::int64_t{1} << 40;
+
+// Megatron pads the vocabulary to 128 rows a tensor rank (make_vocab_size_divisible_by). State: mixed precision by Adam
+// keeps 2 + 4 + 4 + 4 bytes; PyTorch FSDP shards fp32 parameters and casts copies as it gathers: 4 + 4 + 4, of which 2
+// are counted as the weights that travel; trained all in 16 bits: 2 + 2 + 2. The memory of a log is what the framework
+// prints: Megatron-LM max_memory_allocated of report_memory, the others what their device monitors hold as reserved.
+constexpr Dialect kDialects[] = {
+    {"megatron-2024", Position::learned, true, true, false, 128, 14, 14, false},
+    {"megatron-2020", Position::learned, true, true, false, 128, 14, 14, true},
+    {"megatron-2021", Position::learned, true, true, false, 128, 14, 14, true},
+    {"megatron-2022", Position::learned, true, true, false, 128, 14, 14, true},
+    {"megatron-2023", Position::learned, true, true, false, 128, 14, 14, false},
+    {"megatron-2025", Position::learned, true, true, false, 128, 14, 14, false},
+    {"megatron-deepspeed-2021", Position::learned, true, true, false, 128, 14, 14, true},
+    {"megatron-deepspeed-2022", Position::alibi, true, true, true, 128, 14, 14, true},
+    {"nemo-2022", Position::learned, true, true, false, 128, 14, 14, true},
+    {"nemo-2024", Position::learned, true, true, false, 128, 14, 14, true},
+    {"nemo-2025", Position::learned, true, true, false, 128, 14, 14, true},
+    {"llm-foundry", Position::alibi, false, false, false, 1, 12, 6, true},
+    {"torchtitan-2024", Position::learned, true, false, false, 1, 12, 12, true},
+    {"torchtitan-2025", Position::learned, true, false, false, 1, 12, 12, true},
+    {"ibm-fsdp", Position::learned, true, false, false, 1, 12, 6, true},
+    {"maxtext-2025", Position::learned, true, false, false, 1, 12, 12, true},
+    {"nanotron", Position::rotary, false, false, false, 1, 14, 14, true},
+};
+
+template <class T>
+T word(const Cells& cells, const char* column, std::initializer_list<std::pair<const char*, T>> words) {
+  const std::string text = cells.text(column);
+  std::string allowed;
+  for (const auto& [name, value] : words) {
+    if (text == name) return value;
+    if (*name != '\0') allowed += fmt::format("{}{}", allowed.empty() ? "" : ", ", name);
+  }
+  cells.refuse(column, fmt::format("'{}' is not known, allowed: {}", text, allowed));
+  return words.begin()->second;
+}
+
+model::ModelChoice model_of(const Cells& cells, const Dialect& dialect) {
+  model::ModelChoice m;
+  m.name = cells.text("model");
+  m.layers = cells.integer("layers", 1, 1 << 20);
+  m.hidden = cells.integer("hidden", 1, 1 << 24);
+  m.heads = cells.integer("heads", 1, 1 << 20);
+  m.kv_heads = cells.integer("kv_heads", 1, 1 << 20, m.heads);
+  m.ffn_hidden = cells.integer("ffn_hidden", 1, 1 << 26, 4 * m.hidden);
+  m.vocab = cells.integer("vocab", 1, 1 << 28);
+  m.head_dim = m.heads > 0 ? m.hidden / m.heads : 0;
+  m.tied_embeddings = cells.flag("tied_embeddings");
+  m.vocab_multiple = dialect.vocab_multiple;
+  if (cells.flag("gated_mlp")) {
+    m.norm = model::Norm::rms_norm;
+    m.activation = model::Activation::swiglu;
+    m.position = Position::rotary;
+    m.bias = m.norm_bias = m.dropout = false;
+    return m;
+  }
+  m.position = dialect.position;
+  m.bias = m.norm_bias = dialect.bias;
+  m.dropout = dialect.dropout;
+  m.embedding_norm = dialect.embedding_norm;
+  if (m.position == Position::learned) m.max_positions = cells.integer("seq_len", 1, kMost);
+  return m;
+}
+
+layout::Layout layout_of(const Cells& cells) {
+  layout::Layout l;
+  const auto degree = [&](const char* column) { return static_cast<int>(cells.integer(column, 1, 1 << 20, 1)); };
+  l.tensor = degree("tp");
+  l.pipeline = degree("pp");
+  l.virtual_stages = degree("vp");
+  l.data = degree("dp");
+  l.context = degree("cp");
+  l.sequence_parallel = cells.flag("sequence_parallel") && l.tensor > 1;
+  constexpr Zero zeros[] = {Zero::none, Zero::optimizer, Zero::gradients, Zero::parameters};
+  l.zero = zeros[cells.integer("zero_stage", 0, 3, 0)];
+  l.partition = word<Partition>(cells, "partition",
+                                {{"even", Partition::even},
+                                 {"", Partition::even},
+                                 {"ends_count_as_layers", Partition::ends_count_as_layers},
+                                 {"balanced", Partition::balanced}});
+  return l;
+}
+
+scenario::Training training_of(const Cells& cells) {
+  using scenario::Precision;
+  scenario::Training t;
+  t.sequence_length = cells.integer("seq_len", 1, kMost);
+  t.global_batch = cells.integer("global_batch", 1, kMost);
+  t.micro_batch = cells.integer("micro_batch", 1, 1 << 24);
+  t.precision = word<Precision>(
+      cells, "dtype", {{"bf16", Precision::bf16}, {"fp16", Precision::fp16}, {"fp8", Precision::fp8}, {"fp32", Precision::fp32}});
+  t.recompute = word<Recompute>(cells, "recompute",
+                                {{"none", Recompute::none},
+                                 {"", Recompute::none},
+                                 {"full", Recompute::full},
+                                 {"selective", Recompute::selective},
+                                 {"selective_op", Recompute::selective_op},
+                                 {"alternate_layers", Recompute::alternate_layers}});
+  t.attention = word<layout::AttentionKind>(
+      cells, "attention", {{"flash", layout::AttentionKind::flash}, {"unfused", layout::AttentionKind::unfused}});
+  t.gradient_bytes = cells.integer("grad_bytes", 1, 16, 4);
+  t.overlap_data = cells.flag("overlap_dp");
+  t.overlap_tensor = cells.flag("overlap_tp");
+  t.compiled = cells.flag("compile");
+  return t;
+}
+
+// zb_1p and zb_2p: the search with a cap of p and 2p micro-batches. A schedule with chunks of its own brings them.
+void choose_schedule(const Cells& cells, scenario::Scenario& s) {
+  const std::string name = cells.text("schedule");
+  s.schedule.type = name.empty() || name == "none" ? "1f1b" : name;
+  if (name == "zb_1p" || name == "zb_2p") {
+    s.schedule.type = "zb_auto";
+    s.schedule.memory_cap = s.layout.pipeline * (name == "zb_2p" ? 2.0 : 1.0);
+  }
+  for (const schedule::ScheduleKind& kind : schedule::schedule_kinds())
+    if (s.schedule.type == kind.name && kind.chunks > 1) s.layout.virtual_stages = kind.chunks;
+}
+
+template <class T, class Load>
+Result<T> once(std::map<std::string, Result<T>>& known, const std::string& name, const Load& load) {
+  auto at = known.find(name);
+  if (at == known.end()) at = known.emplace(name, load(name)).first;
+  return at->second;
+}
+
+template <class T>
+bool take(Result<T> found, T& into, Diagnostics& errors) {
+  if (found.ok()) {
+    into = std::move(found).value();
+    return true;
+  }
+  for (const Diagnostic& e : found.errors()) errors.push_back(e);
+  return false;
+}
+
+}  // namespace
+
+const Dialect& dialect_of(const std::string& stack) {
+  for (const Dialect& dialect : kDialects)
+    if (stack == dialect.stack) return dialect;
+  return kDialects[0];
+}
+
+Result<hardware::ClusterSpec> Catalogue::cluster(const std::string& name) { return once(clusters_, name, hardware::load_cluster); }
+Result<hardware::Gpu> Catalogue::gpu(const std::string& name) { return once(gpus_, name, hardware::load_gpu); }
+Result<cost::KernelModel> Catalogue::kernels(const std::string& name) { return once(kernels_, name, cost::load_kernel_model); }
+Result<cost::Stack> Catalogue::stack(const std::string& name) { return once(stacks_, name, cost::load_stack); }
+
+Result<scenario::Scenario> scenario_of(const Cells& cells, Catalogue& catalogue) {
+  scenario::Scenario s;
+  const Dialect& dialect = dialect_of(cells.text("stack"));
+  s.name = s.model.name = cells.text("model");
+  s.model = model_of(cells, dialect);
+  s.layout = layout_of(cells);
+  s.training = training_of(cells);
+  const auto gpus = static_cast<int>(cells.integer("gpus", 1, 1 << 24));
+  const auto per_node = static_cast<int>(cells.integer("gpus_per_node", 1, 1 << 16, 8));
+  const bool scatter_gather = cells.flag("p2p_scatter_gather");
+  choose_schedule(cells, s);
+
+  Diagnostics errors;
+  take(catalogue.cluster(cells.text("cluster")), s.cluster, errors);
+  take(catalogue.gpu(cells.text("gpu")), s.gpu, errors);
+  take(catalogue.kernels(cells.text("gpu")), s.kernels, errors);
+  take(catalogue.stack(cells.text("stack")), s.stack, errors);
+  if (!errors.empty()) return errors;
+  s.cluster.gpu = cells.text("gpu");
+  s.cluster.gpu_definition.reset();
+  s.cluster.gpus_per_node = per_node;
+  s.cluster.nodes = (gpus + per_node - 1) / per_node;
+  s.cluster.gpus = gpus;
+  s.stack.communication.scatter_gather_messages = scatter_gather;
+  const bool in_16_bits = *s.training.gradient_bytes == 2;
+  if (s.training.precision != scenario::Precision::fp32)
+    s.training.optimizer_bytes = (in_16_bits ? dialect.state_bytes_16 : dialect.state_bytes) - 2;
+  return s;
+}
+
+}  // namespace orrery::validation

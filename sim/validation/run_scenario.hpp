@@ -1,0 +1,41 @@
+// A row of runs.csv as a scenario: model and run from the columns, what the framework does from its stack.
+#pragma once
+#include <map>
+
+#include "cells.hpp"
+#include "orrery/scenario/scenario.hpp"
+
+namespace orrery::validation {
+
+// What the stacks of the table run that no column says. Of a stack that is not listed: the first.
+struct Dialect {
+  const char* stack;
+  model::Position position;  // of models without gated MLP
+  bool bias, dropout, embedding_norm;
+  std::int64_t vocab_multiple;  // rows of the embedding are padded to this · tensor ranks
+  std::int64_t state_bytes;     // per parameter with bf16 or fp16 weights: weights, optimizer (gradients apart)
+  std::int64_t state_bytes_16;  // the same where gradients are reduced in 16 bits
+  bool reports_reserved;        // memory as the framework logs it, where the row does not say
+};
+const Dialect& dialect_of(const std::string& stack);
+
+// Clusters, GPUs, kernel constants and stacks by name, each loaded once.
+class Catalogue {
+ public:
+  Result<hardware::ClusterSpec> cluster(const std::string& name);
+  Result<hardware::Gpu> gpu(const std::string& name);
+  Result<cost::KernelModel> kernels(const std::string& gpu);
+  Result<cost::Stack> stack(const std::string& name);
+
+ private:
+  std::map<std::string, Result<hardware::ClusterSpec>> clusters_;
+  std::map<std::string, Result<hardware::Gpu>> gpus_;
+  std::map<std::string, Result<cost::KernelModel>> kernels_;
+  std::map<std::string, Result<cost::Stack>> stacks_;
+};
+
+// Mistakes of the file go to the diagnostics of `cells`; what the catalogue or the simulator does not have is the
+// result's error: the row is refused.
+Result<scenario::Scenario> scenario_of(const Cells& cells, Catalogue& catalogue);
+
+}  // namespace orrery::validation

@@ -1,0 +1,126 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "kinds.hpp"
+#include "orrery/scenario/simulate.hpp"
+#include "parallel.hpp"
+#include "run_scenario.hpp"
+#include "scenario/rules.hpp"
+
+namespace orrery::validation {
+namespace {
+
+constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
+
+// Prefixes of ids as the table's README lists them; vtrain has two kinds of models.
+constexpr const char* kPrefixes[] = {"meg2020", "sc21",     "korth", "zb",     "smx", "vtrain-multi", "vtrain-single", "bloom",
+                                     "nemo2401", "nemo2405", "nemo",  "tt-old", "tt",  "mpt",          "ultra"};
+
+std::string prefix_of(const std::string& id) {
+  for (const char* prefix : kPrefixes)
+    if (id.starts_with(prefix)) return prefix;
+  return id.substr(0, id.find_first_of("-_"));
+}
+
+// Layouts of one model on as many GPUs with one batch: users choose among them.
+std::string alternatives(const Cells& cells) {
+  std::string key;
+  for (const char* column : {"stack", "model", "layers", "hidden", "heads", "kv_heads", "ffn_hidden", "vocab", "seq_len", "gpu", "cluster",
+                             "gpus", "global_batch", "dtype"})
+    key += cells.text(column) + '\n';
+  return key;
+}
+
+std::string in_words(const Cells& cells) {
+  std::string text = fmt::format("{} {}×{}", cells.text("model"), cells.text("gpus"), cells.text("gpu"));
+  for (const auto& [column, name] : {std::pair{"tp", "TP"}, {"cp", "CP"}, {"pp", "PP"}, {"vp", "VP"}, {"dp", "DP"}})
+    if (const std::string degree = cells.text(column); !degree.empty() && degree != "1") text += fmt::format(" {}{}", name, degree);
+  return text + fmt::format(" mb{} gb{} {}", cells.text("micro_batch"), cells.text("global_batch"), cells.text("recompute"));
+}
+
+enum class MemoryKind : std::uint8_t { allocated, reserved };
+
+// What is played, and in which unit memory is asked for.
+struct Job {
+  std::optional<scenario::Scenario> scenario;
+  MemoryKind memory = MemoryKind::reserved;
+};
+
+Value measured(const std::optional<double>& value) { return value ? Value(*value) : Value(); }
+
+Row row_of(const Cells& cells, std::size_t number) {
+  Row row;
+  row.id = cells.has("id") ? cells.text("id") : std::to_string(number);
+  row.figures = {{"step_time_s", false, measured(cells.number("step_time_s")), {}},
+                 {"peak_memory_gib", false, measured(cells.number("peak_memory_gib")), {}}};
+  row.groups.emplace_back("stack", cells.text("stack"));
+  if (cells.has("id")) row.groups.emplace_back("prefix", prefix_of(row.id));
+  const std::string tier = cells.text("tier");
+  row.counts = tier != "C";
+  row.in_subset = tier == "A";
+  row.alternatives = alternatives(cells);
+  row.what = in_words(cells);
+  return row;
+}
+
+MemoryKind memory_kind(const Cells& cells) {
+  const std::string kind = cells.text("memory_kind");
+  if (kind == "allocated") return MemoryKind::allocated;
+  if (kind == "reserved" || kind == "tool-reported") return MemoryKind::reserved;
+  if (!kind.empty()) cells.refuse("memory_kind", fmt::format("'{}' is not known, allowed: allocated, reserved, tool-reported", kind));
+  return dialect_of(cells.text("stack")).reports_reserved ? MemoryKind::reserved : MemoryKind::allocated;
+}
+
+void play(const Job& job, Row& row) {
+  const Diagnostics broken = scenario::check_rules(*job.scenario);
+  if (!broken.empty()) {
+    row.why = reason(broken);
+    return;
+  }
+  const Result<report::RunResult> run = scenario::simulate(*job.scenario);
+  if (!run.ok()) {
+    row.why = reason(run.errors());
+    return;
+  }
+  std::int64_t peak = 0;
+  for (std::size_t d = 0; d < run->memory.size(); ++d)
+    peak = std::max(peak, job.memory == MemoryKind::allocated ? run->memory[d].peak : run->reserved[d]);
+  row.figures[0].predicted = seconds(run->timeline.makespan);
+  row.figures[1].predicted = static_cast<double>(peak) / kGiB;
+}
+
+}  // namespace
+
+Result<std::vector<Row>> run_rows(const CsvTable& table, int threads) {
+  Diagnostics errors;
+  require_columns(table, {"model", "layers", "hidden", "heads", "vocab", "seq_len", "gpu", "cluster", "gpus", "tp", "pp", "dp", "micro_batch",
+                          "global_batch", "schedule", "recompute", "attention", "dtype", "stack"}, errors);
+  if (!errors.empty()) return errors;
+  Catalogue catalogue;
+  std::vector<Row> rows;
+  std::vector<Job> jobs(table.rows.size());
+  for (std::size_t i = 0; i < table.rows.size(); ++i) {
+    const Cells cells(table, i, errors);
+    rows.push_back(row_of(cells, i + 1));
+    jobs[i].memory = memory_kind(cells);
+    Result<scenario::Scenario> scenario = scenario_of(cells, catalogue);
+    if (scenario.ok())
+      jobs[i].scenario = std::move(scenario).value();
+    else
+      rows.back().why = reason(scenario.errors());
+  }
+  if (!errors.empty()) return errors;
+  for_each_row(rows.size(), threads, [&](std::size_t i) {
+    if (!jobs[i].scenario) return;
+    try {
+      play(jobs[i], rows[i]);
+    } catch (const std::exception& bug) {  // one row must not take the others with it
+      rows[i].why = fmt::format("a bug in orrery: {}", bug.what());
+    }
+    jobs[i].scenario.reset();
+  });
+  return rows;
+}
+
+}  // namespace orrery::validation

@@ -1,0 +1,99 @@
+#include "orrery/validation/validate.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/read_file.hpp"
+#include "kinds.hpp"
+
+namespace orrery::validation {
+namespace {
+
+// Flows are text: the first word that is no comment is `case`.
+bool is_flow_text(std::string_view text) {
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    if (!line.empty() && line.front() != '#') return line.starts_with("case ");
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+  }
+  return false;
+}
+
+std::optional<FileKind> kind_of(const CsvTable& table) {
+  const auto has = [&](const char* column) { return table.column(column) >= 0; };
+  if (has("stack") && has("layers") && has("tp")) return FileKind::runs;
+  if (has("schedule") && has("p") && has("m")) return FileKind::schedules;
+  if (has("collective") && has("msg_bytes")) return FileKind::collectives;
+  if (has("kernel") && has("gpu")) return FileKind::kernels;
+  return {};
+}
+
+const char* subset_of(FileKind kind) {
+  return kind == FileKind::runs ? "tier_a" : kind == FileKind::collectives ? "from_64_kib" : "";
+}
+
+Result<std::vector<Row>> rows_of(FileKind kind, const CsvTable& table, const Options& options) {
+  switch (kind) {
+    case FileKind::runs: return run_rows(table, options.threads);
+    case FileKind::schedules: return schedule_rows(table, options.threads);
+    case FileKind::collectives: return collective_rows(table);
+    case FileKind::kernels: return kernel_rows(table);
+    case FileKind::flows: break;
+  }
+  internal_error("a table of flows is no CSV");
+}
+
+Result<Report> report_of(FileKind kind, const std::string& name, Result<std::vector<Row>> rows) {
+  if (!rows.ok()) return rows.errors();
+  Report report{kind, name, subset_of(kind), std::move(rows).value(), {}};
+  report.groups = groups_of(report.rows);
+  return report;
+}
+
+Diagnostic about_file(const std::string& name, std::string message, std::string help = {}) {
+  Diagnostic d;
+  d.place.file = name;
+  d.message = std::move(message);
+  d.help = std::move(help);
+  return d;
+}
+
+}  // namespace
+
+std::string reason(const Diagnostics& errors) {
+  std::string text;
+  for (const Diagnostic& e : errors) {
+    if (!text.empty()) text += "; ";
+    text += e.path.empty() ? e.message : e.path + ": " + e.message;
+  }
+  return text;
+}
+
+std::int64_t Report::refused() const {
+  return std::count_if(rows.begin(), rows.end(), [](const Row& row) { return !row.why.empty(); });
+}
+std::int64_t Report::unequal() const {
+  return std::count_if(rows.begin(), rows.end(), [](const Row& row) { return row.equal && !*row.equal; });
+}
+
+Result<Report> validate_table(std::string_view text, const std::string& name, const Options& options) {
+  if (is_flow_text(text)) return report_of(FileKind::flows, name, flow_rows(text, name, options.expected));
+  if (!options.expected.empty()) return about_file(name, "--expected goes with a file of flows (case … end) only");
+  const Result<CsvTable> table = read_csv_text(text, name);
+  if (!table.ok()) return table.errors();
+  const std::optional<FileKind> kind = kind_of(*table);
+  if (!kind)
+    return about_file(name, "its columns are those of no table known here",
+                      "runs: stack, layers, tp …; schedules: schedule, p, m …; collectives: collective, msg_bytes …; "
+                      "kernels: kernel, gpu …; flows: case … end");
+  return report_of(*kind, name, rows_of(*kind, *table, options));
+}
+
+Result<Report> validate_file(const std::string& path, const Options& options) {
+  const Result<std::string> text = read_file(path, kMaxFileBytes);
+  if (!text.ok()) return text.errors();
+  return validate_table(*text, shown_name(path), options);
+}
+
+}  // namespace orrery::validation

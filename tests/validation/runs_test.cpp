@@ -1,0 +1,158 @@
+// Training runs as rows of a table: twenty of them (tests/data/validation), and what must not reach the predictor.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+#include "orrery/core/csv.hpp"
+#include "orrery/validation/validate.hpp"
+
+using namespace orrery;
+using namespace orrery::validation;
+
+namespace {
+
+const char* const kSample = ORRERY_SOURCE_DIR "/tests/data/validation/runs_sample.csv";
+
+CsvTable sample() {
+  const Result<CsvTable> table = read_csv_file(kSample);
+  REQUIRE_MESSAGE(table.ok(), (table.ok() ? std::string() : render(table.errors())));
+  return *table;
+}
+
+std::string text_of(const CsvTable& table) {
+  std::string text;
+  const auto add = [&](const std::vector<CsvCell>& cells) {
+    for (std::size_t i = 0; i < cells.size(); ++i) text += (i == 0 ? "" : ",") + csv_field(cells[i].text);
+    text += '\n';
+  };
+  add(table.header);
+  for (const auto& row : table.rows) add(row);
+  return text;
+}
+
+Report report_of(const CsvTable& table, int threads = 0) {
+  const Result<Report> report = validate_table(text_of(table), "sample.csv", {.expected = {}, .threads = threads});
+  REQUIRE_MESSAGE(report.ok(), (report.ok() ? std::string() : render(report.errors())));
+  return *report;
+}
+
+}  // namespace
+
+TEST_CASE("twenty published runs are predicted, one is refused with its reason") {
+  const Report report = report_of(sample());
+  REQUIRE(report.rows.size() == 20);
+  CHECK(report.kind == FileKind::runs);
+  for (const Row& row : report.rows) {
+    CAPTURE(row.id);
+    if (row.id == "ultra-0844") {
+      CHECK(row.why == "layout.pipeline: 32 stages for a model of 28 layers");
+      continue;
+    }
+    CHECK(row.why.empty());
+    const double measured = std::get<double>(row.figures[0].reference), predicted = std::get<double>(row.figures[0].predicted);
+    CHECK(std::abs(predicted / measured - 1) < 0.35);  // the worst of them is 26 % off
+    CHECK(std::get<double>(row.figures[1].predicted) > 1);
+  }
+  CHECK(report.groups.front().figures.front().all.mape < 0.12);
+}
+
+TEST_CASE("only configuration columns reach the predictor") {
+  const CsvTable before = sample();
+  CsvTable after = before;
+  // Rows in another order, ids shuffled among them, everything else that is no configuration blank.
+  std::reverse(after.rows.begin(), after.rows.end());
+  const auto id = static_cast<std::size_t>(after.column("id"));
+  for (std::size_t i = 0; i < after.rows.size(); ++i) after.rows[i][id].text = before.rows[(7 * i + 3) % 20][id].text;
+  const std::set<std::string> blank{"source", "notes", "step_time_s", "peak_memory_gib", "memory_kind", "tier"};
+  for (std::size_t c = 0; c < after.header.size(); ++c)
+    if (blank.contains(after.header[c].text))
+      for (auto& row : after.rows) row[c].text.clear();
+  const Report a = report_of(before), b = report_of(after);
+  for (std::size_t i = 0; i < a.rows.size(); ++i) {
+    const Row& row = a.rows[i];
+    const Row& same = b.rows[a.rows.size() - 1 - i];
+    CAPTURE(row.id);
+    CHECK(row.why == same.why);
+    CHECK(row.figures[0].predicted == same.figures[0].predicted);
+    CHECK(same.figures[0].reference.index() == 0);
+    CHECK(row.figures[1].predicted == same.figures[1].predicted);
+  }
+}
+
+TEST_CASE("a configuration column does reach the predictor") {
+  CsvTable table = sample();
+  const Report before = report_of(table);
+  table.rows[0][static_cast<std::size_t>(table.column("layers"))].text = "144";  // twice as many
+  CHECK(std::get<double>(report_of(table).rows[0].figures[0].predicted) > 1.6 * std::get<double>(before.rows[0].figures[0].predicted));
+}
+
+TEST_CASE("the result does not depend on the number of threads") {
+  CHECK(to_json(report_of(sample(), 1)) == to_json(report_of(sample(), 3)));
+}
+
+TEST_CASE("the JSON of a file of runs") {
+  CsvTable table = sample();
+  const auto json = nlohmann::json::parse(to_json(report_of(table)));
+  CHECK(json["schema"] == "orrery.validate/1");
+  CHECK(json["kind"] == "runs");
+  REQUIRE(json["rows"].size() == 20);
+  std::set<std::string> keys;
+  for (const auto& row : json["rows"])
+    for (const auto& [key, value] : row.items()) keys.insert(key);
+  CHECK(keys == std::set<std::string>{"id", "measured_step_time_s", "predicted_step_time_s", "measured_peak_memory_gib", "predicted_peak_memory_gib"});
+  REQUIRE(json["refused"].size() == 1);
+  CHECK(json["refused"][0]["id"] == "ultra-0844");
+  CHECK(json["counts"] == nlohmann::json{{"rows", 20}, {"predicted", 19}, {"refused", 1}, {"equal", 0}, {"unequal", 0}});
+  const auto& all = json["groups"][0];
+  CHECK(all["name"] == "all");
+  CHECK(all["rows"] == 19);
+  for (const char* key : {"mape", "median_abs_error", "p90_abs_error", "bias"}) CHECK(all[key].is_number());
+  CHECK(all["tier_a"]["rows"].get<int>() < 19);
+  CHECK(all["peak_memory_gib"]["rows"].get<int>() > 0);
+  std::set<std::string> ways;
+  for (const auto& group : json["groups"]) ways.insert(group["by"].get<std::string>());
+  CHECK(ways == std::set<std::string>{"all", "stack", "prefix"});
+}
+
+TEST_CASE("mistakes of a table are all named with line and column") {
+  const auto errors = [](const CsvTable& table) {
+    const Result<Report> report = validate_table(text_of(table), "sample.csv", {});
+    REQUIRE_FALSE(report.ok());
+    return render(report.errors());
+  };
+  CsvTable table = sample();
+  const auto set = [&](std::size_t row, const char* column, const char* text) { table.rows[row][static_cast<std::size_t>(table.column(column))].text = text; };
+  set(0, "tp", "eight");
+  set(2, "recompute", "some");
+  set(3, "step_time_s", "-nan");
+  const std::string text = errors(table);
+  CHECK(text.find("sample.csv:2:") != std::string::npos);
+  CHECK(text.find("tp: 'eight' is not a whole number from 1 to 1048576") != std::string::npos);
+  CHECK(text.find("sample.csv:4:") != std::string::npos);
+  CHECK(text.find("recompute: 'some' is not known, allowed: none, , full, selective, selective_op, alternate_layers") == std::string::npos);
+  CHECK(text.find("recompute: 'some' is not known, allowed: none, full, selective, selective_op, alternate_layers") != std::string::npos);
+  CHECK(text.find("sample.csv:5:") != std::string::npos);
+
+  CsvTable narrow = sample();
+  narrow.header[static_cast<std::size_t>(narrow.column("dtype"))].text = "type";
+  CHECK(errors(narrow).find("sample.csv:1:1: the column 'dtype' is missing") != std::string::npos);
+  CHECK_FALSE(validate_table("a,b\n1\n", "x.csv", {}).ok());
+  const Result<Report> unknown = validate_table("a,b\n1,2\n", "x.csv", {});
+  REQUIRE_FALSE(unknown.ok());
+  CHECK(render(unknown.errors()).find("its columns are those of no table known here") != std::string::npos);
+}
+
+TEST_CASE("an unknown GPU, cluster or stack refuses its row only") {
+  CsvTable table = sample();
+  table.rows[0][static_cast<std::size_t>(table.column("gpu"))].text = "a100-sxm-81gb";
+  table.rows[1][static_cast<std::size_t>(table.column("stack"))].text = "megatron-1999";
+  const Report report = report_of(table);
+  CHECK(report.refused() == 3);
+  CHECK(report.rows[0].why.find("a100-sxm-81gb") != std::string::npos);
+  CHECK(report.rows[1].why.find("megatron-1999") != std::string::npos);
+}

@@ -1,0 +1,55 @@
+// orrery validate FILE: holds the simulator against a table of measurements or of exact oracles.
+#include "orrery/validation/validate.hpp"
+
+#include <memory>
+
+#include "cli.hpp"
+
+namespace orrery::cli {
+namespace {
+
+struct ValidateCommand {
+  std::string path;
+  validation::Options options;
+  bool json = false;
+  std::vector<std::string> fail_on;
+};
+
+int validate(const ValidateCommand& command, const Console& console) {
+  std::vector<validation::Condition> conditions;
+  for (const std::string& text : command.fail_on) {
+    const Result<validation::Condition> condition = validation::parse_condition(text);
+    if (!condition.ok()) return console.refuse(condition.errors());
+    conditions.push_back(*condition);
+  }
+  const Result<validation::Report> report = validation::validate_file(command.path, command.options);
+  if (!report.ok()) return console.refuse(report.errors());
+  console.print(command.json ? validation::to_json(*report) : validation::to_text(*report));
+  int code = kOk;
+  for (const validation::Condition& condition : conditions) {
+    const Result<bool> failed = validation::holds(condition, *report);
+    if (!failed.ok()) return console.refuse(failed.errors());
+    if (!*failed) continue;
+    console.complain("orrery validate: " + condition.text + " holds");
+    code = kNo;
+  }
+  return code;
+}
+
+}  // namespace
+
+Action add_validate(CLI::App& app, const Console& console) {
+  auto command = std::make_shared<ValidateCommand>();
+  app.add_option("FILE", command->path, "table of runs, schedules, collectives or kernels (CSV), or cases of flows")->required();
+  app.add_flag("--json", command->json, "one JSON object instead of the tables");
+  app.add_option("--fail-on", command->fail_on,
+                 "end with 1 if CONDITION holds, any number of times: [GROUP:][FIGURE.]STATISTIC OPERATOR NUMBER, as in mape>0.15, "
+                 "nanotron:mape>0.1, bloom:peak_memory_gib.bias<-0.1, refused>0, unequal>0")
+      ->allow_extra_args(false)
+      ->take_all();
+  app.add_option("--expected", command->options.expected, "flows: file of the expected completions");
+  app.add_option("--threads", command->options.threads, "rows evaluated at once, default all processors (same result)")->check(CLI::Range(1, 1024));
+  return [command, &console] { return validate(*command, console); };
+}
+
+}  // namespace orrery::cli
