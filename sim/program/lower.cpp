@@ -39,12 +39,14 @@ class StepLowering {
   PipelinePlan pipeline_plan();
   TemplateId message(DeviceIndex from, int stage, bool forward);
   void finish_step(PipelineEnds ends);
+  void reduce_replicated(PipelineEnds& ends);
   void reduce_gradients(PipelineEnds& ends);
   void reduce_embeddings(PipelineEnds& ends);
   void sum_gradient_norm(PipelineEnds& ends);
   void run_optimizer(PipelineEnds& ends);
   void gather_parameters(PipelineEnds& ends);
   void join(const std::vector<DeviceIndex>& group, TemplateId task, Activity activity, PipelineEnds& ends);
+  std::vector<int> stages_of(std::int32_t pipeline_rank) const;
   std::int64_t parameters_of(std::int32_t pipeline_rank) const;
   void summarise(LoweredStep& step, const std::vector<layout::StageSpan>& spans);
 
@@ -71,12 +73,18 @@ std::vector<ObservedCall> StepLowering::observed_calls() {
   return calls;
 }
 
-std::int64_t StepLowering::parameters_of(std::int32_t pipeline_rank) const {
+std::vector<int> StepLowering::stages_of(std::int32_t pipeline_rank) const {
   const auto& placement = plan_.schedule.placement;
-  std::int64_t sum = 0;
+  std::vector<int> held;
   for (int pipe = 0; pipe < placement.pipes; ++pipe)
     for (int s = 0; s < placement.stages; ++s)
-      if (placement.rank_of(s, pipe) == pipeline_rank) sum += stages_.stage(s).parameters();
+      if (placement.rank_of(s, pipe) == pipeline_rank) held.push_back(s);
+  return held;
+}
+
+std::int64_t StepLowering::parameters_of(std::int32_t pipeline_rank) const {
+  std::int64_t sum = 0;
+  for (const int s : stages_of(pipeline_rank)) sum += stages_.stage(s).parameters();
   return sum;
 }
 
@@ -93,6 +101,10 @@ void StepLowering::add_devices() {
     device.resident[static_cast<std::size_t>(MemoryClass::weights)] = state.weights.value;
     device.resident[static_cast<std::size_t>(MemoryClass::gradients)] = state.gradients.value;
     device.resident[static_cast<std::size_t>(MemoryClass::optimizer)] = state.optimizer.value;
+    for (const int s : stages_of(at.pipeline)) {
+      std::int64_t& buffers = device.resident[static_cast<std::size_t>(MemoryClass::buffers)];
+      buffers = std::max(buffers, stages_.stage(s).placeholders().value);
+    }
     builder_.add_device(std::move(device));
   }
 }
@@ -259,7 +271,31 @@ void StepLowering::run_optimizer(PipelineEnds& ends) {
   }
 }
 
+// Sequence parallelism: each tensor rank has seen its part of the sequence only, so the gradients of what all of them hold
+// (norms, biases after a row-parallel product) are summed once a step.
+void StepLowering::reduce_replicated(PipelineEnds& ends) {
+  if (!plan_.layout.sequence_parallel || plan_.layout.tensor == 1) return;
+  for (DeviceIndex d = 0; d < devices(); ++d) {
+    const auto group = static_cast<std::size_t>(ranks_.tensor_of[static_cast<std::size_t>(devices_.representative[d])]);
+    const std::vector<DeviceIndex> members = devices_of(devices_, ranks_.tensor.groups[group]);
+    std::int64_t parameters = 0;
+    for (const int s : stages_of(builder_.device(d).pipeline_rank)) parameters += stages_.stage(s).replicated_parameters();
+    if (members.front() != d || parameters == 0) continue;
+    const Bytes bytes{parameters * plan_.execution.gradient_bytes};
+    const CallCost& cost = communication_.costs(ranks_.tensor, Collective::all_reduce, bytes)[group];
+    TaskTemplate t;
+    t.duration = cost.duration;
+    t.category = ranks_.tensor.category;
+    t.lane = t.partner_lane = ranks_.tensor.lane;
+    t.name = "reduce replicated gradients";
+    t.bytes_sent = bytes_sent(Collective::all_reduce, bytes, static_cast<std::int64_t>(ranks_.tensor.groups[group].size()));
+    if (!cost.transfer.phases.empty()) t.transfer = builder_.add_transfer(cost.transfer);
+    join(members, builder_.add_template(t), Activity::gradient_reduce, ends);
+  }
+}
+
 void StepLowering::finish_step(PipelineEnds ends) {
+  reduce_replicated(ends);
   reduce_gradients(ends);
   reduce_embeddings(ends);
   sum_gradient_norm(ends);
