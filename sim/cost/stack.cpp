@@ -110,7 +110,9 @@ const Fields<StackOptimizer>& optimizer_fields() {
 const Fields<Stack>& stack_fields() {
   static const auto table =
       Fields<Stack>("stack", "A training framework of a certain year.")
-          .add("name", &Stack::name, "as scenarios name it")
+          .shorthand("type")
+          .add("type", &Stack::type, "the stack of the catalogue whose values these change (orrery list stacks)")
+          .add("name", &Stack::name, "as reports name it")
           .required()
           .add("about", &Stack::about, "what it is and what it assumes")
           .required()

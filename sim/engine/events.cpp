@@ -19,6 +19,7 @@ class EventQueue {
   struct Event {
     std::int64_t time;
     TaskId task;
+    std::uint32_t version;  // of the task's end: an older one no longer holds
     bool operator<(const Event& o) const { return time != o.time ? time < o.time : task < o.task; }
   };
   bool empty() const { return heap_.empty(); }
@@ -84,6 +85,7 @@ class Player {
     timeline_.one_pass = false;
     waiting_.resize(n);
     if (shares_) phase_.assign(n, 0);
+    if (!one_pass_applies(program)) slowed_.resize(program.devices.size());
     for (TaskId t = 0; t < n; ++t) waiting_[t] = program.predecessor_begin[t + 1] - program.predecessor_begin[t];
   }
 
@@ -104,6 +106,7 @@ class Player {
   void play_next() {
     const auto event = queue_.top();
     queue_.pop();
+    if (superseded(event)) return;
     finish(event.task, event.time);
   }
 
@@ -128,8 +131,56 @@ class Player {
     const program::TaskTemplate& t = program_.template_of(task);
     if (shares_ && t.transfer != program::kNone) {
       start_phase(task, now);
+    } else if (!slowed_.empty() && t.slowdown_class != 0) {
+      start_slowable(task, now);
     } else {
-      queue_.push({checked_add(now, t.duration.value), task});
+      queue_.push({checked_add(now, t.duration.value), task, 0});
+    }
+    if (!slowed_.empty() && t.category == program::Category::data_comm) change_traffic(task, now, 1);
+  }
+
+  // Work of a slowdown class runs at denominator/numerator of its speed while gradient or parameter traffic of its device is
+  // in flight: the collective's kernels take multiprocessors and memory bandwidth. What is left of it is kept in
+  // picoseconds of its nominal time, rounded up whenever the speed changes.
+  struct Slowed {
+    TaskId task = program::kNone;  // slowable work that runs
+    std::uint32_t version = 0;
+    std::int32_t in_flight = 0;    // transfers that slow it
+    std::int64_t left = 0, since = 0;
+  };
+  bool superseded(const EventQueue::Event& event) const {
+    if (slowed_.empty() || program_.template_of(event.task).slowdown_class == 0) return false;
+    const Slowed& device = slowed_[device_of(event.task)];
+    return device.task != event.task || device.version != event.version;
+  }
+  program::DeviceIndex device_of(TaskId task) const { return program_.participants[program_.participant_begin[task]].device; }
+  void start_slowable(TaskId task, std::int64_t now) {
+    Slowed& device = slowed_[device_of(task)];
+    device.task = task;
+    device.left = program_.template_of(task).duration.value;
+    device.since = now;
+    predict(device);
+  }
+  void predict(Slowed& device) {
+    const program::Slowdown& s = program_.slowdowns[program_.template_of(device.task).slowdown_class];
+    const std::int64_t takes =
+        device.in_flight == 0 ? device.left : ceil_div(checked_mul(device.left, s.numerator), s.denominator);
+    queue_.push({checked_add(device.since, takes), device.task, ++device.version});
+  }
+  void change_traffic(TaskId transfer, std::int64_t now, std::int32_t by) {
+    for (std::uint32_t i = program_.participant_begin[transfer]; i < program_.participant_begin[transfer + 1]; ++i) {
+      Slowed& device = slowed_[program_.participants[i].device];
+      const bool was = device.in_flight > 0;
+      const std::int32_t after = device.in_flight + by;
+      if (device.task != program::kNone && was != (after > 0)) {
+        const program::Slowdown& s = program_.slowdowns[program_.template_of(device.task).slowdown_class];
+        const std::int64_t elapsed = now - device.since;
+        device.left -= was ? checked_mul(elapsed, s.denominator) / s.numerator : elapsed;
+        device.since = now;
+        device.in_flight = after;
+        predict(device);
+      }
+      device.in_flight = after;
     }
   }
   void start_phase(TaskId task, std::int64_t now) {
@@ -147,6 +198,11 @@ class Player {
     timeline_.end[task] = now;
     timeline_.makespan = std::max(timeline_.makespan, Time{now});
     ++timeline_.events;
+    if (!slowed_.empty()) {
+      const program::TaskTemplate& t = program_.template_of(task);
+      if (t.slowdown_class != 0) slowed_[device_of(task)].task = program::kNone;
+      if (t.category == program::Category::data_comm) change_traffic(task, now, -1);
+    }
     for (std::uint32_t i = successors_.begin[task]; i < successors_.begin[task + 1]; ++i) {
       const TaskId next = successors_.task[i];
       if (--waiting_[next] == 0) start(next, now);
@@ -160,6 +216,7 @@ class Player {
   std::vector<std::uint32_t> waiting_;
   std::vector<std::uint16_t> phase_;  // of a transfer in flight
   std::vector<std::int64_t> finished_;
+  std::vector<Slowed> slowed_;  // [device]; empty where nothing slows down
   EventQueue queue_;
   Timeline timeline_;
 };

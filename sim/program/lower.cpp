@@ -167,6 +167,8 @@ PipelinePlan StepLowering::pipeline_plan() {
   p.teams = teams();
   p.fuse = plan_.fuse && plan_.mode != NetworkMode::flows;
   p.messages = plan_.execution.messages;
+  const Slowdown& slowdown = plan_.execution.data_slowdown;
+  if (plan_.execution.overlap_data && slowdown.numerator != slowdown.denominator) p.slowdown_class = builder_.add_slowdown(slowdown);
   p.pass = [this](DeviceIndex d, OpKind kind, int stage, int) -> const Pass& {
     return stages_.pass(devices_.representative[d], stage, pass_kind(kind));
   };

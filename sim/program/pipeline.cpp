@@ -42,7 +42,7 @@ class Lowering {
   void leave(const Team& team, int stage, int micro_batch, int pipe, bool forward);
   void exchange(DeviceIndex device, std::span<const schedule::Message> messages);
   void emit_pass(const Team& team, const Pass& pass, const std::vector<std::vector<DataCall>>& calls);
-  void emit_piece(const Team& team, const Pass& pass, std::uint32_t begin, std::uint32_t end);
+  void emit_piece(const Team& team, const Pass& pass, std::uint32_t begin, std::uint32_t end, bool slowable);
   void emit_fused(const std::vector<DeviceIndex>& members, const Pass& pass, std::uint32_t begin, std::uint32_t end);
   void emit_steps(const Team& team, const Pass& pass, std::uint32_t begin, std::uint32_t end);
   void wait_for_launch(DeviceIndex device, Time launch);
@@ -84,6 +84,7 @@ class Lowering {
   std::map<FusedKey, Fused> fused_;
   std::map<FusedKey, TemplateId> steps_;
   std::map<std::int64_t, TemplateId> launches_;
+  bool slowable_ = false;  // the piece being emitted
   TemplateId join_;  // no time: where an unfused piece waits for the calls still in flight
 };
 
@@ -226,6 +227,7 @@ void Lowering::lower_operation(const Team& team, const Operation& op, bool first
 
 void Lowering::emit_pass(const Team& team, const Pass& pass, const std::vector<std::vector<DataCall>>& calls) {
   std::vector<std::uint32_t> cuts{0, static_cast<std::uint32_t>(pass.steps.size())};
+  const bool slowable = plan_.slowdown_class != 0 && !calls.empty() && !calls.front().empty();
   for (const auto& of_member : calls)
     for (const DataCall& c : of_member) cuts.push_back(c.position);
   std::sort(cuts.begin(), cuts.end());
@@ -233,7 +235,7 @@ void Lowering::emit_pass(const Team& team, const Pass& pass, const std::vector<s
   for (std::size_t i = 0; i + 1 < cuts.size() || i == 0; ++i) {
     for (std::size_t m = 0; m < calls.size(); ++m) gather_before(team, m, calls[m], cuts[i]);
     if (i + 1 >= cuts.size()) break;
-    emit_piece(team, pass, cuts[i], cuts[i + 1]);
+    emit_piece(team, pass, cuts[i], cuts[i + 1], slowable);
     for (std::size_t m = 0; m < calls.size(); ++m) reduce_after(team, m, calls[m], cuts[i + 1]);
   }
 }
@@ -298,8 +300,10 @@ void Lowering::serialise_messages() {
   }
 }
 
-void Lowering::emit_piece(const Team& team, const Pass& pass, std::uint32_t begin, std::uint32_t end) {
-  if (plan_.fuse && team.alike) {
+// Kernels that traffic beside them may slow down are played one by one, fused or not: how long they take is known only then.
+void Lowering::emit_piece(const Team& team, const Pass& pass, std::uint32_t begin, std::uint32_t end, bool slowable) {
+  slowable_ = slowable;
+  if (plan_.fuse && team.alike && !slowable) {
     emit_fused(team.members, pass, begin, end);
   } else {
     emit_steps(team, pass, begin, end);
@@ -368,12 +372,13 @@ void Lowering::emit_steps(const Team& team, const Pass& pass, std::uint32_t begi
   };
   for (std::uint32_t i = begin; i < end; ++i) {
     const Step& s = pass.steps[i];
-    const FusedKey key{&pass, i, i};
+    const bool slowed = slowable_ && is_work(s.category);
+    const FusedKey key{&pass, i, slowed ? kNone : i};
     auto it = steps_.find(key);
     if (it == steps_.end()) {
       std::vector<MemoryEffect> effects;
       for (const StepMemory& m : s.memory) effects.push_back({kNone, m.at_end, m.memory_class, {}, m.bytes});
-      TaskTemplate t{s.duration, s.category, s.lane, s.lane, 0, s.name, {}, builder_.add_effects(effects), s.transfer, s.bytes_sent};
+      TaskTemplate t{s.duration, s.category, s.lane, s.lane, slowed ? plan_.slowdown_class : std::uint8_t{0}, s.name, {}, builder_.add_effects(effects), s.transfer, s.bytes_sent};
       it = steps_.emplace(key, builder_.add_template(t)).first;
     }
     std::vector<std::vector<DeviceIndex>> alone;

@@ -61,6 +61,7 @@ PlanParts plan_parts(const Scenario& s) {
   e.scatter_gather_messages = c.scatter_gather_messages;
   e.bucket_bytes = c.bucket.value;
   e.prefetch = static_cast<int>(c.prefetch);
+  e.data_slowdown = {static_cast<std::int32_t>(c.data_slowdown_percent), 100};
   const cost::StackLaunch& l = s.stack.launch;
   const bool launches = l.mode != cost::LaunchMode::graph;
   if (launches) {

@@ -83,6 +83,7 @@ void Reader::read_stack() {
     return;
   }
   scenario_.stack = std::move(stack).value();
+  scenario_.stack.type = name;
   if (node != kNoNode && tree_[node].kind != NodeKind::scalar)
     take(read_over(cost::stack_fields(), tree_, node, "stack", scenario_.stack));
 }

@@ -2,6 +2,8 @@
 // with a place and words; and a misspelt key is always refused with the right one.
 #include <doctest/doctest.h>
 
+#include "paths.hpp"
+
 #include <algorithm>
 #include <filesystem>
 #include <string>
@@ -31,7 +33,7 @@ void collect(const YamlTree& tree, NodeId node, const std::string& path, std::ve
 
 std::vector<fs::path> scenario_files() {
   std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(ORRERY_SOURCE_DIR "/scenarios"))
+  for (const auto& entry : fs::directory_iterator(orrery::testing::source_dir() + "/scenarios"))
     if (entry.path().extension() == ".yaml") files.push_back(entry.path());
   std::sort(files.begin(), files.end());
   return files;

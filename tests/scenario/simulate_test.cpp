@@ -67,6 +67,7 @@ TEST_CASE("folded or every rank, fused or not, one pass or events: the result is
   check_every_way(text_of("{type: gpt3-1.3b}", "tensor: 2, pipeline: 4, data: 2, virtual: 2, sequence_parallel: true", 2, 16, ", recompute: selective"));
   check_every_way(text_of("{type: gpt3-1.3b}", "tensor: 4, pipeline: 1, data: 2, zero: optimizer", 1, 8, ", overlap_data: true"));
   check_every_way(text_of("{type: gpt3-1.3b}", "data: 8, zero: parameters", 1, 16, ", overlap_data: true, recompute: full"));
+  check_every_way(text_of("{type: gpt3-1.3b}", "tensor: 2, data: 4, zero: parameters", 1, 16, ", overlap_data: true") + "stack: {type: megatron-2024, communication: {data_slowdown_percent: 125}}\n");
 }
 
 TEST_CASE("the same holds on random layouts") {
@@ -120,4 +121,18 @@ TEST_CASE("model FLOPs equal Korthikanti equation 7, hardware FLOPs with full re
   CHECK(run.model_flops == 72 * b * l * s * h * h + 12 * b * l * s * s * h + 6 * b * s * h * v);
   // 96 B l s h² (1 + s/(6h) + V/(16 l h)) = 96 B l s h² + 16 B l s² h + 6 B s h V
   CHECK(run.hardware_flops == 96 * b * l * s * h * h + 16 * b * l * s * s * h + 6 * b * s * h * v);
+}
+
+TEST_CASE("traffic beside the kernels slows them down by the stack's factor while it is in flight") {
+  const auto at = [](int percent) {
+    return simulated(text_of("{type: gpt3-1.3b}", "data: 8, zero: parameters", 1, 16, ", overlap_data: true") +
+                     fmt::format("stack: {{type: llm-foundry, communication: {{data_slowdown_percent: {}}}}}\n", percent));
+  };
+  const report::RunResult none = at(100), some = at(110), more = at(150);
+  CHECK(none.timeline.makespan < some.timeline.makespan);
+  CHECK(some.timeline.makespan < more.timeline.makespan);
+  const auto compute = [](const report::RunResult& run) { return run.split[0][0]; };
+  CHECK(compute(some) <= compute(none) * 110 / 100 + 1000);  // at most the factor, rounded up at each change
+  CHECK(compute(some) > compute(none));
+  CHECK(some.timeline.one_pass == false);
 }

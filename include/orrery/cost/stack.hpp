@@ -78,6 +78,7 @@ struct StackOptimizer {
 };
 
 struct Stack {
+  std::string type;  // in a scenario: the stack whose values are changed
   std::string name;
   std::string about;
   StackKernels kernels;

@@ -29,6 +29,7 @@ struct ExecutionPlan {
   // before it launches the next.
   Time launch_forward{}, launch_backward{}, launch_collective{}, launch_collective_rank{}, micro_batch_overhead{}, step_overhead{};
   bool blocking_launch = false;
+  Slowdown data_slowdown{};         // of kernels while gradients are reduced or parameters gathered beside them
   std::int64_t bucket_bytes = 0;    // gradient buckets of the data-parallel reduction; 0 = one a stage
   int prefetch = 1;                 // layers gathered ahead (ZeRO-3/FSDP)
   std::int64_t optimizer_traffic = 0;  // bytes read and written per parameter this rank updates

@@ -61,6 +61,7 @@ struct PipelinePlan {
   std::vector<Team> teams;
   bool fuse = true;
   MessageMode messages = MessageMode::asynchronous;
+  std::uint8_t slowdown_class = 0;  // of kernels in passes that collectives of the gradient group go with
   // The steps of an operation on a device of the team (for overlapped operations: forward half or backward half).
   std::function<const Pass&(DeviceIndex, schedule::OpKind kind, int stage, int pipe)> pass;
   // Overlapped operations as one pass of their own; empty = forward steps, then backward steps.
