@@ -43,8 +43,7 @@ std::string json_schema() {
   properties["layout"] = schema_of(layout_fields());
   properties["training"] = schema_of(training_fields());
   properties["schedule"] = schema_of(schedule_fields());
-  // A name, or a map over the default stack.
-  properties["stack"]["anyOf"] = Json::array({schema_of(cost::stack_fields()), Json{{"type", "string"}}});
+  properties["stack"] = schema_of(cost::stack_fields());
   properties["network"] = schema_of(network_fields());
   Json schema;
   schema["$schema"] = "http://json-schema.org/draft-07/schema#";
