@@ -22,6 +22,15 @@ Json schema_of(const FieldTable& table) {
   return schema;
 }
 
+// Of a section that changes a named preset: what the preset says need not be said again.
+Json preset_schema_of(const FieldTable& table) {
+  Json schema = schema_of(table);
+  schema.erase("required");
+  if (schema.contains("anyOf"))
+    for (Json& way : schema["anyOf"]) way.erase("required");
+  return schema;
+}
+
 }  // namespace
 
 std::string to_json(const Scenario& s) {
@@ -38,12 +47,12 @@ std::string to_json(const Scenario& s) {
 
 std::string json_schema() {
   Json properties;
-  properties["model"] = schema_of(model::model_fields());
-  properties["cluster"] = schema_of(hardware::cluster_fields());
+  properties["model"] = preset_schema_of(model::model_fields());
+  properties["cluster"] = preset_schema_of(hardware::cluster_fields());
   properties["layout"] = schema_of(layout_fields());
   properties["training"] = schema_of(training_fields());
   properties["schedule"] = schema_of(schedule_fields());
-  properties["stack"] = schema_of(cost::stack_fields());
+  properties["stack"] = preset_schema_of(cost::stack_fields());
   properties["network"] = schema_of(network_fields());
   Json schema;
   schema["$schema"] = "http://json-schema.org/draft-07/schema#";
