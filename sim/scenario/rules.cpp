@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "orrery/layout/layout.hpp"
+#include "orrery/schedule/replay.hpp"
 
 namespace orrery::scenario {
 namespace {
@@ -46,6 +47,18 @@ void check_precision(const Scenario& s, Diagnostics& errors) {
   }
 }
 
+// Where messages block both ends, not every order of operations gets through.
+Diagnostics check_messages(const Scenario& s, const schedule::Schedule& made) {
+  if (s.stack.communication.messages != cost::MessageKind::blocking || s.layout.pipeline == 1) return {};
+  const schedule::StageTimes times = schedule::uniform_times(made.placement.stages, 1, 1, 1);
+  const schedule::Replay replay = schedule::replay(made, times, schedule::MessageMode::rendezvous);
+  if (replay.deadlock.empty()) return {};
+  Diagnostic d = broken("schedule.type", fmt::format("{} deadlocks with the blocking messages of {}: {}", made.name, s.stack.name,
+                                                     schedule::to_string(replay.deadlock.front())));
+  d.help = "choose a stack with asynchronous messages, or say stack: {type: " + s.stack.type + ", communication: {messages: asynchronous}}";
+  return {d};
+}
+
 }  // namespace
 
 Result<schedule::Schedule> make_schedule(const Scenario& s) {
@@ -75,6 +88,7 @@ Diagnostics check_rules(const Scenario& s) {
   if (s.micro_batches() > 1'000'000) return {broken("training.global_batch", "more than 1 000 000 micro-batches per pipeline")};
   const Result<schedule::Schedule> made = make_schedule(s);
   if (!made.ok()) return made.errors();
+  if (Diagnostics blocked = check_messages(s, *made); !blocked.empty()) return blocked;
   const Result<std::vector<layout::StageSpan>> spans = layout::partition_layers(s.model, s.layout);
   if (!spans.ok()) return spans.errors();
   return errors;

@@ -136,3 +136,12 @@ TEST_CASE("traffic beside the kernels slows them down by the stack's factor whil
   CHECK(compute(some) > compute(none));
   CHECK(some.timeline.one_pass == false);
 }
+
+TEST_CASE("a schedule that blocking messages stop is refused with the rank that stands still and the remedy") {
+  const auto scenario = read_scenario_text(text_of("gpt3-1.3b", "pipeline: 4, data: 2, virtual: 2", 1, 16, "") + "schedule: zbv\nstack: megatron-2022\n", "test.yaml");
+  REQUIRE(!scenario.ok());
+  CHECK(scenario.errors().size() == 1);
+  CHECK(scenario.errors()[0].path == "schedule.type");
+  CHECK(scenario.errors()[0].message.rfind("zbv deadlocks with the blocking messages of megatron-2022: rank 0", 0) == 0);
+  CHECK(scenario.errors()[0].help == "choose a stack with asynchronous messages, or say stack: {type: megatron-2022, communication: {messages: asynchronous}}");
+}

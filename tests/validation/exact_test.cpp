@@ -1,6 +1,8 @@
 // Oracles: schedules, flows, and the tables of kernels and collectives, through the command's own way in.
 #include <doctest/doctest.h>
 
+#include "paths.hpp"
+
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -12,7 +14,7 @@ using namespace orrery::validation;
 namespace {
 
 Report of_file(const std::string& file, const Options& options = {}) {
-  const Result<Report> report = validate_file(ORRERY_SOURCE_DIR "/tests/data/" + file, options);
+  const Result<Report> report = validate_file(orrery::testing::source_dir() + "/tests/data/" + file, options);
   REQUIRE_MESSAGE(report.ok(), (report.ok() ? std::string() : render(report.errors())));
   return *report;
 }
@@ -79,8 +81,8 @@ TEST_CASE("flows are held against the file beside them, or against another one")
   all_equal(report, 32);
   CHECK(report.rows[9].id == "c05_parking_lot/x1");
   CHECK(std::get<double>(report.rows[9].figures[0].predicted) == 2.0);
-  all_equal(of_file("network/maxmin_cases.txt", {.expected = ORRERY_SOURCE_DIR "/tests/data/network/maxmin_expected.txt", .threads = 0}), 32);
-  CHECK_FALSE(validate_file(ORRERY_SOURCE_DIR "/tests/data/network/maxmin_cases.txt", {.expected = "/nonexistent", .threads = 0}).ok());
+  all_equal(of_file("network/maxmin_cases.txt", {.expected = orrery::testing::source_dir() + "/tests/data/network/maxmin_expected.txt", .threads = 0}), 32);
+  CHECK_FALSE(validate_file(orrery::testing::source_dir() + "/tests/data/network/maxmin_cases.txt", {.expected = "/nonexistent", .threads = 0}).ok());
   const auto json = nlohmann::json::parse(to_json(report));
   CHECK(json["rows"][0].contains("expected_time_s"));
   CHECK(json["rows"][0].contains("predicted_time_s"));

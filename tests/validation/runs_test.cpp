@@ -1,6 +1,8 @@
 // Training runs as rows of a table: twenty of them (tests/data/validation), and what must not reach the predictor.
 #include <doctest/doctest.h>
 
+#include "paths.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <fstream>
@@ -16,7 +18,7 @@ using namespace orrery::validation;
 
 namespace {
 
-const char* const kSample = ORRERY_SOURCE_DIR "/tests/data/validation/runs_sample.csv";
+const std::string kSample = orrery::testing::source_dir() + "/tests/data/validation/runs_sample.csv";
 
 CsvTable sample() {
   const Result<CsvTable> table = read_csv_file(kSample);
