@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <filesystem>
 
 #include "orrery/core/data_files.hpp"
 #include "orrery/hardware/catalogue.hpp"
@@ -94,7 +95,8 @@ void Reader::resolve_layout() {
   const std::int64_t gpus = scenario_.gpus();
   const std::int64_t others = static_cast<std::int64_t>(l.tensor) * l.context * l.pipeline;
   if (tree_.find(section("layout"), "data") == kNoNode && gpus % others == 0) l.data = static_cast<int>(gpus / others);
-  if (scenario_.schedule.type.empty()) scenario_.schedule.type = l.virtual_stages > 1 ? "interleaved_1f1b" : "1f1b";
+  if (scenario_.schedule.type.empty() && scenario_.schedule.file.empty())
+    scenario_.schedule.type = l.virtual_stages > 1 ? "interleaved_1f1b" : "1f1b";
 }
 
 Result<Scenario> Reader::read() {
@@ -109,6 +111,8 @@ Result<Scenario> Reader::read() {
     have_training_ = take(orrery::read(training_fields(), tree_, section("training"), "training"), scenario_.training);
   if (section("schedule") != kNoNode)
     take(orrery::read(schedule_fields(), tree_, section("schedule"), "schedule"), scenario_.schedule);
+  if (!scenario_.schedule.file.empty())
+    scenario_.schedule.file = (std::filesystem::path(tree_.name()).parent_path() / scenario_.schedule.file).string();
   if (section("network") != kNoNode)
     take(orrery::read(network_fields(), tree_, section("network"), "network"), scenario_.network);
   if (have_model_ && have_cluster_ && have_layout_ && have_training_) {

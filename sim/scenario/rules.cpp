@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
+#include "core/read_file.hpp"
 #include "orrery/layout/layout.hpp"
+#include "orrery/schedule/csv.hpp"
 #include "orrery/schedule/replay.hpp"
 
 namespace orrery::scenario {
@@ -59,9 +61,42 @@ Diagnostics check_messages(const Scenario& s, const schedule::Schedule& made) {
   return {d};
 }
 
+// The schedule of schedule.file, if it is one of this many ranks, stages and micro-batches.
+Result<schedule::Schedule> schedule_of_file(const Scenario& s) {
+  Result<std::string> text = read_file(s.schedule.file, kMaxFileBytes);
+  if (!text.ok()) {
+    Diagnostics errors = text.errors();  // at the place that names the file
+    for (Diagnostic& e : errors) e = broken("schedule.file", e.place.file + ": " + e.message);
+    return errors;
+  }
+  Result<schedule::Schedule> made = schedule::from_csv(*text, s.schedule.file);
+  if (!made.ok()) return made;
+  const schedule::Placement& p = made->placement;
+  Diagnostics errors;
+  const auto expect = [&](std::int64_t has, std::int64_t wants, const char* what, const char* why) {
+    if (has != wants)
+      errors.push_back(broken("schedule.file", fmt::format("{} has {} {}, the scenario {} ({})", s.schedule.file, has, what, wants, why)));
+  };
+  expect(p.ranks, s.layout.pipeline, "ranks", "layout.pipeline");
+  expect(static_cast<std::int64_t>(p.stages) * p.pipes, static_cast<std::int64_t>(s.layout.stages()) * p.pipes, "stages", "layout.pipeline · layout.virtual");
+  expect(made->micro_batches, s.micro_batches(), "micro-batches", "global_batch / (data · micro_batch)");
+  if (!errors.empty()) return errors;
+  return made;
+}
+
+// A schedule of a fixed number of chunks needs the model cut into as many stages.
+Diagnostics check_stages(const Scenario& s, const schedule::Schedule& made) {
+  if (made.placement.stages == s.layout.stages()) return {};
+  Diagnostic d = broken("layout.virtual", fmt::format("{} holds {} chunks of the model on each rank, not {}", made.name,
+                                                      made.placement.stages / made.placement.ranks, s.layout.virtual_stages));
+  d.help = fmt::format("layout: {{virtual: {}}}", made.placement.stages / made.placement.ranks);
+  return {d};
+}
+
 }  // namespace
 
 Result<schedule::Schedule> make_schedule(const Scenario& s) {
+  if (!s.schedule.file.empty()) return schedule_of_file(s);
   schedule::ScheduleRequest request;
   request.name = s.schedule.type;
   request.ranks = s.layout.pipeline;
@@ -70,7 +105,10 @@ Result<schedule::Schedule> make_schedule(const Scenario& s) {
   request.group = s.schedule.group;
   request.memory_cap = s.schedule.memory_cap;
   Result<schedule::Schedule> made = schedule::make_schedule(request);
-  if (made.ok()) return made;
+  if (made.ok()) {
+    if (Diagnostics errors = check_stages(s, *made); !errors.empty()) return errors;
+    return made;
+  }
   Diagnostics errors = made.errors();
   for (Diagnostic& e : errors)
     if (e.path.rfind("schedule", 0) != 0) e.path = "schedule.type";

@@ -24,7 +24,7 @@ std::string title_of(const Scenario& s) {
   add("VP", l.virtual_stages);
   add("DP", l.data);
   return fmt::format("{} on {} × {} ({}):{} · {} · batch {} × {} tokens", s.model.name, l.ranks(), s.gpu.name, s.cluster.name,
-                     degrees.empty() ? " one GPU" : degrees, s.schedule.type, s.training.global_batch, s.training.sequence_length);
+                     degrees.empty() ? " one GPU" : degrees, s.schedule.file.empty() ? s.schedule.type : s.schedule.file, s.training.global_batch, s.training.sequence_length);
 }
 
 const char* name_of(program::NetworkMode mode) {

@@ -68,9 +68,15 @@ const Fields<ScheduleChoice>& schedule_fields() {
       Fields<ScheduleChoice>("schedule", "The pipeline schedule.")
           .shorthand("type")
           .add("type", &ScheduleChoice::type, "name of the schedule (orrery list schedules); default: 1f1b, with virtual stages interleaved_1f1b")
+          .add("file", &ScheduleChoice::file, "instead of `type`: a CSV file in PyTorch's notation, relative to this file (orrery schedule NAME --export csv)")
           .add("group", &ScheduleChoice::group, "interleaved schedules: micro-batches per group; 0 = the pipeline degree").range(0, 1 << 24)
           .add("memory_cap", &ScheduleChoice::memory_cap, "zb_auto: most micro-batches in flight on a rank; 0 = the pipeline degree")
-          .number_range(0, 1e6);
+          .number_range(0, 1e6)
+          .rule("file", [](const ScheduleChoice& s) {
+            return s.file.empty() || (s.type.empty() && s.group == 0 && s.memory_cap == 0)
+                       ? std::string()
+                       : std::string("is the whole schedule: type, group and memory_cap cannot be given beside it");
+          });
   return table;
 }
 

@@ -130,12 +130,18 @@ Scale scale_of(const std::vector<Schedule>& schedules, const std::vector<Replay>
 }  // namespace
 
 std::string draw(const std::vector<Schedule>& schedules, const DrawOptions& options) {
+  std::vector<StageTimes> times;
+  for (const Schedule& schedule : schedules)
+    times.push_back(options.times.forward.empty() ? uniform_times(schedule.placement.stages, 1, 1, 1) : options.times);
+  return draw(schedules, times, options);
+}
+
+std::string draw(const std::vector<Schedule>& schedules, const std::vector<StageTimes>& times, const DrawOptions& options) {
   std::vector<Replay> played;
   int ranks = 1;
-  for (const Schedule& schedule : schedules) {
-    const StageTimes unit = uniform_times(schedule.placement.stages, 1, 1, 1);
-    played.push_back(replay(schedule, options.times.forward.empty() ? unit : options.times, options.mode));
-    ranks = std::max(ranks, schedule.placement.ranks);
+  for (std::size_t s = 0; s < schedules.size(); ++s) {
+    played.push_back(replay(schedules[s], times[s], options.mode));
+    ranks = std::max(ranks, schedules[s].placement.ranks);
   }
   const int digits = ranks > 10 ? (ranks > 100 ? 4 : 2) : 1;
   const Scale scale = scale_of(schedules, played, options, 8 + digits);

@@ -7,6 +7,8 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> list{
       {"run", "Simulate one training step of a scenario", add_run},
       {"check", "Say what is wrong with a scenario", add_check},
+      {"list", "List the models, GPUs, clusters, schedules or stacks there are", add_list},
+      {"schedule", "Draw pipeline schedules", add_schedule},
       {"schema", "Print the JSON Schema of scenarios, for editors", add_schema},
       {"validate", "Hold the simulator against a table of measurements", add_validate},
       {"completion", "Print the completion script of a shell", add_completion},

@@ -38,6 +38,7 @@ struct Training {
 
 struct ScheduleChoice {
   std::string type;       // default: 1f1b, with virtual stages interleaved_1f1b
+  std::string file;       // instead of a type: a schedule in PyTorch's notation (schedule/csv.hpp)
   int group = 0;          // interleaved schedules: micro-batches per group; 0 = pipeline degree
   double memory_cap = 0;  // zb_auto: most full micro-batches a rank may hold; 0 = pipeline degree
 };

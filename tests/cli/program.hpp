@@ -1,0 +1,46 @@
+// Runs the real program, and holds what it prints against golden files.
+#pragma once
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+namespace orrery::testing {
+
+struct Outcome {
+  int code = 0;
+  std::string text;
+};
+
+// stdout of `orrery arguments`, run by a shell in the source tree; write 2>&1 to get both streams.
+inline Outcome run_orrery(const std::string& arguments) {
+  const std::string command = "cd " ORRERY_SOURCE_DIR " && env -u NO_COLOR -u CLICOLOR_FORCE " ORRERY_BINARY_DIR "/orrery " + arguments;
+  FILE* pipe = ::popen(command.c_str(), "r");
+  REQUIRE(pipe != nullptr);
+  Outcome outcome;
+  std::array<char, 4096> buffer{};
+  for (std::size_t got = 0; (got = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
+    outcome.text.append(buffer.data(), got);
+  outcome.code = WEXITSTATUS(::pclose(pipe));
+  return outcome;
+}
+
+// The text equals the file (relative to the source tree); ORRERY_UPDATE_GOLDEN=1 writes the file instead.
+inline void check_golden(const std::string& file, const std::string& text) {
+  const std::string path = ORRERY_SOURCE_DIR "/" + file;
+  if (const char* update = std::getenv("ORRERY_UPDATE_GOLDEN"); update != nullptr && *update != '\0') {
+    std::ofstream(path, std::ios::binary) << text;
+    return;
+  }
+  std::stringstream golden;
+  golden << std::ifstream(path, std::ios::binary).rdbuf();
+  INFO(file << " differs; `tools/test --update` rewrites it");
+  CHECK(golden.str() == text);
+}
+
+}  // namespace orrery::testing

@@ -1,0 +1,31 @@
+// Tables for a terminal: columns apart by two blanks, numbers to the right.
+#pragma once
+#include <string>
+#include <vector>
+
+namespace orrery::cli {
+
+struct Column {
+  std::string title;
+  bool right = false;
+};
+
+class Table {
+ public:
+  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+  // Header and rows; the last column is not padded.
+  std::string text() const;
+
+ private:
+  std::vector<Column> columns_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+// Figures as data sheets write them: "80 GiB", "312 TFLOP/s", "2.04 TB/s", "175.2 B" of parameters.
+std::string gibibytes_text(double bytes);
+std::string bandwidth_text(double bytes_per_second);
+std::string tera_text(double per_second);
+std::string parameters_text(double count);
+
+}  // namespace orrery::cli
