@@ -4,14 +4,13 @@
 #include <map>
 #include <utility>
 
-#include "block.hpp"
-#include "orrery/schedule/exchange.hpp"
+#include "pipeline_lowering.hpp"
 
 namespace orrery::program {
-namespace {
 
-using schedule::Operation;
 using schedule::OpKind;
+
+namespace {
 
 Activity activity_of(OpKind kind) {
   switch (kind) {
@@ -24,71 +23,9 @@ Activity activity_of(OpKind kind) {
   internal_error("unknown operation kind");
 }
 
-// Steps of an operation, by reference to the plan's passes (an overlapped operation has two).
-struct Work {
-  const Pass* pass;
-  std::uint32_t begin, end;
-};
+}  // namespace
 
-class Lowering {
- public:
-  Lowering(const PipelinePlan& plan, Builder& builder);
-  PipelineEnds run();
-
- private:
-  void lower_team(const Team& team);
-  void lower_operation(const Team& team, const Operation& op, bool first, bool last);
-  void enter(const Team& team, const Operation& op, int stage, int micro_batch, int pipe, bool forward);
-  void leave(const Team& team, int stage, int micro_batch, int pipe, bool forward);
-  void exchange(DeviceIndex device, std::span<const schedule::Message> messages);
-  void emit_pass(const Team& team, const Pass& pass, const std::vector<std::vector<DataCall>>& calls);
-  void emit_piece(const Team& team, const Pass& pass, std::uint32_t begin, std::uint32_t end, bool slowable);
-  void emit_fused(const std::vector<DeviceIndex>& members, const Pass& pass, std::uint32_t begin, std::uint32_t end);
-  void emit_steps(const Team& team, const Pass& pass, std::uint32_t begin, std::uint32_t end);
-  void wait_for_launch(DeviceIndex device, Time launch);
-  void gather_before(const Team& team, std::size_t member, const std::vector<DataCall>& calls, std::uint32_t position);
-  void reduce_after(const Team& team, std::size_t member, const std::vector<DataCall>& calls, std::uint32_t position);
-  TaskId data_task(DeviceIndex device, const DataCall& call);
-  TaskId message(DeviceIndex from, int stage, int micro_batch, int pipe, bool forward);
-  void add_after(TaskId task, DeviceIndex device);
-  void serialise_messages();
-
-  std::size_t slot(int stage, int micro_batch, int pipe, bool forward) const {
-    return static_cast<std::size_t>(((pipe * stages_ + stage) * micro_batches_ + micro_batch) * 2 + (forward ? 0 : 1));
-  }
-
-  const PipelinePlan& plan_;
-  Builder& builder_;
-  const schedule::Placement& placement_;
-  int stages_, micro_batches_;
-  // Per device: what the next task must wait for, the operation being lowered, tails of the pieces so far.
-  std::vector<std::vector<TaskId>> waits_;
-  std::vector<OperationId> operation_;
-  std::vector<std::vector<TaskId>> history_;
-  std::vector<std::vector<TaskId>> output_;     // [device][slot] last task of the producer, or the message to this device
-  std::vector<std::vector<TaskId>> data_tasks_;  // [first device of the group] in order of the calls
-  std::vector<std::size_t> data_calls_seen_;     // [device]
-  std::vector<std::vector<std::pair<DeviceIndex, TaskId>>> sent_;  // [device · 2 + forward] (to, message) in order
-  PipelineEnds ends_;
-  struct FusedKey {
-    const Pass* pass;
-    std::uint32_t begin, end;
-    auto operator<=>(const FusedKey&) const = default;
-  };
-  struct Fused {
-    TemplateId task;
-    TemplateId host_before, host_after;
-    bool has_host;
-  };
-  const Fused& fused(const Pass& pass, std::uint32_t begin, std::uint32_t end);
-  std::map<FusedKey, Fused> fused_;
-  std::map<FusedKey, TemplateId> steps_;
-  std::map<std::int64_t, TemplateId> launches_;
-  bool slowable_ = false;  // the piece being emitted
-  TemplateId join_;  // no time: where an unfused piece waits for the calls still in flight
-};
-
-Lowering::Lowering(const PipelinePlan& plan, Builder& builder)
+PipelineLowering::PipelineLowering(const PipelinePlan& plan, Builder& builder)
     : plan_(plan), builder_(builder), placement_(plan.schedule->placement), stages_(placement_.stages),
       micro_batches_(plan.schedule->micro_batches), join_(builder.add_template({})) {
   std::size_t devices = 0;
@@ -108,7 +45,7 @@ Lowering::Lowering(const PipelinePlan& plan, Builder& builder)
   ends_.reductions.resize(devices);
 }
 
-PipelineEnds Lowering::run() {
+PipelineEnds PipelineLowering::run() {
   for (const Team& team : plan_.teams) lower_team(team);
   if (plan_.messages == MessageMode::serialised) serialise_messages();
   for (DeviceIndex d = 0; d < waits_.size(); ++d)
@@ -116,7 +53,7 @@ PipelineEnds Lowering::run() {
   return std::move(ends_);
 }
 
-void Lowering::lower_team(const Team& team) {
+void PipelineLowering::lower_team(const Team& team) {
   // All members run the list of their pipeline rank; find it by the placement of the plan's first member.
   const auto& order = plan_.schedule->order;
   const std::size_t rank = static_cast<std::size_t>(builder_.device(team.members.front()).pipeline_rank);
@@ -127,13 +64,13 @@ void Lowering::lower_team(const Team& team) {
     if (!forward) last[at] = static_cast<std::int32_t>(i);
   };
   for (std::size_t i = 0; i < order[rank].size(); ++i) {
-    const Operation& op = order[rank][i];
+    const schedule::Operation& op = order[rank][i];
     const bool forward = op.kind == OpKind::forward || op.kind == OpKind::overlapped;
     note(op.stage, op.pipe, i, forward);
     if (op.kind == OpKind::overlapped) note(op.backward_stage, op.backward_pipe, i, false);
   }
   const auto lower = [&](std::size_t i) {
-    const Operation& op = order[rank][i];
+    const schedule::Operation& op = order[rank][i];
     const bool x = op.kind == OpKind::overlapped;
     const auto backward_at = static_cast<std::size_t>(x ? op.backward_pipe * stages_ + op.backward_stage
                                                         : op.pipe * stages_ + op.stage);
@@ -157,7 +94,7 @@ void Lowering::lower_team(const Team& team) {
 }
 
 // The operation may start when its inputs are there: the activation of the stage before, the gradient of the stage after.
-void Lowering::enter(const Team& team, const Operation& op, int stage, int micro_batch, int pipe, bool forward) {
+void PipelineLowering::enter(const Team& team, const schedule::Operation& op, int stage, int micro_batch, int pipe, bool forward) {
   const int from = forward ? stage - 1 : stage + 1;
   for (const DeviceIndex d : team.members) {
     if (op.kind == OpKind::weight_gradient) continue;  // its I came before it on this rank
@@ -173,7 +110,7 @@ void Lowering::enter(const Team& team, const Operation& op, int stage, int micro
   }
 }
 
-void Lowering::leave(const Team& team, int stage, int micro_batch, int pipe, bool forward) {
+void PipelineLowering::leave(const Team& team, int stage, int micro_batch, int pipe, bool forward) {
   const int to = forward ? stage + 1 : stage - 1;
   for (const DeviceIndex d : team.members) {
     const TaskId tail = waits_[d].front();
@@ -188,7 +125,7 @@ void Lowering::leave(const Team& team, int stage, int micro_batch, int pipe, boo
 
 // Blocking messages: all of an exchange are posted together, each starts when both ends have posted it, and the device goes
 // on when all are done.
-void Lowering::exchange(DeviceIndex d, std::span<const schedule::Message> messages) {
+void PipelineLowering::exchange(DeviceIndex d, std::span<const schedule::Message> messages) {
   std::vector<TaskId> posted;
   for (const schedule::Message& m : messages) {
     const DeviceIndex from = m.sends ? d : plan_.peer(d, m.stage, m.pipe);
@@ -200,7 +137,7 @@ void Lowering::exchange(DeviceIndex d, std::span<const schedule::Message> messag
   waits_[d] = std::move(posted);
 }
 
-void Lowering::lower_operation(const Team& team, const Operation& op, bool first, bool last) {
+void PipelineLowering::lower_operation(const Team& team, const schedule::Operation& op, bool first, bool last) {
   const bool x = op.kind == OpKind::overlapped;
   const bool forward = op.kind == OpKind::forward || x;
   enter(team, op, op.stage, op.micro_batch, op.pipe, forward);
@@ -225,22 +162,7 @@ void Lowering::lower_operation(const Team& team, const Operation& op, bool first
   if (x) leave(team, op.backward_stage, op.backward_micro_batch, op.backward_pipe, false);
 }
 
-void Lowering::emit_pass(const Team& team, const Pass& pass, const std::vector<std::vector<DataCall>>& calls) {
-  std::vector<std::uint32_t> cuts{0, static_cast<std::uint32_t>(pass.steps.size())};
-  const bool slowable = plan_.slowdown_class != 0 && !calls.empty() && !calls.front().empty();
-  for (const auto& of_member : calls)
-    for (const DataCall& c : of_member) cuts.push_back(c.position);
-  std::sort(cuts.begin(), cuts.end());
-  cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
-  for (std::size_t i = 0; i + 1 < cuts.size() || i == 0; ++i) {
-    for (std::size_t m = 0; m < calls.size(); ++m) gather_before(team, m, calls[m], cuts[i]);
-    if (i + 1 >= cuts.size()) break;
-    emit_piece(team, pass, cuts[i], cuts[i + 1], slowable);
-    for (std::size_t m = 0; m < calls.size(); ++m) reduce_after(team, m, calls[m], cuts[i + 1]);
-  }
-}
-
-void Lowering::gather_before(const Team& team, std::size_t member, const std::vector<DataCall>& calls, std::uint32_t position) {
+void PipelineLowering::gather_before(const Team& team, std::size_t member, const std::vector<DataCall>& calls, std::uint32_t position) {
   const DeviceIndex d = team.members[member];
   for (const DataCall& call : calls) {
     if (!call.gather || call.position != position) continue;
@@ -251,7 +173,7 @@ void Lowering::gather_before(const Team& team, std::size_t member, const std::ve
   }
 }
 
-void Lowering::reduce_after(const Team& team, std::size_t member, const std::vector<DataCall>& calls, std::uint32_t position) {
+void PipelineLowering::reduce_after(const Team& team, std::size_t member, const std::vector<DataCall>& calls, std::uint32_t position) {
   const DeviceIndex d = team.members[member];
   for (const DataCall& call : calls) {
     if (call.gather || call.position != position) continue;
@@ -262,7 +184,7 @@ void Lowering::reduce_after(const Team& team, std::size_t member, const std::vec
 }
 
 // All members of a gradient group make the same calls in the same order: the k-th call of each is one task.
-TaskId Lowering::data_task(DeviceIndex device, const DataCall& call) {
+TaskId PipelineLowering::data_task(DeviceIndex device, const DataCall& call) {
   const std::vector<DeviceIndex>& group = plan_.gradient_group(device);
   std::vector<TaskId>& tasks = data_tasks_[group.front()];
   const std::size_t index = data_calls_seen_[device]++;
@@ -275,7 +197,7 @@ TaskId Lowering::data_task(DeviceIndex device, const DataCall& call) {
   return tasks[index];
 }
 
-TaskId Lowering::message(DeviceIndex from, int stage, int micro_batch, int pipe, bool forward) {
+TaskId PipelineLowering::message(DeviceIndex from, int stage, int micro_batch, int pipe, bool forward) {
   const int to_stage = forward ? stage + 1 : stage - 1;
   const DeviceIndex to = plan_.peer(from, to_stage, pipe);
   TaskId& task = output_[to][slot(stage, micro_batch, pipe, forward)];
@@ -290,7 +212,7 @@ TaskId Lowering::message(DeviceIndex from, int stage, int micro_batch, int pipe,
 }
 
 // One message at a time between a pair of ranks, in each direction, in the order they are produced.
-void Lowering::serialise_messages() {
+void PipelineLowering::serialise_messages() {
   for (const auto& sent : sent_) {
     std::map<DeviceIndex, TaskId> last;
     for (const auto& [to, task] : sent) {
@@ -300,118 +222,6 @@ void Lowering::serialise_messages() {
   }
 }
 
-// Kernels that traffic beside them may slow down are played one by one, fused or not: how long they take is known only then.
-void Lowering::emit_piece(const Team& team, const Pass& pass, std::uint32_t begin, std::uint32_t end, bool slowable) {
-  slowable_ = slowable;
-  if (plan_.fuse && team.alike && !slowable) {
-    emit_fused(team.members, pass, begin, end);
-  } else {
-    emit_steps(team, pass, begin, end);
-  }
-  for (const DeviceIndex d : team.members) history_[d].push_back(waits_[d].front());
-}
-
-// The new task waits for all the device's open inputs and becomes the one the next waits for.
-void Lowering::add_after(TaskId task, DeviceIndex device) {
-  for (const TaskId before : waits_[device])
-    if (before != kNone && before != task) builder_.add_edge(before, task, EdgeKind::data);
-  waits_[device].assign(1, task);
-}
-
-const Lowering::Fused& Lowering::fused(const Pass& pass, std::uint32_t begin, std::uint32_t end) {
-  const FusedKey key{&pass, begin, end};
-  if (const auto it = fused_.find(key); it != fused_.end()) return it->second;
-  const Block block = make_block(std::span(pass.steps).subspan(begin, end - begin), begin);
-  TaskTemplate t;
-  t.duration = block.duration;
-  t.category = block.segments.empty() ? Category::compute : block.segments.front().category;
-  t.name = "pass";
-  t.segments = builder_.add_segments(block.segments);
-  t.effects = builder_.add_effects(block.effects);
-  TaskTemplate host;
-  host.category = Category::host;
-  host.lane = host.partner_lane = Lane::host;
-  host.name = "launch";
-  Fused result{builder_.add_template(t), 0, 0, (block.host_before + block.host_after).value > 0};
-  host.duration = block.host_before;
-  result.host_before = builder_.add_template(host);
-  host.duration = block.host_after;
-  result.host_after = builder_.add_template(host);
-  return fused_.emplace(key, result).first->second;
-}
-
-void Lowering::emit_fused(const std::vector<DeviceIndex>& members, const Pass& pass, std::uint32_t begin, std::uint32_t end) {
-  const Fused& f = fused(pass, begin, end);
-  std::vector<Participant> participants;
-  for (const DeviceIndex d : members) {
-    participants.push_back({d, operation_[d]});
-    if (f.has_host) waits_[d].push_back(builder_.add_task(f.host_before, Participant{d, kNone}));
-  }
-  const TaskId task = builder_.add_task(f.task, participants);
-  for (const DeviceIndex d : members) {
-    add_after(task, d);
-    if (f.has_host) builder_.add_task(f.host_after, Participant{d, kNone});
-  }
-}
-
-// A blocking launch: time of the host in the device's own order.
-void Lowering::wait_for_launch(DeviceIndex device, Time launch) {
-  const auto [it, fresh] = launches_.try_emplace(launch.value);
-  if (fresh) it->second = builder_.add_template({launch, Category::host, Lane::compute, Lane::compute, 0, "launch", {}, {}, kNone, {}});
-  add_after(builder_.add_task(it->second, Participant{device, operation_[device]}), device);
-}
-
-void Lowering::emit_steps(const Team& team, const Pass& pass, std::uint32_t begin, std::uint32_t end) {
-  const Fused& f = fused(pass, begin, end);  // for the host's part, which is the piece's either way
-  if (f.has_host)
-    for (const DeviceIndex d : team.members) waits_[d].push_back(builder_.add_task(f.host_before, Participant{d, kNone}));
-  std::vector<std::vector<std::pair<std::uint32_t, TaskId>>> pending(waits_.size());  // overlapped calls: (needed by, task)
-  const auto join = [&](DeviceIndex d, std::uint32_t step) {
-    for (auto& [needed_by, task] : pending[d])
-      if (needed_by <= step && task != kNone) waits_[d].push_back(std::exchange(task, kNone));
-  };
-  for (std::uint32_t i = begin; i < end; ++i) {
-    const Step& s = pass.steps[i];
-    const bool slowed = slowable_ && is_work(s.category);
-    const FusedKey key{&pass, i, slowed ? kNone : i};
-    auto it = steps_.find(key);
-    if (it == steps_.end()) {
-      std::vector<MemoryEffect> effects;
-      for (const StepMemory& m : s.memory) effects.push_back({kNone, m.at_end, m.memory_class, {}, m.bytes});
-      TaskTemplate t{s.duration, s.category, s.lane, s.lane, slowed ? plan_.slowdown_class : std::uint8_t{0}, s.name, {}, builder_.add_effects(effects), s.transfer, s.bytes_sent};
-      it = steps_.emplace(key, builder_.add_template(t)).first;
-    }
-    std::vector<std::vector<DeviceIndex>> alone;
-    if (s.lane == Lane::compute)
-      for (const DeviceIndex d : team.members) alone.push_back({d});
-    const auto& groups = s.lane == Lane::compute ? alone : s.lane == Lane::tensor ? team.tensor : team.context;
-    for (const std::vector<DeviceIndex>& group : groups) {
-      std::vector<Participant> participants;
-      for (const DeviceIndex d : group) {
-        join(d, i);
-        participants.push_back({d, operation_[d]});
-        if (s.before.value > 0) wait_for_launch(d, s.before);
-      }
-      const TaskId task = builder_.add_task(it->second, participants);
-      for (const DeviceIndex d : group) {
-        const std::vector<TaskId> before = waits_[d];
-        add_after(task, d);
-        if (s.lane != Lane::compute && s.needed_by >= 0) {
-          pending[d].push_back({static_cast<std::uint32_t>(s.needed_by), task});
-          waits_[d] = before;
-        }
-      }
-    }
-  }
-  for (const DeviceIndex d : team.members) {
-    join(d, kNone);
-    if (waits_[d].size() > 1) add_after(builder_.add_task(join_, Participant{d, operation_[d]}), d);  // one exit
-    if (f.has_host) builder_.add_task(f.host_after, Participant{d, kNone});
-  }
-}
-
-}  // namespace
-
-PipelineEnds lower_pipeline(const PipelinePlan& plan, Builder& builder) { return Lowering(plan, builder).run(); }
+PipelineEnds lower_pipeline(const PipelinePlan& plan, Builder& builder) { return PipelineLowering(plan, builder).run(); }
 
 }  // namespace orrery::program

@@ -1,0 +1,135 @@
+// The tasks of a pass: cut where collectives of the gradient group begin or end, each piece fused or step by step.
+#include <algorithm>
+#include <utility>
+
+#include "block.hpp"
+#include "pipeline_lowering.hpp"
+
+namespace orrery::program {
+
+void PipelineLowering::emit_pass(const Team& team, const Pass& pass, const std::vector<std::vector<DataCall>>& calls) {
+  std::vector<std::uint32_t> cuts{0, static_cast<std::uint32_t>(pass.steps.size())};
+  const bool slowable = plan_.slowdown_class != 0 && !calls.empty() && !calls.front().empty();
+  for (const auto& of_member : calls)
+    for (const DataCall& c : of_member) cuts.push_back(c.position);
+  std::sort(cuts.begin(), cuts.end());
+  cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
+  for (std::size_t i = 0; i + 1 < cuts.size() || i == 0; ++i) {
+    for (std::size_t m = 0; m < calls.size(); ++m) gather_before(team, m, calls[m], cuts[i]);
+    if (i + 1 >= cuts.size()) break;
+    emit_piece(team, pass, cuts[i], cuts[i + 1], slowable);
+    for (std::size_t m = 0; m < calls.size(); ++m) reduce_after(team, m, calls[m], cuts[i + 1]);
+  }
+}
+
+// Kernels that traffic beside them may slow down are played one by one, fused or not: how long they take is known only then.
+void PipelineLowering::emit_piece(const Team& team, const Pass& pass, std::uint32_t begin, std::uint32_t end, bool slowable) {
+  slowable_ = slowable;
+  if (plan_.fuse && team.alike && !slowable) {
+    emit_fused(team.members, pass, begin, end);
+  } else {
+    emit_steps(team, pass, begin, end);
+  }
+  for (const DeviceIndex d : team.members) history_[d].push_back(waits_[d].front());
+}
+
+// The new task waits for all the device's open inputs and becomes the one the next waits for.
+void PipelineLowering::add_after(TaskId task, DeviceIndex device) {
+  for (const TaskId before : waits_[device])
+    if (before != kNone && before != task) builder_.add_edge(before, task, EdgeKind::data);
+  waits_[device].assign(1, task);
+}
+
+const PipelineLowering::Fused& PipelineLowering::fused(const Pass& pass, std::uint32_t begin, std::uint32_t end) {
+  const FusedKey key{&pass, begin, end};
+  if (const auto it = fused_.find(key); it != fused_.end()) return it->second;
+  const Block block = make_block(std::span(pass.steps).subspan(begin, end - begin), begin);
+  TaskTemplate t;
+  t.duration = block.duration;
+  t.category = block.segments.empty() ? Category::compute : block.segments.front().category;
+  t.name = "pass";
+  t.segments = builder_.add_segments(block.segments);
+  t.effects = builder_.add_effects(block.effects);
+  TaskTemplate host;
+  host.category = Category::host;
+  host.lane = host.partner_lane = Lane::host;
+  host.name = "launch";
+  Fused result{builder_.add_template(t), 0, 0, (block.host_before + block.host_after).value > 0};
+  host.duration = block.host_before;
+  result.host_before = builder_.add_template(host);
+  host.duration = block.host_after;
+  result.host_after = builder_.add_template(host);
+  return fused_.emplace(key, result).first->second;
+}
+
+void PipelineLowering::emit_fused(const std::vector<DeviceIndex>& members, const Pass& pass, std::uint32_t begin, std::uint32_t end) {
+  const Fused& f = fused(pass, begin, end);
+  std::vector<Participant> participants;
+  for (const DeviceIndex d : members) {
+    participants.push_back({d, operation_[d]});
+    if (f.has_host) waits_[d].push_back(builder_.add_task(f.host_before, Participant{d, kNone}));
+  }
+  const TaskId task = builder_.add_task(f.task, participants);
+  for (const DeviceIndex d : members) {
+    add_after(task, d);
+    if (f.has_host) builder_.add_task(f.host_after, Participant{d, kNone});
+  }
+}
+
+// A blocking launch: time of the host in the device's own order.
+void PipelineLowering::wait_for_launch(DeviceIndex device, Time launch) {
+  const auto [it, fresh] = launches_.try_emplace(launch.value);
+  if (fresh) it->second = builder_.add_template({launch, Category::host, Lane::compute, Lane::compute, 0, "launch", {}, {}, kNone, {}});
+  add_after(builder_.add_task(it->second, Participant{device, operation_[device]}), device);
+}
+
+void PipelineLowering::emit_steps(const Team& team, const Pass& pass, std::uint32_t begin, std::uint32_t end) {
+  const Fused& f = fused(pass, begin, end);  // for the host's part, which is the piece's either way
+  if (f.has_host)
+    for (const DeviceIndex d : team.members) waits_[d].push_back(builder_.add_task(f.host_before, Participant{d, kNone}));
+  std::vector<std::vector<std::pair<std::uint32_t, TaskId>>> pending(waits_.size());  // overlapped calls: (needed by, task)
+  const auto join = [&](DeviceIndex d, std::uint32_t step) {
+    for (auto& [needed_by, task] : pending[d])
+      if (needed_by <= step && task != kNone) waits_[d].push_back(std::exchange(task, kNone));
+  };
+  for (std::uint32_t i = begin; i < end; ++i) {
+    const Step& s = pass.steps[i];
+    const bool slowed = slowable_ && is_work(s.category);
+    const FusedKey key{&pass, i, slowed ? kNone : i};
+    auto it = steps_.find(key);
+    if (it == steps_.end()) {
+      std::vector<MemoryEffect> effects;
+      for (const StepMemory& m : s.memory) effects.push_back({kNone, m.at_end, m.memory_class, {}, m.bytes});
+      TaskTemplate t{s.duration, s.category, s.lane, s.lane, slowed ? plan_.slowdown_class : std::uint8_t{0}, s.name, {}, builder_.add_effects(effects), s.transfer, s.bytes_sent};
+      it = steps_.emplace(key, builder_.add_template(t)).first;
+    }
+    std::vector<std::vector<DeviceIndex>> alone;
+    if (s.lane == Lane::compute)
+      for (const DeviceIndex d : team.members) alone.push_back({d});
+    const auto& groups = s.lane == Lane::compute ? alone : s.lane == Lane::tensor ? team.tensor : team.context;
+    for (const std::vector<DeviceIndex>& group : groups) {
+      std::vector<Participant> participants;
+      for (const DeviceIndex d : group) {
+        join(d, i);
+        participants.push_back({d, operation_[d]});
+        if (s.before.value > 0) wait_for_launch(d, s.before);
+      }
+      const TaskId task = builder_.add_task(it->second, participants);
+      for (const DeviceIndex d : group) {
+        const std::vector<TaskId> before = waits_[d];
+        add_after(task, d);
+        if (s.lane != Lane::compute && s.needed_by >= 0) {
+          pending[d].push_back({static_cast<std::uint32_t>(s.needed_by), task});
+          waits_[d] = before;
+        }
+      }
+    }
+  }
+  for (const DeviceIndex d : team.members) {
+    join(d, kNone);
+    if (waits_[d].size() > 1) add_after(builder_.add_task(join_, Participant{d, operation_[d]}), d);  // one exit
+    if (f.has_host) builder_.add_task(f.host_after, Participant{d, kNone});
+  }
+}
+
+}  // namespace orrery::program

@@ -1,0 +1,71 @@
+// The state of lower_pipeline(): operations and messages in pipeline.cpp, the tasks of a pass in pieces.cpp.
+#pragma once
+#include <map>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "orrery/program/pipeline.hpp"
+#include "orrery/schedule/exchange.hpp"
+
+namespace orrery::program {
+
+class PipelineLowering {
+ public:
+  PipelineLowering(const PipelinePlan& plan, Builder& builder);
+  PipelineEnds run();
+
+ private:
+  void lower_team(const Team& team);
+  void lower_operation(const Team& team, const schedule::Operation& op, bool first, bool last);
+  void enter(const Team& team, const schedule::Operation& op, int stage, int micro_batch, int pipe, bool forward);
+  void leave(const Team& team, int stage, int micro_batch, int pipe, bool forward);
+  void exchange(DeviceIndex device, std::span<const schedule::Message> messages);
+  void emit_pass(const Team& team, const Pass& pass, const std::vector<std::vector<DataCall>>& calls);
+  void emit_piece(const Team& team, const Pass& pass, std::uint32_t begin, std::uint32_t end, bool slowable);
+  void emit_fused(const std::vector<DeviceIndex>& members, const Pass& pass, std::uint32_t begin, std::uint32_t end);
+  void emit_steps(const Team& team, const Pass& pass, std::uint32_t begin, std::uint32_t end);
+  void wait_for_launch(DeviceIndex device, Time launch);
+  void gather_before(const Team& team, std::size_t member, const std::vector<DataCall>& calls, std::uint32_t position);
+  void reduce_after(const Team& team, std::size_t member, const std::vector<DataCall>& calls, std::uint32_t position);
+  TaskId data_task(DeviceIndex device, const DataCall& call);
+  TaskId message(DeviceIndex from, int stage, int micro_batch, int pipe, bool forward);
+  void add_after(TaskId task, DeviceIndex device);
+  void serialise_messages();
+
+  std::size_t slot(int stage, int micro_batch, int pipe, bool forward) const {
+    return static_cast<std::size_t>(((pipe * stages_ + stage) * micro_batches_ + micro_batch) * 2 + (forward ? 0 : 1));
+  }
+
+  const PipelinePlan& plan_;
+  Builder& builder_;
+  const schedule::Placement& placement_;
+  int stages_, micro_batches_;
+  // Per device: what the next task must wait for, the operation being lowered, tails of the pieces so far.
+  std::vector<std::vector<TaskId>> waits_;
+  std::vector<OperationId> operation_;
+  std::vector<std::vector<TaskId>> history_;
+  std::vector<std::vector<TaskId>> output_;     // [device][slot] last task of the producer, or the message to this device
+  std::vector<std::vector<TaskId>> data_tasks_;  // [first device of the group] in order of the calls
+  std::vector<std::size_t> data_calls_seen_;     // [device]
+  std::vector<std::vector<std::pair<DeviceIndex, TaskId>>> sent_;  // [device · 2 + forward] (to, message) in order
+  PipelineEnds ends_;
+  struct FusedKey {
+    const Pass* pass;
+    std::uint32_t begin, end;
+    auto operator<=>(const FusedKey&) const = default;
+  };
+  struct Fused {
+    TemplateId task;
+    TemplateId host_before, host_after;
+    bool has_host;
+  };
+  const Fused& fused(const Pass& pass, std::uint32_t begin, std::uint32_t end);
+  std::map<FusedKey, Fused> fused_;
+  std::map<FusedKey, TemplateId> steps_;
+  std::map<std::int64_t, TemplateId> launches_;
+  bool slowable_ = false;  // the piece being emitted
+  TemplateId join_;  // no time: where an unfused piece waits for the calls still in flight
+};
+
+}  // namespace orrery::program
