@@ -68,6 +68,8 @@ Action add_run(CLI::App& app, const Console& console);
 Action add_check(CLI::App& app, const Console& console);
 Action add_list(CLI::App& app, const Console& console);
 Action add_schedule(CLI::App& app, const Console& console);
+Action add_topology(CLI::App& app, const Console& console);
+Action add_collective(CLI::App& app, const Console& console);
 Action add_schema(CLI::App& app, const Console& console);
 Action add_validate(CLI::App& app, const Console& console);
 Action add_completion(CLI::App& app, const Console& console);

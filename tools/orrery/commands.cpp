@@ -9,6 +9,8 @@ const std::vector<Command>& commands() {
       {"check", "Say what is wrong with a scenario", add_check},
       {"list", "List the models, GPUs, clusters, schedules or stacks there are", add_list},
       {"schedule", "Draw pipeline schedules", add_schedule},
+      {"topology", "Say what a cluster's network consists of", add_topology},
+      {"collective", "Time collectives on a cluster", add_collective},
       {"schema", "Print the JSON Schema of scenarios, for editors", add_schema},
       {"validate", "Hold the simulator against a table of measurements", add_validate},
       {"completion", "Print the completion script of a shell", add_completion},
