@@ -1,5 +1,5 @@
-// Tasks per second of the two evaluations of a Program: 16 stages × 256 micro-batches of 1F1B with messages, and the same with
-// eight ranks a stage.
+// Tasks per second of the two evaluations of a Program: 16 stages × 256 micro-batches of 1F1B with messages, and the
+// same with eight ranks a stage.
 #include <benchmark/benchmark.h>
 
 #include "orrery/engine/engine.hpp"
@@ -27,8 +27,8 @@ program::Program pipeline(int stages, int micro_batches) {
 
 void report_tasks(benchmark::State& state, const program::Program& program) {
   state.counters["tasks"] = static_cast<double>(program.tasks());
-  state.counters["tasks/s"] = benchmark::Counter(static_cast<double>(program.tasks()) * static_cast<double>(state.iterations()),
-                                                 benchmark::Counter::kIsRate);
+  state.counters["tasks/s"] = benchmark::Counter(
+      static_cast<double>(program.tasks()) * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
 }
 
 void one_pass(benchmark::State& state) {
@@ -46,4 +46,3 @@ void events(benchmark::State& state) {
 BENCHMARK(events)->Arg(256)->Arg(16384);
 
 }  // namespace
-

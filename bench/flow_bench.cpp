@@ -1,5 +1,5 @@
-// CPU time per completed flow: a star of hosts with links of 50 GB/s, random pairs of hosts, 1–100 MB each, all at once.
-// groups = 0: any pair; otherwise pairs within groups of that many hosts.
+// CPU time per completed flow: a star of hosts with links of 50 GB/s, random pairs of hosts, 1–100 MB each, all at
+// once. groups = 0: any pair; otherwise pairs within groups of that many hosts.
 #include <benchmark/benchmark.h>
 
 #include <array>
@@ -17,7 +17,8 @@ void star(benchmark::State& state) {
   const auto flows = state.range(1);
   const auto group = state.range(2) > 0 ? static_cast<std::uint64_t>(state.range(2)) : hosts;
   // Links 0 … hosts − 1 go up, hosts … 2 · hosts − 1 down.
-  const std::vector<hardware::Link> links(2 * hosts, {BytesPerSecond{50'000'000'000}, Time{}, hardware::LinkLevel::nic});
+  const std::vector<hardware::Link> links(2 * hosts,
+                                          {BytesPerSecond{50'000'000'000}, Time{}, hardware::LinkLevel::nic});
   std::vector<std::int64_t> finished;
   for (auto _ : state) {
     std::mt19937_64 random(42);

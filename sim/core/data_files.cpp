@@ -22,7 +22,9 @@ std::vector<fs::path> folders_of(const DataCollection& collection) {
   return folders;
 }
 
-bool is_path(const std::string& name) { return name.find('/') != std::string::npos || name.ends_with(".yaml"); }
+bool is_path(const std::string& name) {
+  return name.find('/') != std::string::npos || name.ends_with(".yaml");
+}
 
 std::string joined(const std::vector<std::string>& names) {
   std::string text;

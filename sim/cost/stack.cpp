@@ -118,8 +118,14 @@ const Fields<Stack>& stack_fields() {
           .section("communication", &Stack::communication, communication_fields(), "what overlaps")
           .section("launch", &Stack::launch, launch_fields(), "what the host costs")
           .section("optimizer", &Stack::optimizer, optimizer_fields(), "the update of the parameters")
-          .rule("name", [](const Stack& s) { return s.name.empty() ? std::string("is missing, expected a text") : std::string(); })
-          .rule("about", [](const Stack& s) { return s.about.empty() ? std::string("is missing, expected a text") : std::string(); })
+          .rule("name",
+                [](const Stack& s) {
+                  return s.name.empty() ? std::string("is missing, expected a text") : std::string();
+                })
+          .rule("about",
+                [](const Stack& s) {
+                  return s.about.empty() ? std::string("is missing, expected a text") : std::string();
+                })
           .rule("kernels", [](const Stack& s) {
             return s.kernels.attention.empty() ? std::string("attention must name at least one kind") : std::string();
           });

@@ -13,13 +13,16 @@ namespace {
 
 using namespace program;
 
-constexpr bool in_schedule(Activity activity) { return activity <= Activity::overlapped; }
+constexpr bool in_schedule(Activity activity) {
+  return activity <= Activity::overlapped;
+}
 
 }  // namespace
 
 OperationTimes operation_times(const Program& program, const Timeline& timeline) {
   const std::size_t n = program.operations.size();
-  OperationTimes times{std::vector<std::int64_t>(n, std::numeric_limits<std::int64_t>::max()), std::vector<std::int64_t>(n, 0)};
+  OperationTimes times{std::vector<std::int64_t>(n, std::numeric_limits<std::int64_t>::max()),
+                       std::vector<std::int64_t>(n, 0)};
   for (TaskId task = 0; task < program.tasks(); ++task)
     for (std::uint32_t i = program.participant_begin[task]; i < program.participant_begin[task + 1]; ++i) {
       const OperationId op = program.participants[i].operation;
@@ -33,7 +36,8 @@ OperationTimes operation_times(const Program& program, const Timeline& timeline)
 
 ScheduleBubbles schedule_bubbles(const Program& program, const Timeline& timeline) {
   const OperationTimes times = operation_times(program, timeline);
-  std::vector<std::int64_t> first(program.devices.size(), std::numeric_limits<std::int64_t>::max()), last(program.devices.size(), 0);
+  std::vector<std::int64_t> first(program.devices.size(), std::numeric_limits<std::int64_t>::max()),
+      last(program.devices.size(), 0);
   ScheduleBubbles b;
   std::int64_t begin = std::numeric_limits<std::int64_t>::max();
   for (std::size_t i = 0; i < program.operations.size(); ++i) {
@@ -42,7 +46,8 @@ ScheduleBubbles schedule_bubbles(const Program& program, const Timeline& timelin
     first[op.device] = std::min(first[op.device], times.start[i]);
     last[op.device] = std::max(last[op.device], times.end[i]);
     begin = std::min(begin, times.start[i]);
-    b.busy += static_cast<Int128>(times.end[i] - times.start[i]) * static_cast<Int128>(program.devices[op.device].ranks.size());
+    b.busy += static_cast<Int128>(times.end[i] - times.start[i]) *
+              static_cast<Int128>(program.devices[op.device].ranks.size());
   }
   for (DeviceIndex d = 0; d < program.devices.size(); ++d) {
     b.ranks += static_cast<std::int64_t>(program.devices[d].ranks.size());
@@ -101,14 +106,16 @@ std::vector<std::string> audit(const Program& program, const Timeline& timeline)
     for (std::uint32_t i = program.predecessor_begin[task]; i < program.predecessor_begin[task + 1]; ++i)
       ready = std::max(ready, timeline.end[program.predecessors[i]]);
     if (timeline.start[task] != ready || timeline.end[task] < timeline.start[task])
-      wrong.push_back(fmt::format("task {} starts at {} ps, its last predecessor ends at {} ps", task, timeline.start[task], ready));
+      wrong.push_back(fmt::format("task {} starts at {} ps, its last predecessor ends at {} ps", task,
+                                  timeline.start[task], ready));
   }
   const auto split = split_time(program, timeline);
   for (DeviceIndex d = 0; d < split.size(); ++d) {
     std::int64_t sum = 0;
     for (const std::int64_t part : split[d]) sum += part;
     if (sum != timeline.makespan.value)
-      wrong.push_back(fmt::format("the time of device {} sums to {} ps, the step takes {} ps", d, sum, timeline.makespan.value));
+      wrong.push_back(
+          fmt::format("the time of device {} sums to {} ps, the step takes {} ps", d, sum, timeline.makespan.value));
   }
   const auto memory = memory_of(program, timeline);
   for (DeviceIndex d = 0; d < memory.size(); ++d)

@@ -12,8 +12,8 @@ namespace {
 using program::Program;
 using program::TaskId;
 
-// Completions, ordered by (time, task id): a total order, so equal times never depend on the heap's history. A 4-ary heap in
-// one flat array.
+// Completions, ordered by (time, task id): a total order, so equal times never depend on the heap's history. A 4-ary
+// heap in one flat array.
 class EventQueue {
  public:
   struct Event {
@@ -114,9 +114,9 @@ class Player {
   bool play_instant() {
     const std::optional<Time> network = network_.next_event();
     if (queue_.empty() && !network) return false;
-    const std::int64_t now = queue_.empty()                                       ? network->value
+    const std::int64_t now = queue_.empty()                                  ? network->value
                              : network && network->value < queue_.top().time ? network->value
-                                                                                  : queue_.top().time;
+                                                                             : queue_.top().time;
     if (network && network->value == now) {
       finished_.clear();
       network_.advance({now}, finished_);
@@ -139,13 +139,13 @@ class Player {
     if (!slowed_.empty() && t.category == program::Category::data_comm) change_traffic(task, now, 1);
   }
 
-  // Work of a slowdown class runs at denominator/numerator of its speed while gradient or parameter traffic of its device is
-  // in flight: the collective's kernels take multiprocessors and memory bandwidth. What is left of it is kept in
-  // picoseconds of its nominal time, rounded up whenever the speed changes.
+  // Work of a slowdown class runs at denominator/numerator of its speed while gradient or parameter traffic of its
+  // device is in flight: the collective's kernels take multiprocessors and memory bandwidth. What is left of it is kept
+  // in picoseconds of its nominal time, rounded up whenever the speed changes.
   struct Slowed {
     TaskId task = program::kNone;  // slowable work that runs
     std::uint32_t version = 0;
-    std::int32_t in_flight = 0;    // transfers that slow it
+    std::int32_t in_flight = 0;  // transfers that slow it
     std::int64_t left = 0, since = 0;
   };
   bool superseded(const EventQueue::Event& event) const {
@@ -153,7 +153,9 @@ class Player {
     const Slowed& device = slowed_[device_of(event.task)];
     return device.task != event.task || device.version != event.version;
   }
-  program::DeviceIndex device_of(TaskId task) const { return program_.participants[program_.participant_begin[task]].device; }
+  program::DeviceIndex device_of(TaskId task) const {
+    return program_.participants[program_.participant_begin[task]].device;
+  }
   void start_slowable(TaskId task, std::int64_t now) {
     Slowed& device = slowed_[device_of(task)];
     device.task = task;
@@ -223,6 +225,8 @@ class Player {
 
 }  // namespace
 
-Timeline play_events(const Program& program, std::span<const hardware::Link> links) { return Player(program, links).play(); }
+Timeline play_events(const Program& program, std::span<const hardware::Link> links) {
+  return Player(program, links).play();
+}
 
 }  // namespace orrery::engine

@@ -57,12 +57,13 @@ std::vector<DeviceMemory> memory_of(const Program& program, const Timeline& time
     memory.at_peak = program.devices[d].resident;
     for (const std::int64_t bytes : memory.at_peak) memory.peak = checked_add(memory.peak, bytes);
     collect(program, timeline, by, d, changes);
-    memory.at_end = replay(program.devices[d].resident, changes, [&](std::int64_t time, const MemoryByClass& held, std::int64_t total) {
-      if (total <= memory.peak) return;
-      memory.peak = total;
-      memory.peak_time = {time};
-      memory.at_peak = held;
-    });
+    memory.at_end = replay(program.devices[d].resident, changes,
+                           [&](std::int64_t time, const MemoryByClass& held, std::int64_t total) {
+                             if (total <= memory.peak) return;
+                             memory.peak = total;
+                             memory.peak_time = {time};
+                             memory.at_peak = held;
+                           });
   }
   return result;
 }

@@ -1,8 +1,8 @@
 // The split of each device's time (definition: engine/account.hpp).
 //
-// First the own state of each device is laid out as runs: a run is a stretch in which one work task runs, or in which only
-// transfers of one kind move bytes, or in which nothing of the device's own happens. Then each empty run is resolved by
-// following what blocks the device. A fused block counts by its inner segments, so fused and unfused agree.
+// First the own state of each device is laid out as runs: a run is a stretch in which one work task runs, or in which
+// only transfers of one kind move bytes, or in which nothing of the device's own happens. Then each empty run is
+// resolved by following what blocks the device. A fused block counts by its inner segments, so fused and unfused agree.
 #include <algorithm>
 #include <tuple>
 
@@ -82,7 +82,8 @@ std::vector<Run> Splitter::own_runs(DeviceIndex device) const {
     if (c.time > from) {
       std::size_t best = 0;
       while (best < kCategories - 1 && active[best] == 0) ++best;
-      runs.push_back({from, c.time, static_cast<Category>(best), is_work(static_cast<Category>(best)) ? working : kNone});
+      runs.push_back(
+          {from, c.time, static_cast<Category>(best), is_work(static_cast<Category>(best)) ? working : kNone});
       from = c.time;
     }
     active[static_cast<std::size_t>(c.category)] += c.starts ? 1 : -1;
@@ -162,7 +163,8 @@ void Splitter::resolve(DeviceIndex device, std::int64_t begin, std::int64_t end,
     } else {  // part of a pass: what its device is doing, piece by piece
       const DeviceIndex other = program_.participants[program_.participant_begin[at]].device;
       const std::vector<Run>& runs = runs_[other];
-      auto it = std::upper_bound(runs.begin(), runs.end(), from, [](std::int64_t x, const Run& r) { return x < r.end; });
+      auto it =
+          std::upper_bound(runs.begin(), runs.end(), from, [](std::int64_t x, const Run& r) { return x < r.end; });
       for (; it != runs.end() && it->begin < end; ++it)
         add(into, *it, std::max(from, it->begin), std::min(end, it->end), false);
     }

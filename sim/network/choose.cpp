@@ -1,5 +1,5 @@
-// NCCL's tuner (src/graph/tuning.cc of NCCL 2.30): time = latency + S / bandwidth for each algorithm and protocol, with the
-// constants of its tables; the least wins. It only chooses: our times come from tuning.hpp.
+// NCCL's tuner (src/graph/tuning.cc of NCCL 2.30): time = latency + S / bandwidth for each algorithm and protocol, with
+// the constants of its tables; the least wins. It only chooses: our times come from tuning.hpp.
 #include "choose.hpp"
 
 #include <algorithm>
@@ -34,7 +34,8 @@ constexpr double kNearTie = 0.98;
 constexpr double kTreeCorrection[3][27] = {
     {1, 1, 1, 1, 0.9, 0.8, 0.7, 0.7, 0.7, 0.7, 0.6, 0.5, 0.4, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1, 1, 1, 1, 1, 1, 1},
     {1, 1, 1, 1, 1, 0.9, 0.8, 0.8, 0.8, 0.7, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6, 0.8, 0.9, 0.9, 0.9, 0.9, 1, 1, 1, 1, 1, 1},
-    {0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.8, 0.7, 0.6, 0.6, 0.5, 0.5, 0.5, 0.5, 0.6, 0.7, 0.8, 0.7, 0.7, 0.8, 0.9, 0.9, 1, 1, 1, 1}};
+    {0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.8, 0.7, 0.6, 0.6, 0.5, 0.5, 0.5,
+     0.5, 0.6, 0.7, 0.8, 0.7, 0.7, 0.8, 0.9, 0.9, 1,   1,   1,   1}};
 
 struct Shape {
   double ranks, nodes, per_node;

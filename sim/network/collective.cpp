@@ -37,7 +37,9 @@ std::vector<std::string> algorithm_names() {
   return names;
 }
 
-std::vector<std::string> protocol_names() { return {"ll", "ll128", "simple", "ideal"}; }
+std::vector<std::string> protocol_names() {
+  return {"ll", "ll128", "simple", "ideal"};
+}
 
 std::string unsupported(const CollectiveCall& call, const hardware::Topology& topology) {
   if (call.group.empty()) return "the group is empty";

@@ -14,8 +14,8 @@ std::vector<BytesPerSecond> bandwidths(std::span<const hardware::Link> links) {
   return result;
 }
 
-// ⌈bytes / rate⌉ in ps. A part of 2^-50 is forgiven before rounding up: it is the rounding of bytes and rate, and would turn
-// an exact 2 s into 2 s + 1 ps.
+// ⌈bytes / rate⌉ in ps. A part of 2^-50 is forgiven before rounding up: it is the rounding of bytes and rate, and would
+// turn an exact 2 s into 2 s + 1 ps.
 std::int64_t picoseconds_for(double bytes, double rate) {
   constexpr double kForgive = 1.0 - 1.0 / static_cast<double>(std::int64_t{1} << 50);
   const double ticks = bytes / rate * static_cast<double>(kPicosecondsPerSecond) * kForgive;
@@ -46,7 +46,8 @@ FlowNetwork::FlowNetwork(std::span<const hardware::Link> links)
 
 FlowId FlowNetwork::start(Time now, const Transfer& transfer) {
   check(now >= now_, "a transfer starts in the past");
-  check(transfer.bytes.value >= 0 && transfer.latency.value >= 0 && transfer.divisor > 0, "a transfer has negative bytes or latency");
+  check(transfer.bytes.value >= 0 && transfer.latency.value >= 0 && transfer.divisor > 0,
+        "a transfer has negative bytes or latency");
   if (now > now_) {
     const auto next = next_event();
     check(!next || now <= *next, "a transfer starts beyond the next event of the network");

@@ -86,8 +86,8 @@ MaxMin::Id MaxMin::create(std::span<const LinkUse> uses, std::int32_t weight, By
     check(use.multiplicity >= 1, "a link is used at least once");
     *copy++ = use;
     const Link& on = links_.at(static_cast<std::size_t>(use.link));
-    level = std::min(level, static_cast<double>(on.capacity) /
-                                static_cast<double>(std::int64_t{use.multiplicity} * weight));
+    level = std::min(level,
+                     static_cast<double>(on.capacity) / static_cast<double>(std::int64_t{use.multiplicity} * weight));
   }
   limit.solo_level = level;
   return id;
@@ -178,8 +178,8 @@ void MaxMin::new_stamp() {
   touched_.clear();
 }
 
-// The transfers reachable from the change over shared links, as far as their level is at or above the threshold; false, and
-// nothing changed, when they are more than the limit.
+// The transfers reachable from the change over shared links, as far as their level is at or above the threshold; false,
+// and nothing changed, when they are more than the limit.
 bool MaxMin::collect_affected() {
   new_stamp();
   for (const std::int32_t id : changed_links_) touch(id);
@@ -209,7 +209,8 @@ bool MaxMin::collect_affected() {
   return false;
 }
 
-// Fills what arrived and what the links of departed transfers limited; then whatever that breaks, until nothing is broken.
+// Fills what arrived and what the links of departed transfers limited; then whatever that breaks, until nothing is
+// broken.
 void MaxMin::repair() {
   new_stamp();
   for (const Id id : arrived_) {
@@ -242,8 +243,8 @@ void MaxMin::reopen() {
   }
 }
 
-// Looks at every transfer held on the links of filled ones: it must join if it was limited by a link that has room now or lets
-// a filled one go faster, or if it is faster itself than one that the link limits.
+// Looks at every transfer held on the links of filled ones: it must join if it was limited by a link that has room now
+// or lets a filled one go faster, or if it is faster itself than one that the link limits.
 bool MaxMin::join_broken() {
   joining_.clear();
   for (const std::int32_t id : touched_) {

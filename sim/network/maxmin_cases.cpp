@@ -139,8 +139,8 @@ Result<std::vector<MaxminCompletion>> parse_maxmin_expected(std::string_view tex
     const std::string_view fraction = words.back();
     const std::size_t bar = fraction.find('/');
     const auto numerator = integer(fraction.substr(0, bar));
-    const auto denominator = bar == std::string_view::npos ? std::optional<std::int64_t>(1)
-                                                           : integer(fraction.substr(bar + 1));
+    const auto denominator =
+        bar == std::string_view::npos ? std::optional<std::int64_t>(1) : integer(fraction.substr(bar + 1));
     if (words.size() != 4 || !numerator || !denominator || *denominator == 0) {
       errors.push_back(at.wrong("expected 'CASE FLOW TIME_S FRACTION_S'"));
     } else {
@@ -154,9 +154,8 @@ Result<std::vector<MaxminCompletion>> parse_maxmin_expected(std::string_view tex
 std::vector<MaxminOutcome> run_maxmin_case(const MaxminCase& each) {
   std::vector<std::size_t> order(each.flows.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return each.flows[a].start < each.flows[b].start;
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return each.flows[a].start < each.flows[b].start; });
   FlowNetwork network(each.links);
   std::vector<MaxminOutcome> outcomes(each.flows.size());
   std::vector<std::int64_t> finished;
@@ -175,7 +174,8 @@ std::vector<MaxminOutcome> run_maxmin_case(const MaxminCase& each) {
     run_until(now);
     for (; next < order.size() && each.flows[order[next]].start == now; ++next) {
       const MaxminFlow& flow = each.flows[order[next]];
-      network.start(now, {flow.bytes, flow.uses, flow.latency, flow.rate_cap, 1, static_cast<std::int64_t>(order[next])});
+      network.start(now,
+                    {flow.bytes, flow.uses, flow.latency, flow.rate_cap, 1, static_cast<std::int64_t>(order[next])});
     }
     ++events;
   }

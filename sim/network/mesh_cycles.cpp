@@ -90,7 +90,8 @@ class Search {
 
 }  // namespace
 
-std::vector<std::vector<DeviceId>> mesh_cycles(const std::vector<DeviceId>& members, const hardware::Topology& topology) {
+std::vector<std::vector<DeviceId>> mesh_cycles(const std::vector<DeviceId>& members,
+                                               const hardware::Topology& topology) {
   std::vector<std::vector<DeviceId>> result;
   for (const auto& cycle : Search(members, topology).run()) {
     std::vector<DeviceId> walk;

@@ -45,13 +45,20 @@ const Fields<AlgorithmTuning>& algorithm_fields() {
 
 std::string network_name(hardware::NetworkKind kind) {
   switch (kind) {
-    case hardware::NetworkKind::infiniband: return "infiniband";
-    case hardware::NetworkKind::roce: return "roce";
-    case hardware::NetworkKind::efa: return "efa";
-    case hardware::NetworkKind::tcpxo: return "tcpxo";
-    case hardware::NetworkKind::omni_path: return "omni_path";
-    case hardware::NetworkKind::slingshot: return "slingshot";
-    case hardware::NetworkKind::ethernet: return "ethernet";
+    case hardware::NetworkKind::infiniband:
+      return "infiniband";
+    case hardware::NetworkKind::roce:
+      return "roce";
+    case hardware::NetworkKind::efa:
+      return "efa";
+    case hardware::NetworkKind::tcpxo:
+      return "tcpxo";
+    case hardware::NetworkKind::omni_path:
+      return "omni_path";
+    case hardware::NetworkKind::slingshot:
+      return "slingshot";
+    case hardware::NetworkKind::ethernet:
+      return "ethernet";
   }
   return "ethernet";
 }
@@ -123,7 +130,9 @@ Result<Tuning> tuning_for(const ClusterFacts& facts) {
   if (Diagnostics errors = lay_over(facts.architecture, tuning); !errors.empty()) return errors;
   if (!facts.network) return tuning;
   const std::vector<std::string> known = list_data_files(kCollectives);
-  const auto exists = [&](const std::string& name) { return std::find(known.begin(), known.end(), name) != known.end(); };
+  const auto exists = [&](const std::string& name) {
+    return std::find(known.begin(), known.end(), name) != known.end();
+  };
   const std::string kind = network_name(*facts.network);
   const std::string speed = kind + "-" + std::to_string(facts.nic_bandwidth.value * 8 / 1'000'000'000) + "g";
   if (Diagnostics errors = lay_over(kind, tuning); !errors.empty()) return errors;
@@ -134,6 +143,8 @@ Result<Tuning> tuning_for(const ClusterFacts& facts) {
   return tuning;
 }
 
-Result<Tuning> tuning_for(const hardware::ClusterSpec& cluster) { return tuning_for(facts_of(cluster)); }
+Result<Tuning> tuning_for(const hardware::ClusterSpec& cluster) {
+  return tuning_for(facts_of(cluster));
+}
 
 }  // namespace orrery::network

@@ -6,8 +6,8 @@
 namespace orrery::program {
 namespace {
 
-// Start and end of each step when the block starts at 0: compute steps follow each other; a communication call waits for
-// the step before it and for its lane; the step named by `needed_by` (or the next one) waits for the call.
+// Start and end of each step when the block starts at 0: compute steps follow each other; a communication call waits
+// for the step before it and for its lane; the step named by `needed_by` (or the next one) waits for the call.
 struct Times {
   std::vector<Time> start, end;
   Time finish{};
@@ -64,9 +64,9 @@ std::vector<Segment> split(std::span<const Step> steps, const Times& times) {
   return segments;
 }
 
-// Host and device as two queues: kernel i starts no earlier than its launch ends. With launches l₁…l_n (their sum L_i up to
-// i) and device times d, the block ends at max(device free + Σd, host free + max_i(L_i + Σ_{j≥i} d_j)); so the device part
-// may start max_i(L_i − Σ_{j<i} d_j) after the host begins.
+// Host and device as two queues: kernel i starts no earlier than its launch ends. With launches l₁…l_n (their sum L_i
+// up to i) and device times d, the block ends at max(device free + Σd, host free + max_i(L_i + Σ_{j≥i} d_j)); so the
+// device part may start max_i(L_i − Σ_{j<i} d_j) after the host begins.
 void host_times(std::span<const Step> steps, Block& block) {
   Time launched{}, executed{};
   for (const Step& s : steps) {

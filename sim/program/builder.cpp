@@ -41,16 +41,26 @@ DeviceIndex Builder::add_device(Device device) {
   last_.insert(last_.end(), kLanes, kNone);
   return append_one(program_.devices, std::move(device));
 }
-Range Builder::add_segments(std::span<const Segment> segments) { return append(program_.segments, segments); }
-Range Builder::add_effects(std::span<const MemoryEffect> effects) { return append(program_.effects, effects); }
-std::uint32_t Builder::add_transfer(Transfer transfer) { return append_one(program_.transfers, std::move(transfer)); }
+Range Builder::add_segments(std::span<const Segment> segments) {
+  return append(program_.segments, segments);
+}
+Range Builder::add_effects(std::span<const MemoryEffect> effects) {
+  return append(program_.effects, effects);
+}
+std::uint32_t Builder::add_transfer(Transfer transfer) {
+  return append_one(program_.transfers, std::move(transfer));
+}
 std::uint8_t Builder::add_slowdown(Slowdown slowdown) {
   if (program_.slowdowns.empty()) program_.slowdowns.push_back({});
   check(program_.slowdowns.size() < 255, "at most 254 slowdown classes");
   return static_cast<std::uint8_t>(append_one(program_.slowdowns, slowdown));
 }
-TemplateId Builder::add_template(const TaskTemplate& task) { return append_one(program_.templates, task); }
-OperationId Builder::add_operation(const Operation& operation) { return append_one(program_.operations, operation); }
+TemplateId Builder::add_template(const TaskTemplate& task) {
+  return append_one(program_.templates, task);
+}
+OperationId Builder::add_operation(const Operation& operation) {
+  return append_one(program_.operations, operation);
+}
 
 TaskId Builder::last_on(DeviceIndex device, Lane lane) const {
   return last_[device * kLanes + static_cast<std::size_t>(lane)];
@@ -77,7 +87,9 @@ TaskId Builder::add_task(TemplateId of, Participant participant, Ordering orderi
   return add_task(of, std::span<const Participant>(&participant, 1), ordering);
 }
 
-void Builder::add_edge(TaskId before, TaskId after, EdgeKind kind) { edges_.push_back({before, after, kind}); }
+void Builder::add_edge(TaskId before, TaskId after, EdgeKind kind) {
+  edges_.push_back({before, after, kind});
+}
 
 Diagnostic Builder::deadlock(const std::vector<std::uint32_t>& waiting_for) const {
   const auto name = [&](TaskId task) {
@@ -96,8 +108,8 @@ Diagnostic Builder::deadlock(const std::vector<std::uint32_t>& waiting_for) cons
     if (blocked[d] == kNone) continue;
     const auto by = std::find_if(edges_.begin(), edges_.end(),
                                  [&](const Edge& e) { return e.after == blocked[d] && waiting_for[e.before] > 0; });
-    text += fmt::format(" rank {} cannot start {}", program_.devices[d].ranks.empty() ? 0 : program_.devices[d].ranks[0],
-                        name(blocked[d]));
+    text += fmt::format(" rank {} cannot start {}",
+                        program_.devices[d].ranks.empty() ? 0 : program_.devices[d].ranks[0], name(blocked[d]));
     if (by != edges_.end()) text += fmt::format(" (waits for {})", name(by->before));
     text += ";";
   }

@@ -8,7 +8,8 @@ namespace orrery::program {
 namespace {
 
 // Rates of one phase of every group when all of them run at once (network.mode steady).
-std::vector<double> steady_rates(const std::vector<const network::Phase*>& phases, std::span<const hardware::Link> links) {
+std::vector<double> steady_rates(const std::vector<const network::Phase*>& phases,
+                                 std::span<const hardware::Link> links) {
   std::vector<BytesPerSecond> capacities;
   for (const hardware::Link& link : links) capacities.push_back(link.bandwidth);
   network::MaxMin system(capacities);
@@ -25,7 +26,8 @@ std::vector<double> steady_rates(const std::vector<const network::Phase*>& phase
 
 Time at_rate(const network::Phase& phase, double rate) {
   if (phase.bytes.value == 0) return phase.latency;
-  return phase.latency + time_from_seconds(static_cast<double>(phase.bytes.value) / static_cast<double>(phase.divisor) / rate);
+  return phase.latency +
+         time_from_seconds(static_cast<double>(phase.bytes.value) / static_cast<double>(phase.divisor) / rate);
 }
 
 }  // namespace
@@ -34,12 +36,15 @@ Bytes bytes_sent(Collective kind, Bytes size, std::int64_t members) {
   const std::int64_t n = members;
   if (n <= 1) return {};
   switch (kind) {
-    case Collective::all_reduce: return {ceil_div(checked_mul(2 * (n - 1), size.value), n)};
+    case Collective::all_reduce:
+      return {ceil_div(checked_mul(2 * (n - 1), size.value), n)};
     case Collective::all_gather:
     case Collective::reduce_scatter:
-    case Collective::all_to_all: return {ceil_div(checked_mul(n - 1, size.value), n)};
+    case Collective::all_to_all:
+      return {ceil_div(checked_mul(n - 1, size.value), n)};
     case Collective::broadcast:
-    case Collective::send_receive: return size;
+    case Collective::send_receive:
+      return size;
   }
   internal_error("unknown collective");
 }

@@ -15,7 +15,8 @@ std::vector<std::int64_t> intern(const std::vector<Key>& keys) {
   std::map<Key, std::int64_t> number;
   std::vector<std::int64_t> result;
   result.reserve(keys.size());
-  for (const Key& key : keys) result.push_back(number.emplace(key, static_cast<std::int64_t>(number.size())).first->second);
+  for (const Key& key : keys)
+    result.push_back(number.emplace(key, static_cast<std::int64_t>(number.size())).first->second);
   return result;
 }
 
@@ -23,7 +24,8 @@ std::int64_t count_of(const std::vector<std::int64_t>& colours) {
   return colours.empty() ? 0 : *std::max_element(colours.begin(), colours.end()) + 1;
 }
 
-void see(const Relation& relation, std::size_t number, const std::vector<std::int64_t>& colour, std::vector<Signature>& signature) {
+void see(const Relation& relation, std::size_t number, const std::vector<std::int64_t>& colour,
+         std::vector<Signature>& signature) {
   std::vector<std::vector<std::int64_t>> keys;
   for (std::size_t g = 0; g < relation.groups->size(); ++g) {
     std::vector<std::int64_t> key;

@@ -22,8 +22,10 @@ void PipelineLowering::emit_pass(const Team& team, const Pass& pass, const std::
   }
 }
 
-// Kernels that traffic beside them may slow down are played one by one, fused or not: how long they take is known only then.
-void PipelineLowering::emit_piece(const Team& team, const Pass& pass, std::uint32_t begin, std::uint32_t end, bool slowable) {
+// Kernels that traffic beside them may slow down are played one by one, fused or not: how long they take is known only
+// then.
+void PipelineLowering::emit_piece(const Team& team, const Pass& pass, std::uint32_t begin, std::uint32_t end,
+                                  bool slowable) {
   slowable_ = slowable;
   if (plan_.fuse && team.alike && !slowable) {
     emit_fused(team.members, pass, begin, end);
@@ -62,7 +64,8 @@ const PipelineLowering::Fused& PipelineLowering::fused(const Pass& pass, std::ui
   return fused_.emplace(key, result).first->second;
 }
 
-void PipelineLowering::emit_fused(const std::vector<DeviceIndex>& members, const Pass& pass, std::uint32_t begin, std::uint32_t end) {
+void PipelineLowering::emit_fused(const std::vector<DeviceIndex>& members, const Pass& pass, std::uint32_t begin,
+                                  std::uint32_t end) {
   const Fused& f = fused(pass, begin, end);
   std::vector<Participant> participants;
   for (const DeviceIndex d : members) {
@@ -79,15 +82,19 @@ void PipelineLowering::emit_fused(const std::vector<DeviceIndex>& members, const
 // A blocking launch: time of the host in the device's own order.
 void PipelineLowering::wait_for_launch(DeviceIndex device, Time launch) {
   const auto [it, fresh] = launches_.try_emplace(launch.value);
-  if (fresh) it->second = builder_.add_template({launch, Category::host, Lane::compute, Lane::compute, 0, "launch", {}, {}, kNone, {}});
+  if (fresh)
+    it->second =
+        builder_.add_template({launch, Category::host, Lane::compute, Lane::compute, 0, "launch", {}, {}, kNone, {}});
   add_after(builder_.add_task(it->second, Participant{device, operation_[device]}), device);
 }
 
 void PipelineLowering::emit_steps(const Team& team, const Pass& pass, std::uint32_t begin, std::uint32_t end) {
   const Fused& f = fused(pass, begin, end);  // for the host's part, which is the piece's either way
   if (f.has_host)
-    for (const DeviceIndex d : team.members) waits_[d].push_back(builder_.add_task(f.host_before, Participant{d, kNone}));
-  std::vector<std::vector<std::pair<std::uint32_t, TaskId>>> pending(waits_.size());  // overlapped calls: (needed by, task)
+    for (const DeviceIndex d : team.members)
+      waits_[d].push_back(builder_.add_task(f.host_before, Participant{d, kNone}));
+  std::vector<std::vector<std::pair<std::uint32_t, TaskId>>> pending(
+      waits_.size());  // overlapped calls: (needed by, task)
   const auto join = [&](DeviceIndex d, std::uint32_t step) {
     for (auto& [needed_by, task] : pending[d])
       if (needed_by <= step && task != kNone) waits_[d].push_back(std::exchange(task, kNone));
@@ -100,7 +107,16 @@ void PipelineLowering::emit_steps(const Team& team, const Pass& pass, std::uint3
     if (it == steps_.end()) {
       std::vector<MemoryEffect> effects;
       for (const StepMemory& m : s.memory) effects.push_back({kNone, m.at_end, m.memory_class, {}, m.bytes});
-      TaskTemplate t{s.duration, s.category, s.lane, s.lane, slowed ? plan_.slowdown_class : std::uint8_t{0}, s.name, {}, builder_.add_effects(effects), s.transfer, s.bytes_sent};
+      TaskTemplate t{s.duration,
+                     s.category,
+                     s.lane,
+                     s.lane,
+                     slowed ? plan_.slowdown_class : std::uint8_t{0},
+                     s.name,
+                     {},
+                     builder_.add_effects(effects),
+                     s.transfer,
+                     s.bytes_sent};
       it = steps_.emplace(key, builder_.add_template(t)).first;
     }
     std::vector<std::vector<DeviceIndex>> alone;

@@ -14,11 +14,16 @@ namespace {
 
 Activity activity_of(OpKind kind) {
   switch (kind) {
-    case OpKind::forward: return Activity::forward;
-    case OpKind::backward: return Activity::backward;
-    case OpKind::input_gradient: return Activity::input_gradient;
-    case OpKind::weight_gradient: return Activity::weight_gradient;
-    case OpKind::overlapped: return Activity::overlapped;
+    case OpKind::forward:
+      return Activity::forward;
+    case OpKind::backward:
+      return Activity::backward;
+    case OpKind::input_gradient:
+      return Activity::input_gradient;
+    case OpKind::weight_gradient:
+      return Activity::weight_gradient;
+    case OpKind::overlapped:
+      return Activity::overlapped;
   }
   internal_error("unknown operation kind");
 }
@@ -26,8 +31,12 @@ Activity activity_of(OpKind kind) {
 }  // namespace
 
 PipelineLowering::PipelineLowering(const PipelinePlan& plan, Builder& builder)
-    : plan_(plan), builder_(builder), placement_(plan.schedule->placement), stages_(placement_.stages),
-      micro_batches_(plan.schedule->micro_batches), join_(builder.add_template({})) {
+    : plan_(plan),
+      builder_(builder),
+      placement_(plan.schedule->placement),
+      stages_(placement_.stages),
+      micro_batches_(plan.schedule->micro_batches),
+      join_(builder.add_template({})) {
   std::size_t devices = 0;
   for (const Team& team : plan.teams)
     for (const DeviceIndex d : team.members) devices = std::max<std::size_t>(devices, d + 1);
@@ -72,8 +81,8 @@ void PipelineLowering::lower_team(const Team& team) {
   const auto lower = [&](std::size_t i) {
     const schedule::Operation& op = order[rank][i];
     const bool x = op.kind == OpKind::overlapped;
-    const auto backward_at = static_cast<std::size_t>(x ? op.backward_pipe * stages_ + op.backward_stage
-                                                        : op.pipe * stages_ + op.stage);
+    const auto backward_at =
+        static_cast<std::size_t>(x ? op.backward_pipe * stages_ + op.backward_stage : op.pipe * stages_ + op.stage);
     const auto at = static_cast<std::size_t>(op.pipe * stages_ + op.stage);
     const auto index = static_cast<std::int32_t>(i);
     lower_operation(team, op, first[at] == index, last[backward_at] == index);
@@ -88,13 +97,17 @@ void PipelineLowering::lower_team(const Team& team) {
       lower(static_cast<std::size_t>(step.operation));
       continue;
     }
-    const auto messages = std::span(program.messages).subspan(static_cast<std::size_t>(step.first_message), static_cast<std::size_t>(step.message_count));
+    const auto messages =
+        std::span(program.messages)
+            .subspan(static_cast<std::size_t>(step.first_message), static_cast<std::size_t>(step.message_count));
     for (const DeviceIndex d : team.members) exchange(d, messages);
   }
 }
 
-// The operation may start when its inputs are there: the activation of the stage before, the gradient of the stage after.
-void PipelineLowering::enter(const Team& team, const schedule::Operation& op, int stage, int micro_batch, int pipe, bool forward) {
+// The operation may start when its inputs are there: the activation of the stage before, the gradient of the stage
+// after.
+void PipelineLowering::enter(const Team& team, const schedule::Operation& op, int stage, int micro_batch, int pipe,
+                             bool forward) {
   const int from = forward ? stage - 1 : stage + 1;
   for (const DeviceIndex d : team.members) {
     if (op.kind == OpKind::weight_gradient) continue;  // its I came before it on this rank
@@ -123,8 +136,8 @@ void PipelineLowering::leave(const Team& team, int stage, int micro_batch, int p
   }
 }
 
-// Blocking messages: all of an exchange are posted together, each starts when both ends have posted it, and the device goes
-// on when all are done.
+// Blocking messages: all of an exchange are posted together, each starts when both ends have posted it, and the device
+// goes on when all are done.
 void PipelineLowering::exchange(DeviceIndex d, std::span<const schedule::Message> messages) {
   std::vector<TaskId> posted;
   for (const schedule::Message& m : messages) {
@@ -144,8 +157,8 @@ void PipelineLowering::lower_operation(const Team& team, const schedule::Operati
   if (x) enter(team, op, op.backward_stage, op.backward_micro_batch, op.backward_pipe, false);
   std::vector<std::vector<DataCall>> calls(team.members.size());
   for (std::size_t i = 0; i < team.members.size(); ++i) {
-    operation_[team.members[i]] = builder_.add_operation({team.members[i], activity_of(op.kind),
-                                                          static_cast<std::uint8_t>(op.pipe), op.stage, op.micro_batch});
+    operation_[team.members[i]] = builder_.add_operation(
+        {team.members[i], activity_of(op.kind), static_cast<std::uint8_t>(op.pipe), op.stage, op.micro_batch});
     if (plan_.data_calls) calls[i] = plan_.data_calls(team.members[i], op, first, last);
   }
   const DeviceIndex d0 = team.members.front();
@@ -162,7 +175,8 @@ void PipelineLowering::lower_operation(const Team& team, const schedule::Operati
   if (x) leave(team, op.backward_stage, op.backward_micro_batch, op.backward_pipe, false);
 }
 
-void PipelineLowering::gather_before(const Team& team, std::size_t member, const std::vector<DataCall>& calls, std::uint32_t position) {
+void PipelineLowering::gather_before(const Team& team, std::size_t member, const std::vector<DataCall>& calls,
+                                     std::uint32_t position) {
   const DeviceIndex d = team.members[member];
   for (const DataCall& call : calls) {
     if (!call.gather || call.position != position) continue;
@@ -173,7 +187,8 @@ void PipelineLowering::gather_before(const Team& team, std::size_t member, const
   }
 }
 
-void PipelineLowering::reduce_after(const Team& team, std::size_t member, const std::vector<DataCall>& calls, std::uint32_t position) {
+void PipelineLowering::reduce_after(const Team& team, std::size_t member, const std::vector<DataCall>& calls,
+                                    std::uint32_t position) {
   const DeviceIndex d = team.members[member];
   for (const DataCall& call : calls) {
     if (call.gather || call.position != position) continue;
@@ -222,6 +237,8 @@ void PipelineLowering::serialise_messages() {
   }
 }
 
-PipelineEnds lower_pipeline(const PipelinePlan& plan, Builder& builder) { return PipelineLowering(plan, builder).run(); }
+PipelineEnds lower_pipeline(const PipelinePlan& plan, Builder& builder) {
+  return PipelineLowering(plan, builder).run();
+}
 
 }  // namespace orrery::program

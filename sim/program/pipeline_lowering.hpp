@@ -45,9 +45,9 @@ class PipelineLowering {
   std::vector<std::vector<TaskId>> waits_;
   std::vector<OperationId> operation_;
   std::vector<std::vector<TaskId>> history_;
-  std::vector<std::vector<TaskId>> output_;     // [device][slot] last task of the producer, or the message to this device
-  std::vector<std::vector<TaskId>> data_tasks_;  // [first device of the group] in order of the calls
-  std::vector<std::size_t> data_calls_seen_;     // [device]
+  std::vector<std::vector<TaskId>> output_;  // [device][slot] last task of the producer, or the message to this device
+  std::vector<std::vector<TaskId>> data_tasks_;                    // [first device of the group] in order of the calls
+  std::vector<std::size_t> data_calls_seen_;                       // [device]
   std::vector<std::vector<std::pair<DeviceIndex, TaskId>>> sent_;  // [device · 2 + forward] (to, message) in order
   PipelineEnds ends_;
   struct FusedKey {
@@ -65,7 +65,7 @@ class PipelineLowering {
   std::map<FusedKey, TemplateId> steps_;
   std::map<std::int64_t, TemplateId> launches_;
   bool slowable_ = false;  // the piece being emitted
-  TemplateId join_;  // no time: where an unfused piece waits for the calls still in flight
+  TemplateId join_;        // no time: where an unfused piece waits for the calls still in flight
 };
 
 }  // namespace orrery::program

@@ -13,9 +13,20 @@ std::int64_t Program::ranks() const {
 }
 
 std::string_view activity_name(Activity activity) {
-  constexpr std::array<std::string_view, 14> names{
-      "F", "B", "I", "W", "X", "optimizer", "send activation", "send gradient",
-      "reduce gradients", "gather parameters", "reduce embedding gradients", "gradient norm", "step", "launch"};
+  constexpr std::array<std::string_view, 14> names{"F",
+                                                   "B",
+                                                   "I",
+                                                   "W",
+                                                   "X",
+                                                   "optimizer",
+                                                   "send activation",
+                                                   "send gradient",
+                                                   "reduce gradients",
+                                                   "gather parameters",
+                                                   "reduce embedding gradients",
+                                                   "gradient norm",
+                                                   "step",
+                                                   "launch"};
   return names[static_cast<std::size_t>(activity)];
 }
 

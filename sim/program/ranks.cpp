@@ -9,7 +9,8 @@ namespace {
 
 // One entry per group of ranks that `group` maps each rank to; `of` tells each rank's group.
 template <class Group>
-void fill(Family& family, std::vector<std::int32_t>& of, int ranks, const std::vector<layout::Coordinates>& at, Group group) {
+void fill(Family& family, std::vector<std::int32_t>& of, int ranks, const std::vector<layout::Coordinates>& at,
+          Group group) {
   of.assign(static_cast<std::size_t>(ranks), -1);
   for (std::size_t r = 0; r < of.size(); ++r) {
     if (of[r] >= 0) continue;
@@ -46,13 +47,15 @@ Ranks::Ranks(const StepPlan& plan) : grid(plan.layout), count(plan.layout.ranks(
   add_pairs(forward, forward_from, *this, pipeline, true);
   add_pairs(backward, backward_from, *this, pipeline, false);
   if (plan.model.tied_embeddings && pipeline > 1 && plan.schedule.placement.pipes == 1) {
-    const int first = plan.schedule.placement.rank_of(0), last = plan.schedule.placement.rank_of(plan.schedule.placement.stages - 1);
+    const int first = plan.schedule.placement.rank_of(0),
+              last = plan.schedule.placement.rank_of(plan.schedule.placement.stages - 1);
     for (std::int32_t r = 0; r < count && first != last; ++r)
       if (at[static_cast<std::size_t>(r)].pipeline == first) embedding.groups.push_back({r, neighbour(r, last)});
   }
   model_parallel.groups.emplace_back();
   for (std::int32_t r = 0; r < count; ++r)
-    if (at[static_cast<std::size_t>(r)].data == 0 && at[static_cast<std::size_t>(r)].context == 0) model_parallel.groups[0].push_back(r);
+    if (at[static_cast<std::size_t>(r)].data == 0 && at[static_cast<std::size_t>(r)].context == 0)
+      model_parallel.groups[0].push_back(r);
 }
 
 std::int32_t Ranks::neighbour(std::int32_t rank, int pipeline_rank) const {
@@ -61,13 +64,16 @@ std::int32_t Ranks::neighbour(std::int32_t rank, int pipeline_rank) const {
   return grid.rank(c);
 }
 
-Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, Communication& communication, bool fold) {
+Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, Communication& communication,
+                   bool fold) {
   std::vector<std::int64_t> initial;
   for (const layout::Coordinates& c : ranks.at) initial.push_back(c.pipeline);
   std::vector<Relation> relations;
   for (const ObservedCall& call : calls) {
-    Relation relation{&call.family->groups, {}, call.kind == Collective::send_receive && call.family->lane == Lane::pipeline_send};
-    for (const CallCost& cost : communication.costs(*call.family, call.kind, call.bytes)) relation.cost.push_back(cost.duration.value);
+    Relation relation{
+        &call.family->groups, {}, call.kind == Collective::send_receive && call.family->lane == Lane::pipeline_send};
+    for (const CallCost& cost : communication.costs(*call.family, call.kind, call.bytes))
+      relation.cost.push_back(cost.duration.value);
     relations.push_back(std::move(relation));
   }
   for (const Family* family : {&ranks.tensor, &ranks.context, &ranks.gradient, &ranks.embedding})

@@ -26,9 +26,9 @@ struct Ranks {
 
 // What the simulated devices are: one per rank, or one per class of alike ranks.
 struct Devices {
-  std::vector<std::int32_t> fold_class;       // [rank]
-  std::vector<DeviceIndex> device_of;         // [rank]
-  std::vector<std::int32_t> representative;   // [device] lowest rank it stands for
+  std::vector<std::int32_t> fold_class;          // [rank]
+  std::vector<DeviceIndex> device_of;            // [rank]
+  std::vector<std::int32_t> representative;      // [device] lowest rank it stands for
   std::vector<std::vector<std::int32_t>> ranks;  // [device]
 };
 

@@ -8,7 +8,8 @@ namespace {
 
 using schedule::OpKind;
 
-// The five kinds of operation of every stage, each one step that takes and releases one activation as the convention says.
+// The five kinds of operation of every stage, each one step that takes and releases one activation as the convention
+// says.
 std::vector<std::array<Pass, 5>> passes_of(const OperationTimes& times, int stages, Release release) {
   std::vector<std::array<Pass, 5>> passes(static_cast<std::size_t>(stages));
   const auto one_step = [](Time duration, bool takes, bool releases) {

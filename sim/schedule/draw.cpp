@@ -136,7 +136,8 @@ std::string draw(const std::vector<Schedule>& schedules, const DrawOptions& opti
   return draw(schedules, times, options);
 }
 
-std::string draw(const std::vector<Schedule>& schedules, const std::vector<StageTimes>& times, const DrawOptions& options) {
+std::string draw(const std::vector<Schedule>& schedules, const std::vector<StageTimes>& times,
+                 const DrawOptions& options) {
   std::vector<Replay> played;
   int ranks = 1;
   for (std::size_t s = 0; s < schedules.size(); ++s) {

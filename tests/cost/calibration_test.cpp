@@ -1,8 +1,6 @@
 // The constants of topologies/kernels/ against published measurements: mean absolute error of the time per GPU and
 // kind.
 #include <doctest/doctest.h>
-
-#include "paths.hpp"
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,6 +12,7 @@
 
 #include "orrery/cost/kernel_cost.hpp"
 #include "orrery/hardware/catalogue.hpp"
+#include "paths.hpp"
 
 namespace orrery::cost {
 namespace {

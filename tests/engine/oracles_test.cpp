@@ -1,8 +1,9 @@
 // The schedule oracles, lowered to a Program and played by the engine of `run`: one unit = 10⁶ ps.
+#include "../schedule/oracles.hpp"
+
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include "../schedule/oracles.hpp"
 #include "orrery/engine/account.hpp"
 #include "orrery/engine/engine.hpp"
 #include "orrery/program/schedule_program.hpp"
@@ -22,7 +23,8 @@ std::vector<Time> in_ps(const std::vector<std::int64_t>& half_units) {
 }
 
 program::OperationTimes in_ps(const schedule::StageTimes& times) {
-  return {in_ps(times.forward), in_ps(times.input_gradient), in_ps(times.weight_gradient), in_ps(times.overlapped), Time{times.message * kHalfUnit}, {}};
+  return {in_ps(times.forward),    in_ps(times.input_gradient),     in_ps(times.weight_gradient),
+          in_ps(times.overlapped), Time{times.message * kHalfUnit}, {}};
 }
 
 std::vector<int> peaks(const program::Program& played, const engine::Timeline& timeline) {
@@ -101,7 +103,8 @@ TEST_CASE("blocking messages play the oracle of 1F1B with rendezvous exactly") {
   CHECK(rows == 1);
 }
 
-// 1F1B with blocking messages: + (2m + 2p − 5)c for p ≥ 3, + (m + 1)c for p = 2 (reference replay, F = 2, B = 4, c = 1, 2).
+// 1F1B with blocking messages: + (2m + 2p − 5)c for p ≥ 3, + (m + 1)c for p = 2 (reference replay, F = 2, B = 4, c = 1,
+// 2).
 TEST_CASE("blocking messages cost 1F1B what the closed form says") {
   for (int p = 2; p <= 6; ++p)
     for (int m = p; m <= 3 * p; ++m)

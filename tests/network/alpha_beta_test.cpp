@@ -1,5 +1,5 @@
-// Protocol `ideal` against the closed forms of the literature (Thakur, Rabenseifner, Gropp 2005; Patarasuk, Yuan 2009; Sanders,
-// Speck, Träff 2009), for p ranks on a star × 20 sizes × 5 (α, β), to 1 ps per phase.
+// Protocol `ideal` against the closed forms of the literature (Thakur, Rabenseifner, Gropp 2005; Patarasuk, Yuan 2009;
+// Sanders, Speck, Träff 2009), for p ranks on a star × 20 sizes × 5 (α, β), to 1 ps per phase.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -17,9 +17,26 @@ namespace {
 
 const std::vector<int> kRanks{2, 3, 4, 5, 7, 8, 16, 32, 64};
 // 1 B … 16 GiB.
-const std::vector<std::int64_t> kSizes{1,          2,           7,           64,          1'000,        4'096,         65'536,
-                                       65'537,     262'144,     999'983,     1'048'576,   4'194'304,    16'777'216,    33'554'433,
-                                       134'217'728, 536'870'912, 1'073'741'824, 4'294'967'296, 8'589'934'593, 17'179'869'184};
+const std::vector<std::int64_t> kSizes{1,
+                                       2,
+                                       7,
+                                       64,
+                                       1'000,
+                                       4'096,
+                                       65'536,
+                                       65'537,
+                                       262'144,
+                                       999'983,
+                                       1'048'576,
+                                       4'194'304,
+                                       16'777'216,
+                                       33'554'433,
+                                       134'217'728,
+                                       536'870'912,
+                                       1'073'741'824,
+                                       4'294'967'296,
+                                       8'589'934'593,
+                                       17'179'869'184};
 struct AlphaBeta {
   std::int64_t alpha_ps, bandwidth;
 };
@@ -34,7 +51,8 @@ struct Form {
   std::int64_t steps, numerator, denominator;
 };
 
-CollectivePlan ideal(Collective kind, const char* algorithm, int ranks, std::int64_t bytes, const hardware::Topology& on) {
+CollectivePlan ideal(Collective kind, const char* algorithm, int ranks, std::int64_t bytes,
+                     const hardware::Topology& on) {
   std::vector<hardware::DeviceId> group(static_cast<std::size_t>(ranks));
   std::iota(group.begin(), group.end(), 0);
   return plan_collective({kind, Bytes{bytes}, group, algorithm, "ideal"}, on, Tuning{});
@@ -45,7 +63,8 @@ void compare(Collective kind, const char* algorithm, int per_node, const std::fu
   CHECK(kSizes.size() == 20);
   for (const int ranks : kRanks) {
     for (const AlphaBeta link : kLinks) {
-      const test::Star star(ranks, per_node == 0 ? ranks : per_node, Time{link.alpha_ps}, BytesPerSecond{link.bandwidth});
+      const test::Star star(ranks, per_node == 0 ? ranks : per_node, Time{link.alpha_ps},
+                            BytesPerSecond{link.bandwidth});
       for (const std::int64_t bytes : kSizes) {
         const CollectivePlan plan = ideal(kind, algorithm, ranks, bytes, star);
         const Form expected = form(ranks);
@@ -70,7 +89,9 @@ std::int64_t ceil_log2(std::int64_t n) {
   return log;
 }
 
-bool power_of_two(std::int64_t n) { return (n & (n - 1)) == 0; }
+bool power_of_two(std::int64_t n) {
+  return (n & (n - 1)) == 0;
+}
 
 }  // namespace
 
@@ -83,12 +104,18 @@ TEST_CASE("ring is 2(n-1) alpha + 2(n-1)/n S/B, half of that for all_gather and 
 }
 
 TEST_CASE("double binary tree is 2 ceil(log2 n) alpha + 2 S/B") {
-  // Two ranks: one edge a tree, S/2 each way in both. Three: 0-2-1 and 1-0-2: rank 0 passes 1/2 up, 1/2 + 1/2 down, 1/2 + … :
-  // the busiest link carries 3/2 S. From four ranks on one has two children: 2 S.
-  const auto factor = [](std::int64_t n) { return n == 2 ? std::int64_t{2} : n == 3 ? std::int64_t{3} : std::int64_t{4}; };
+  // Two ranks: one edge a tree, S/2 each way in both. Three: 0-2-1 and 1-0-2: rank 0 passes 1/2 up, 1/2 + 1/2 down, 1/2
+  // + … : the busiest link carries 3/2 S. From four ranks on one has two children: 2 S.
+  const auto factor = [](std::int64_t n) {
+    return n == 2 ? std::int64_t{2} : n == 3 ? std::int64_t{3} : std::int64_t{4};
+  };
   for (const int per_node : {0, 1}) {
-    compare(Collective::all_reduce, "tree", per_node, [&](std::int64_t n) { return Form{2 * ceil_log2(n), factor(n), 2}; });
-    compare(Collective::broadcast, "tree", per_node, [&](std::int64_t n) { return Form{ceil_log2(n), n == 2 ? 1 : 2, 2}; });
+    compare(Collective::all_reduce, "tree", per_node, [&](std::int64_t n) {
+      return Form{2 * ceil_log2(n), factor(n), 2};
+    });
+    compare(Collective::broadcast, "tree", per_node, [&](std::int64_t n) {
+      return Form{ceil_log2(n), n == 2 ? 1 : 2, 2};
+    });
   }
 }
 
@@ -99,7 +126,9 @@ TEST_CASE("halving and doubling is 2 log2 n alpha + 2(n-1)/n S/B, two steps of S
     return Form{2 * ceil_log2(power) + 2, 2 * (power - 1) + 2 * power, power};
   });
   compare(Collective::all_gather, "halving_doubling", 0, [](std::int64_t n) { return Form{ceil_log2(n), n - 1, n}; });
-  compare(Collective::reduce_scatter, "halving_doubling", 0, [](std::int64_t n) { return Form{ceil_log2(n), n - 1, n}; });
+  compare(Collective::reduce_scatter, "halving_doubling", 0, [](std::int64_t n) {
+    return Form{ceil_log2(n), n - 1, n};
+  });
 }
 
 TEST_CASE("direct is alpha + (n-1)/n S/B for all_to_all, twice that for all_reduce, (n-1) S/B for broadcast") {
@@ -123,7 +152,8 @@ TEST_CASE("a message is alpha + S/B") {
   }
 }
 
-TEST_CASE("ring broadcast is (n-2) alpha + S/B + 2 sqrt((n-2) alpha S/B), and (n-1)(alpha + S/B) when one chunk is best") {
+TEST_CASE(
+    "ring broadcast is (n-2) alpha + S/B + 2 sqrt((n-2) alpha S/B), and (n-1)(alpha + S/B) when one chunk is best") {
   for (const int ranks : kRanks) {
     for (const AlphaBeta link : kLinks) {
       const test::Star star(ranks, ranks, Time{link.alpha_ps}, BytesPerSecond{link.bandwidth});

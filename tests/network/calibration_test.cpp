@@ -1,10 +1,9 @@
-// Predicted against measured times of collectives. Constants are of a GPU generation, a NIC or a library, and shared by all
-// systems here; the bounds below are what they reach, rounded up, and none is above 10 %.
+// Predicted against measured times of collectives. Constants are of a GPU generation, a NIC or a library, and shared by
+// all systems here; the bounds below are what they reach, rounded up, and none is above 10 %.
 #include <doctest/doctest.h>
 
-#include "paths.hpp"
-
 #include "measured_collectives.hpp"
+#include "paths.hpp"
 
 using namespace orrery;
 using namespace orrery::network;
@@ -39,7 +38,8 @@ TEST_CASE("mean absolute error per system is at most 10 % from 64 KiB on") {
   }
 }
 
-// Published rates of other group sizes and GPUs, GB/s of bus bandwidth at 8 GiB. They weighed a quarter in the calibration.
+// Published rates of other group sizes and GPUs, GB/s of bus bandwidth at 8 GiB. They weighed a quarter in the
+// calibration.
 TEST_CASE("asymptotes of other systems come out of the same constants") {
   test::Predictor predictor;
   const auto bus = [&](const char* cluster, int nodes, int gpus, Collective kind) {
@@ -47,14 +47,14 @@ TEST_CASE("asymptotes of other systems come out of the same constants") {
     const double factor = (kind == Collective::all_reduce ? 2.0 : 1.0) * (gpus - 1) / gpus;
     return factor * static_cast<double>(row.bytes) / predictor.microseconds(row) * 1e-3;
   };
-  CHECK(bus("dgx-1-v100", 1, 8, Collective::all_reduce) == doctest::Approx(122).epsilon(0.05));      // 6 rings of 20 GB/s
-  CHECK(bus("dgx-h100", 1, 8, Collective::all_gather) == doctest::Approx(368).epsilon(0.05));        // 367 to 370
-  CHECK(bus("dgx-h100", 4, 32, Collective::all_reduce) == doctest::Approx(325).epsilon(0.10));       // NVLS tree
-  CHECK(bus("dgx-h100", 8, 64, Collective::all_reduce) == doctest::Approx(321).epsilon(0.10));       // NVLS tree
-  CHECK(bus("hgx-b200", 2, 16, Collective::all_reduce) == doctest::Approx(715).epsilon(0.10));       // a pair of nodes
+  CHECK(bus("dgx-1-v100", 1, 8, Collective::all_reduce) == doctest::Approx(122).epsilon(0.05));  // 6 rings of 20 GB/s
+  CHECK(bus("dgx-h100", 1, 8, Collective::all_gather) == doctest::Approx(368).epsilon(0.05));    // 367 to 370
+  CHECK(bus("dgx-h100", 4, 32, Collective::all_reduce) == doctest::Approx(325).epsilon(0.10));   // NVLS tree
+  CHECK(bus("dgx-h100", 8, 64, Collective::all_reduce) == doctest::Approx(321).epsilon(0.10));   // NVLS tree
+  CHECK(bus("hgx-b200", 2, 16, Collective::all_reduce) == doctest::Approx(715).epsilon(0.10));   // a pair of nodes
   CHECK(bus("hgx-b200", 2, 16, Collective::all_gather) == doctest::Approx(308).epsilon(0.10));
   CHECK(bus("gb200-nvl72", 18, 72, Collective::all_reduce) == doctest::Approx(835).epsilon(0.15));
-  CHECK(bus("hgx-mi300x", 1, 8, Collective::all_reduce) == doctest::Approx(312.9).epsilon(0.05));    // mesh
-  CHECK(bus("hgx-mi300x", 1, 2, Collective::all_reduce) == doctest::Approx(47.7).epsilon(0.05));     // one link of it
+  CHECK(bus("hgx-mi300x", 1, 8, Collective::all_reduce) == doctest::Approx(312.9).epsilon(0.05));  // mesh
+  CHECK(bus("hgx-mi300x", 1, 2, Collective::all_reduce) == doctest::Approx(47.7).epsilon(0.05));   // one link of it
   CHECK(bus("gb200-nvl72", 18, 72, Collective::all_to_all) == doctest::Approx(640).epsilon(0.05));
 }

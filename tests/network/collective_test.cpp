@@ -1,4 +1,6 @@
 // Plans on real clusters: which links they load, which algorithm is chosen, what they share.
+#include "orrery/network/collective.hpp"
+
 #include <doctest/doctest.h>
 
 #include <map>
@@ -6,7 +8,6 @@
 #include <set>
 
 #include "orrery/hardware/catalogue.hpp"
-#include "orrery/network/collective.hpp"
 #include "orrery/network/flow.hpp"
 #include "orrery/network/tuning.hpp"
 #include "star.hpp"
@@ -32,8 +33,8 @@ struct Cluster {
     if (!found) FAIL(render(found.errors()));
     tuning = *found;
   }
-  CollectivePlan plan(Collective kind, std::int64_t bytes, const std::vector<DeviceId>& group, const char* algorithm = "",
-                      const char* protocol = "") const {
+  CollectivePlan plan(Collective kind, std::int64_t bytes, const std::vector<DeviceId>& group,
+                      const char* algorithm = "", const char* protocol = "") const {
     return plan_collective({kind, Bytes{bytes}, group, algorithm, protocol}, *topology, tuning);
   }
   double seconds_of(const CollectivePlan& planned) const { return seconds(unshared_time(planned, topology->links())); }
@@ -49,7 +50,8 @@ constexpr std::int64_t kMiB = 1 << 20, kGiB = 1 << 30;
 
 std::map<LinkLevel, std::set<std::int32_t>> multiplicities(const Phase& phase, const hardware::Topology& topology) {
   std::map<LinkLevel, std::set<std::int32_t>> found;
-  for (const LinkUse use : phase.links) found[topology.links()[static_cast<std::size_t>(use.link)].level].insert(use.multiplicity);
+  for (const LinkUse use : phase.links)
+    found[topology.links()[static_cast<std::size_t>(use.link)].level].insert(use.multiplicity);
   return found;
 }
 
@@ -99,7 +101,8 @@ TEST_CASE("meshes take as many rings side by side as their links allow") {
 }
 
 TEST_CASE("the choice follows NCCL's tuner") {
-  const auto chosen = [](const Cluster& cluster, int ranks, std::int64_t bytes, Collective kind = Collective::all_reduce) {
+  const auto chosen = [](const Cluster& cluster, int ranks, std::int64_t bytes,
+                         Collective kind = Collective::all_reduce) {
     const auto plan = cluster.plan(kind, bytes, range(ranks));
     return plan.algorithm + " " + plan.protocol;
   };

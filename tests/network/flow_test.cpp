@@ -2,14 +2,13 @@
 
 #include <doctest/doctest.h>
 
-#include "paths.hpp"
-
 #include <algorithm>
 #include <fstream>
 #include <random>
 #include <sstream>
 
 #include "orrery/network/maxmin_cases.hpp"
+#include "paths.hpp"
 
 using namespace orrery;
 using namespace orrery::network;
@@ -66,7 +65,8 @@ std::vector<Planned> random_plan(std::mt19937_64& random, std::size_t flows, std
     each.transfer.bytes = Bytes{static_cast<std::int64_t>(1 + random() % 5'000'000)};
     each.transfer.weight = static_cast<std::int32_t>(1 + random() % 3);
     each.transfer.latency = Time{static_cast<std::int64_t>(random() % 3) * 500'000'000};
-    if (random() % 4 == 0) each.transfer.rate_cap = BytesPerSecond{static_cast<std::int64_t>(100'000'000 + random() % 900'000'000)};
+    if (random() % 4 == 0)
+      each.transfer.rate_cap = BytesPerSecond{static_cast<std::int64_t>(100'000'000 + random() % 900'000'000)};
     each.transfer.tag = static_cast<std::int64_t>(i);
     for (std::int32_t link = 0; link < links; ++link) {
       if (random() % 3 == 0) each.uses.push_back({link, static_cast<std::int32_t>(1 + random() % 3)});
@@ -103,7 +103,8 @@ TEST_CASE("published max-min cases end within 1 ps per preceding event of the ex
 }
 
 TEST_CASE("a transfer that shares nothing takes latency + ceil(bytes * 10^12 / rate)") {
-  // Link 1 carries the rate 3 times: 7 bytes · 3 at 10 B/s = 2.1 s; link 0: 7 / 3 B/s = 2.333… s, rounded up, is the slower.
+  // Link 1 carries the rate 3 times: 7 bytes · 3 at 10 B/s = 2.1 s; link 0: 7 / 3 B/s = 2.333… s, rounded up, is the
+  // slower.
   const std::vector<hardware::Link> links{{BytesPerSecond{3}, Time{}, hardware::LinkLevel::other},
                                           {BytesPerSecond{10}, Time{}, hardware::LinkLevel::other}};
   const std::vector<LinkUse> uses{{0, 1}, {1, 3}};
@@ -111,7 +112,8 @@ TEST_CASE("a transfer that shares nothing takes latency + ceil(bytes * 10^12 / r
   CHECK(run(links, {{Time{5}, {Bytes{7}, {}, Time{11}}, uses}})[0] == Time{2'333'333'333'334 + 16});
   // A cap of 2 B/s: 3.5 s.
   CHECK(run(links, {{Time{0}, {Bytes{7}, {}, Time{}, BytesPerSecond{2}}, uses}})[0] == Time{3'500'000'000'000});
-  // 2^53 + 1 bytes are not a double; an odd prime as bandwidth. ⌈9007199254740993 · 10¹² / 999999999989⌉ by long division.
+  // 2^53 + 1 bytes are not a double; an odd prime as bandwidth. ⌈9007199254740993 · 10¹² / 999999999989⌉ by long
+  // division.
   const auto prime = equal_links(1, 999'999'999'989);
   CHECK(run(prime, {{Time{0}, {Bytes{9'007'199'254'740'993}, {}}, {{0, 1}}}})[0] ==
         transfer_time(Bytes{9'007'199'254'740'993}, BytesPerSecond{999'999'999'989}));
@@ -127,7 +129,8 @@ TEST_CASE("weights, caps and multiplicities share a link as defined") {
   const std::vector<Transfer> weighted{{Bytes{1}, once}, {Bytes{1}, once, Time{}, {}, 3}, {Bytes{1}, twice}};
   CHECK(steady_rates(links, weighted) == std::vector<double>{2, 6, 2});
   // A cap of 1 on the second leaves 11 for the others: 11 / 3.
-  const std::vector<Transfer> capped{{Bytes{1}, once}, {Bytes{1}, once, Time{}, BytesPerSecond{1}, 3}, {Bytes{1}, twice}};
+  const std::vector<Transfer> capped{
+      {Bytes{1}, once}, {Bytes{1}, once, Time{}, BytesPerSecond{1}, 3}, {Bytes{1}, twice}};
   const auto rates = steady_rates(links, capped);
   CHECK(rates[1] == 1.0);
   CHECK(rates[0] == doctest::Approx(11.0 / 3).epsilon(1e-14));
@@ -156,14 +159,16 @@ TEST_CASE("bytes are conserved, and links keep count of them") {
     Transfer transfer = each.transfer;
     transfer.uses = each.uses;
     network.start(Time{}, transfer);
-    for (const LinkUse use : each.uses) expected[static_cast<std::size_t>(use.link)] += transfer.bytes * use.multiplicity;
+    for (const LinkUse use : each.uses)
+      expected[static_cast<std::size_t>(use.link)] += transfer.bytes * use.multiplicity;
   }
   CHECK(network.in_flight() == 40);
   std::vector<std::int64_t> finished;
   while (const auto t = network.next_event()) network.advance(*t, finished);
   CHECK(finished.size() == 40);
   CHECK(network.in_flight() == 0);
-  for (std::int32_t link = 0; link < 5; ++link) CHECK(network.carried(link) == expected[static_cast<std::size_t>(link)]);
+  for (std::int32_t link = 0; link < 5; ++link)
+    CHECK(network.carried(link) == expected[static_cast<std::size_t>(link)]);
 }
 
 TEST_CASE("misuse of the network is refused") {

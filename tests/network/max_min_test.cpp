@@ -72,7 +72,8 @@ Wanted random_flow(std::mt19937_64& random, std::int32_t links) {
       flow.uses.push_back({link, static_cast<std::int32_t>(1 + random() % 4)});
     }
   }
-  if (flow.uses.empty()) flow.uses.push_back({static_cast<std::int32_t>(random() % static_cast<std::uint64_t>(links)), 1});
+  if (flow.uses.empty())
+    flow.uses.push_back({static_cast<std::int32_t>(random() % static_cast<std::uint64_t>(links)), 1});
   return flow;
 }
 
@@ -100,7 +101,8 @@ TEST_CASE("10 000 random systems, changed step by step, agree with exact fractio
     std::vector<BytesPerSecond> capacities;
     for (std::int32_t l = 0; l < links; ++l) {
       // Few distinct values half of the time, so that ties of levels are common.
-      capacities.push_back({random() % 2 == 0 ? 1'000'000'000 : static_cast<std::int64_t>(1 + random() % 50'000'000'000)});
+      capacities.push_back(
+          {random() % 2 == 0 ? 1'000'000'000 : static_cast<std::int64_t>(1 + random() % 50'000'000'000)});
     }
     MaxMin solver(capacities);
     if (system % 2 == 1) solver.set_threshold_limit(0);  // always by repair

@@ -1,5 +1,5 @@
-// A star of devices for tests: device d goes up on link 2d and comes down on 2d + 1, half of the latency each; nodes of a
-// given size are scale-up domains, but all hops cost the same.
+// A star of devices for tests: device d goes up on link 2d and comes down on 2d + 1, half of the latency each; nodes of
+// a given size are scale-up domains, but all hops cost the same.
 #pragma once
 #include "orrery/hardware/topology.hpp"
 

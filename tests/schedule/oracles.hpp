@@ -2,8 +2,6 @@
 #pragma once
 #include <doctest/doctest.h>
 
-#include "paths.hpp"
-
 #include <cstdlib>
 #include <fstream>
 #include <limits>
@@ -13,6 +11,7 @@
 
 #include "orrery/schedule/replay.hpp"
 #include "orrery/schedule/schedule.hpp"
+#include "paths.hpp"
 
 namespace orrery::schedule::testing {
 

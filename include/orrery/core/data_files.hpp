@@ -1,5 +1,6 @@
-// Where the files that come with Orrery lie: topologies/ (GPUs, clusters, kernels) and scenarios/ (models, stacks, runs).
-// A collection is searched in this order: the folder in an environment variable, the source tree, the installed tree.
+// Where the files that come with Orrery lie: topologies/ (GPUs, clusters, kernels) and scenarios/ (models, stacks,
+// runs). A collection is searched in this order: the folder in an environment variable, the source tree, the installed
+// tree.
 #pragma once
 #include <string>
 #include <vector>

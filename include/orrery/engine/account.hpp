@@ -11,14 +11,14 @@ namespace orrery::engine {
 
 using Breakdown = std::array<std::int64_t, program::kCategories>;  // ps by category
 
-// Split of [0, makespan) of each device; each sums to the makespan exactly. An instant goes to the first that holds: work
-// runs; a transfer of its own moves bytes (tensor, context, expert, data, pipeline); otherwise the device waits: follow what
-// blocks it to the task running at that instant: a transfer → its kind, another device's work → bubble, the host → host;
-// before its first and after its last task → bubble.
+// Split of [0, makespan) of each device; each sums to the makespan exactly. An instant goes to the first that holds:
+// work runs; a transfer of its own moves bytes (tensor, context, expert, data, pipeline); otherwise the device waits:
+// follow what blocks it to the task running at that instant: a transfer → its kind, another device's work → bubble, the
+// host → host; before its first and after its last task → bubble.
 std::vector<Breakdown> split_time(const program::Program& program, const Timeline& timeline);
 
 struct DeviceMemory {
-  std::int64_t peak = 0;            // bytes allocated at the peak instant
+  std::int64_t peak = 0;  // bytes allocated at the peak instant
   Time peak_time{};
   program::MemoryByClass at_peak{};  // sums to peak
   program::MemoryByClass at_end{};
@@ -31,7 +31,8 @@ struct MemorySample {
   std::int64_t time = 0;
   program::MemoryByClass bytes{};
 };
-std::vector<MemorySample> memory_curve(const program::Program& program, const Timeline& timeline, program::DeviceIndex device);
+std::vector<MemorySample> memory_curve(const program::Program& program, const Timeline& timeline,
+                                       program::DeviceIndex device);
 
 // Start and end of each operation (the span of its tasks on its device).
 struct OperationTimes {

@@ -22,8 +22,8 @@ struct Timeline {
 bool one_pass_applies(const program::Program& program);
 Timeline evaluate_one_pass(const program::Program& program);
 
-// Plays the events. With `links`, transfers share them max-min fairly while in flight (network.mode flows); without, each
-// takes the time its template says (ideal, steady).
+// Plays the events. With `links`, transfers share them max-min fairly while in flight (network.mode flows); without,
+// each takes the time its template says (ideal, steady).
 Timeline play_events(const program::Program& program, std::span<const hardware::Link> links = {});
 
 }  // namespace orrery::engine

@@ -1,8 +1,8 @@
-// Collective algorithms: a call on a group of devices becomes phases; a phase is one transfer with one rate and an integer
-// multiplicity on each directed link it uses, so a ring over n ranks costs O(n) to set up, not O(n²).
+// Collective algorithms: a call on a group of devices becomes phases; a phase is one transfer with one rate and an
+// integer multiplicity on each directed link it uses, so a ring over n ranks costs O(n) to set up, not O(n²).
 //
-// Time of a phase that shares nothing: latency + ⌈bytes / divisor · 10¹² / rate⌉, where rate = min(rate_cap, min over its
-// links of bandwidth / multiplicity). Latency holds α per step and the pipelining term c·√S; see tuning.hpp.
+// Time of a phase that shares nothing: latency + ⌈bytes / divisor · 10¹² / rate⌉, where rate = min(rate_cap, min over
+// its links of bandwidth / multiplicity). Latency holds α per step and the pipelining term c·√S; see tuning.hpp.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -38,20 +38,22 @@ Transfer transfer_of(const Phase& phase, std::int64_t tag);
 Time unshared_time(const Phase& phase, std::span<const hardware::Link> links);
 Time unshared_time(const CollectivePlan& plan, std::span<const hardware::Link> links);
 
-// Time of a phase that moves at a given rate in bytes per second (see steady_rates), rounded up; never below unshared_time.
+// Time of a phase that moves at a given rate in bytes per second (see steady_rates), rounded up; never below
+// unshared_time.
 Time time_at_rate(const Phase& phase, double rate, std::span<const hardware::Link> links);
 
 struct Tuning;  // constants per GPU generation, NIC and library generation (tuning.hpp)
 
 struct CollectiveCall {
   Collective kind = Collective::all_reduce;
-  Bytes bytes{};                             // S of core/collective.hpp
+  Bytes bytes{};                              // S of core/collective.hpp
   std::span<const hardware::DeviceId> group;  // send_receive: {from, to}
-  std::string algorithm = {};                // empty = chosen by size, ranks and topology
-  std::string protocol = {};                 // empty = chosen
-  hardware::DeviceId root = -1;              // broadcast; -1 = the first of the group
+  std::string algorithm = {};                 // empty = chosen by size, ranks and topology
+  std::string protocol = {};                  // empty = chosen
+  hardware::DeviceId root = -1;               // broadcast; -1 = the first of the group
 };
-// A call named by itself (algorithm, protocol) that cannot be served throws std::invalid_argument; ask `unsupported` first.
+// A call named by itself (algorithm, protocol) that cannot be served throws std::invalid_argument; ask `unsupported`
+// first.
 CollectivePlan plan_collective(const CollectiveCall& call, const hardware::Topology& topology, const Tuning& tuning);
 // Why the call cannot be planned (unknown algorithm, not for this kind, group too small …), or empty.
 std::string unsupported(const CollectiveCall& call, const hardware::Topology& topology);

@@ -6,9 +6,9 @@
 //     network.advance(*t, finished);                          // tags of the transfers that ended, ascending
 //   }
 //
-// A transfer first pays its latency without using bandwidth, then shares links until its bytes are done. One that never had to
-// share takes exactly latency + ⌈bytes · 10¹² / rate⌉. Otherwise its rate changes at the events of others, and its end is rounded up
-// to a picosecond once, whenever it is predicted anew.
+// A transfer first pays its latency without using bandwidth, then shares links until its bytes are done. One that never
+// had to share takes exactly latency + ⌈bytes · 10¹² / rate⌉. Otherwise its rate changes at the events of others, and
+// its end is rounded up to a picosecond once, whenever it is predicted anew.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -30,7 +30,8 @@ class FlowNetwork {
  public:
   explicit FlowNetwork(std::span<const hardware::Link> links);
 
-  // Transfers may start at any time from the last advance() up to next_event(). The id is valid until the transfer ends.
+  // Transfers may start at any time from the last advance() up to next_event(). The id is valid until the transfer
+  // ends.
   FlowId start(Time now, const Transfer& transfer);
   // The time of the next event, if anything is in flight. Solves what changed since.
   std::optional<Time> next_event();
@@ -48,7 +49,7 @@ class FlowNetwork {
   Bytes carried(hardware::LinkId link) const { return carried_[static_cast<std::size_t>(link)]; }
 
  private:
-  struct Live {  // what a change of rate touches
+  struct Live {            // what a change of rate touches
     double remaining = 0;  // bytes left at `since`
     double rate = 0;       // from `since` on
     Time since{};
@@ -75,7 +76,7 @@ class FlowNetwork {
 
   std::vector<hardware::Link> links_;
   MaxMin rates_;
-  std::vector<Live> live_;    // by FlowId, as is
+  std::vector<Live> live_;  // by FlowId, as is
   std::vector<Order> orders_;
   CompletionHeap completions_;
   std::priority_queue<Activation, std::vector<Activation>, std::greater<>> activations_;

@@ -1,21 +1,24 @@
 // Weighted max-min fair rates of transfers that share directed links.
 //
-// A transfer f loads link l with m(f,l) · r(f): one rate, an integer multiplicity on each link. Its level is r(f) / weight(f).
-// The rates are max-min fair when each transfer sits at its cap or crosses a saturated link on which no level is higher than
-// its own (Bertsekas & Gallager, Data Networks, §6.5.2; the certificate). They are unique, and found by filling: raise the level
-// of all open transfers together; the link with the smallest
+// A transfer f loads link l with m(f,l) · r(f): one rate, an integer multiplicity on each link. Its level is r(f) /
+// weight(f). The rates are max-min fair when each transfer sits at its cap or crosses a saturated link on which no
+// level is higher than its own (Bertsekas & Gallager, Data Networks, §6.5.2; the certificate). They are unique, and
+// found by filling: raise the level of all open transfers together; the link with the smallest
 //     level = (capacity − load of fixed transfers) / Σ over open transfers of m · weight
 // saturates next and fixes its transfers at that level.
 //
 // A change is solved in its own part only, in one of two ways:
-//   by threshold: filling proceeds by rising level, so a departure at level v changes no transfer whose level is below v, and
+//   by threshold: filling proceeds by rising level, so a departure at level v changes no transfer whose level is below
+//   v, and
 //     an arrival none below the smallest capacity / Σ m · weight of its links; all others reachable are filled again;
-//   by repair, where those are many: only transfers that the change must move are filled, the rest held; then every link
-//     they cross is checked, transfers whose certificate broke join, until none does. The result carries the certificate, so
-//     it is the max-min solution. (Of 10 000 coupled transfers a departure moves 95 of the 1 456 above its threshold.)
+//   by repair, where those are many: only transfers that the change must move are filled, the rest held; then every
+//   link
+//     they cross is checked, transfers whose certificate broke join, until none does. The result carries the
+//     certificate, so it is the max-min solution. (Of 10 000 coupled transfers a departure moves 95 of the 1 456 above
+//     its threshold.)
 //
-// Rates and capacities are in quanta of 2^-k byte/s, with k such that the largest capacity is below 2^60. Loads are sums of
-// integers, so no result depends on the order in which transfers came.
+// Rates and capacities are in quanta of 2^-k byte/s, with k such that the largest capacity is below 2^60. Loads are
+// sums of integers, so no result depends on the order in which transfers came.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -46,7 +49,8 @@ class MaxMin {
   }
   void remove(Id id);
 
-  // Solves all changes since the last call together; returns the transfers whose rate may have changed, in no stated order.
+  // Solves all changes since the last call together; returns the transfers whose rate may have changed, in no stated
+  // order.
   std::span<const Id> solve();
 
   double rate(Id id) const { return flow(id).level * flow(id).weight * unit_; }  // bytes per second
@@ -77,14 +81,14 @@ class MaxMin {
     double level = 0;
     std::int64_t quanta = 0;  // weight · level rounded down: what the books of the links hold
     std::int32_t weight = 1;
-    std::int32_t count = 0;        // of links
-    std::int32_t begin = 0;        // of its part of uses_
-    std::uint32_t stamp = 0;       // == stamp_ while part of the solve in progress
+    std::int32_t count = 0;   // of links
+    std::int32_t begin = 0;   // of its part of uses_
+    std::uint32_t stamp = 0;  // == stamp_ while part of the solve in progress
     std::int32_t bottleneck = kNoLink;
     bool open = false;
     bool entered = false;
     bool capped = false;
-    LinkUse few[2];  // its links, if at most two; else they are in uses_
+    LinkUse few[2];     // its links, if at most two; else they are in uses_
     double before = 0;  // level before the solve in progress
   };
   struct Limit {
@@ -94,9 +98,7 @@ class MaxMin {
   struct Share {  // a candidate for saturation; link ≥ links_.size() is the cap of transfer link − links_.size()
     double level;
     std::int32_t link;
-    bool operator<(const Share& other) const {
-      return level != other.level ? level < other.level : link < other.link;
-    }
+    bool operator<(const Share& other) const { return level != other.level ? level < other.level : link < other.link; }
   };
 
   const Flow& flow(Id id) const { return flows_[static_cast<std::size_t>(id)]; }
@@ -127,7 +129,7 @@ class MaxMin {
   std::vector<Limit> limits_;
   std::vector<Id> free_flows_;
   std::vector<LinkUse> uses_;
-  std::vector<std::int32_t> position_;  // of each use in its link's users
+  std::vector<std::int32_t> position_;                // of each use in its link's users
   std::vector<std::vector<std::int32_t>> free_uses_;  // by power of two of the size
   // The change to solve.
   std::vector<std::int32_t> changed_links_;  // of removed transfers

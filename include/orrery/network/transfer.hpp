@@ -13,10 +13,10 @@ struct Transfer {
   Bytes bytes{};                  // per unit of multiplicity, times divisor
   std::span<const LinkUse> uses;  // each link once; empty = the cap alone limits it
   Time latency{};
-  BytesPerSecond rate_cap{};      // 0 = none
-  std::int32_t weight = 1;        // its share relative to others
-  std::int64_t tag = 0;           // the caller's name for it
-  std::int32_t divisor = 1;       // S/n bytes are bytes S, divisor n
+  BytesPerSecond rate_cap{};  // 0 = none
+  std::int32_t weight = 1;    // its share relative to others
+  std::int64_t tag = 0;       // the caller's name for it
+  std::int32_t divisor = 1;   // S/n bytes are bytes S, divisor n
 };
 
 // Duration of a transfer, without its latency, that shares nothing: the slowest of its cap and links, rounded up.

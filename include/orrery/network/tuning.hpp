@@ -1,4 +1,5 @@
-// What a collective library makes of links: constants per GPU generation, NIC and library generation, never per size or system.
+// What a collective library makes of links: constants per GPU generation, NIC and library generation, never per size or
+// system.
 //
 // Time of a phase of a plan that shares nothing, for an algorithm and protocol:
 //     α + κ·√(α · S/(ηB)) + S/(ηB),     α = base + steps within a domain · (scale_up_hop + route latency)
@@ -19,17 +20,17 @@
 namespace orrery::network {
 
 struct ProtocolTuning {
-  Time base{};                      // once a call: launch, first and last copy
-  Time scale_up_hop{};              // per step on NVLink, xGMI or PCIe
-  Time network_hop{};               // per step through NICs
-  double scale_up_efficiency = 1;   // η of scale-up links, group within one domain
-  double copy_efficiency = 1;       // η of scale-up links, group over several domains
-  double network_efficiency = 1;    // η of NICs and all beyond
-  double pair_efficiency = 1;       // η of NICs when there are two domains only (0.95 where more give 0.8: no incast)
-  double pipelining = 0;            // κ within one domain
-  double network_pipelining = 0;    // κ over several domains
-  Time network_base{};              // once a call that uses NICs
-  Time message{};                   // direct: each message of a rank after its first
+  Time base{};                     // once a call: launch, first and last copy
+  Time scale_up_hop{};             // per step on NVLink, xGMI or PCIe
+  Time network_hop{};              // per step through NICs
+  double scale_up_efficiency = 1;  // η of scale-up links, group within one domain
+  double copy_efficiency = 1;      // η of scale-up links, group over several domains
+  double network_efficiency = 1;   // η of NICs and all beyond
+  double pair_efficiency = 1;      // η of NICs when there are two domains only (0.95 where more give 0.8: no incast)
+  double pipelining = 0;           // κ within one domain
+  double network_pipelining = 0;   // κ over several domains
+  Time network_base{};             // once a call that uses NICs
+  Time message{};                  // direct: each message of a rank after its first
 };
 
 // How fast a protocol moves bytes is of the GPU (scale_up_efficiency) and of the NIC (network_efficiency).
@@ -66,8 +67,9 @@ struct ClusterFacts {
 };
 ClusterFacts facts_of(const hardware::ClusterSpec& cluster);
 
-// The tuning out of the catalogue: topologies/collectives/ARCHITECTURE.yaml, and laid over it those of the NICs: KIND.yaml, and
-// where there are such files KIND-SPEED.yaml (infiniband-400g) and KIND-LIBRARY.yaml (infiniband-more_channels).
+// The tuning out of the catalogue: topologies/collectives/ARCHITECTURE.yaml, and laid over it those of the NICs:
+// KIND.yaml, and where there are such files KIND-SPEED.yaml (infiniband-400g) and KIND-LIBRARY.yaml
+// (infiniband-more_channels).
 Result<Tuning> tuning_for(const ClusterFacts& facts);
 Result<Tuning> tuning_for(const hardware::ClusterSpec& cluster);
 

@@ -1,5 +1,5 @@
-// Builds a Program task by task. Lane order is kept by the builder: a task follows the one added before it on each lane of
-// each of its participants, unless it is added free of lanes.
+// Builds a Program task by task. Lane order is kept by the builder: a task follows the one added before it on each lane
+// of each of its participants, unless it is added free of lanes.
 #pragma once
 #include <span>
 #include <string>
@@ -31,8 +31,8 @@ class Builder {
   const TaskTemplate& template_at(TemplateId id) const { return program_.templates[id]; }
   const Device& device(DeviceIndex index) const { return program_.devices[index]; }
 
-  // Renumbers the tasks topologically and packs the edges. A cycle is a deadlock: the error names, per device, the first
-  // task that cannot start and what it waits for. The builder is empty afterwards.
+  // Renumbers the tasks topologically and packs the edges. A cycle is a deadlock: the error names, per device, the
+  // first task that cannot start and what it waits for. The builder is empty afterwards.
   Result<Program> finish();
 
  private:

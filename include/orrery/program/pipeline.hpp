@@ -1,8 +1,8 @@
 // Lowering of a pipeline schedule: per-rank operation lists + what each pass does → tasks and edges of a Program.
 //
-// A pass is a list of steps (kernels and communication calls) in program order. Fused, a piece of a pass is one task that
-// keeps its inner split of time and its memory effects; unfused, each step is a task. Both give the same times: a piece
-// has one entry and one exit, and a team shares a fused piece only where its members are provably alike.
+// A pass is a list of steps (kernels and communication calls) in program order. Fused, a piece of a pass is one task
+// that keeps its inner split of time and its memory effects; unfused, each step is a task. Both give the same times: a
+// piece has one entry and one exit, and a team shares a fused piece only where its members are provably alike.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -22,18 +22,19 @@ struct StepMemory {
 struct Step {
   Time duration{};
   Category category = Category::compute;
-  Lane lane = Lane::compute;        // tensor or context: a communication call of that group
-  const char* name = "";            // static text
-  std::int32_t needed_by = -1;      // communication beside the next steps: index of the step that waits for it; −1 = the next
-  std::uint32_t transfer = kNone;   // Builder::add_transfer
+  Lane lane = Lane::compute;  // tensor or context: a communication call of that group
+  const char* name = "";      // static text
+  std::int32_t needed_by =
+      -1;  // communication beside the next steps: index of the step that waits for it; −1 = the next
+  std::uint32_t transfer = kNone;  // Builder::add_transfer
   Bytes bytes_sent{};
-  Time launch{};                    // host time to launch it, beside what the device does
-  Time before{};                    // host time during which the device waits (blocking launches)
+  Time launch{};  // host time to launch it, beside what the device does
+  Time before{};  // host time during which the device waits (blocking launches)
   std::vector<StepMemory> memory;
 };
 
-// A collective of the gradient group that goes with a pass: parameters gathered before the step at `position`, or gradients
-// reduced after the steps before `position`.
+// A collective of the gradient group that goes with a pass: parameters gathered before the step at `position`, or
+// gradients reduced after the steps before `position`.
 struct DataCall {
   bool gather = false;
   std::uint32_t position = 0;
@@ -49,7 +50,7 @@ struct Pass {
 // Devices that work on the same micro-batches with the same layers: tensor × context ranks of one pipeline stage.
 struct Team {
   std::vector<DeviceIndex> members;
-  bool alike = true;                                       // one fold class: always in lockstep
+  bool alike = true;                                      // one fold class: always in lockstep
   std::vector<std::vector<DeviceIndex>> tensor, context;  // sub-groups that communicate
 };
 
@@ -67,7 +68,8 @@ struct PipelinePlan {
   // Overlapped operations as one pass of their own; empty = forward steps, then backward steps.
   std::function<const Pass*(DeviceIndex, const schedule::Operation&)> overlapped_pass;
   // Collectives of the gradient group that go with this operation, by ascending position; empty for most.
-  std::function<std::vector<DataCall>(DeviceIndex, const schedule::Operation&, bool first_of_stage, bool last_of_stage)> data_calls;
+  std::function<std::vector<DataCall>(DeviceIndex, const schedule::Operation&, bool first_of_stage, bool last_of_stage)>
+      data_calls;
   // The device that runs the neighbouring stage for the same (tensor, context, data) rank, and the message's template.
   std::function<DeviceIndex(DeviceIndex, int to_stage, int pipe)> peer;
   std::function<TemplateId(DeviceIndex from, DeviceIndex to, int from_stage, bool forward)> message;
@@ -78,7 +80,7 @@ struct PipelinePlan {
 
 // Where each device stands after its last operation: what the epilogue hangs on.
 struct PipelineEnds {
-  std::vector<TaskId> tail;                    // [device] last task, kNone if it had none
+  std::vector<TaskId> tail;                     // [device] last task, kNone if it had none
   std::vector<std::vector<TaskId>> reductions;  // [device] gradient collectives the optimizer waits for
 };
 PipelineEnds lower_pipeline(const PipelinePlan& plan, Builder& builder);

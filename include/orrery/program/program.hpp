@@ -1,5 +1,5 @@
-// The Program: a training step as a graph of tasks in flat arrays. Everything before it produces it, everything after it
-// consumes it, nothing passes around it.
+// The Program: a training step as a graph of tasks in flat arrays. Everything before it produces it, everything after
+// it consumes it, nothing passes around it.
 //
 // A task starts when its last predecessor has ended; edges are the only ordering. A task is work on one device or a
 // transfer among several (one message, or one collective). What tasks share (duration, category, memory effects) stands
@@ -23,14 +23,27 @@ inline constexpr std::uint32_t kNone = 0xffffffff;
 
 // Where an instant of a device goes in the split of the step; in this order the first that holds wins.
 enum class Category : std::uint8_t {
-  compute, recompute, optimizer, tensor_comm, context_comm, expert_comm, data_comm, pipeline_comm, host, bubble
+  compute,
+  recompute,
+  optimizer,
+  tensor_comm,
+  context_comm,
+  expert_comm,
+  data_comm,
+  pipeline_comm,
+  host,
+  bubble
 };
 inline constexpr std::size_t kCategories = 10;
 inline constexpr std::array<std::string_view, kCategories> kCategoryNames{
     "compute",     "recompute", "optimizer",     "tensor_comm", "context_comm",
     "expert_comm", "data_comm", "pipeline_comm", "host",        "bubble"};
-constexpr bool is_work(Category c) { return c <= Category::optimizer; }
-constexpr bool is_transfer(Category c) { return c >= Category::tensor_comm && c <= Category::pipeline_comm; }
+constexpr bool is_work(Category c) {
+  return c <= Category::optimizer;
+}
+constexpr bool is_transfer(Category c) {
+  return c >= Category::tensor_comm && c <= Category::pipeline_comm;
+}
 
 // In-order queues of a device, like CUDA streams; an open list.
 enum class Lane : std::uint8_t { compute, tensor, context, pipeline_send, pipeline_receive, data, host };
@@ -50,8 +63,20 @@ using MemoryByClass = std::array<std::int64_t, kMemoryClasses>;
 
 // What a person calls the thing a device does: F3, B3, the optimizer step, a message. Names are made when asked for.
 enum class Activity : std::uint8_t {
-  forward, backward, input_gradient, weight_gradient, overlapped, optimizer,
-  send_forward, send_backward, gradient_reduce, parameter_gather, embedding_reduce, gradient_norm, step, host
+  forward,
+  backward,
+  input_gradient,
+  weight_gradient,
+  overlapped,
+  optimizer,
+  send_forward,
+  send_backward,
+  gradient_reduce,
+  parameter_gather,
+  embedding_reduce,
+  gradient_norm,
+  step,
+  host
 };
 
 // One inner part of a block: from the end of the part before it to `end` (offset from the start of the task).

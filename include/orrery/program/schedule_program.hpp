@@ -1,4 +1,5 @@
-// A schedule with given operation times as a Program: how the exact schedule oracles are played by the same engine as a run.
+// A schedule with given operation times as a Program: how the exact schedule oracles are played by the same engine as a
+// run.
 #pragma once
 #include <cstdint>
 #include <vector>

@@ -17,11 +17,11 @@ struct RunResult {
   std::string network_mode;   // ideal | steady | flows
   std::vector<std::string> warnings;
   std::int64_t gpus = 0;
-  std::int64_t tokens = 0;           // per step
-  std::int64_t sequences = 0;        // per step
-  double peak_flops_per_second = 0;  // of one GPU, dense, of the GEMM dtype
-  Bytes usable_memory{};             // of one GPU
-  Bytes context_memory{};            // CUDA context and libraries, outside the allocator
+  std::int64_t tokens = 0;                        // per step
+  std::int64_t sequences = 0;                     // per step
+  double peak_flops_per_second = 0;               // of one GPU, dense, of the GEMM dtype
+  Bytes usable_memory{};                          // of one GPU
+  Bytes context_memory{};                         // CUDA context and libraries, outside the allocator
   WideFlops model_flops = 0, hardware_flops = 0;  // of the step, all GPUs
 
   // What happened.
@@ -42,10 +42,10 @@ struct Metrics {
   double bubble_fraction = 0;
   double mfu = 0, hfu = 0;
   double tokens_per_s = 0, tokens_per_s_per_gpu = 0;
-  std::array<Int128, program::kCategories> total{};      // ps, summed over all ranks (10^5 ranks x 100 s pass 2^63)
-  std::array<double, program::kCategories> mean_s{};     // per rank; sums to the step time
-  std::int64_t worst_device = 0;                         // the one with the largest reserved + context
-  std::int64_t headroom = 0;                             // usable − (reserved + context) there
+  std::array<Int128, program::kCategories> total{};   // ps, summed over all ranks (10^5 ranks x 100 s pass 2^63)
+  std::array<double, program::kCategories> mean_s{};  // per rank; sums to the step time
+  std::int64_t worst_device = 0;                      // the one with the largest reserved + context
+  std::int64_t headroom = 0;                          // usable − (reserved + context) there
   bool fits = true;
 };
 Metrics metrics_of(const RunResult& run);

@@ -20,6 +20,7 @@ struct DrawOptions {
 std::string draw(const std::vector<Schedule>& schedules, const DrawOptions& options = {});
 std::string draw(const Schedule& schedule, const DrawOptions& options = {});
 // Each with times of its own, for schedules that cut the model into different numbers of stages.
-std::string draw(const std::vector<Schedule>& schedules, const std::vector<StageTimes>& times, const DrawOptions& options);
+std::string draw(const std::vector<Schedule>& schedules, const std::vector<StageTimes>& times,
+                 const DrawOptions& options);
 
 }  // namespace orrery::schedule

@@ -2,8 +2,9 @@
 //
 // Conventions (the same in documentation, JSON and tests):
 //   p ranks, m micro-batches, v chunks (model stages) per rank, S = p·v stages numbered along the model.
-//   F forward, I gradient of the input, W gradient of the weights, B = I + W, X = a forward and a full backward run together.
-//   A rank runs its list strictly in order; an operation starts when the rank is free and its inputs have arrived.
+//   F forward, I gradient of the input, W gradient of the weights, B = I + W, X = a forward and a full backward run
+//   together. A rank runs its list strictly in order; an operation starts when the rank is free and its inputs have
+//   arrived.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -62,14 +63,14 @@ struct ScheduleRequest {
   int chunks = 1;         // v; a schedule whose number of chunks is given (ScheduleKind::chunks) takes 1 as "its own"
   int micro_batches = 1;  // m
   int group = 0;          // micro-batch group size of interleaved schedules; 0 = p (interleaved_zb1p: PyTorch's rule)
-  // zb_auto: most activations a rank may hold, in full micro-batches (all its chunks); 0 = as many as 1F1B's first rank;
-  // infinity = any number.
+  // zb_auto: most activations a rank may hold, in full micro-batches (all its chunks); 0 = as many as 1F1B's first
+  // rank; infinity = any number.
   double memory_cap = 0;
-  StageTimes times;       // zb_auto only; empty = unit times
+  StageTimes times;  // zb_auto only; empty = unit times
 };
 
-// The schedule, checked as validate() checks, or why it cannot be (unknown name with the nearest known one, degrees it does
-// not run with, a deadlock). "NAME(torch)" is NAME under the conditions of PyTorch's pipelining.
+// The schedule, checked as validate() checks, or why it cannot be (unknown name with the nearest known one, degrees it
+// does not run with, a deadlock). "NAME(torch)" is NAME under the conditions of PyTorch's pipelining.
 Result<Schedule> make_schedule(const ScheduleRequest& request);
 
 struct ScheduleKind {

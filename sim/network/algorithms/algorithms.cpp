@@ -66,8 +66,8 @@ void PlanBuilder::add(HopLoads& loads, const PhaseShape& shape) {
   phase.bytes = shape.bytes;
   phase.rate_cap = rate_cap(phase.links, local);
   const Time scale_up_hop = tuning.scale_up_hop + loads.scale_up(), network_hop = tuning.network_hop + loads.network();
-  phase.latency = scale_up_hop * shape.scale_up_steps + network_hop * shape.network_steps +
-                  tuning.message * shape.messages;
+  phase.latency =
+      scale_up_hop * shape.scale_up_steps + network_hop * shape.network_steps + tuning.message * shape.messages;
   if (phases_.empty()) phase.latency += local ? tuning.base : tuning.base + tuning.network_base;
   if (shape.chunk_steps >= 0) {
     add_chunks(phase, shape.chunk_steps, static_cast<double>((local ? scale_up_hop : network_hop).value));

@@ -1,8 +1,9 @@
 // Direct: every pair exchanges its part at once.
-//   all_to_all, all_gather, reduce_scatter: α + (n−2)·o + (n−1)/n · S/B, o = cost of each message after the first (0 when ideal)
-//   all_reduce: reduce_scatter and all_gather: 2·(…);  broadcast: α + (n−1)·S/B out of the root;  send_receive: α + S/B
-// Groups above kAllPairs ranks load the links by domain: each member sends its part for a whole domain to the member of its
-// own place there.
+//   all_to_all, all_gather, reduce_scatter: α + (n−2)·o + (n−1)/n · S/B, o = cost of each message after the first (0
+//   when ideal) all_reduce: reduce_scatter and all_gather: 2·(…);  broadcast: α + (n−1)·S/B out of the root;
+//   send_receive: α + S/B
+// Groups above kAllPairs ranks load the links by domain: each member sends its part for a whole domain to the member of
+// its own place there.
 #include "algorithm.hpp"
 
 namespace orrery::network {

@@ -1,7 +1,7 @@
 // Recursive halving and doubling (Thakur, Rabenseifner, Gropp 2005).
 //   all_reduce: log2(n) steps halve the bytes (S/2, S/4, …) with partners at distance n/2, n/4, …, and back:
-//     2·log2(n)·α + 2(n−1)/n · S/B;  other n: ranks beyond the largest power of two hand their S to a partner first and get
-//     the result last: two more steps of α + S/B
+//     2·log2(n)·α + 2(n−1)/n · S/B;  other n: ranks beyond the largest power of two hand their S to a partner first and
+//     get the result last: two more steps of α + S/B
 //   all_gather, reduce_scatter (Bruck): step i passes min(2^i, n − 2^i) chunks of S/n at distance 2^i:
 //     ⌈log2 n⌉·α + (n−1)/n · S/B
 #include "algorithm.hpp"
@@ -10,8 +10,8 @@ namespace orrery::network {
 namespace {
 
 std::string unsupported(Collective kind, const Group&) {
-  const bool served = kind == Collective::all_reduce || kind == Collective::all_gather ||
-                      kind == Collective::reduce_scatter;
+  const bool served =
+      kind == Collective::all_reduce || kind == Collective::all_gather || kind == Collective::reduce_scatter;
   return served ? "" : "halving_doubling serves all_reduce, all_gather and reduce_scatter";
 }
 
@@ -21,7 +21,8 @@ void add_step(const PlanContext& context, PlanBuilder& out, int pairs, Bytes byt
   HopLoads loads(context.group.topology());
   for (int i = 0; i < pairs; ++i) {
     const auto [from, to] = pair(i);
-    loads.hop(context.group.members()[static_cast<std::size_t>(from)], context.group.members()[static_cast<std::size_t>(to)]);
+    loads.hop(context.group.members()[static_cast<std::size_t>(from)],
+              context.group.members()[static_cast<std::size_t>(to)]);
   }
   const bool through_nics = loads.leaves_domain();
   out.add(loads, {bytes, divisor, through_nics ? 0 : 1, through_nics ? 1 : 0});
@@ -49,8 +50,9 @@ void plan(const PlanContext& context, PlanBuilder& out) {
   for (int distance = 1; distance < n; distance *= 2) distances.push_back(distance);
   if (context.kind == Collective::reduce_scatter) std::reverse(distances.begin(), distances.end());
   for (const int distance : distances) {
-    add_step(context, out, n, context.bytes * std::min(distance, n - distance), n,
-             [&](int i) { return std::pair<int, int>{i, (i + distance) % n}; });
+    add_step(context, out, n, context.bytes * std::min(distance, n - distance), n, [&](int i) {
+      return std::pair<int, int>{i, (i + distance) % n};
+    });
   }
 }
 

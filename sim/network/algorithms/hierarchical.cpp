@@ -1,7 +1,9 @@
 // Two levels, k domains of g members, one after the other:
-//   hierarchical (rail-wise): reduce_scatter in the domain, all_reduce of S/g on each of g rails, all_gather in the domain:
+//   hierarchical (rail-wise): reduce_scatter in the domain, all_reduce of S/g on each of g rails, all_gather in the
+//   domain:
 //     RS_g(S) + AR_k(S/g) + AG_g(S), each a ring
-//   two_level (leaders): reduce to the first member, all_reduce of S among the k leaders, broadcast: the chains of g − 1 hops in
+//   two_level (leaders): reduce to the first member, all_reduce of S among the k leaders, broadcast: the chains of g −
+//   1 hops in
 //     chunks of the best size
 #include "algorithm.hpp"
 
@@ -41,8 +43,8 @@ void add_rails(const PlanContext& context, PlanBuilder& out, int rails) {
 }
 
 std::string unsupported_rail(Collective kind, const Group&) {
-  const bool served = kind == Collective::all_reduce || kind == Collective::all_gather ||
-                      kind == Collective::reduce_scatter;
+  const bool served =
+      kind == Collective::all_reduce || kind == Collective::all_gather || kind == Collective::reduce_scatter;
   return served ? "" : "hierarchical serves all_reduce, all_gather and reduce_scatter";
 }
 

@@ -1,9 +1,12 @@
-// Reduction and multicast in the switch (NVLink SHARP; Klenk et al., ISCA'20; network facts of NCCL's src/graph/tuning.cc).
+// Reduction and multicast in the switch (NVLink SHARP; Klenk et al., ISCA'20; network facts of NCCL's
+// src/graph/tuning.cc).
 //   nvls, one domain: each GPU sources S (the switch reads and adds) and S/n (its part, multicast), and sinks the same:
 //     all_reduce 2·α + S(1 + 1/n)/B;  reduce_scatter α + S/B;  all_gather α + S/B;  broadcast α + S/B
-//   nvls_tree, k domains of g: nvls inside, and between the domains a double binary tree on each of the g rails with S/g;
+//   nvls_tree, k domains of g: nvls inside, and between the domains a double binary tree on each of the g rails with
+//   S/g;
 //     pipelined, so one phase: max(S(1 + 1/g)/B_scale_up, 2·S/g/B_nic for k ≥ 4)
-//   collnet (SHARP in the fabric): each NIC sends and receives S/g once: ring inside, 2(g−1)/g · S/B_scale_up, and S/g/B_nic.
+//   collnet (SHARP in the fabric): each NIC sends and receives S/g once: ring inside, 2(g−1)/g · S/B_scale_up, and
+//   S/g/B_nic.
 #include "algorithm.hpp"
 #include "tree.hpp"
 

@@ -1,8 +1,9 @@
-// Double binary tree (Sanders, Speck, Träff 2009; NCCL's TREE): two trees carry half of the bytes each, and a rank that is
-// inside one is a leaf of the other, so with n ≥ 4 no rank sends or receives more than 2S for an all_reduce:
-//   2·depth·α + 2·S/B, depth = ⌈log2 n⌉.  (n = 2: S/B, n = 3: 3/2 · S/B: the trees have no rank with two children there.)
-//   broadcast: depth·α + S/B
-// Over several domains each channel has two trees over the domains' heads, and a chain from the head through its domain.
+// Double binary tree (Sanders, Speck, Träff 2009; NCCL's TREE): two trees carry half of the bytes each, and a rank that
+// is inside one is a leaf of the other, so with n ≥ 4 no rank sends or receives more than 2S for an all_reduce:
+//   2·depth·α + 2·S/B, depth = ⌈log2 n⌉.  (n = 2: S/B, n = 3: 3/2 · S/B: the trees have no rank with two children
+//   there.) broadcast: depth·α + S/B
+// Over several domains each channel has two trees over the domains' heads, and a chain from the head through its
+// domain.
 #include "tree.hpp"
 
 #include "algorithm.hpp"
