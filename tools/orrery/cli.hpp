@@ -66,6 +66,7 @@ const std::vector<Command>& commands();
 
 Action add_run(CLI::App& app, const Console& console);
 Action add_check(CLI::App& app, const Console& console);
+Action add_compare(CLI::App& app, const Console& console);
 Action add_init(CLI::App& app, const Console& console);
 Action add_list(CLI::App& app, const Console& console);
 Action add_schedule(CLI::App& app, const Console& console);

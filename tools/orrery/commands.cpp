@@ -7,6 +7,7 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> list{
       {"run", "Simulate one training step of a scenario", add_run},
       {"check", "Say what is wrong with a scenario", add_check},
+      {"compare", "Rank the pipeline schedules for a scenario at equal memory", add_compare},
       {"init", "Write a scenario with every key explained", add_init},
       {"list", "List the models, GPUs, clusters, schedules or stacks there are", add_list},
       {"schedule", "Draw pipeline schedules", add_schedule},

@@ -1,0 +1,77 @@
+// orrery compare. Times change with every better constant, so they are held against `orrery run`, not written down.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "program.hpp"
+
+using nlohmann::json;
+using orrery::testing::Outcome;
+using orrery::testing::run_orrery;
+
+namespace {
+
+const std::string kScenario = "scenarios/quickstart-8gpu.yaml --set stack=megatron-2024 ";
+
+}  // namespace
+
+TEST_CASE("orrery compare ranks all schedules within the same memory, each as orrery run plays it") {
+  constexpr std::int64_t kLimit = std::int64_t{20} << 30;
+  const Outcome outcome = run_orrery("compare " + kScenario + "--memory 20GiB --json 2>&1");
+  CHECK(outcome.code == 0);
+  const json all = json::parse(outcome.text);
+  CHECK(all["schema"] == "orrery.compare/1");
+  CHECK(all["memory_limit_bytes"] == kLimit);
+  std::set<std::string> seen;
+  double before = 1e300;
+  for (const json& r : all["results"]) {
+    CAPTURE(r.dump());
+    seen.insert(r["schedule"]);
+    CHECK(r["tokens_per_s"] <= before);
+    CHECK(r["memory_bytes"] <= kLimit);
+    before = r["tokens_per_s"];
+    const std::string cap = r.contains("memory_cap") ? ", memory_cap: " + r["memory_cap"].dump() : "";
+    const json run = json::parse(run_orrery(fmt::format("run {} --set 'schedule={{type: {}{}}}' --set layout.virtual={} --set training.micro_batch={} --set training.recompute={} --json 2>/dev/null",
+                                                        kScenario, r["schedule"].get<std::string>(), cap, r["virtual"].dump(), r["micro_batch"].dump(),
+                                                        r["recompute"].get<std::string>()))
+                                     .text);
+    CHECK(run["step_time_s"] == r["step_time_s"]);
+  }
+  for (const json& r : all["refused"]) {
+    seen.insert(r["schedule"]);
+    CHECK(r["why"].get<std::string>().starts_with("does not fit: "));
+  }
+  // Every schedule of the list but the two names for zb_auto with a cap is in one of the two.
+  const json list = json::parse(run_orrery("list schedules --json").text);
+  CHECK(seen.size() + 2 == list["schedules"].size());
+  CHECK(!all["refused"].empty());  // gpipe holds all 16 micro-batches
+}
+
+TEST_CASE("more memory never makes a schedule slower") {
+  const auto best = [](const std::string& memory) {
+    const json all = json::parse(run_orrery("compare " + kScenario + "--schedules 1f1b,zb_h2 --json --memory " + memory).text);
+    std::map<std::string, double> tokens;
+    for (const json& r : all["results"]) tokens[r["schedule"]] = r["tokens_per_s"];
+    return tokens;
+  };
+  const auto little = best("20GiB"), more = best("30GiB"), all = best("79GiB");
+  CHECK(all.size() == 2);
+  for (const auto& [name, tokens] : little) CHECK(tokens <= more.at(name));
+  for (const auto& [name, tokens] : more) CHECK(tokens <= all.at(name));
+}
+
+TEST_CASE("what cannot be compared ends with its reason and code") {
+  const Outcome none = run_orrery("compare " + kScenario + "--memory 1GiB --schedules 1f1b 2>&1");
+  CHECK(none.code == 1);
+  CHECK(none.text.find("\nnot possible:\n  1f1b: does not fit: ") != std::string::npos);
+  CHECK(run_orrery("compare " + kScenario + "--schedules 1f1c 2>&1").text ==
+        "--schedules: unknown schedule '1f1c'; `orrery list schedules` lists them, 'all' takes all\n  help: did you mean '1f1b'?\n");
+  CHECK(run_orrery("compare " + kScenario + "--schedules 1f1c 2>/dev/null").code == 2);
+  CHECK(run_orrery("compare " + kScenario + "--memory 40 2>/dev/null").code == 2);
+  CHECK(run_orrery("compare " + kScenario + "--set layout.pipeline=1 --set layout.data=8 2>/dev/null").code == 2);
+  // A stack whose messages block: the schedules that deadlock are named with the rank that stands still.
+  const Outcome blocked = run_orrery("compare scenarios/quickstart-8gpu.yaml --schedules 1f1b,zbv 2>&1");
+  CHECK(blocked.code == 0);
+  CHECK(blocked.text.find("zbv: zbv deadlocks with the blocking messages of megatron-2022: rank 0") != std::string::npos);
+}
