@@ -67,6 +67,8 @@ const Fields<StackCommunication>& communication_fields() {
                   {{"ring", layout::ContextExchange::ring}, {"all_gather", layout::ContextExchange::all_gather}},
                   "how keys and values reach the other context ranks")
           .add("regather_in_backward", &C::regather_in_backward, "sequence parallel: saved shards are gathered again")
+          .add("reshard_in_pipeline", &C::reshard_in_pipeline,
+               "FSDP with a pipeline: parameters are sharded again and gradients reduced in each pass; false: once a step")
           .add("bucket", &C::bucket, "gradient bucket; 0 B = one bucket per stage")
           .add("prefetch", &C::prefetch, "layers gathered ahead (ZeRO-3, FSDP)")
           .range(0, 1000);
@@ -100,6 +102,9 @@ const Fields<StackOptimizer>& optimizer_fields() {
           .range(0, 1000)
           .add("gradient_bytes", &O::gradient_bytes, "bytes per parameter of the gradient that is reduced")
           .range(1, 8)
+          .add("held_gradient_bytes", &O::held_gradient_bytes,
+               "bytes per parameter of 16-bit gradients held beside wider ones that are reduced")
+          .range(0, 8)
           .add("kernels", &O::kernels, "launches per step")
           .range(0, 1'000'000);
   return table;

@@ -45,19 +45,23 @@ Result<Counts> ends_count_as_layers(std::int64_t layers, const Layout& layout) {
   return counts;
 }
 
+// Matrix parameters: FLOPs per token are proportional to them.
+std::int64_t layer_cost(const model::ModelSpec& spec) {
+  return spec.hidden * (2 * spec.query_features() + 2 * spec.kv_features() + (spec.gated() ? 3 : 2) * spec.ffn_hidden);
+}
+
 // Least cost of the costliest stage, a layer costing its matrix parameters and the head its own (FLOPs per token are
 // proportional to them; attention left out, so the head is never undercounted). Of equals, the most layers on the last
 // stage. What does not divide goes to the later stages, which hold fewer micro-batches in flight.
 Result<Counts> balanced(const model::ModelSpec& spec, const Layout& layout) {
   const std::int64_t stages = layout.stages(), layers = spec.layers;
   if (stages == 1) return Counts{layers};
-  const std::int64_t q = spec.query_features(), kv = spec.kv_features();
-  const std::int64_t layer_cost = spec.hidden * (2 * q + 2 * kv + (spec.gated() ? 3 : 2) * spec.ffn_hidden);
+  const std::int64_t of_layer = layer_cost(spec);
   const std::int64_t head_cost = checked_mul(spec.hidden, spec.vocab);
   std::int64_t best_last = 0, best_cost = -1;
   for (std::int64_t last = 0; last <= layers / stages + 1 && last <= layers; ++last) {
     const std::int64_t most = ceil_div(layers - last, stages - 1);
-    const std::int64_t cost = std::max(checked_mul(most, layer_cost), checked_mul(last, layer_cost) + head_cost);
+    const std::int64_t cost = std::max(checked_mul(most, of_layer), checked_mul(last, of_layer) + head_cost);
     if (layers - last >= stages - 1 && (best_cost < 0 || cost <= best_cost)) best_last = last, best_cost = cost;
   }
   if (best_cost < 0)
@@ -66,6 +70,31 @@ Result<Counts> balanced(const model::ModelSpec& spec, const Layout& layout) {
   const std::int64_t rest = layers - best_last, extra = rest % (stages - 1);
   for (std::int64_t i = 0; i < stages - 1; ++i)
     counts[static_cast<std::size_t>(i)] = rest / (stages - 1) + (i >= stages - 1 - extra ? 1 : 0);
+  return counts;
+}
+
+// A stage ends with the layer whose cumulative cost passes its share of the whole (nanotron, models/base.py build_model,
+// with get_block_compute_costs: matrix parameters of a layer, of the head): earlier stages round up, the last has what is
+// left and the head. Where the layers end before the last stage but one begins, nanotron puts the head there and the loss
+// alone behind it; here each of those stages takes a layer of the one before, and the head is on the last.
+Result<Counts> cost_shares(const model::ModelSpec& spec, const Layout& layout) {
+  const std::int64_t stages = layout.stages(), layers = spec.layers;
+  const std::int64_t layer = layer_cost(spec), whole = checked_add(checked_mul(layers, layer), checked_mul(spec.hidden, spec.vocab));
+  Counts counts(static_cast<std::size_t>(stages), 0);
+  std::int64_t stage = 0;
+  for (std::int64_t i = 1; i <= layers; ++i) {
+    ++counts[static_cast<std::size_t>(stage)];
+    if (stage + 1 < stages && checked_mul(i * layer, stages) > checked_mul(whole, stage + 1)) ++stage;
+  }
+  for (std::int64_t s = stages - 2; s > 0; --s) {
+    std::int64_t from = s - 1;
+    while (from > 0 && counts[static_cast<std::size_t>(from)] < 2) --from;
+    if (counts[static_cast<std::size_t>(s)] > 0) break;
+    --counts[static_cast<std::size_t>(from)], ++counts[static_cast<std::size_t>(s)];
+  }
+  for (std::int64_t s = 0; s + 1 < stages; ++s)
+    if (counts[static_cast<std::size_t>(s)] < (s == 0 ? 0 : 1))
+      return wrong("layout.pipeline", fmt::format("{} layers are too few for {}", layers, stages_text(layout)));
   return counts;
 }
 
@@ -97,6 +126,8 @@ Result<Counts> layer_counts(const model::ModelSpec& spec, const Layout& layout) 
       return ends_count_as_layers(spec.layers, layout);
     case Partition::balanced:
       return balanced(spec, layout);
+    case Partition::cost_shares:
+      return cost_shares(spec, layout);
     case Partition::explicit_layers:
       return explicit_layers(spec.layers, layout);
   }

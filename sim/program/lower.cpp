@@ -312,7 +312,8 @@ void StepLowering::summarise(LoweredStep& step, const std::vector<layout::StageS
     step.model_flops += static_cast<Int128>(stage.model_flops().value) * times;
     step.hardware_flops += static_cast<Int128>(stage.hardware_flops().value) * times;
     step.stages.push_back({spans[static_cast<std::size_t>(s)], stage.parameters(), stages_.compute_time(s, PassKind::forward),
-                           stages_.compute_time(s, PassKind::backward)});
+                           stages_.compute_time(s, PassKind::backward), stages_.compute_time(s, PassKind::input_gradient),
+                           stages_.compute_time(s, PassKind::weight_gradient)});
   }
   step.ranks = ranks_.count;
   step.fold_class = devices_.fold_class;

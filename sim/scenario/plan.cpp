@@ -38,6 +38,10 @@ layout::PassOptions pass_options(const Scenario& s) {
   return o;
 }
 
+bool keeps_whole(const Scenario& s) {
+  return s.layout.zero == layout::Zero::parameters && s.layout.pipeline > 1 && !s.stack.communication.reshard_in_pipeline;
+}
+
 // Bytes per parameter between steps: mixed precision keeps fp32 master weights and two moments; fp32 training only moments.
 layout::StatePlan state_plan(const Scenario& s) {
   const bool fp32 = s.training.precision == Precision::fp32;
@@ -45,10 +49,18 @@ layout::StatePlan state_plan(const Scenario& s) {
   plan.weight_bytes = s.training.weight_bytes.value_or(fp32 ? 4 : 2);
   plan.gradient_bytes = s.training.gradient_bytes.value_or(s.stack.optimizer.gradient_bytes);
   plan.optimizer_bytes = s.training.optimizer_bytes.value_or(fp32 ? 8 : 12);
+  if (keeps_whole(s)) plan.optimizer_bytes += plan.weight_bytes;  // the shards beside the whole copies
+  if (plan.gradient_bytes > 2 && s.layout.data * s.layout.context > 1) plan.gradient_bytes += s.stack.optimizer.held_gradient_bytes;
   return plan;
 }
 
 }  // namespace
+
+layout::Layout running_layout(const Scenario& s) {
+  layout::Layout layout = s.layout;
+  if (keeps_whole(s)) layout.zero = layout::Zero::optimizer;
+  return layout;
+}
 
 PlanParts plan_parts(const Scenario& s) {
   PlanParts parts{pass_options(s), state_plan(s), {}, cost::with_stack(s.kernels, s.stack)};
@@ -78,7 +90,7 @@ PlanParts plan_parts(const Scenario& s) {
   e.gradient_traffic = s.stack.optimizer.gradient_traffic;
   e.optimizer_launch = launches ? l.per_kernel * s.stack.optimizer.kernels : Time{};
   e.weight_bytes = parts.state.weight_bytes;
-  e.gradient_bytes = parts.state.gradient_bytes;
+  e.gradient_bytes = parts.pass.gradient_bytes;
   return parts;
 }
 

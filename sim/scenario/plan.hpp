@@ -12,5 +12,7 @@ struct PlanParts {
   cost::KernelModel kernels;
 };
 PlanParts plan_parts(const Scenario& scenario);
+// What is sharded while the step runs: the layout, but for stacks that keep FSDP's parameters whole in a pipeline.
+layout::Layout running_layout(const Scenario& scenario);
 
 }  // namespace orrery::scenario

@@ -95,7 +95,9 @@ Diagnostics check_stages(const Scenario& s, const schedule::Schedule& made) {
 
 }  // namespace
 
-Result<schedule::Schedule> make_schedule(const Scenario& s) {
+bool is_searched(const Scenario& s) { return s.schedule.file.empty() && s.schedule.type == "zb_auto"; }
+
+Result<schedule::Schedule> make_schedule(const Scenario& s, const schedule::StageTimes& times) {
   if (!s.schedule.file.empty()) return schedule_of_file(s);
   schedule::ScheduleRequest request;
   request.name = s.schedule.type;
@@ -104,6 +106,7 @@ Result<schedule::Schedule> make_schedule(const Scenario& s) {
   request.micro_batches = static_cast<int>(s.micro_batches());
   request.group = s.schedule.group;
   request.memory_cap = s.schedule.memory_cap;
+  request.times = times;
   Result<schedule::Schedule> made = schedule::make_schedule(request);
   if (made.ok()) {
     if (Diagnostics errors = check_stages(s, *made); !errors.empty()) return errors;

@@ -6,6 +6,8 @@ namespace orrery::scenario {
 
 Diagnostics check_rules(const Scenario& scenario);
 // The schedule of the scenario, or why it cannot be.
-Result<schedule::Schedule> make_schedule(const Scenario& scenario);
+// `times` of the stages matter to searched schedules only (empty = all alike).
+Result<schedule::Schedule> make_schedule(const Scenario& scenario, const schedule::StageTimes& times = {});
+bool is_searched(const Scenario& scenario);
 
 }  // namespace orrery::scenario

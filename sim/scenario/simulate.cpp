@@ -39,6 +39,34 @@ std::int64_t reserved_of(std::int64_t peak) {
   return ceil_div(peak, segment) * segment;
 }
 
+// A searched schedule is found for the real times of the stages: those of the same step under 1F1B.
+Diagnostics fit_to_times(const Scenario& s, const PlanParts& parts, const layout::Layout& layout, const model::ModelSpec& model,
+                         const hardware::Topology& topology, const network::Tuning& tuning, std::span<const hardware::DeviceId> placement,
+                         schedule::Schedule& schedule) {
+  if (!is_searched(s)) return {};
+  schedule::ScheduleRequest request;
+  request.ranks = layout.pipeline;
+  request.micro_batches = 1;
+  const Result<schedule::Schedule> first = schedule::make_schedule(request);
+  if (!first.ok()) return first.errors();
+  const program::StepPlan plan{model, layout, parts.pass, parts.state, *first, parts.execution, s.gpu, parts.kernels,
+                               topology, tuning, placement, s.network.mode, true, true};
+  const Result<program::LoweredStep> lowered = program::lower_step(plan);
+  if (!lowered.ok()) return lowered.errors();
+  schedule::StageTimes times;
+  for (const program::StageSummary& stage : lowered->stages) {
+    times.forward.push_back(stage.forward.value);
+    times.input_gradient.push_back(stage.input_gradient.value);
+    times.weight_gradient.push_back(stage.weight_gradient.value);
+  }
+  for (const program::TaskTemplate& task : lowered->program.templates)
+    if (task.lane == program::Lane::pipeline_send) times.message = std::max(times.message, task.duration.value);
+  Result<schedule::Schedule> found = make_schedule(s, times);
+  if (!found.ok()) return found.errors();
+  schedule = std::move(found).value();
+  return {};
+}
+
 }  // namespace
 
 Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options) {
@@ -53,7 +81,9 @@ Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options)
   std::vector<hardware::DeviceId> placement(static_cast<std::size_t>(s.layout.ranks()));
   std::iota(placement.begin(), placement.end(), 0);
   const model::ModelSpec padded = model::pad_vocab(s.model, s.layout.tensor);
-  program::StepPlan plan{padded, s.layout, parts.pass, parts.state, *schedule, parts.execution, s.gpu, parts.kernels,
+  const layout::Layout running = running_layout(s);
+  if (const Diagnostics errors = fit_to_times(s, parts, running, padded, **topology, *tuning, placement, *schedule); !errors.empty()) return errors;
+  program::StepPlan plan{padded, running, parts.pass, parts.state, *schedule, parts.execution, s.gpu, parts.kernels,
                          **topology, *tuning, placement, s.network.mode, !options.every_rank, options.fuse};
   Result<program::LoweredStep> lowered = program::lower_step(plan);
   if (!lowered.ok()) return lowered.errors();

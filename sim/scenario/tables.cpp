@@ -25,8 +25,10 @@ const Fields<Layout>& layout_fields() {
                   {{"even", Partition::even},
                    {"ends_count_as_layers", Partition::ends_count_as_layers},
                    {"balanced", Partition::balanced},
+                   {"cost_shares", Partition::cost_shares},
                    {"explicit", Partition::explicit_layers}},
-                  "how layers go to stages; ends_count_as_layers: embedding and head take the place of a layer each")
+                  "how layers go to stages; ends_count_as_layers: embedding and head take the place of a layer each; balanced: least cost of the costliest "
+                  "stage; cost_shares: a stage ends with the layer that passes its share of the cost (nanotron)")
           .add("layers_per_stage", &Layout::layers_per_stage, "partition explicit: layers of each stage, in model order");
   return table;
 }

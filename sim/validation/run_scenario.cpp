@@ -35,7 +35,7 @@ constexpr Dialect kDialects[] = {
     {"torchtitan-2025", Position::learned, true, false, false, 1, 12, 12, true},
     {"ibm-fsdp", Position::learned, true, false, false, 1, 12, 6, true},
     {"maxtext-2025", Position::learned, true, false, false, 1, 12, 12, true},
-    {"nanotron", Position::rotary, false, false, false, 1, 14, 14, true},
+    {"nanotron", Position::rotary, false, false, false, 1, 14, 14, true, true},
 };
 
 template <class T>
@@ -168,6 +168,7 @@ Result<scenario::Scenario> scenario_of(const Cells& cells, Catalogue& catalogue)
   s.name = s.model.name = cells.text("model");
   s.model = model_of(cells, dialect);
   s.layout = layout_of(cells);
+  if (dialect.splits_by_cost_shares) s.layout.partition = Partition::cost_shares;
   s.training = training_of(cells);
   const auto gpus = static_cast<int>(cells.integer("gpus", 1, 1 << 24));
   const auto per_node = static_cast<int>(cells.integer("gpus_per_node", 1, 1 << 16, 8));

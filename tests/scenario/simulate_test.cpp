@@ -145,3 +145,43 @@ TEST_CASE("a schedule that blocking messages stop is refused with the rank that 
   CHECK(scenario.errors()[0].message.rfind("zbv deadlocks with the blocking messages of megatron-2022: rank 0", 0) == 0);
   CHECK(scenario.errors()[0].help == "choose a stack with asynchronous messages, or say stack: {type: megatron-2022, communication: {messages: asynchronous}}");
 }
+
+// torchtitan keeps FSDP's parameters whole in a pipeline: 16 bits of them and fp32 gradients beside 12 bytes of shards, one
+// gather and one reduction a step, whatever the number of micro-batches.
+TEST_CASE("FSDP in a pipeline keeps parameters and gradients whole where the stack says so") {
+  const auto bytes = [](const std::string& stack, program::MemoryClass of) {
+    const report::RunResult run = simulated(text_of("gpt3-125m", "pipeline: 2, data: 4, zero: parameters", 1, 32, "") + stack);
+    return run.program.devices[0].resident[static_cast<std::size_t>(of)];
+  };
+  const std::string whole = "stack: torchtitan-2025\n", sharded = "stack: {type: torchtitan-2025, communication: {reshard_in_pipeline: true}}\n";
+  const std::int64_t weights = bytes(whole, program::MemoryClass::weights);
+  CHECK(bytes(sharded, program::MemoryClass::weights) == weights / 4);
+  CHECK(bytes(whole, program::MemoryClass::gradients) == 2 * weights);
+  CHECK(bytes(whole, program::MemoryClass::optimizer) == weights / 2 * 14 / 4);  // 12 and, by default, the 2 that travel
+  CHECK(bytes(sharded, program::MemoryClass::optimizer) == weights / 2 * 12 / 4);
+}
+
+// nanotron: fp32 gradients, and the 16-bit buckets of distributed data parallel where there is any.
+TEST_CASE("16-bit gradients are held beside fp32 ones where the stack says so") {
+  for (const int data : {1, 8}) {
+    const report::RunResult run =
+        simulated(text_of("gpt3-125m", data == 1 ? "data: 1, tensor: 4, pipeline: 2" : "data: 8", 1, 32, ", gradient_bytes: 4") + "stack: nanotron\n");
+    const program::MemoryByClass& resident = run.program.devices[0].resident;
+    const std::int64_t parameters = resident[static_cast<std::size_t>(program::MemoryClass::weights)] / 2;
+    CHECK(resident[static_cast<std::size_t>(program::MemoryClass::gradients)] == parameters * (data > 1 ? 6 : 4));
+  }
+}
+
+// A searched schedule sees the real stages: the last holds the head of 50 304 words beside its 3 layers, so that with cap p
+// the search for unit times (what it was given before) is no better.
+TEST_CASE("the search for a zero-bubble schedule is given the times of the stages") {
+  const std::string base = text_of("gpt3-125m", "pipeline: 4, data: 1, tensor: 2", 1, 16, "");
+  const report::RunResult run = simulated(base + "schedule: {type: zb_auto, memory_cap: 8}\n");
+  const report::RunResult plain = simulated(base + "schedule: 1f1b\n");
+  CHECK(run.timeline.makespan < plain.timeline.makespan);
+  for (const program::StageSummary& stage : run.stages) {
+    CHECK(stage.input_gradient.value > 0);
+    CHECK(stage.input_gradient + stage.weight_gradient <= stage.backward + Time{stage.backward.value / 20});
+  }
+  CHECK(run.books.empty());
+}

@@ -49,6 +49,9 @@ struct StackCommunication {
   bool scatter_gather_messages = false;  // over the tensor ranks
   layout::ContextExchange context_exchange = layout::ContextExchange::ring;
   bool regather_in_backward = true;
+  // FSDP: parameters are sharded again after each pass, gradients reduced after each backward pass. False: with a
+  // pipeline both stay whole through the step, gathered and reduced once (torchtitan: reshard_after_forward "default").
+  bool reshard_in_pipeline = true;
   Bytes bucket{};             // of gradients; 0 = one bucket per stage
   std::int64_t prefetch = 1;  // layers gathered ahead (ZeRO-3, FSDP)
 };
@@ -75,6 +78,9 @@ struct StackOptimizer {
   std::int64_t gradient_traffic = 0;  // bytes per parameter held: unscale, overflow check, clip norm, copies to fp32
   std::int64_t gradient_bytes = 4;    // per parameter as reduced, unless the run says otherwise
   std::int64_t kernels = 0;           // launches per step
+  // Per parameter: 16-bit gradients held beside those that are reduced where these are wider (buckets of PyTorch's
+  // distributed data parallel beside fp32 accumulation; DeepSpeed's BF16 optimizer).
+  std::int64_t held_gradient_bytes = 0;
 };
 
 struct Stack {

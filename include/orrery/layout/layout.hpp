@@ -10,7 +10,7 @@
 namespace orrery::layout {
 
 enum class Zero : std::uint8_t { none, optimizer, gradients, parameters };  // ZeRO 0, 1, 2, 3 (3 = FSDP)
-enum class Partition : std::uint8_t { even, ends_count_as_layers, balanced, explicit_layers };
+enum class Partition : std::uint8_t { even, ends_count_as_layers, balanced, explicit_layers, cost_shares };
 
 struct Layout {
   int tensor = 1, context = 1, pipeline = 1, data = 1;

@@ -62,7 +62,7 @@ struct StepPlan {
 struct StageSummary {
   layout::StageSpan span;
   std::int64_t parameters = 0;  // of one rank
-  Time forward{}, backward{};   // one micro-batch
+  Time forward{}, backward{}, input_gradient{}, weight_gradient{};  // one micro-batch
 };
 
 struct LoweredStep {
