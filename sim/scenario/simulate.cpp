@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "orrery/hardware/cluster.hpp"
+#include "orrery/model/flops.hpp"
 #include "orrery/network/tuning.hpp"
 #include "plan.hpp"
 #include "rules.hpp"
@@ -100,6 +101,8 @@ Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options)
   run.usable_memory = s.gpu.usable_memory;
   run.context_memory = s.gpu.context_memory;
   run.model_flops = lowered->model_flops;
+  if (s.training.flops == FlopsCount::causal)
+    run.model_flops -= model::causal_saving(padded, s.training.sequence_length, s.training.global_batch);
   run.hardware_flops = lowered->hardware_flops;
   run.program = std::move(lowered->program);
   run.stages = std::move(lowered->stages);

@@ -76,3 +76,17 @@ TEST_CASE("every shipped scenario is a quickstart or is held against its figure"
     CHECK(std::any_of(std::begin(kRuns), std::end(kRuns), [&](const Published& p) { return name == p.scenario; }));
   }
 }
+
+// Attention is 12 B l s² h of the step's FLOPs (Korthikanti et al. equation 7, s/(6h) of 72 B l s h²); a causal mask leaves half.
+TEST_CASE("training.flops: causal takes half of attention off the model FLOPs, and nothing else") {
+  const auto run = [](const char* count) {
+    auto scenario = load_scenario(*find_data_file(kScenarios, "quickstart-8gpu"), {std::string("training.flops=") + count});
+    REQUIRE(scenario.ok());
+    return *simulate(*scenario);
+  };
+  const report::RunResult full = run("full"), causal = run("causal");
+  const Int128 b = 32, l = 32, s = 2048, h = 2560;
+  CHECK(full.model_flops - causal.model_flops == 6 * b * l * s * s * h);
+  CHECK(full.timeline_hash == causal.timeline_hash);
+  CHECK(full.hardware_flops == causal.hardware_flops);
+}
