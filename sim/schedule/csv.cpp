@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 
+#include "core/read_file.hpp"
 #include "orrery/schedule/validate.hpp"
 #include "schedule/replay_state.hpp"
 
@@ -209,6 +210,12 @@ class Reader {
 
 Result<Schedule> from_csv(std::string_view text, const std::string& file) {
   return Reader(text, file).read();
+}
+
+Result<Schedule> load_csv(const std::string& file) {
+  const Result<std::string> text = read_file(file, kMaxFileBytes);
+  if (!text.ok()) return text.errors();
+  return from_csv(*text, shown_name(file));
 }
 
 }  // namespace orrery::schedule

@@ -101,7 +101,7 @@ TEST_CASE("completion scripts are valid and complete names, options and values")
                   line + "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _orrery; echo ${COMPREPLY[*]}'")
         .text;
   };
-  CHECK(complete("orrery comp") == "completion\n");
+  CHECK(complete("orrery compl") == "completion\n");
   CHECK(complete("orrery completion z") == "zsh\n");
   CHECK(complete("orrery completion --col") == "--color\n");
   CHECK(complete("orrery --color a") == "auto always\n");

@@ -55,7 +55,9 @@ TEST_CASE("what a schedule cannot be is said, with exit code 2") {
   CHECK(run_orrery("schedule 1f1b --times 1,1 2>/dev/null").code == 2);
   CHECK(run_orrery("schedule 1f1b --times 1,1,1,1 2>/dev/null").code == 2);
   CHECK(run_orrery("schedule 1f1b --stages 0 2>/dev/null").code == 2);
+  CHECK(run_orrery("schedule none.csv 2>&1").text == "none.csv: cannot be opened: No such file or directory\n");
   CHECK(run_orrery("schedule none.csv 2>/dev/null").code == 2);
+  CHECK(run_orrery("--version >/dev/null; d=$(mktemp -d) && mkfifo $d/pipe.csv && timeout 10 " + kOrrery + "schedule $d/pipe.csv 2>/dev/null; echo $?; rm -r $d").text == "2\n");
   CHECK(run_orrery("schedule 1f1b gpipe --export csv 2>/dev/null").code == 2);
 }
 

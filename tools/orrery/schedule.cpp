@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <charconv>
-#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -53,18 +52,6 @@ Result<UnitTimes> read_times(const std::string& text) {
   return UnitTimes{value[0], value[1], value[2]};
 }
 
-Result<Schedule> from_file(const std::string& name) {
-  std::ifstream file(name);
-  std::stringstream text;
-  if (!(text << file.rdbuf())) {
-    Diagnostic wrong;
-    wrong.place.file = name;
-    wrong.message = "cannot be read, or is empty";
-    return wrong;
-  }
-  return schedule::from_csv(text.str(), name);
-}
-
 schedule::StageTimes times_of(int stages, const UnitTimes& unit, std::int64_t factor, std::int64_t message) {
   return schedule::uniform_times(stages, unit.forward * factor, unit.input_gradient * factor, unit.weight_gradient * factor, message);
 }
@@ -79,7 +66,7 @@ int chunks_of(const ScheduleCommand& options, const std::string& name) {
 
 // zb_auto searches for the times it is drawn with.
 Result<Schedule> make(const ScheduleCommand& options, const std::string& name, const UnitTimes& unit) {
-  if (name.ends_with(".csv")) return from_file(name);
+  if (name.ends_with(".csv") || name == "-") return schedule::load_csv(name);
   schedule::ScheduleRequest request{name, options.ranks, chunks_of(options, name), options.micro_batches, options.group, options.memory_cap, {}};
   if (name.starts_with("zb_auto") || name == "zb_1p" || name == "zb_2p")
     request.times = times_of(options.ranks, unit, 1, options.message);

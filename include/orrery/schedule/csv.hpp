@@ -17,5 +17,7 @@ std::string to_csv(const Schedule& schedule);
 // column. Communication operations of a lowered list (SEND_F, RECV_B, UNSHARD…) are left out, with a warning. The
 // result is checked as validate() checks.
 Result<Schedule> from_csv(std::string_view text, const std::string& file);
+// The same of a regular file, or of standard input for "-".
+Result<Schedule> load_csv(const std::string& file);
 
 }  // namespace orrery::schedule
