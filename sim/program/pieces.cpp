@@ -14,8 +14,9 @@ void PipelineLowering::emit_pass(const Team& team, const Pass& pass, const std::
     for (const DataCall& c : of_member) cuts.push_back(c.position);
   std::sort(cuts.begin(), cuts.end());
   cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
+  std::vector<std::vector<TaskId>> issued(calls.size());  // gathers of each member so far
   for (std::size_t i = 0; i + 1 < cuts.size() || i == 0; ++i) {
-    for (std::size_t m = 0; m < calls.size(); ++m) gather_before(team, m, calls[m], cuts[i]);
+    for (std::size_t m = 0; m < calls.size(); ++m) gather_before(team.members[m], calls[m], cuts[i], issued[m]);
     if (i + 1 >= cuts.size()) break;
     emit_piece(team, pass, cuts[i], cuts[i + 1], slowable);
     for (std::size_t m = 0; m < calls.size(); ++m) reduce_after(team, m, calls[m], cuts[i + 1]);

@@ -175,15 +175,24 @@ void PipelineLowering::lower_operation(const Team& team, const schedule::Operati
   if (x) leave(team, op.backward_stage, op.backward_micro_batch, op.backward_pipe, false);
 }
 
-void PipelineLowering::gather_before(const Team& team, std::size_t member, const std::vector<DataCall>& calls,
-                                     std::uint32_t position) {
-  const DeviceIndex d = team.members[member];
+// Gathers are issued `prefetch` ahead of the piece that begins at `position`, before the reductions of that piece: the lane
+// keeps the order of issue, so a gather asked for too late would stand behind a reduction that waits for the piece to end.
+void PipelineLowering::gather_before(DeviceIndex d, const std::vector<DataCall>& calls, std::uint32_t position,
+                                     std::vector<TaskId>& issued) {
+  const auto due = static_cast<std::size_t>(
+      std::count_if(calls.begin(), calls.end(), [&](const DataCall& c) { return c.gather && c.position <= position; }));
+  std::size_t index = 0;
   for (const DataCall& call : calls) {
-    if (!call.gather || call.position != position) continue;
-    const TaskId task = data_task(d, call);
-    const auto back = static_cast<std::size_t>(call.prefetch) + 1;
-    if (history_[d].size() >= back) builder_.add_edge(history_[d][history_[d].size() - back], task, EdgeKind::data);
-    waits_[d].push_back(task);
+    if (!call.gather) continue;
+    if (index == issued.size() && index < due + static_cast<std::size_t>(call.prefetch)) {
+      const std::size_t ahead = index < due ? 0 : index - due + 1;
+      const std::size_t back = static_cast<std::size_t>(call.prefetch) - ahead + 1;
+      issued.push_back(data_task(d, call));
+      if (history_[d].size() >= back)
+        builder_.add_edge(history_[d][history_[d].size() - back], issued.back(), EdgeKind::data);
+    }
+    if (call.position == position) waits_[d].push_back(issued[index]);
+    ++index;
   }
 }
 

@@ -26,7 +26,8 @@ class PipelineLowering {
   void emit_fused(const std::vector<DeviceIndex>& members, const Pass& pass, std::uint32_t begin, std::uint32_t end);
   void emit_steps(const Team& team, const Pass& pass, std::uint32_t begin, std::uint32_t end);
   void wait_for_launch(DeviceIndex device, Time launch);
-  void gather_before(const Team& team, std::size_t member, const std::vector<DataCall>& calls, std::uint32_t position);
+  void gather_before(DeviceIndex device, const std::vector<DataCall>& calls, std::uint32_t position,
+                     std::vector<TaskId>& issued);
   void reduce_after(const Team& team, std::size_t member, const std::vector<DataCall>& calls, std::uint32_t position);
   TaskId data_task(DeviceIndex device, const DataCall& call);
   TaskId message(DeviceIndex from, int stage, int micro_batch, int pipe, bool forward);

@@ -123,6 +123,19 @@ TEST_CASE("model FLOPs equal Korthikanti equation 7, hardware FLOPs with full re
   CHECK(run.hardware_flops == 96 * b * l * s * h * h + 16 * b * l * s * s * h + 6 * b * s * h * v);
 }
 
+// A gather asked for one layer ahead must not stand behind the reduction of the layer before: with compute far longer than
+// communication, all but the first gathers and the last reductions hide.
+TEST_CASE("FSDP hides gathers behind the layer before in both passes") {
+  const report::RunResult run = simulated(
+      text_of("{type: gpt3-1.3b}", "data: 8, zero: parameters", 1, 64, ", micro_batch: 8, overlap_data: true, recompute: full") +
+      "stack: {type: llm-foundry, communication: {data_slowdown_percent: 100}}\n");
+  const auto share = [&](program::Category c) {
+    return static_cast<double>(run.split[0][static_cast<std::size_t>(c)]) / static_cast<double>(run.timeline.makespan.value);
+  };
+  CHECK(share(program::Category::compute) > 0.6);
+  CHECK(share(program::Category::data_comm) < 0.03);
+}
+
 TEST_CASE("traffic beside the kernels slows them down by the stack's factor while it is in flight") {
   const auto at = [](int percent) {
     return simulated(text_of("{type: gpt3-1.3b}", "data: 8, zero: parameters", 1, 16, ", overlap_data: true") +
