@@ -93,7 +93,7 @@ Result<Counts> cost_shares(const model::ModelSpec& spec, const Layout& layout) {
     --counts[static_cast<std::size_t>(from)], ++counts[static_cast<std::size_t>(s)];
   }
   for (std::int64_t s = 0; s + 1 < stages; ++s)
-    if (counts[static_cast<std::size_t>(s)] < (s == 0 ? 0 : 1))
+    if (counts[static_cast<std::size_t>(s)] < 1)
       return wrong("layout.pipeline", fmt::format("{} layers are too few for {}", layers, stages_text(layout)));
   return counts;
 }
