@@ -92,7 +92,7 @@ TEST_CASE("stages that end with the layer that passes their share of the cost") 
   CHECK(counts(m, layout) == std::vector<std::int64_t>{5, 4, 4, 5, 4, 4, 4, 2});
   layout.pipeline = 1;
   CHECK(counts(m, layout) == std::vector<std::int64_t>{32});
-  m.layers = 1, layout.pipeline = 3;
+  m.layers = 1, layout.pipeline = 4;
   CHECK_FALSE(partition_layers(m, layout).ok());
 }
 
