@@ -1,5 +1,5 @@
-// Every way a scenario can be wrong, and what is said of it: tests/cli/bad_inputs/*.yaml, and files that are no text at all. The
-// messages stand in one golden file, for a reviewer to read.
+// Every way a scenario can be wrong, and what is said of it: tests/cli/bad_inputs/*.yaml, and files that are no text at
+// all. The messages stand in one golden file, for a reviewer to read.
 #include <algorithm>
 #include <filesystem>
 #include <vector>
@@ -17,7 +17,8 @@ const std::string kOrrery = ORRERY_BINARY_DIR "/orrery ";
 // What `orrery check` says when it is run in `folder`; 2 is the only right answer.
 std::string refusal(const std::string& folder, const std::string& arguments) {
   CAPTURE(arguments);
-  const Outcome outcome = run_orrery("--version >/dev/null; cd " + folder + " && timeout 20 " + kOrrery + "check " + arguments + " 2>&1");
+  const Outcome outcome =
+      run_orrery("--version >/dev/null; cd " + folder + " && timeout 20 " + kOrrery + "check " + arguments + " 2>&1");
   CHECK(outcome.code == 2);
   CHECK(!outcome.text.empty());
   return outcome.text;
@@ -43,16 +44,20 @@ TEST_CASE("every mistake is named with place, path, what is wrong and what is al
 
 TEST_CASE("what is no scenario file at all is refused at once, whatever it is") {
   const std::string folder = ORRERY_BINARY_DIR "/bad_inputs";
-  const std::string make =
-      "rm -rf " + folder + " && mkdir -p " + folder + "/directory.yaml && cd " + folder +
-      " && : > empty.yaml && head -c 4096 /dev/zero > zeros.yaml && printf '\\211PNG\\r\\n\\032\\n' > binary.yaml && printf 'model: \\377\\376\\n' > not_utf8.yaml && "
-      "printf '\\377\\376m\\0o\\0' > utf16.yaml && truncate -s 100M 100MB.yaml && mkfifo fifo.yaml && ln -s loop.yaml loop.yaml && "
-      "{ for i in $(seq 100000); do printf '['; done; } > nested_lists.yaml && { for i in $(seq 100000); do printf '{a: '; done; } > nested_maps.yaml && "
-      "{ printf 'layout: '; for i in $(seq 70); do printf '{a: '; done; for i in $(seq 70); do printf '}'; done; } > nested_closed.yaml && echo made";
+  const std::string make = "rm -rf " + folder + " && mkdir -p " + folder + "/directory.yaml && cd " + folder +
+                           " && : > empty.yaml && head -c 4096 /dev/zero > zeros.yaml && printf "
+                           "'\\211PNG\\r\\n\\032\\n' > binary.yaml && printf 'model: \\377\\376\\n' > not_utf8.yaml && "
+                           "printf '\\377\\376m\\0o\\0' > utf16.yaml && truncate -s 100M 100MB.yaml && mkfifo "
+                           "fifo.yaml && ln -s loop.yaml loop.yaml && "
+                           "{ for i in $(seq 100000); do printf '['; done; } > nested_lists.yaml && { for i in $(seq "
+                           "100000); do printf '{a: '; done; } > nested_maps.yaml && "
+                           "{ printf 'layout: '; for i in $(seq 70); do printf '{a: '; done; for i in $(seq 70); do "
+                           "printf '}'; done; } > nested_closed.yaml && echo made";
   REQUIRE(run_orrery("--version >/dev/null; " + make).text == "made\n");
   std::string all;
-  for (const char* file : {"missing.yaml", "empty.yaml", "zeros.yaml", "binary.yaml", "not_utf8.yaml", "utf16.yaml", "100MB.yaml", "fifo.yaml", "loop.yaml",
-                           "directory.yaml", "nested_lists.yaml", "nested_maps.yaml", "nested_closed.yaml", "- < empty.yaml", "- <&-", "/dev/null", "''"}) {
+  for (const char* file : {"missing.yaml", "empty.yaml", "zeros.yaml", "binary.yaml", "not_utf8.yaml", "utf16.yaml",
+                           "100MB.yaml", "fifo.yaml", "loop.yaml", "directory.yaml", "nested_lists.yaml",
+                           "nested_maps.yaml", "nested_closed.yaml", "- < empty.yaml", "- <&-", "/dev/null", "''"}) {
     std::string text = refusal(folder, file);
     if (text.size() > 2000) text = text.substr(0, 2000) + "…\n";  // no screenful of brackets
     all += std::string("## ") + file + "\n" + text + "\n";
@@ -62,8 +67,10 @@ TEST_CASE("what is no scenario file at all is refused at once, whatever it is") 
 
 TEST_CASE("mistakes of --set are named as those of a file are") {
   std::string all;
-  for (const char* set : {"layout.tensor=two", "layout.tensr=2", "layout.tensor", "=2", "layout..tensor=2", "layout.tensor.degree=2", "training={", "training.micro_batch=1e3",
+  for (const char* set : {"layout.tensor=two", "layout.tensr=2", "layout.tensor", "=2", "layout..tensor=2",
+                          "layout.tensor.degree=2", "training={", "training.micro_batch=1e3",
                           "cluster.pcie_bandwidth=31", "layout.layers_per_stage[0]=3", "model.layers=-1"})
-    all += std::string("## --set '") + set + "'\n" + refusal(ORRERY_SOURCE_DIR "/scenarios", std::string("quickstart-8gpu.yaml --set '") + set + "'") + "\n";
+    all += std::string("## --set '") + set + "'\n" +
+           refusal(ORRERY_SOURCE_DIR "/scenarios", std::string("quickstart-8gpu.yaml --set '") + set + "'") + "\n";
   check_golden("tests/cli/golden/bad_sets.txt", all);
 }

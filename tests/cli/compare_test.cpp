@@ -32,10 +32,12 @@ TEST_CASE("orrery compare ranks all schedules within the same memory, each as or
     CHECK(r["memory_bytes"] <= kLimit);
     before = r["tokens_per_s"];
     const std::string cap = r.contains("memory_cap") ? ", memory_cap: " + r["memory_cap"].dump() : "";
-    const json run = json::parse(run_orrery(fmt::format("run {} --set 'schedule={{type: {}{}}}' --set layout.virtual={} --set training.micro_batch={} --set training.recompute={} --json 2>/dev/null",
-                                                        kScenario, r["schedule"].get<std::string>(), cap, r["virtual"].dump(), r["micro_batch"].dump(),
-                                                        r["recompute"].get<std::string>()))
-                                     .text);
+    const json run =
+        json::parse(run_orrery(fmt::format("run {} --set 'schedule={{type: {}{}}}' --set layout.virtual={} --set "
+                                           "training.micro_batch={} --set training.recompute={} --json 2>/dev/null",
+                                           kScenario, r["schedule"].get<std::string>(), cap, r["virtual"].dump(),
+                                           r["micro_batch"].dump(), r["recompute"].get<std::string>()))
+                        .text);
     CHECK(run["step_time_s"] == r["step_time_s"]);
   }
   for (const json& r : all["refused"]) {
@@ -50,7 +52,8 @@ TEST_CASE("orrery compare ranks all schedules within the same memory, each as or
 
 TEST_CASE("more memory never makes a schedule slower") {
   const auto best = [](const std::string& memory) {
-    const json all = json::parse(run_orrery("compare " + kScenario + "--schedules 1f1b,zb_h2 --json --memory " + memory).text);
+    const json all =
+        json::parse(run_orrery("compare " + kScenario + "--schedules 1f1b,zb_h2 --json --memory " + memory).text);
     std::map<std::string, double> tokens;
     for (const json& r : all["results"]) tokens[r["schedule"]] = r["tokens_per_s"];
     return tokens;
@@ -66,12 +69,14 @@ TEST_CASE("what cannot be compared ends with its reason and code") {
   CHECK(none.code == 1);
   CHECK(none.text.find("\nnot possible:\n  1f1b: does not fit: ") != std::string::npos);
   CHECK(run_orrery("compare " + kScenario + "--schedules 1f1c 2>&1").text ==
-        "--schedules: unknown schedule '1f1c'; `orrery list schedules` lists them, 'all' takes all\n  help: did you mean '1f1b'?\n");
+        "--schedules: unknown schedule '1f1c'; `orrery list schedules` lists them, 'all' takes all\n  help: did you "
+        "mean '1f1b'?\n");
   CHECK(run_orrery("compare " + kScenario + "--schedules 1f1c 2>/dev/null").code == 2);
   CHECK(run_orrery("compare " + kScenario + "--memory 40 2>/dev/null").code == 2);
   CHECK(run_orrery("compare " + kScenario + "--set layout.pipeline=1 --set layout.data=8 2>/dev/null").code == 2);
   // A stack whose messages block: the schedules that deadlock are named with the rank that stands still.
   const Outcome blocked = run_orrery("compare scenarios/quickstart-8gpu.yaml --schedules 1f1b,zbv 2>&1");
   CHECK(blocked.code == 0);
-  CHECK(blocked.text.find("zbv: zbv deadlocks with the blocking messages of megatron-2022: rank 0") != std::string::npos);
+  CHECK(blocked.text.find("zbv: zbv deadlocks with the blocking messages of megatron-2022: rank 0") !=
+        std::string::npos);
 }

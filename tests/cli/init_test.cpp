@@ -12,12 +12,15 @@ const std::string kOrrery = ORRERY_BINARY_DIR "/orrery ";
 }  // namespace
 
 TEST_CASE("orrery init explains every key, and what it writes runs") {
-  const std::string flags = "init --model gpt3-6.7b --cluster selene --nodes 2 --tensor 2 --pipeline 4 --sequence-parallel --recompute selective ";
+  const std::string flags =
+      "init --model gpt3-6.7b --cluster selene --nodes 2 --tensor 2 --pipeline 4 --sequence-parallel --recompute "
+      "selective ";
   const Outcome text = run_orrery(flags + "2>&1");
   CHECK(text.code == 0);
   check_golden("tests/cli/golden/init.yaml", text.text);
   // Every key of both sections stands there, said or as a comment with its default.
-  for (const char* key : {"tensor", "context", "pipeline", "data", "virtual", "zero", "micro_batch", "precision", "overlap_data", "flops"})
+  for (const char* key : {"tensor", "context", "pipeline", "data", "virtual", "zero", "micro_batch", "precision",
+                          "overlap_data", "flops"})
     CHECK(text.text.find(std::string(" ") + key + ":") != std::string::npos);
   const Outcome run = run_orrery(flags + "| " + kOrrery + "check - 2>&1");
   CHECK(run.code == 0);
@@ -26,7 +29,8 @@ TEST_CASE("orrery init explains every key, and what it writes runs") {
 
 TEST_CASE("a batch that was not said is four micro-batches per pipeline rank on each data rank") {
   // 16 GPUs = 4 pipeline · 4 data; micro-batches of 2: 4 · 2 · 16 = 128.
-  const Outcome text = run_orrery("init --model gpt3-1.3b --cluster selene --nodes 2 --pipeline 4 --micro-batch 2 2>&1");
+  const Outcome text =
+      run_orrery("init --model gpt3-1.3b --cluster selene --nodes 2 --pipeline 4 --micro-batch 2 2>&1");
   CHECK(text.text.find("  global_batch: 128 ") != std::string::npos);
   CHECK(text.text.find("  data: 4 ") != std::string::npos);
 }
@@ -34,10 +38,14 @@ TEST_CASE("a batch that was not said is four micro-batches per pipeline rank on 
 TEST_CASE("what cannot be is refused as a scenario is, and no file is left") {
   check_golden("tests/cli/golden/init_errors.txt",
                run_orrery("init --model gpt3-6.7b --cluster selene --nodes 2 --tensor 3 --pipeline 4 2>&1").text +
-                   run_orrery("init --model gpt3-6.8b --cluster selen 2>&1").text + run_orrery("init --model gpt3-6.7b --cluster selene --precision fp17 2>&1").text +
+                   run_orrery("init --model gpt3-6.8b --cluster selen 2>&1").text +
+                   run_orrery("init --model gpt3-6.7b --cluster selene --precision fp17 2>&1").text +
                    run_orrery("init --cluster selene 2>&1").text);
-  const Outcome file = run_orrery("--version >/dev/null; d=$(mktemp -d) && cd $d && " + kOrrery + "init --model gpt3-1.3b --cluster selene --tensor 5 -o s.yaml 2>/dev/null; echo $?; ls; " +
-                                  kOrrery + "init --model gpt3-1.3b --cluster selene -o s.yaml; echo $?; ls; " + kOrrery +
-                                  "init --model gpt3-1.3b --cluster selene -o s.yaml 2>/dev/null; echo $?; " + kOrrery + "check -q s.yaml; echo $?; rm -r $d");
+  const Outcome file =
+      run_orrery("--version >/dev/null; d=$(mktemp -d) && cd $d && " + kOrrery +
+                 "init --model gpt3-1.3b --cluster selene --tensor 5 -o s.yaml 2>/dev/null; echo $?; ls; " + kOrrery +
+                 "init --model gpt3-1.3b --cluster selene -o s.yaml; echo $?; ls; " + kOrrery +
+                 "init --model gpt3-1.3b --cluster selene -o s.yaml 2>/dev/null; echo $?; " + kOrrery +
+                 "check -q s.yaml; echo $?; rm -r $d");
   CHECK(file.text == "2\n0\ns.yaml\n2\n0\n");
 }

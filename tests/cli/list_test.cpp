@@ -39,8 +39,9 @@ TEST_CASE("orrery list counts parameters to the last one") {
 }
 
 TEST_CASE("a user's file that is wrong is named, and nothing is listed") {
-  const Outcome outcome = run_orrery("--version >/dev/null; d=$(mktemp -d) && mkdir $d/stacks && echo 'name: 3x' > $d/stacks/own.yaml && "
-                                     "ORRERY_SCENARIOS=$d " ORRERY_BINARY_DIR "/orrery list stacks 2>&1; echo $?; rm -r $d");
+  const Outcome outcome = run_orrery(
+      "--version >/dev/null; d=$(mktemp -d) && mkdir $d/stacks && echo 'name: 3x' > $d/stacks/own.yaml && "
+      "ORRERY_SCENARIOS=$d " ORRERY_BINARY_DIR "/orrery list stacks 2>&1; echo $?; rm -r $d");
   CHECK(outcome.text.find("/stacks/own.yaml:1:1: about: is missing") != std::string::npos);
   CHECK(outcome.text.ends_with("\n2\n"));
 }

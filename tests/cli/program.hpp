@@ -19,7 +19,8 @@ struct Outcome {
 
 // stdout of `orrery arguments`, run by a shell in the source tree; write 2>&1 to get both streams.
 inline Outcome run_orrery(const std::string& arguments) {
-  const std::string command = "cd " ORRERY_SOURCE_DIR " && env -u NO_COLOR -u CLICOLOR_FORCE " ORRERY_BINARY_DIR "/orrery " + arguments;
+  const std::string command =
+      "cd " ORRERY_SOURCE_DIR " && env -u NO_COLOR -u CLICOLOR_FORCE " ORRERY_BINARY_DIR "/orrery " + arguments;
   FILE* pipe = ::popen(command.c_str(), "r");
   REQUIRE(pipe != nullptr);
   Outcome outcome;

@@ -33,9 +33,10 @@ TEST_CASE("orrery topology writes graphs, and overwrites none") {
   std::size_t edges = 0;
   for (std::size_t at = dot.text.find("--"); at != std::string::npos; at = dot.text.find("--", at + 1)) ++edges;
   CHECK(edges == summary["cables"]);
-  const Outcome again = run_orrery("--version >/dev/null; d=$(mktemp -d); for i in 1 2; do " ORRERY_BINARY_DIR
-                                   "/orrery topology dgx-a100 --nodes 1 --graphml $d/g.xml >/dev/null 2>$d/errors; echo $?; done; "
-                                   "grep -c 'exists already' $d/errors; head -c 5 $d/g.xml; rm -r $d");
+  const Outcome again =
+      run_orrery("--version >/dev/null; d=$(mktemp -d); for i in 1 2; do " ORRERY_BINARY_DIR
+                 "/orrery topology dgx-a100 --nodes 1 --graphml $d/g.xml >/dev/null 2>$d/errors; echo $?; done; "
+                 "grep -c 'exists already' $d/errors; head -c 5 $d/g.xml; rm -r $d");
   CHECK(again.text == "0\n2\n1\n<?xml");
   CHECK(run_orrery("topology dgx-a10 2>&1").text.find("did you mean 'dgx-a100'?") != std::string::npos);
   CHECK(run_orrery("topology dgx-a10 2>/dev/null").code == 2);
@@ -43,10 +44,12 @@ TEST_CASE("orrery topology writes graphs, and overwrites none") {
 }
 
 TEST_CASE("orrery collective prints the table of nccl-tests") {
-  const Outcome text = run_orrery("collective all_reduce --cluster dgx-h100 --gpus 64 --bytes 1MiB..4MiB --algorithm ring --protocol ideal 2>&1");
+  const Outcome text = run_orrery(
+      "collective all_reduce --cluster dgx-h100 --gpus 64 --bytes 1MiB..4MiB --algorithm ring --protocol ideal 2>&1");
   CHECK(text.code == 0);
   check_golden("tests/cli/golden/collective.txt", text.text);
-  const auto json = nlohmann::json::parse(run_orrery("collective all_reduce --cluster dgx-h100 --gpus 64 --bytes 1MiB..8GiB --json").text);
+  const auto json = nlohmann::json::parse(
+      run_orrery("collective all_reduce --cluster dgx-h100 --gpus 64 --bytes 1MiB..8GiB --json").text);
   CHECK(json["schema"] == "orrery.collective/1");
   REQUIRE(json["results"].size() == 14);  // 2^20 … 2^33
   double before = 0;
@@ -61,17 +64,21 @@ TEST_CASE("orrery collective prints the table of nccl-tests") {
 
 TEST_CASE("a message without protocol costs takes latency + bytes over the NIC") {
   const auto json = nlohmann::json::parse(
-      run_orrery("collective send_receive --cluster dgx-h100 --gpus 16 --bytes 1MB,2MB --protocol ideal --json").text)["results"];
-  CHECK(json[1]["time_ps"].get<std::int64_t>() - json[0]["time_ps"].get<std::int64_t>() == 20'000'000);  // 1 MB over 50 GB/s
+      run_orrery("collective send_receive --cluster dgx-h100 --gpus 16 --bytes 1MB,2MB --protocol ideal --json")
+          .text)["results"];
+  CHECK(json[1]["time_ps"].get<std::int64_t>() - json[0]["time_ps"].get<std::int64_t>() ==
+        20'000'000);  // 1 MB over 50 GB/s
   CHECK(json[0]["busbw_gb_per_s"] == json[0]["algbw_gb_per_s"]);
 }
 
 TEST_CASE("what a collective cannot be is said, with exit code 2") {
   const std::string start = "collective all_reduce --cluster dgx-h100 ";
-  check_golden("tests/cli/golden/collective_errors.txt",
-               run_orrery(start + "--gpus 8 --bytes 1 2>&1").text + run_orrery(start + "--gpus 8 --bytes 2MiB..1MiB 2>&1").text +
-                   run_orrery(start + "--gpus 8 --bytes 1MiB, 2>&1").text + run_orrery(start + "--gpus 8 --bytes 0B 2>&1").text +
-                   run_orrery(start + "--gpus 100000 2>&1").text + run_orrery(start + "--gpus 16 --algorithm nvls 2>&1").text);
-  for (const char* wrong : {"--gpus 8 --bytes 1", "--gpus 8 --bytes -1MiB", "--gpus 8 --bytes 1EiB", "--gpus 1", "", "--gpus 16 --algorithm nvls", "--gpus 8 --algorithm rings"})
+  check_golden(
+      "tests/cli/golden/collective_errors.txt",
+      run_orrery(start + "--gpus 8 --bytes 1 2>&1").text + run_orrery(start + "--gpus 8 --bytes 2MiB..1MiB 2>&1").text +
+          run_orrery(start + "--gpus 8 --bytes 1MiB, 2>&1").text + run_orrery(start + "--gpus 8 --bytes 0B 2>&1").text +
+          run_orrery(start + "--gpus 100000 2>&1").text + run_orrery(start + "--gpus 16 --algorithm nvls 2>&1").text);
+  for (const char* wrong : {"--gpus 8 --bytes 1", "--gpus 8 --bytes -1MiB", "--gpus 8 --bytes 1EiB", "--gpus 1", "",
+                            "--gpus 16 --algorithm nvls", "--gpus 8 --algorithm rings"})
     CHECK(run_orrery(start + wrong + " 2>/dev/null").code == 2);
 }

@@ -1,5 +1,6 @@
-// The shipped scenarios of published runs, held against the figures in their comments. The bound of each is what the simulator
-// reaches today, with room for a percent or two; nothing is fitted to a row, so a bound may be moved only with a reason.
+// The shipped scenarios of published runs, held against the figures in their comments. The bound of each is what the
+// simulator reaches today, with room for a percent or two; nothing is fitted to a row, so a bound may be moved only
+// with a reason.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
@@ -26,13 +27,13 @@ struct Published {
 // Source of each figure: the comment in the scenario.
 constexpr Published kRuns[] = {
     {"gpt3-175b-64xa100", Figure::step_time_s, 13.75, 0.05},
-    {"megatron-22b-8xa100", Figure::step_time_s, 1.10, 0.06},           // +4 %
-    {"megatron-530b-280xa100", Figure::step_time_s, 37.83, 0.05},       // -0 %
-    {"megatron-1t-512xa100", Figure::step_time_s, 71.49, 0.06},         // +4 %
-    {"bloom-176b-384xa100", Figure::step_time_s, 104.7, 0.05},          // -2 %
-    {"megatron-1.7b-ddp-32xa100", Figure::step_time_s, 3.528, 0.05},    // -3 %
-    {"mpt-7b-fsdp-8xa100", Figure::step_time_s, 35.58, 0.06},           // +4 %
-    {"llama3-405b-16384xh100", Figure::tflops_per_gpu, 400, 0.07},      // +3 %: no stragglers, no retries on 16 384 GPUs
+    {"megatron-22b-8xa100", Figure::step_time_s, 1.10, 0.06},         // +4 %
+    {"megatron-530b-280xa100", Figure::step_time_s, 37.83, 0.05},     // -0 %
+    {"megatron-1t-512xa100", Figure::step_time_s, 71.49, 0.06},       // +4 %
+    {"bloom-176b-384xa100", Figure::step_time_s, 104.7, 0.05},        // -2 %
+    {"megatron-1.7b-ddp-32xa100", Figure::step_time_s, 3.528, 0.05},  // -3 %
+    {"mpt-7b-fsdp-8xa100", Figure::step_time_s, 35.58, 0.06},         // +4 %
+    {"llama3-405b-16384xh100", Figure::tflops_per_gpu, 400, 0.07},    // +3 %: no stragglers, no retries on 16 384 GPUs
     {"llama3-405b-131k-16384xh100", Figure::tflops_per_gpu, 380, 0.07},  // +2 %
     // +20 %: published as a rounded figure without its batch size.
     {"llama2-70b-fsdp-128xh100", Figure::tokens_per_s_per_gpu, 800, 0.22},
@@ -43,9 +44,12 @@ const DataCollection kScenarios{"ORRERY_SCENARIOS", "scenarios", "", "scenario"}
 double simulated(const report::RunResult& run, Figure figure) {
   const report::Metrics m = report::metrics_of(run);
   switch (figure) {
-    case Figure::step_time_s: return m.step_time_s;
-    case Figure::tflops_per_gpu: return m.mfu * run.peak_flops_per_second / 1e12;
-    case Figure::tokens_per_s_per_gpu: return m.tokens_per_s_per_gpu;
+    case Figure::step_time_s:
+      return m.step_time_s;
+    case Figure::tflops_per_gpu:
+      return m.mfu * run.peak_flops_per_second / 1e12;
+    case Figure::tokens_per_s_per_gpu:
+      return m.tokens_per_s_per_gpu;
   }
   return 0;
 }
@@ -64,7 +68,8 @@ TEST_CASE("published runs come out within their bounds") {
     CHECK(run->books.empty());
     CHECK(report::metrics_of(*run).fits);  // it ran
     const double deviation = simulated(*run, p.figure) / p.value - 1;
-    MESSAGE(fmt::format("{}: {:.4g}, published {:.4g}: {:+.1f} %", p.scenario, simulated(*run, p.figure), p.value, 100 * deviation));
+    MESSAGE(fmt::format("{}: {:.4g}, published {:.4g}: {:+.1f} %", p.scenario, simulated(*run, p.figure), p.value,
+                        100 * deviation));
     CHECK(std::abs(deviation) <= p.bound);
   }
 }
@@ -77,10 +82,12 @@ TEST_CASE("every shipped scenario is a quickstart or is held against its figure"
   }
 }
 
-// Attention is 12 B l s² h of the step's FLOPs (Korthikanti et al. equation 7, s/(6h) of 72 B l s h²); a causal mask leaves half.
+// Attention is 12 B l s² h of the step's FLOPs (Korthikanti et al. equation 7, s/(6h) of 72 B l s h²); a causal mask
+// leaves half.
 TEST_CASE("training.flops: causal takes half of attention off the model FLOPs, and nothing else") {
   const auto run = [](const char* count) {
-    auto scenario = load_scenario(*find_data_file(kScenarios, "quickstart-8gpu"), {std::string("training.flops=") + count});
+    auto scenario =
+        load_scenario(*find_data_file(kScenarios, "quickstart-8gpu"), {std::string("training.flops=") + count});
     REQUIRE(scenario.ok());
     return *simulate(*scenario);
   };

@@ -1,4 +1,6 @@
 // orrery collective KIND: what a collective takes on a cluster by itself, as a table like that of nccl-tests.
+#include "orrery/network/collective.hpp"
+
 #include <fmt/format.h>
 
 #include <memory>
@@ -8,7 +10,6 @@
 #include "cli.hpp"
 #include "orrery/core/field_table.hpp"
 #include "orrery/hardware/catalogue.hpp"
-#include "orrery/network/collective.hpp"
 #include "orrery/network/tuning.hpp"
 #include "table.hpp"
 
@@ -38,7 +39,8 @@ Collective kind_of(const std::string& name) {
   internal_error("a kind of collective that is not in the list");
 }
 
-// What of the size crosses a link of the slowest rank at least (nccl-tests, doc/PERFORMANCE.md): busbw = algbw · factor.
+// What of the size crosses a link of the slowest rank at least (nccl-tests, doc/PERFORMANCE.md): busbw = algbw ·
+// factor.
 double bus_factor(Collective kind, int ranks) {
   const double n = ranks;
   if (kind == Collective::all_reduce) return 2 * (n - 1) / n;
@@ -90,7 +92,13 @@ class Bench {
   std::string unsupported() const { return network::unsupported(call(1), topology_); }
   void add(std::int64_t bytes);
   Json json = Json::array();
-  Table table{{{"size", true}, {"bytes", true}, {"time us", true}, {"algbw GB/s", true}, {"busbw GB/s", true}, {"algorithm"}, {"protocol"}}};
+  Table table{{{"size", true},
+               {"bytes", true},
+               {"time us", true},
+               {"algbw GB/s", true},
+               {"busbw GB/s", true},
+               {"algorithm"},
+               {"protocol"}}};
 
  private:
   network::CollectiveCall call(std::int64_t bytes) const {
@@ -107,10 +115,16 @@ void Bench::add(std::int64_t bytes) {
   const network::CollectivePlan plan = network::plan_collective(call(bytes), topology_, tuning_);
   const Time time = network::unshared_time(plan, topology_.links());
   const double algbw = static_cast<double>(bytes) / seconds(time), busbw = algbw * bus_factor(kind_, options_.gpus);
-  table.add({format_quantity(FieldType::bytes, bytes), std::to_string(bytes), fmt::format("{:.2f}", seconds(time) * 1e6), fmt::format("{:.2f}", algbw / 1e9),
+  table.add({format_quantity(FieldType::bytes, bytes), std::to_string(bytes),
+             fmt::format("{:.2f}", seconds(time) * 1e6), fmt::format("{:.2f}", algbw / 1e9),
              fmt::format("{:.2f}", busbw / 1e9), plan.algorithm, plan.protocol});
-  json.push_back({{"bytes", bytes}, {"time_ps", time.value}, {"time_us", seconds(time) * 1e6}, {"algbw_gb_per_s", algbw / 1e9}, {"busbw_gb_per_s", busbw / 1e9},
-                  {"algorithm", plan.algorithm}, {"protocol", plan.protocol}});
+  json.push_back({{"bytes", bytes},
+                  {"time_ps", time.value},
+                  {"time_us", seconds(time) * 1e6},
+                  {"algbw_gb_per_s", algbw / 1e9},
+                  {"busbw_gb_per_s", busbw / 1e9},
+                  {"algorithm", plan.algorithm},
+                  {"protocol", plan.protocol}});
 }
 
 int run(const CollectiveCommand& options, const Console& console) {
@@ -119,7 +133,8 @@ int run(const CollectiveCommand& options, const Console& console) {
   const Result<std::vector<std::int64_t>> sizes = read_sizes(options.sizes);
   if (!sizes.ok()) return console.refuse(sizes.errors());
   if (const std::int64_t there = std::int64_t{spec->nodes} * spec->gpus_per_node; options.gpus > there) {
-    console.complain(fmt::format("orrery collective: --gpus {} is more than the {} GPUs of {}", options.gpus, there, spec->name));
+    console.complain(
+        fmt::format("orrery collective: --gpus {} is more than the {} GPUs of {}", options.gpus, there, spec->name));
     return kWrong;
   }
   const auto topology = hardware::build_topology(*spec, (options.gpus + spec->gpus_per_node - 1) / spec->gpus_per_node);
@@ -132,8 +147,14 @@ int run(const CollectiveCommand& options, const Console& console) {
     return kWrong;
   }
   for (const std::int64_t size : *sizes) bench.add(size);
-  const Json json{{"schema", "orrery.collective/1"}, {"collective", options.kind}, {"cluster", spec->name}, {"gpus", options.gpus}, {"results", bench.json}};
-  console.print(options.json ? json.dump(2) + "\n" : fmt::format("{} on {} GPUs of {}\n{}", options.kind, options.gpus, spec->name, bench.table.text()));
+  const Json json{{"schema", "orrery.collective/1"},
+                  {"collective", options.kind},
+                  {"cluster", spec->name},
+                  {"gpus", options.gpus},
+                  {"results", bench.json}};
+  console.print(options.json ? json.dump(2) + "\n"
+                             : fmt::format("{} on {} GPUs of {}\n{}", options.kind, options.gpus, spec->name,
+                                           bench.table.text()));
   return kOk;
 }
 
@@ -141,12 +162,18 @@ int run(const CollectiveCommand& options, const Console& console) {
 
 Action add_collective(CLI::App& app, const Console& console) {
   auto o = std::make_shared<CollectiveCommand>();
-  app.add_option("COLLECTIVE", o->kind, "what is run; send_receive: from the first GPU to the last")->required()->check(CLI::IsMember(kind_names()));
+  app.add_option("COLLECTIVE", o->kind, "what is run; send_receive: from the first GPU to the last")
+      ->required()
+      ->check(CLI::IsMember(kind_names()));
   app.add_option("--cluster", o->cluster, "cluster (orrery list clusters), or a YAML file")->required();
-  app.add_option("--gpus", o->gpus, "how many GPUs, the first of the cluster")->required()->check(CLI::Range(2, 1 << 20));
+  app.add_option("--gpus", o->gpus, "how many GPUs, the first of the cluster")
+      ->required()
+      ->check(CLI::Range(2, 1 << 20));
   app.add_option("--bytes", o->sizes, "size as nccl-tests counts it: FROM..TO doubles, A,B,C takes these");
-  app.add_option("--algorithm", o->algorithm, "instead of the library's choice")->check(CLI::IsMember(network::algorithm_names()));
-  app.add_option("--protocol", o->protocol, "instead of the library's choice")->check(CLI::IsMember(network::protocol_names()));
+  app.add_option("--algorithm", o->algorithm, "instead of the library's choice")
+      ->check(CLI::IsMember(network::algorithm_names()));
+  app.add_option("--protocol", o->protocol, "instead of the library's choice")
+      ->check(CLI::IsMember(network::protocol_names()));
   app.add_flag("--json", o->json, "one JSON object instead of the table");
   return [o, &console] { return run(*o, console); };
 }

@@ -1,5 +1,6 @@
-// orrery compare SCENARIO: the scenario under each pipeline schedule, each at its best within the same memory. For every
-// micro-batch and number of chunks that the schedule takes, recomputation grows until the step fits; the fastest counts.
+// orrery compare SCENARIO: the scenario under each pipeline schedule, each at its best within the same memory. For
+// every micro-batch and number of chunks that the schedule takes, recomputation grows until the step fits; the fastest
+// counts.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -54,7 +55,8 @@ std::string parameters_of(const Variant& v) {
 
 class Comparison {
  public:
-  Comparison(const YamlTree& tree, const scenario::Scenario& base, std::int64_t limit) : tree_(tree), base_(base), limit_(limit) {}
+  Comparison(const YamlTree& tree, const scenario::Scenario& base, std::int64_t limit)
+      : tree_(tree), base_(base), limit_(limit) {}
   Outcome best_of(const schedule::ScheduleKind& kind) const;
 
  private:
@@ -73,15 +75,19 @@ std::vector<std::int64_t> Comparison::micro_batches() const {
   const std::int64_t said = base_.training.micro_batch, per_rank = base_.training.global_batch / base_.layout.data;
   std::vector<std::int64_t> sizes{said};
   for (const std::int64_t size : {said / 2, 2 * said, std::int64_t{1}})
-    if (size >= 1 && per_rank % size == 0 && std::find(sizes.begin(), sizes.end(), size) == sizes.end()) sizes.push_back(size);
+    if (size >= 1 && per_rank % size == 0 && std::find(sizes.begin(), sizes.end(), size) == sizes.end())
+      sizes.push_back(size);
   return sizes;
 }
 
 std::vector<std::int64_t> Comparison::chunks_of(const schedule::ScheduleKind& kind) const {
   if (kind.chunks > 0) return {kind.chunks};
   std::vector<std::int64_t> chunks;
-  for (const std::int64_t v : {std::int64_t{base_.layout.virtual_stages}, std::int64_t{2}, std::int64_t{3}, std::int64_t{4}})
-    if (v > 1 && v * base_.layout.pipeline <= base_.model.layers + 2 && std::find(chunks.begin(), chunks.end(), v) == chunks.end()) chunks.push_back(v);
+  for (const std::int64_t v :
+       {std::int64_t{base_.layout.virtual_stages}, std::int64_t{2}, std::int64_t{3}, std::int64_t{4}})
+    if (v > 1 && v * base_.layout.pipeline <= base_.model.layers + 2 &&
+        std::find(chunks.begin(), chunks.end(), v) == chunks.end())
+      chunks.push_back(v);
   if (chunks.empty()) chunks.push_back(2);  // refused, with its reason
   return chunks;
 }
@@ -91,7 +97,8 @@ std::optional<Best> Comparison::run(const Variant& v, Outcome& outcome) const {
   const std::string cap = v.memory_cap > 0 ? fmt::format(", memory_cap: {}", v.memory_cap) : "";
   for (const std::string& assignment :
        {fmt::format("schedule={{type: {}{}}}", v.schedule, cap), fmt::format("layout.virtual={}", v.chunks),
-        fmt::format("training.micro_batch={}", v.micro_batch), "training.recompute=" + v.recompute, std::string("training.recompute_every=1")})
+        fmt::format("training.micro_batch={}", v.micro_batch), "training.recompute=" + v.recompute,
+        std::string("training.recompute_every=1")})
     if (!tree.set(assignment).empty()) internal_error("a variant of a scenario cannot be set");
   const auto refuse = [&](const Diagnostics& errors) {
     if (outcome.why.empty()) outcome.why = errors.front().message;
@@ -130,7 +137,8 @@ Outcome Comparison::best_of(const schedule::ScheduleKind& kind) const {
       for (const double cap : searched ? std::vector<double>{p, 1.5 * p, 2 * p} : std::vector<double>{0})
         adapt({kind.name, micro_batch, chunks, cap, {}}, outcome);
   if (outcome.leanest)
-    outcome.why = fmt::format("does not fit: {} at its leanest, with {}", gibibytes_text(static_cast<double>(outcome.leanest->memory)),
+    outcome.why = fmt::format("does not fit: {} at its leanest, with {}",
+                              gibibytes_text(static_cast<double>(outcome.leanest->memory)),
                               parameters_of(outcome.leanest->variant));
   return outcome;
 }
@@ -159,15 +167,27 @@ Result<std::vector<schedule::ScheduleKind>> read_schedules(const std::string& te
   return chosen;
 }
 
-std::string to_text(const scenario::Scenario& s, std::int64_t limit, const std::vector<Outcome>& ranked, const std::vector<Outcome>& refused) {
-  std::string text = fmt::format("{} on {} × {}: {} pipeline ranks, batch {} × {} tokens, at most {} a GPU\n\n", s.model.name, s.layout.ranks(), s.gpu.name,
-                                 s.layout.pipeline, s.training.global_batch, s.training.sequence_length, gibibytes_text(static_cast<double>(limit)));
-  Table table({{"#", true}, {"schedule"}, {"tokens/s", true}, {"step", true}, {"to the best", true}, {"MFU", true}, {"bubble", true}, {"memory", true}, {"with"}});
+std::string to_text(const scenario::Scenario& s, std::int64_t limit, const std::vector<Outcome>& ranked,
+                    const std::vector<Outcome>& refused) {
+  std::string text = fmt::format("{} on {} × {}: {} pipeline ranks, batch {} × {} tokens, at most {} a GPU\n\n",
+                                 s.model.name, s.layout.ranks(), s.gpu.name, s.layout.pipeline, s.training.global_batch,
+                                 s.training.sequence_length, gibibytes_text(static_cast<double>(limit)));
+  Table table({{"#", true},
+               {"schedule"},
+               {"tokens/s", true},
+               {"step", true},
+               {"to the best", true},
+               {"MFU", true},
+               {"bubble", true},
+               {"memory", true},
+               {"with"}});
   for (std::size_t i = 0; i < ranked.size(); ++i) {
     const Best& r = *ranked[i].best;
-    table.add({std::to_string(i + 1), ranked[i].schedule, fmt::format("{:.0f}", r.metrics.tokens_per_s), fmt::format("{:.4g} s", r.metrics.step_time_s),
-               fmt::format("{:.1f} %", 100 * (r.metrics.tokens_per_s / ranked[0].best->metrics.tokens_per_s - 1)), fmt::format("{:.1f} %", 100 * r.metrics.mfu),
-               fmt::format("{:.1f} %", 100 * r.metrics.bubble_fraction), gibibytes_text(static_cast<double>(r.memory)), parameters_of(r.variant)});
+    table.add({std::to_string(i + 1), ranked[i].schedule, fmt::format("{:.0f}", r.metrics.tokens_per_s),
+               fmt::format("{:.4g} s", r.metrics.step_time_s),
+               fmt::format("{:.1f} %", 100 * (r.metrics.tokens_per_s / ranked[0].best->metrics.tokens_per_s - 1)),
+               fmt::format("{:.1f} %", 100 * r.metrics.mfu), fmt::format("{:.1f} %", 100 * r.metrics.bubble_fraction),
+               gibibytes_text(static_cast<double>(r.memory)), parameters_of(r.variant)});
   }
   if (!ranked.empty()) text += table.text();
   if (!refused.empty()) text += "\nnot possible:\n";
@@ -175,13 +195,25 @@ std::string to_text(const scenario::Scenario& s, std::int64_t limit, const std::
   return text;
 }
 
-std::string to_json(const CompareCommand& options, std::int64_t limit, const std::vector<Outcome>& ranked, const std::vector<Outcome>& refused) {
-  Json json{{"schema", "orrery.compare/1"}, {"scenario", options.scenario.path}, {"memory_limit_bytes", limit}, {"results", Json::array()}, {"refused", Json::array()}};
+std::string to_json(const CompareCommand& options, std::int64_t limit, const std::vector<Outcome>& ranked,
+                    const std::vector<Outcome>& refused) {
+  Json json{{"schema", "orrery.compare/1"},
+            {"scenario", options.scenario.path},
+            {"memory_limit_bytes", limit},
+            {"results", Json::array()},
+            {"refused", Json::array()}};
   for (const Outcome& o : ranked) {
     const Best& r = *o.best;
-    Json entry{{"schedule", o.schedule}, {"tokens_per_s", r.metrics.tokens_per_s}, {"step_time_s", r.metrics.step_time_s}, {"mfu", r.metrics.mfu},
-               {"bubble_fraction", r.metrics.bubble_fraction}, {"memory_bytes", r.memory}, {"micro_batch", r.variant.micro_batch},
-               {"recompute", r.variant.recompute}, {"virtual", r.variant.chunks}, {"simulated", o.simulated}};
+    Json entry{{"schedule", o.schedule},
+               {"tokens_per_s", r.metrics.tokens_per_s},
+               {"step_time_s", r.metrics.step_time_s},
+               {"mfu", r.metrics.mfu},
+               {"bubble_fraction", r.metrics.bubble_fraction},
+               {"memory_bytes", r.memory},
+               {"micro_batch", r.variant.micro_batch},
+               {"recompute", r.variant.recompute},
+               {"virtual", r.variant.chunks},
+               {"simulated", o.simulated}};
     if (r.variant.memory_cap > 0) entry["memory_cap"] = r.variant.memory_cap;
     json["results"].push_back(entry);
   }
@@ -208,7 +240,8 @@ int run(const CompareCommand& options, const Console& console) {
   const auto kinds = read_schedules(options.schedules);
   if (!kinds.ok()) return console.refuse(kinds.errors());
   if (base->layout.pipeline == 1) {
-    console.complain("orrery compare: with one pipeline rank all schedules are the same", "--set layout.pipeline=4 makes it four");
+    console.complain("orrery compare: with one pipeline rank all schedules are the same",
+                     "--set layout.pipeline=4 makes it four");
     return kWrong;
   }
   std::int64_t limit = base->gpu.usable_memory.value;
@@ -225,7 +258,9 @@ int run(const CompareCommand& options, const Console& console) {
     if (console.verbosity > 0) console.say(fmt::format("{}: {} runs\n", kind.name, outcome.simulated));
     (outcome.best ? ranked : refused).push_back(std::move(outcome));
   }
-  std::stable_sort(ranked.begin(), ranked.end(), [](const Outcome& a, const Outcome& b) { return a.best->metrics.tokens_per_s > b.best->metrics.tokens_per_s; });
+  std::stable_sort(ranked.begin(), ranked.end(), [](const Outcome& a, const Outcome& b) {
+    return a.best->metrics.tokens_per_s > b.best->metrics.tokens_per_s;
+  });
   console.print(options.json ? to_json(options, limit, ranked, refused) : to_text(*base, limit, ranked, refused));
   return ranked.empty() ? kNo : kOk;
 }

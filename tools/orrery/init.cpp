@@ -1,5 +1,5 @@
-// orrery init: writes a scenario with every key of it explained. Keys, defaults and explanations are those of the schema, so
-// they cannot lag behind the parser; what is written is read again before it is handed out.
+// orrery init: writes a scenario with every key of it explained. Keys, defaults and explanations are those of the
+// schema, so they cannot lag behind the parser; what is written is read again before it is handed out.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -34,7 +34,8 @@ const Json& keys_of(const Json& schema, const std::string& section) {
 
 // A value of the command line as YAML; lists are taken as they are.
 std::string yaml_of(const std::string& value) {
-  const bool plain = !value.empty() && value.find_first_of("{}#&*!|>'\"%@`:\n\\") == std::string::npos && value.front() != '-' && value.front() != ' ';
+  const bool plain = !value.empty() && value.find_first_of("{}#&*!|>'\"%@`:\n\\") == std::string::npos &&
+                     value.front() != '-' && value.front() != ' ';
   return plain ? value : Json(value).dump();
 }
 
@@ -63,11 +64,13 @@ std::string line_of(const std::string& start, const std::string& comment) {
 std::int64_t number_of(const InitCommand& options, const char* key) {
   const auto said = options.said.find(key);
   std::int64_t value = 1;
-  return said != options.said.end() && parse_integer(said->second, value).empty() && value >= 1 && value <= 1 << 20 ? value : 1;
+  return said != options.said.end() && parse_integer(said->second, value).empty() && value >= 1 && value <= 1 << 20
+             ? value
+             : 1;
 }
 
-// Fills what follows from the rest: data from the GPUs; and a batch of four micro-batches per pipeline rank, which keeps the
-// bubble below a fifth: (p - 1) / (m + p - 1) at m = 4 p.
+// Fills what follows from the rest: data from the GPUs; and a batch of four micro-batches per pipeline rank, which
+// keeps the bubble below a fifth: (p - 1) / (m + p - 1) at m = 4 p.
 void complete(InitCommand& options) {
   options.said.emplace("training.sequence_length", "2048");
   const std::int64_t pipeline = number_of(options, "layout.pipeline");
@@ -88,22 +91,28 @@ std::string text_of(const InitCommand& options, const Json& schema, bool explain
     return explained ? line_of(std::string(key) + ": " + value, list) : std::string(key) + ": " + value + "\n";
   };
   std::string text = top("model", yaml_of(options.model), "orrery list models; or the figures of your own");
-  text += top("cluster", fmt::format("{{type: {}, nodes: {}{}}}", yaml_of(options.cluster), options.nodes, options.gpus.empty() ? "" : ", gpus: " + options.gpus),
+  text += top("cluster",
+              fmt::format("{{type: {}, nodes: {}{}}}", yaml_of(options.cluster), options.nodes,
+                          options.gpus.empty() ? "" : ", gpus: " + options.gpus),
               "orrery list clusters; anything in it can be changed here");
   for (const char* section : kSections) {
     const auto of_section = [&](const auto& entry) { return entry.first.starts_with(section); };
     if (!explained && std::none_of(options.said.begin(), options.said.end(), of_section)) continue;
-    text += explained ? "\n" + line_of(std::string(section) + ":", schema["properties"][section]["description"]) : std::string(section) + ":\n";
+    text += explained ? "\n" + line_of(std::string(section) + ":", schema["properties"][section]["description"])
+                      : std::string(section) + ":\n";
     for (const auto& [key, about] : keys_of(schema, section).items()) {
       const auto said = options.said.find(std::string(section) + "." + key);
       const bool is_said = said != options.said.end();
       if (is_said && !explained) text += fmt::format("  {}: {}\n", key, yaml_of(said->second));
       if (explained)
-        text += line_of(fmt::format("  {}{}: {}", is_said ? "" : "# ", key, is_said ? yaml_of(said->second) : default_of(about)), comment_of(about));
+        text += line_of(
+            fmt::format("  {}{}: {}", is_said ? "" : "# ", key, is_said ? yaml_of(said->second) : default_of(about)),
+            comment_of(about));
     }
   }
   if (explained) text += "\n";
-  if (!options.schedule.empty() || explained) text += top("schedule", yaml_of(options.schedule), "orrery list schedules; orrery compare ranks them");
+  if (!options.schedule.empty() || explained)
+    text += top("schedule", yaml_of(options.schedule), "orrery list schedules; orrery compare ranks them");
   if (!options.stack.empty() || explained) text += top("stack", yaml_of(options.stack), "orrery list stacks");
   if (!options.network.empty()) text += top("network", yaml_of(options.network), "what happens between transfers");
   return text;
@@ -116,7 +125,8 @@ std::string resolved(const scenario::Scenario& scenario) {
   return scenario::to_json(copy);
 }
 
-// Read as it was said first, so that errors show what was said; then with everything explained, which must be the same scenario.
+// Read as it was said first, so that errors show what was said; then with everything explained, which must be the same
+// scenario.
 Result<std::string> scenario_text(InitCommand options) {
   const Json schema = Json::parse(scenario::json_schema());
   const char* kName = "orrery init";
@@ -125,8 +135,10 @@ Result<std::string> scenario_text(InitCommand options) {
   if (!plain.ok()) return plain.errors();
   options.schedule = plain->schedule.type;
   options.stack = plain->stack.name;
-  std::string text = "# yaml-language-server: $schema=scenario.schema.json\n# `orrery schema > scenario.schema.json` gives an editor completion and hover.\n\n" +
-                     text_of(options, schema, true);
+  std::string text =
+      "# yaml-language-server: $schema=scenario.schema.json\n# `orrery schema > scenario.schema.json` gives an editor "
+      "completion and hover.\n\n" +
+      text_of(options, schema, true);
   const Result<scenario::Scenario> again = scenario::read_scenario_text(text, kName);
   check(again.ok() && resolved(*again) == resolved(*plain), "orrery init wrote another scenario than it was asked for");
   return text;
@@ -140,7 +152,8 @@ void add_keys(CLI::App& app, const Json& schema, const std::shared_ptr<InitComma
       const std::string path = std::string(section) + "." + key;
       const bool is_boolean = about.contains("type") && about["type"] == "boolean";
       CLI::Option* option = app.add_option_function<std::string>(
-          flag, [options, path](const std::string& value) { options->said[path] = value; }, about["description"].get<std::string>());
+          flag, [options, path](const std::string& value) { options->said[path] = value; },
+          about["description"].get<std::string>());
       if (is_boolean) option->expected(0, 1)->default_str("true");
       option->group(section);
       if (!about.contains("enum")) continue;

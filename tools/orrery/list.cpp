@@ -36,33 +36,63 @@ void load_each(const std::vector<std::string>& names, Load load, Listing& list, 
 }
 
 Listing models() {
-  Listing list{{}, {}, Table({{"model"}, {"parameters", true}, {"layers", true}, {"hidden", true}, {"heads", true}, {"kv heads", true},
-                              {"ffn", true}, {"vocab", true}, {"source"}})};
+  Listing list{{},
+               {},
+               Table({{"model"},
+                      {"parameters", true},
+                      {"layers", true},
+                      {"hidden", true},
+                      {"heads", true},
+                      {"kv heads", true},
+                      {"ffn", true},
+                      {"vocab", true},
+                      {"source"}})};
   load_each(model::list_models(), model::load_model, list, [&](const std::string& name, const model::ModelChoice& m) {
     const std::int64_t count = model::parameter_count(m);
-    list.entries.push_back({{"name", name}, {"parameters", count}, {"layers", m.layers}, {"hidden", m.hidden}, {"heads", m.heads},
-                            {"kv_heads", m.kv_heads}, {"ffn_hidden", m.ffn_hidden}, {"vocab", m.vocab}, {"source", m.source}});
-    list.table.add({name, parameters_text(static_cast<double>(count)), std::to_string(m.layers), std::to_string(m.hidden), std::to_string(m.heads),
-                    std::to_string(m.kv_heads), std::to_string(m.ffn_hidden), std::to_string(m.vocab), m.source});
+    list.entries.push_back({{"name", name},
+                            {"parameters", count},
+                            {"layers", m.layers},
+                            {"hidden", m.hidden},
+                            {"heads", m.heads},
+                            {"kv_heads", m.kv_heads},
+                            {"ffn_hidden", m.ffn_hidden},
+                            {"vocab", m.vocab},
+                            {"source", m.source}});
+    list.table.add({name, parameters_text(static_cast<double>(count)), std::to_string(m.layers),
+                    std::to_string(m.hidden), std::to_string(m.heads), std::to_string(m.kv_heads),
+                    std::to_string(m.ffn_hidden), std::to_string(m.vocab), m.source});
   });
   return list;
 }
 
 Listing gpus() {
-  Listing list{{}, {}, Table({{"GPU"}, {"architecture"}, {"usable memory", true}, {"bandwidth", true}, {"fp16 TFLOP/s", true},
-                              {"bf16 TFLOP/s", true}, {"fp8 TFLOP/s", true}})};
+  Listing list{{},
+               {},
+               Table({{"GPU"},
+                      {"architecture"},
+                      {"usable memory", true},
+                      {"bandwidth", true},
+                      {"fp16 TFLOP/s", true},
+                      {"bf16 TFLOP/s", true},
+                      {"fp8 TFLOP/s", true}})};
   load_each(hardware::gpu_names(), hardware::load_gpu, list, [&](const std::string& name, const hardware::Gpu& g) {
     Json peaks = Json::object();
     for (const DType type : kDTypes)
       if (const auto peak = g.peak(type).value; peak > 0) peaks[std::string(name_of(type))] = peak;
-    list.entries.push_back({{"name", name}, {"architecture", g.architecture}, {"multiprocessors", g.multiprocessors}, {"memory_bytes", g.memory.value},
-                            {"usable_memory_bytes", g.usable_memory.value}, {"memory_bandwidth_bytes_per_s", g.memory_bandwidth.value},
-                            {"dense_peak_flops_per_s", peaks}, {"sources", g.sources}});
+    list.entries.push_back({{"name", name},
+                            {"architecture", g.architecture},
+                            {"multiprocessors", g.multiprocessors},
+                            {"memory_bytes", g.memory.value},
+                            {"usable_memory_bytes", g.usable_memory.value},
+                            {"memory_bandwidth_bytes_per_s", g.memory_bandwidth.value},
+                            {"dense_peak_flops_per_s", peaks},
+                            {"sources", g.sources}});
     const auto peak = [&](DType type) {
       return g.peak(type).value == 0 ? std::string("-") : tera_text(static_cast<double>(g.peak(type).value));
     };
     list.table.add({name, g.architecture, gibibytes_text(static_cast<double>(g.usable_memory.value)),
-                    bandwidth_text(static_cast<double>(g.memory_bandwidth.value)), peak(DType::fp16), peak(DType::bf16), peak(DType::fp8)});
+                    bandwidth_text(static_cast<double>(g.memory_bandwidth.value)), peak(DType::fp16), peak(DType::bf16),
+                    peak(DType::fp8)});
   });
   return list;
 }
@@ -73,26 +103,49 @@ const char* name_of(hardware::NetworkKind kind) {
 }
 
 Listing clusters() {
-  Listing list{{}, {}, Table({{"cluster"}, {"GPU"}, {"nodes", true}, {"GPUs/node", true}, {"in the node", true}, {"NICs/node", true},
-                              {"between nodes", true}, {"network"}})};
-  load_each(hardware::cluster_names(), hardware::load_cluster, list, [&](const std::string& name, const hardware::ClusterSpec& c) {
-    const bool network = c.scale_out.nics_per_node > 0;
-    const char* kind = network ? name_of(c.scale_out.kind) : "none";
-    list.entries.push_back({{"name", name}, {"gpu", c.gpu}, {"nodes", c.nodes}, {"gpus_per_node", c.gpus_per_node},
-                            {"scale_up_bytes_per_s", c.scale_up.bandwidth.value}, {"network", kind}, {"nics_per_node", c.scale_out.nics_per_node},
-                            {"nic_bytes_per_s", c.scale_out.nic_bandwidth.value}, {"sources", c.sources}});
-    list.table.add({name, c.gpu, std::to_string(c.nodes), std::to_string(c.gpus_per_node), bandwidth_text(static_cast<double>(c.scale_up.bandwidth.value)),
-                    std::to_string(c.scale_out.nics_per_node),
-                    network ? fmt::format("{:.4g} Gb/s", static_cast<double>(c.scale_out.nic_bandwidth.value) * 8 / 1e9) : "-", kind});
-  });
+  Listing list{{},
+               {},
+               Table({{"cluster"},
+                      {"GPU"},
+                      {"nodes", true},
+                      {"GPUs/node", true},
+                      {"in the node", true},
+                      {"NICs/node", true},
+                      {"between nodes", true},
+                      {"network"}})};
+  load_each(
+      hardware::cluster_names(), hardware::load_cluster, list,
+      [&](const std::string& name, const hardware::ClusterSpec& c) {
+        const bool network = c.scale_out.nics_per_node > 0;
+        const char* kind = network ? name_of(c.scale_out.kind) : "none";
+        list.entries.push_back({{"name", name},
+                                {"gpu", c.gpu},
+                                {"nodes", c.nodes},
+                                {"gpus_per_node", c.gpus_per_node},
+                                {"scale_up_bytes_per_s", c.scale_up.bandwidth.value},
+                                {"network", kind},
+                                {"nics_per_node", c.scale_out.nics_per_node},
+                                {"nic_bytes_per_s", c.scale_out.nic_bandwidth.value},
+                                {"sources", c.sources}});
+        list.table.add(
+            {name, c.gpu, std::to_string(c.nodes), std::to_string(c.gpus_per_node),
+             bandwidth_text(static_cast<double>(c.scale_up.bandwidth.value)), std::to_string(c.scale_out.nics_per_node),
+             network ? fmt::format("{:.4g} Gb/s", static_cast<double>(c.scale_out.nic_bandwidth.value) * 8 / 1e9) : "-",
+             kind});
+      });
   return list;
 }
 
 Listing schedules() {
   Listing list{{}, {}, Table({{"schedule"}, {"chunks"}, {"copies", true}, {"backward"}, {"what it is"}})};
   for (const schedule::ScheduleKind& k : schedule::schedule_kinds()) {
-    list.entries.push_back({{"name", k.name}, {"summary", k.summary}, {"chunks", k.chunks}, {"copies", k.copies}, {"split_backward", k.split_backward}});
-    list.table.add({k.name, k.chunks == 0 ? "any" : std::to_string(k.chunks), std::to_string(k.copies), k.split_backward ? "I + W" : "B", k.summary});
+    list.entries.push_back({{"name", k.name},
+                            {"summary", k.summary},
+                            {"chunks", k.chunks},
+                            {"copies", k.copies},
+                            {"split_backward", k.split_backward}});
+    list.table.add({k.name, k.chunks == 0 ? "any" : std::to_string(k.chunks), std::to_string(k.copies),
+                    k.split_backward ? "I + W" : "B", k.summary});
   }
   return list;
 }
@@ -125,7 +178,9 @@ Listing listing_of(const std::string& what) {
 Action add_list(CLI::App& app, const Console& console) {
   auto what = std::make_shared<std::string>();
   auto json = std::make_shared<bool>(false);
-  app.add_option("WHAT", *what, "what to list")->required()->check(CLI::IsMember({"models", "gpus", "clusters", "schedules", "stacks"}));
+  app.add_option("WHAT", *what, "what to list")
+      ->required()
+      ->check(CLI::IsMember({"models", "gpus", "clusters", "schedules", "stacks"}));
   app.add_flag("--json", *json, "one JSON object, with sources");
   return [what, json, &console] {
     const Listing list = listing_of(*what);

@@ -53,7 +53,8 @@ Result<UnitTimes> read_times(const std::string& text) {
 }
 
 schedule::StageTimes times_of(int stages, const UnitTimes& unit, std::int64_t factor, std::int64_t message) {
-  return schedule::uniform_times(stages, unit.forward * factor, unit.input_gradient * factor, unit.weight_gradient * factor, message);
+  return schedule::uniform_times(stages, unit.forward * factor, unit.input_gradient * factor,
+                                 unit.weight_gradient * factor, message);
 }
 
 int chunks_of(const ScheduleCommand& options, const std::string& name) {
@@ -67,7 +68,8 @@ int chunks_of(const ScheduleCommand& options, const std::string& name) {
 // zb_auto searches for the times it is drawn with.
 Result<Schedule> make(const ScheduleCommand& options, const std::string& name, const UnitTimes& unit) {
   if (name.ends_with(".csv") || name == "-") return schedule::load_csv(name);
-  schedule::ScheduleRequest request{name, options.ranks, chunks_of(options, name), options.micro_batches, options.group, options.memory_cap, {}};
+  schedule::ScheduleRequest request{
+      name, options.ranks, chunks_of(options, name), options.micro_batches, options.group, options.memory_cap, {}};
   if (name.starts_with("zb_auto") || name == "zb_1p" || name == "zb_2p")
     request.times = times_of(options.ranks, unit, 1, options.message);
   Result<Schedule> made = schedule::make_schedule(request);
@@ -85,8 +87,12 @@ std::int64_t factor_of(const std::vector<Schedule>& all, const Schedule& one) {
 }
 
 Json json_of(const Schedule& s, const schedule::Replay& played) {
-  Json json{{"name", s.name}, {"ranks", s.placement.ranks}, {"stages", s.placement.stages}, {"copies", s.placement.pipes},
-            {"micro_batches", s.micro_batches}, {"split_backward", s.split_backward}};
+  Json json{{"name", s.name},
+            {"ranks", s.placement.ranks},
+            {"stages", s.placement.stages},
+            {"copies", s.placement.pipes},
+            {"micro_batches", s.micro_batches},
+            {"split_backward", s.split_backward}};
   if (played.deadlock.empty()) {
     json["makespan"] = played.makespan;
     json["max_rank_span"] = played.max_rank_span;
@@ -108,7 +114,8 @@ int terminal_width() {
   return ::isatty(STDOUT_FILENO) && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
-int show(const ScheduleCommand& options, const std::vector<Schedule>& all, const UnitTimes& unit, const Console& console) {
+int show(const ScheduleCommand& options, const std::vector<Schedule>& all, const UnitTimes& unit,
+         const Console& console) {
   const auto mode = options.blocking ? schedule::MessageMode::rendezvous : schedule::MessageMode::asynchronous;
   bool stuck = false;
   Json json{{"schema", "orrery.schedule/1"}, {"schedules", Json::array()}};
@@ -120,7 +127,8 @@ int show(const ScheduleCommand& options, const std::vector<Schedule>& all, const
     if (options.json) json["schedules"].push_back(json_of(s, played));
   }
   const int width = options.width > 0 ? options.width : terminal_width();
-  console.print(options.json ? json.dump(2) + "\n" : schedule::draw(all, times, {console.color_out(), width, {}, mode}));
+  console.print(options.json ? json.dump(2) + "\n"
+                             : schedule::draw(all, times, {console.color_out(), width, {}, mode}));
   return stuck ? kNo : kOk;
 }
 
@@ -150,17 +158,25 @@ int run(const ScheduleCommand& options, const Console& console) {
 
 Action add_schedule(CLI::App& app, const Console& console) {
   auto o = std::make_shared<ScheduleCommand>();
-  app.add_option("NAME", o->names, "schedules (orrery list schedules), or CSV files in PyTorch's notation; drawn below one another")->required();
+  app.add_option("NAME", o->names,
+                 "schedules (orrery list schedules), or CSV files in PyTorch's notation; drawn below one another")
+      ->required();
   app.add_option("--stages,-p", o->ranks, "pipeline ranks")->check(CLI::Range(1, 4096));
   app.add_option("--micro-batches,-m", o->micro_batches, "micro-batches")->check(CLI::Range(1, 1 << 20));
-  app.add_option("--chunks", o->chunks, "chunks of the model per rank, for the schedules that take several")->check(CLI::Range(1, 1024));
-  app.add_option("--group", o->group, "interleaved schedules: micro-batches per group; 0 = the ranks")->check(CLI::Range(0, 1 << 20));
-  app.add_option("--memory-cap", o->memory_cap, "zb_auto: most micro-batches in flight on a rank; 0 = the ranks")->check(CLI::Range(0.0, 1e6));
-  app.add_option("--times", o->times, "F,I,W: forward, gradient of the input, gradient of the weights of a chunk (B = I + W)");
+  app.add_option("--chunks", o->chunks, "chunks of the model per rank, for the schedules that take several")
+      ->check(CLI::Range(1, 1024));
+  app.add_option("--group", o->group, "interleaved schedules: micro-batches per group; 0 = the ranks")
+      ->check(CLI::Range(0, 1 << 20));
+  app.add_option("--memory-cap", o->memory_cap, "zb_auto: most micro-batches in flight on a rank; 0 = the ranks")
+      ->check(CLI::Range(0.0, 1e6));
+  app.add_option("--times", o->times,
+                 "F,I,W: forward, gradient of the input, gradient of the weights of a chunk (B = I + W)");
   app.add_option("--message", o->message, "time of a message between ranks")->check(CLI::Range(0, 1'000'000));
-  app.add_flag("--equal-work", o->equal_work, "times are those of a rank's whole share: chunks of a rank with several are shorter");
+  app.add_flag("--equal-work", o->equal_work,
+               "times are those of a rank's whole share: chunks of a rank with several are shorter");
   app.add_flag("--blocking", o->blocking, "sender and receiver of a message wait for each other");
-  app.add_option("--width", o->width, "columns to fit into; default: the terminal's, else as many as numbers need")->check(CLI::Range(20, 100000));
+  app.add_option("--width", o->width, "columns to fit into; default: the terminal's, else as many as numbers need")
+      ->check(CLI::Range(20, 100000));
   app.add_option("--export", o->format, "write the schedule instead of drawing it")->check(CLI::IsMember({"csv"}));
   app.add_flag("--json", o->json, "one JSON object instead of the picture");
   return [o, &console] { return run(*o, console); };
