@@ -68,7 +68,8 @@ const Fields<StackCommunication>& communication_fields() {
                   "how keys and values reach the other context ranks")
           .add("regather_in_backward", &C::regather_in_backward, "sequence parallel: saved shards are gathered again")
           .add("reshard_in_pipeline", &C::reshard_in_pipeline,
-               "FSDP with a pipeline: parameters are sharded again and gradients reduced in each pass; false: once a step")
+               "FSDP with a pipeline: parameters are sharded again and gradients reduced in each pass; false: once a "
+               "step")
           .add("bucket", &C::bucket, "gradient bucket; 0 B = one bucket per stage")
           .add("prefetch", &C::prefetch, "layers gathered ahead (ZeRO-3, FSDP)")
           .range(0, 1000);

@@ -73,13 +73,15 @@ Result<Counts> balanced(const model::ModelSpec& spec, const Layout& layout) {
   return counts;
 }
 
-// A stage ends with the layer whose cumulative cost passes its share of the whole (nanotron, models/base.py build_model,
-// with get_block_compute_costs: matrix parameters of a layer, of the head): earlier stages round up, the last has what is
-// left and the head. Where the layers end before the last stage but one begins, nanotron puts the head there and the loss
-// alone behind it; here each of those stages takes a layer of the one before, and the head is on the last.
+// A stage ends with the layer whose cumulative cost passes its share of the whole (nanotron, models/base.py
+// build_model, with get_block_compute_costs: matrix parameters of a layer, of the head): earlier stages round up, the
+// last has what is left and the head. Where the layers end before the last stage but one begins, nanotron puts the head
+// there and the loss alone behind it; here each of those stages takes a layer of the one before, and the head is on the
+// last.
 Result<Counts> cost_shares(const model::ModelSpec& spec, const Layout& layout) {
   const std::int64_t stages = layout.stages(), layers = spec.layers;
-  const std::int64_t layer = layer_cost(spec), whole = checked_add(checked_mul(layers, layer), checked_mul(spec.hidden, spec.vocab));
+  const std::int64_t layer = layer_cost(spec),
+                     whole = checked_add(checked_mul(layers, layer), checked_mul(spec.hidden, spec.vocab));
   Counts counts(static_cast<std::size_t>(stages), 0);
   std::int64_t stage = 0;
   for (std::int64_t i = 1; i <= layers; ++i) {

@@ -10,14 +10,16 @@ using layout::PassStep;
 using layout::Zero;
 using schedule::OpKind;
 
-DataParallel::DataParallel(const StepPlan& plan, const Ranks& ranks, const Devices& devices, Communication& communication,
-                           StageCosts& stages, Builder& builder)
+DataParallel::DataParallel(const StepPlan& plan, const Ranks& ranks, const Devices& devices,
+                           Communication& communication, StageCosts& stages, Builder& builder)
     : plan_(plan), ranks_(ranks), devices_(devices), communication_(communication), stages_(stages), builder_(builder) {
   for (const std::int32_t rank : devices.representative)
-    groups_.push_back(devices_of(devices, ranks.gradient.groups[static_cast<std::size_t>(ranks.gradient_of[static_cast<std::size_t>(rank)])]));
+    groups_.push_back(devices_of(
+        devices, ranks.gradient.groups[static_cast<std::size_t>(ranks.gradient_of[static_cast<std::size_t>(rank)])]));
 }
 
-TemplateId DataParallel::collective(std::int32_t group, Collective kind, Bytes bytes, std::int64_t at_start, std::int64_t at_end) {
+TemplateId DataParallel::collective(std::int32_t group, Collective kind, Bytes bytes, std::int64_t at_start,
+                                    std::int64_t at_end) {
   const auto [it, fresh] = templates_.try_emplace({group, kind, bytes.value, at_start, at_end});
   if (!fresh) return it->second;
   const auto g = static_cast<std::size_t>(group);
@@ -62,7 +64,8 @@ std::vector<DataCall> DataParallel::make_calls(const Key& key) {
     if (key.kind == OpKind::forward && key.first && sharded) gather_buckets(key, calls);
     if (gradients && key.last) reduce_buckets(key, kind, calls);
   }
-  std::stable_sort(calls.begin(), calls.end(), [](const DataCall& a, const DataCall& b) { return a.position < b.position; });
+  std::stable_sort(calls.begin(), calls.end(),
+                   [](const DataCall& a, const DataCall& b) { return a.position < b.position; });
   return calls;
 }
 
@@ -85,7 +88,8 @@ void DataParallel::gather_layers(const Key& key, PassKind kind, std::vector<Data
 void DataParallel::reduce_layers(const Key& key, PassKind kind, std::vector<DataCall>& calls) {
   const std::uint32_t moved = shift(key.stage, kind);
   for (const LayerRange& range : layer_ranges(stages_.steps(key.stage, kind))) {
-    const std::int64_t bytes = stages_.stage(key.stage).parameters_of_layer(range.layer) * plan_.execution.gradient_bytes;
+    const std::int64_t bytes =
+        stages_.stage(key.stage).parameters_of_layer(range.layer) * plan_.execution.gradient_bytes;
     if (bytes == 0) continue;
     calls.push_back({false, range.end + moved, Activity::gradient_reduce,
                      collective(key.group, Collective::reduce_scatter, {bytes}, 0, -bytes), 0});
@@ -95,12 +99,14 @@ void DataParallel::reduce_layers(const Key& key, PassKind kind, std::vector<Data
 // Parameters of a sharded optimizer arrive in buckets in the order of use, all asked for at the start of the step.
 void DataParallel::gather_buckets(const Key& key, std::vector<DataCall>& calls) {
   const std::uint32_t moved = shift(key.stage, PassKind::forward);
-  const std::int64_t limit = plan_.execution.bucket_bytes > 0 ? plan_.execution.bucket_bytes : std::numeric_limits<std::int64_t>::max();
+  const std::int64_t limit =
+      plan_.execution.bucket_bytes > 0 ? plan_.execution.bucket_bytes : std::numeric_limits<std::int64_t>::max();
   std::int64_t bytes = 0;
   std::uint32_t first = 0;
   const auto flush = [&] {
     if (bytes > 0)
-      calls.push_back({true, first, Activity::parameter_gather, collective(key.group, Collective::all_gather, {bytes}, 0, 0), 1 << 20});
+      calls.push_back({true, first, Activity::parameter_gather,
+                       collective(key.group, Collective::all_gather, {bytes}, 0, 0), 1 << 20});
     bytes = 0;
   };
   for (const LayerRange& range : layer_ranges(stages_.steps(key.stage, PassKind::forward))) {
@@ -117,7 +123,8 @@ void DataParallel::reduce_buckets(const Key& key, PassKind kind, std::vector<Dat
   const std::vector<Step>& steps = stages_.pass(0, key.stage, kind).steps;
   const std::vector<PassStep>& from = stages_.steps(key.stage, kind);
   const std::size_t moved = steps.size() - from.size();
-  const std::int64_t limit = plan_.execution.bucket_bytes > 0 ? plan_.execution.bucket_bytes : std::numeric_limits<std::int64_t>::max();
+  const std::int64_t limit =
+      plan_.execution.bucket_bytes > 0 ? plan_.execution.bucket_bytes : std::numeric_limits<std::int64_t>::max();
   std::int64_t bytes = 0;
   std::int32_t in_flight_until = 0;
   for (std::size_t i = 0; i < from.size(); ++i) {
@@ -141,9 +148,12 @@ DataParallel::AtEnd DataParallel::at_end(DeviceIndex device) {
   const auto& placement = plan_.schedule.placement;
   for (int pipe = 0; pipe < placement.pipes; ++pipe)
     for (int s = 0; s < placement.stages; ++s)
-      if (placement.rank_of(s, pipe) == ranks_.at[static_cast<std::size_t>(rank)].pipeline) parameters += stages_.stage(s).parameters();
-  const Bytes gradients{parameters * plan_.execution.gradient_bytes}, weights{parameters * plan_.execution.weight_bytes};
-  result.reduce.push_back(collective(group, sharded ? Collective::reduce_scatter : Collective::all_reduce, gradients, 0, 0));
+      if (placement.rank_of(s, pipe) == ranks_.at[static_cast<std::size_t>(rank)].pipeline)
+        parameters += stages_.stage(s).parameters();
+  const Bytes gradients{parameters * plan_.execution.gradient_bytes},
+      weights{parameters * plan_.execution.weight_bytes};
+  result.reduce.push_back(
+      collective(group, sharded ? Collective::reduce_scatter : Collective::all_reduce, gradients, 0, 0));
   if (sharded) result.gather.push_back(collective(group, Collective::all_gather, weights, 0, 0));
   return result;
 }

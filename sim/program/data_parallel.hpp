@@ -1,11 +1,12 @@
 // Communication of the gradient groups: which collectives go with which pass, as the ZeRO stage and the overlap say.
 //
 //   ZeRO 0    all_reduce of gradients, in buckets beside the last micro-batch's backward, or after it
-//   ZeRO 1, 2 reduce_scatter of gradients likewise, all_gather of parameters beside the first forward, or after the optimizer
-//   ZeRO 3    all_gather before each layer in every F and B, reduce_scatter after each layer's B, every micro-batch
+//   ZeRO 1, 2 reduce_scatter of gradients likewise, all_gather of parameters beside the first forward, or after the
+//   optimizer ZeRO 3    all_gather before each layer in every F and B, reduce_scatter after each layer's B, every
+//   micro-batch
 //
-// A parameter gather that overlaps with the next step's forward is placed at the start of this step: in the steady state of
-// training each step begins with the gather of the one before.
+// A parameter gather that overlaps with the next step's forward is placed at the start of this step: in the steady
+// state of training each step begins with the gather of the one before.
 #pragma once
 #include <map>
 #include <tuple>

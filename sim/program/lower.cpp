@@ -13,11 +13,15 @@ using schedule::OpKind;
 
 PassKind pass_kind(OpKind kind) {
   switch (kind) {
-    case OpKind::forward: return PassKind::forward;
-    case OpKind::input_gradient: return PassKind::input_gradient;
-    case OpKind::weight_gradient: return PassKind::weight_gradient;
+    case OpKind::forward:
+      return PassKind::forward;
+    case OpKind::input_gradient:
+      return PassKind::input_gradient;
+    case OpKind::weight_gradient:
+      return PassKind::weight_gradient;
     case OpKind::backward:
-    case OpKind::overlapped: return PassKind::backward;
+    case OpKind::overlapped:
+      return PassKind::backward;
   }
   internal_error("unknown operation kind");
 }
@@ -25,7 +29,10 @@ PassKind pass_kind(OpKind kind) {
 class StepLowering {
  public:
   StepLowering(const StepPlan& plan, const std::vector<layout::StageSpan>& spans)
-      : plan_(plan), ranks_(plan), communication_(plan), stages_(plan, ranks_, communication_, builder_, spans),
+      : plan_(plan),
+        ranks_(plan),
+        communication_(plan),
+        stages_(plan, ranks_, communication_, builder_, spans),
         // Where transfers share links, ranks that are alike by themselves may meet on them: each is played.
         devices_(fold_ranks(ranks_, observed_calls(), communication_, plan.fold && plan.mode != NetworkMode::flows)),
         data_(plan, ranks_, devices_, communication_, stages_, builder_) {}
@@ -115,22 +122,28 @@ std::vector<Team> StepLowering::teams() const {
   for (std::size_t d = 0; d < devices(); ++d) {
     if (placed[d]) continue;
     const std::int32_t rank = devices_.representative[d];
-    const auto& context_ranks = ranks_.context.groups[static_cast<std::size_t>(ranks_.context_of[static_cast<std::size_t>(rank)])];
+    const auto& context_ranks =
+        ranks_.context.groups[static_cast<std::size_t>(ranks_.context_of[static_cast<std::size_t>(rank)])];
     std::vector<std::int32_t> members;
     Team team;
     for (const std::int32_t c : context_ranks) {
-      const auto& tensor_ranks = ranks_.tensor.groups[static_cast<std::size_t>(ranks_.tensor_of[static_cast<std::size_t>(c)])];
+      const auto& tensor_ranks =
+          ranks_.tensor.groups[static_cast<std::size_t>(ranks_.tensor_of[static_cast<std::size_t>(c)])];
       members.insert(members.end(), tensor_ranks.begin(), tensor_ranks.end());
       const auto group = devices_of(devices_, tensor_ranks);
       if (std::find(team.tensor.begin(), team.tensor.end(), group) == team.tensor.end()) team.tensor.push_back(group);
     }
-    for (const std::int32_t t : ranks_.tensor.groups[static_cast<std::size_t>(ranks_.tensor_of[static_cast<std::size_t>(rank)])]) {
-      const auto group = devices_of(devices_, ranks_.context.groups[static_cast<std::size_t>(ranks_.context_of[static_cast<std::size_t>(t)])]);
-      if (std::find(team.context.begin(), team.context.end(), group) == team.context.end()) team.context.push_back(group);
+    for (const std::int32_t t :
+         ranks_.tensor.groups[static_cast<std::size_t>(ranks_.tensor_of[static_cast<std::size_t>(rank)])]) {
+      const auto group = devices_of(
+          devices_, ranks_.context.groups[static_cast<std::size_t>(ranks_.context_of[static_cast<std::size_t>(t)])]);
+      if (std::find(team.context.begin(), team.context.end(), group) == team.context.end())
+        team.context.push_back(group);
     }
     team.members = devices_of(devices_, members);
     for (const std::int32_t r : members)
-      team.alike = team.alike && devices_.fold_class[static_cast<std::size_t>(r)] == devices_.fold_class[static_cast<std::size_t>(rank)];
+      team.alike = team.alike && devices_.fold_class[static_cast<std::size_t>(r)] ==
+                                     devices_.fold_class[static_cast<std::size_t>(rank)];
     for (const DeviceIndex m : team.members) placed[m] = true;
     teams.push_back(std::move(team));
   }
@@ -168,11 +181,14 @@ PipelinePlan StepLowering::pipeline_plan() {
   p.fuse = plan_.fuse && plan_.mode != NetworkMode::flows;
   p.messages = plan_.execution.messages;
   const Slowdown& slowdown = plan_.execution.data_slowdown;
-  if (plan_.execution.overlap_data && slowdown.numerator != slowdown.denominator) p.slowdown_class = builder_.add_slowdown(slowdown);
+  if (plan_.execution.overlap_data && slowdown.numerator != slowdown.denominator)
+    p.slowdown_class = builder_.add_slowdown(slowdown);
   p.pass = [this](DeviceIndex d, OpKind kind, int stage, int) -> const Pass& {
     return stages_.pass(devices_.representative[d], stage, pass_kind(kind));
   };
-  p.data_calls = [this](DeviceIndex d, const schedule::Operation& op, bool first, bool last) { return data_.calls(d, op, first, last); };
+  p.data_calls = [this](DeviceIndex d, const schedule::Operation& op, bool first, bool last) {
+    return data_.calls(d, op, first, last);
+  };
   p.peer = [this](DeviceIndex d, int stage, int pipe) {
     const int to = plan_.schedule.placement.rank_of(stage, pipe);
     return devices_.device_of[static_cast<std::size_t>(ranks_.neighbour(devices_.representative[d], to))];
@@ -219,7 +235,8 @@ void StepLowering::gather_parameters(PipelineEnds& ends) {
 // Tied embeddings: the copies on the first and last stage sum their gradients.
 void StepLowering::reduce_embeddings(PipelineEnds& ends) {
   std::vector<std::vector<DeviceIndex>> done;
-  const Bytes bytes{ceil_div(plan_.model.vocab, plan_.layout.tensor) * plan_.model.hidden * plan_.execution.gradient_bytes};
+  const Bytes bytes{ceil_div(plan_.model.vocab, plan_.layout.tensor) * plan_.model.hidden *
+                    plan_.execution.gradient_bytes};
   for (std::size_t g = 0; g < ranks_.embedding.groups.size(); ++g) {
     const std::vector<DeviceIndex> pair = devices_of(devices_, ranks_.embedding.groups[g]);
     if (std::find(done.begin(), done.end(), pair) != done.end()) continue;
@@ -236,7 +253,8 @@ void StepLowering::reduce_embeddings(PipelineEnds& ends) {
   }
 }
 
-// The norm of all gradients (for clipping, and to skip a step that overflowed) needs every rank: the optimizer of each waits.
+// The norm of all gradients (for clipping, and to skip a step that overflowed) needs every rank: the optimizer of each
+// waits.
 void StepLowering::sum_gradient_norm(PipelineEnds& ends) {
   if (ranks_.count == 1) return;
   TaskTemplate t;
@@ -258,7 +276,8 @@ void StepLowering::run_optimizer(PipelineEnds& ends) {
     const std::int32_t p = builder_.device(d).pipeline_rank;
     const auto [it, fresh] = of_pipeline_rank.try_emplace(p);
     if (fresh) {
-      const std::int64_t shards = plan_.layout.zero == layout::Zero::none ? 1 : static_cast<std::int64_t>(ranks_.gradient.groups[0].size());
+      const std::int64_t shards =
+          plan_.layout.zero == layout::Zero::none ? 1 : static_cast<std::int64_t>(ranks_.gradient.groups[0].size());
       const std::int64_t held = parameters_of(p);
       model::Kernel kernel;
       kernel.bytes = {checked_add(checked_mul(ceil_div(held, shards), plan_.execution.optimizer_traffic),
@@ -273,15 +292,16 @@ void StepLowering::run_optimizer(PipelineEnds& ends) {
   }
 }
 
-// Sequence parallelism: each tensor rank has seen its part of the sequence only, so the gradients of what all of them hold
-// (norms, biases after a row-parallel product) are summed once a step.
+// Sequence parallelism: each tensor rank has seen its part of the sequence only, so the gradients of what all of them
+// hold (norms, biases after a row-parallel product) are summed once a step.
 void StepLowering::reduce_replicated(PipelineEnds& ends) {
   if (!plan_.layout.sequence_parallel || plan_.layout.tensor == 1) return;
   for (DeviceIndex d = 0; d < devices(); ++d) {
     const auto group = static_cast<std::size_t>(ranks_.tensor_of[static_cast<std::size_t>(devices_.representative[d])]);
     const std::vector<DeviceIndex> members = devices_of(devices_, ranks_.tensor.groups[group]);
     std::int64_t parameters = 0;
-    for (const int s : stages_of(builder_.device(d).pipeline_rank)) parameters += stages_.stage(s).replicated_parameters();
+    for (const int s : stages_of(builder_.device(d).pipeline_rank))
+      parameters += stages_.stage(s).replicated_parameters();
     if (members.front() != d || parameters == 0) continue;
     const Bytes bytes{parameters * plan_.execution.gradient_bytes};
     const CallCost& cost = communication_.costs(ranks_.tensor, Collective::all_reduce, bytes)[group];
@@ -290,7 +310,8 @@ void StepLowering::reduce_replicated(PipelineEnds& ends) {
     t.category = ranks_.tensor.category;
     t.lane = t.partner_lane = ranks_.tensor.lane;
     t.name = "reduce replicated gradients";
-    t.bytes_sent = bytes_sent(Collective::all_reduce, bytes, static_cast<std::int64_t>(ranks_.tensor.groups[group].size()));
+    t.bytes_sent =
+        bytes_sent(Collective::all_reduce, bytes, static_cast<std::int64_t>(ranks_.tensor.groups[group].size()));
     if (!cost.transfer.phases.empty()) t.transfer = builder_.add_transfer(cost.transfer);
     join(members, builder_.add_template(t), Activity::gradient_reduce, ends);
   }
@@ -306,13 +327,15 @@ void StepLowering::finish_step(PipelineEnds ends) {
 }
 
 void StepLowering::summarise(LoweredStep& step, const std::vector<layout::StageSpan>& spans) {
-  const auto times = static_cast<Int128>(plan_.schedule.micro_batches) * plan_.layout.tensor * plan_.layout.context * plan_.layout.data;
+  const auto times = static_cast<Int128>(plan_.schedule.micro_batches) * plan_.layout.tensor * plan_.layout.context *
+                     plan_.layout.data;
   for (int s = 0; s < stages_.stages(); ++s) {
     const layout::StageModel& stage = stages_.stage(s);
     step.model_flops += static_cast<Int128>(stage.model_flops().value) * times;
     step.hardware_flops += static_cast<Int128>(stage.hardware_flops().value) * times;
-    step.stages.push_back({spans[static_cast<std::size_t>(s)], stage.parameters(), stages_.compute_time(s, PassKind::forward),
-                           stages_.compute_time(s, PassKind::backward), stages_.compute_time(s, PassKind::input_gradient),
+    step.stages.push_back({spans[static_cast<std::size_t>(s)], stage.parameters(),
+                           stages_.compute_time(s, PassKind::forward), stages_.compute_time(s, PassKind::backward),
+                           stages_.compute_time(s, PassKind::input_gradient),
                            stages_.compute_time(s, PassKind::weight_gradient)});
   }
   step.ranks = ranks_.count;

@@ -175,8 +175,9 @@ void PipelineLowering::lower_operation(const Team& team, const schedule::Operati
   if (x) leave(team, op.backward_stage, op.backward_micro_batch, op.backward_pipe, false);
 }
 
-// Gathers are issued `prefetch` ahead of the piece that begins at `position`, before the reductions of that piece: the lane
-// keeps the order of issue, so a gather asked for too late would stand behind a reduction that waits for the piece to end.
+// Gathers are issued `prefetch` ahead of the piece that begins at `position`, before the reductions of that piece: the
+// lane keeps the order of issue, so a gather asked for too late would stand behind a reduction that waits for the piece
+// to end.
 void PipelineLowering::gather_before(DeviceIndex d, const std::vector<DataCall>& calls, std::uint32_t position,
                                      std::vector<TaskId>& issued) {
   const auto due = static_cast<std::size_t>(

@@ -64,7 +64,8 @@ std::vector<ObservedCall> StageCosts::calls() {
   for (int s = 0; s < stages(); ++s) {
     for (const PassKind kind : {PassKind::forward, PassKind::backward})
       for (const PassStep& step : steps(s, kind))
-        if (step.is_communication) add(step.group == StepGroup::context ? ranks_.context : ranks_.tensor, step.collective, step.message);
+        if (step.is_communication)
+          add(step.group == StepGroup::context ? ranks_.context : ranks_.tensor, step.collective, step.message);
     if (s + 1 < stages()) add(ranks_.forward, Collective::send_receive, message_bytes(s, true));
     if (s > 0) add(ranks_.backward, Collective::send_receive, message_bytes(s, false));
   }
@@ -95,7 +96,8 @@ Step StageCosts::cost(const PassStep& from, PassKind kind, std::size_t tensor_gr
   step.duration = call.duration;
   step.category = family.category;
   step.lane = family.lane;
-  step.launch = launch + e.launch_collective + e.launch_collective_rank * static_cast<std::int64_t>(family.groups[group].size());
+  step.launch =
+      launch + e.launch_collective + e.launch_collective_rank * static_cast<std::int64_t>(family.groups[group].size());
   step.bytes_sent = bytes_sent(from.collective, from.message, static_cast<std::int64_t>(family.groups[group].size()));
   if (context ? e.overlap_context : e.overlap_tensor) step.needed_by = from.needed_by;
   if (!call.transfer.phases.empty()) step.transfer = builder_.add_transfer(call.transfer);
@@ -116,24 +118,27 @@ void StageCosts::receive_message(Pass& pass, std::int32_t rank, int stage, PassK
     gather.collective = Collective::all_gather;
     gather.message = forward ? this->stage(from).output_message() : this->stage(from).input_message();
     const auto r = static_cast<std::size_t>(rank);
-    pass.steps.insert(pass.steps.begin(), cost(gather, kind, static_cast<std::size_t>(ranks_.tensor_of[r]), static_cast<std::size_t>(ranks_.context_of[r])));
+    pass.steps.insert(pass.steps.begin(), cost(gather, kind, static_cast<std::size_t>(ranks_.tensor_of[r]),
+                                               static_cast<std::size_t>(ranks_.context_of[r])));
     for (Step& s : pass.steps)
       if (s.needed_by >= 0) ++s.needed_by;
   }
   pass.steps.front().memory.push_back({false, MemoryClass::buffers, -message_bytes(from, forward).value});
 }
 
-// ZeRO-3: a layer's parameters are whole from its gather to its last step here, its gradients from its first step to the end
-// of their reduction (the data-parallel calls hold the other halves of these effects).
+// ZeRO-3: a layer's parameters are whole from its gather to its last step here, its gradients from its first step to
+// the end of their reduction (the data-parallel calls hold the other halves of these effects).
 void StageCosts::hold_gathered_layers(Pass& pass, int stage, PassKind kind) {
   if (plan_.layout.zero != layout::Zero::parameters) return;
   const std::size_t shift = pass.steps.size() - steps(stage, kind).size();
   for (const LayerRange& range : layer_ranges(steps(stage, kind))) {
     const std::int64_t parameters = this->stage(stage).parameters_of_layer(range.layer);
     if (kind != PassKind::weight_gradient)
-      pass.steps[range.end - 1 + shift].memory.push_back({true, MemoryClass::buffers, -parameters * plan_.execution.weight_bytes});
+      pass.steps[range.end - 1 + shift].memory.push_back(
+          {true, MemoryClass::buffers, -parameters * plan_.execution.weight_bytes});
     if (kind == PassKind::backward || kind == PassKind::weight_gradient)
-      pass.steps[range.begin + shift].memory.push_back({false, MemoryClass::buffers, parameters * plan_.execution.gradient_bytes});
+      pass.steps[range.begin + shift].memory.push_back(
+          {false, MemoryClass::buffers, parameters * plan_.execution.gradient_bytes});
   }
 }
 
@@ -154,10 +159,12 @@ const Pass& StageCosts::pass(std::int32_t rank, int stage, PassKind kind) {
   if (!fresh) return it->second;
   Pass& pass = it->second;
   for (const PassStep& step : steps(stage, kind))
-    pass.steps.push_back(cost(step, kind, static_cast<std::size_t>(tensor_group), static_cast<std::size_t>(context_group)));
+    pass.steps.push_back(
+        cost(step, kind, static_cast<std::size_t>(tensor_group), static_cast<std::size_t>(context_group)));
   receive_message(pass, rank, stage, kind);
   hold_gathered_layers(pass, stage, kind);
-  if (kind == PassKind::forward && !pass.steps.empty()) pass.steps.front().launch += plan_.execution.micro_batch_overhead;
+  if (kind == PassKind::forward && !pass.steps.empty())
+    pass.steps.front().launch += plan_.execution.micro_batch_overhead;
   if (plan_.execution.blocking_launch) launch_blocking(pass);
   return pass;
 }

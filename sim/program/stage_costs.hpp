@@ -1,4 +1,5 @@
-// Passes of the stages with times: what the layout says a rank does, and how long each step takes on this GPU and network.
+// Passes of the stages with times: what the layout says a rank does, and how long each step takes on this GPU and
+// network.
 #pragma once
 #include <map>
 #include <tuple>

@@ -5,19 +5,26 @@ namespace {
 
 DType compute_type(Precision precision) {
   switch (precision) {
-    case Precision::fp32: return DType::fp32;
-    case Precision::fp16: return DType::fp16;
-    case Precision::bf16: return DType::bf16;
-    case Precision::fp8: return DType::fp8;
+    case Precision::fp32:
+      return DType::fp32;
+    case Precision::fp16:
+      return DType::fp16;
+    case Precision::bf16:
+      return DType::bf16;
+    case Precision::fp8:
+      return DType::fp8;
   }
   internal_error("unknown precision");
 }
 
 program::MessageMode message_mode(cost::MessageKind kind) {
   switch (kind) {
-    case cost::MessageKind::asynchronous: return program::MessageMode::asynchronous;
-    case cost::MessageKind::serialised: return program::MessageMode::serialised;
-    case cost::MessageKind::blocking: return program::MessageMode::rendezvous;
+    case cost::MessageKind::asynchronous:
+      return program::MessageMode::asynchronous;
+    case cost::MessageKind::serialised:
+      return program::MessageMode::serialised;
+    case cost::MessageKind::blocking:
+      return program::MessageMode::rendezvous;
   }
   internal_error("unknown kind of message");
 }
@@ -29,7 +36,9 @@ layout::PassOptions pass_options(const Scenario& s) {
   o.sequence_length = t.sequence_length;
   o.micro_batch = t.micro_batch;
   o.compute = compute_type(t.precision);
-  o.activation = t.precision == Precision::fp32 ? DType::fp32 : t.precision == Precision::fp16 ? DType::fp16 : DType::bf16;
+  o.activation = t.precision == Precision::fp32   ? DType::fp32
+                 : t.precision == Precision::fp16 ? DType::fp16
+                                                  : DType::bf16;
   o.recompute = t.recompute;
   o.recompute_every = t.recompute_every;
   o.attention = t.attention.value_or(s.stack.kernels.attention.front());
@@ -39,10 +48,12 @@ layout::PassOptions pass_options(const Scenario& s) {
 }
 
 bool keeps_whole(const Scenario& s) {
-  return s.layout.zero == layout::Zero::parameters && s.layout.pipeline > 1 && !s.stack.communication.reshard_in_pipeline;
+  return s.layout.zero == layout::Zero::parameters && s.layout.pipeline > 1 &&
+         !s.stack.communication.reshard_in_pipeline;
 }
 
-// Bytes per parameter between steps: mixed precision keeps fp32 master weights and two moments; fp32 training only moments.
+// Bytes per parameter between steps: mixed precision keeps fp32 master weights and two moments; fp32 training only
+// moments.
 layout::StatePlan state_plan(const Scenario& s) {
   const bool fp32 = s.training.precision == Precision::fp32;
   layout::StatePlan plan;
@@ -50,7 +61,8 @@ layout::StatePlan state_plan(const Scenario& s) {
   plan.gradient_bytes = s.training.gradient_bytes.value_or(s.stack.optimizer.gradient_bytes);
   plan.optimizer_bytes = s.training.optimizer_bytes.value_or(fp32 ? 8 : 12);
   if (keeps_whole(s)) plan.optimizer_bytes += plan.weight_bytes;  // the shards beside the whole copies
-  if (plan.gradient_bytes > 2 && s.layout.data * s.layout.context > 1) plan.gradient_bytes += s.stack.optimizer.held_gradient_bytes;
+  if (plan.gradient_bytes > 2 && s.layout.data * s.layout.context > 1)
+    plan.gradient_bytes += s.stack.optimizer.held_gradient_bytes;
   return plan;
 }
 

@@ -44,7 +44,8 @@ class Reader {
 
 void Reader::check_keys() {
   if (tree_[tree_.root()].kind != NodeKind::map) {
-    errors_.push_back(tree_.at(tree_.root(), "", "a scenario is a map with the keys model, cluster, layout, training, …"));
+    errors_.push_back(
+        tree_.at(tree_.root(), "", "a scenario is a map with the keys model, cluster, layout, training, …"));
     return;
   }
   for (const YamlEntry& entry : tree_[tree_.root()].entries) {
@@ -60,7 +61,8 @@ void Reader::check_keys() {
 }
 
 void Reader::read_model() {
-  if (section("model") != kNoNode) have_model_ = take(model::read_model(tree_, section("model"), "model"), scenario_.model);
+  if (section("model") != kNoNode)
+    have_model_ = take(model::read_model(tree_, section("model"), "model"), scenario_.model);
 }
 
 void Reader::read_cluster() {
@@ -73,13 +75,16 @@ void Reader::read_cluster() {
 
 void Reader::read_stack() {
   const NodeId node = section("stack");
-  const NodeId type = node == kNoNode ? kNoNode : tree_[node].kind == NodeKind::scalar ? node : tree_.find(node, "type");
+  const NodeId type = node == kNoNode                        ? kNoNode
+                      : tree_[node].kind == NodeKind::scalar ? node
+                                                             : tree_.find(node, "type");
   const std::string name = type == kNoNode ? "megatron-2024" : tree_[type].text;
   Result<cost::Stack> stack = cost::load_stack(name);
   if (!stack.ok()) {
     Diagnostics errors = stack.errors();
     for (Diagnostic& e : errors)
-      if (e.place.file.empty() && type != kNoNode) e = tree_.at(type, node == type ? "stack" : "stack.type", e.message, e.help);
+      if (e.place.file.empty() && type != kNoNode)
+        e = tree_.at(type, node == type ? "stack" : "stack.type", e.message, e.help);
     take(errors);
     return;
   }
@@ -106,7 +111,8 @@ Result<Scenario> Reader::read() {
   read_model();
   read_cluster();
   read_stack();
-  have_layout_ = section("layout") == kNoNode || take(orrery::read(layout_fields(), tree_, section("layout"), "layout"), scenario_.layout);
+  have_layout_ = section("layout") == kNoNode ||
+                 take(orrery::read(layout_fields(), tree_, section("layout"), "layout"), scenario_.layout);
   if (section("training") != kNoNode)
     have_training_ = take(orrery::read(training_fields(), tree_, section("training"), "training"), scenario_.training);
   if (section("schedule") != kNoNode)
@@ -127,7 +133,9 @@ Result<Scenario> Reader::read() {
 
 }  // namespace
 
-Result<Scenario> read_scenario(const YamlTree& tree) { return Reader(tree).read(); }
+Result<Scenario> read_scenario(const YamlTree& tree) {
+  return Reader(tree).read();
+}
 
 Result<Scenario> read_scenario_text(std::string text, const std::string& name) {
   Result<YamlTree> tree = read_yaml_text(std::move(text), name);

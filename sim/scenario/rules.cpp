@@ -26,15 +26,20 @@ void check_degrees(const Scenario& s, Diagnostics& errors) {
     errors.push_back(broken("cluster.gpus", fmt::format("{} is more than the {} GPUs of the cluster", gpus, there)));
   const Int128 product = static_cast<Int128>(l.tensor) * l.context * l.pipeline * l.data;
   if (product != gpus)
-    errors.push_back(broken("layout", fmt::format("tensor {} · context {} · pipeline {} · data {} must multiply to the {} GPUs of the run (cluster: {} nodes of {})",
-                                                  l.tensor, l.context, l.pipeline, l.data, gpus, s.cluster.nodes, s.cluster.gpus_per_node)));
+    errors.push_back(broken("layout", fmt::format("tensor {} · context {} · pipeline {} · data {} must multiply to the "
+                                                  "{} GPUs of the run (cluster: {} nodes of {})",
+                                                  l.tensor, l.context, l.pipeline, l.data, gpus, s.cluster.nodes,
+                                                  s.cluster.gpus_per_node)));
 }
 
 void check_batch(const Scenario& s, Diagnostics& errors) {
   const std::int64_t at_once = s.training.micro_batch * s.layout.data;
   if (s.training.global_batch % at_once != 0)
-    errors.push_back(broken("training.global_batch", fmt::format("{} sequences do not divide into micro-batches of {} on {} data-parallel ranks; "
-                                                                 "a multiple of {} is needed", s.training.global_batch, s.training.micro_batch, s.layout.data, at_once)));
+    errors.push_back(
+        broken("training.global_batch",
+               fmt::format("{} sequences do not divide into micro-batches of {} on {} data-parallel ranks; "
+                           "a multiple of {} is needed",
+                           s.training.global_batch, s.training.micro_batch, s.layout.data, at_once)));
 }
 
 void check_precision(const Scenario& s, Diagnostics& errors) {
@@ -45,7 +50,8 @@ void check_precision(const Scenario& s, Diagnostics& errors) {
   if (s.training.attention) {
     const auto& allowed = s.stack.kernels.attention;
     if (std::find(allowed.begin(), allowed.end(), *s.training.attention) == allowed.end())
-      errors.push_back(broken("training.attention", fmt::format("the stack {} has no such attention kernels", s.stack.name)));
+      errors.push_back(
+          broken("training.attention", fmt::format("the stack {} has no such attention kernels", s.stack.name)));
   }
 }
 
@@ -55,9 +61,10 @@ Diagnostics check_messages(const Scenario& s, const schedule::Schedule& made) {
   const schedule::StageTimes times = schedule::uniform_times(made.placement.stages, 1, 1, 1);
   const schedule::Replay replay = schedule::replay(made, times, schedule::MessageMode::rendezvous);
   if (replay.deadlock.empty()) return {};
-  Diagnostic d = broken("schedule.type", fmt::format("{} deadlocks with the blocking messages of {}: {}", made.name, s.stack.name,
-                                                     schedule::to_string(replay.deadlock.front())));
-  d.help = "choose a stack with asynchronous messages, or say stack: {type: " + s.stack.type + ", communication: {messages: asynchronous}}";
+  Diagnostic d = broken("schedule.type", fmt::format("{} deadlocks with the blocking messages of {}: {}", made.name,
+                                                     s.stack.name, schedule::to_string(replay.deadlock.front())));
+  d.help = "choose a stack with asynchronous messages, or say stack: {type: " + s.stack.type +
+           ", communication: {messages: asynchronous}}";
   return {d};
 }
 
@@ -75,10 +82,12 @@ Result<schedule::Schedule> schedule_of_file(const Scenario& s) {
   Diagnostics errors;
   const auto expect = [&](std::int64_t has, std::int64_t wants, const char* what, const char* why) {
     if (has != wants)
-      errors.push_back(broken("schedule.file", fmt::format("{} has {} {}, the scenario {} ({})", s.schedule.file, has, what, wants, why)));
+      errors.push_back(broken(
+          "schedule.file", fmt::format("{} has {} {}, the scenario {} ({})", s.schedule.file, has, what, wants, why)));
   };
   expect(p.ranks, s.layout.pipeline, "ranks", "layout.pipeline");
-  expect(static_cast<std::int64_t>(p.stages) * p.pipes, static_cast<std::int64_t>(s.layout.stages()) * p.pipes, "stages", "layout.pipeline · layout.virtual");
+  expect(static_cast<std::int64_t>(p.stages) * p.pipes, static_cast<std::int64_t>(s.layout.stages()) * p.pipes,
+         "stages", "layout.pipeline · layout.virtual");
   expect(made->micro_batches, s.micro_batches(), "micro-batches", "global_batch / (data · micro_batch)");
   if (!errors.empty()) return errors;
   return made;
@@ -87,15 +96,18 @@ Result<schedule::Schedule> schedule_of_file(const Scenario& s) {
 // A schedule of a fixed number of chunks needs the model cut into as many stages.
 Diagnostics check_stages(const Scenario& s, const schedule::Schedule& made) {
   if (made.placement.stages == s.layout.stages()) return {};
-  Diagnostic d = broken("layout.virtual", fmt::format("{} holds {} chunks of the model on each rank, not {}", made.name,
-                                                      made.placement.stages / made.placement.ranks, s.layout.virtual_stages));
+  Diagnostic d =
+      broken("layout.virtual", fmt::format("{} holds {} chunks of the model on each rank, not {}", made.name,
+                                           made.placement.stages / made.placement.ranks, s.layout.virtual_stages));
   d.help = fmt::format("layout: {{virtual: {}}}", made.placement.stages / made.placement.ranks);
   return {d};
 }
 
 }  // namespace
 
-bool is_searched(const Scenario& s) { return s.schedule.file.empty() && s.schedule.type == "zb_auto"; }
+bool is_searched(const Scenario& s) {
+  return s.schedule.file.empty() && s.schedule.type == "zb_auto";
+}
 
 Result<schedule::Schedule> make_schedule(const Scenario& s, const schedule::StageTimes& times) {
   if (!s.schedule.file.empty()) return schedule_of_file(s);
@@ -124,9 +136,11 @@ Diagnostics check_rules(const Scenario& s) {
   check_batch(s, errors);
   check_precision(s, errors);
   const model::ModelSpec padded = model::pad_vocab(s.model, s.layout.tensor);
-  for (Diagnostic& e : layout::check_layout(padded, s.layout, s.training.sequence_length)) errors.push_back(std::move(e));
+  for (Diagnostic& e : layout::check_layout(padded, s.layout, s.training.sequence_length))
+    errors.push_back(std::move(e));
   if (!errors.empty()) return errors;
-  if (s.micro_batches() > 1'000'000) return {broken("training.global_batch", "more than 1 000 000 micro-batches per pipeline")};
+  if (s.micro_batches() > 1'000'000)
+    return {broken("training.global_batch", "more than 1 000 000 micro-batches per pipeline")};
   const Result<schedule::Schedule> made = make_schedule(s);
   if (!made.ok()) return made.errors();
   if (Diagnostics blocked = check_messages(s, *made); !blocked.empty()) return blocked;

@@ -24,8 +24,10 @@ std::string title_of(const Scenario& s) {
   add("PP", l.pipeline);
   add("VP", l.virtual_stages);
   add("DP", l.data);
-  return fmt::format("{} on {} × {} ({}):{} · {} · batch {} × {} tokens", s.model.name, l.ranks(), s.gpu.name, s.cluster.name,
-                     degrees.empty() ? " one GPU" : degrees, s.schedule.file.empty() ? s.schedule.type : s.schedule.file, s.training.global_batch, s.training.sequence_length);
+  return fmt::format("{} on {} × {} ({}):{} · {} · batch {} × {} tokens", s.model.name, l.ranks(), s.gpu.name,
+                     s.cluster.name, degrees.empty() ? " one GPU" : degrees,
+                     s.schedule.file.empty() ? s.schedule.type : s.schedule.file, s.training.global_batch,
+                     s.training.sequence_length);
 }
 
 const char* name_of(program::NetworkMode mode) {
@@ -33,16 +35,17 @@ const char* name_of(program::NetworkMode mode) {
   return names[static_cast<std::size_t>(mode)];
 }
 
-// What the caching allocator holds at the peak: PyTorch hands out blocks of 512 B in segments of 2 MiB (20 MiB for large ones,
-// c10/cuda/CUDACachingAllocator.cpp); between them a remainder stays unused.
+// What the caching allocator holds at the peak: PyTorch hands out blocks of 512 B in segments of 2 MiB (20 MiB for
+// large ones, c10/cuda/CUDACachingAllocator.cpp); between them a remainder stays unused.
 std::int64_t reserved_of(std::int64_t peak) {
   constexpr std::int64_t segment = 20 << 20;
   return ceil_div(peak, segment) * segment;
 }
 
 // A searched schedule is found for the real times of the stages: those of the same step under 1F1B.
-Diagnostics fit_to_times(const Scenario& s, const PlanParts& parts, const layout::Layout& layout, const model::ModelSpec& model,
-                         const hardware::Topology& topology, const network::Tuning& tuning, std::span<const hardware::DeviceId> placement,
+Diagnostics fit_to_times(const Scenario& s, const PlanParts& parts, const layout::Layout& layout,
+                         const model::ModelSpec& model, const hardware::Topology& topology,
+                         const network::Tuning& tuning, std::span<const hardware::DeviceId> placement,
                          schedule::Schedule& schedule) {
   if (!is_searched(s)) return {};
   schedule::ScheduleRequest request;
@@ -50,8 +53,9 @@ Diagnostics fit_to_times(const Scenario& s, const PlanParts& parts, const layout
   request.micro_batches = 1;
   const Result<schedule::Schedule> first = schedule::make_schedule(request);
   if (!first.ok()) return first.errors();
-  const program::StepPlan plan{model, layout, parts.pass, parts.state, *first, parts.execution, s.gpu, parts.kernels,
-                               topology, tuning, placement, s.network.mode, true, true};
+  const program::StepPlan plan{model,           layout,         parts.pass,    parts.state, *first,
+                               parts.execution, s.gpu,          parts.kernels, topology,    tuning,
+                               placement,       s.network.mode, true,          true};
   const Result<program::LoweredStep> lowered = program::lower_step(plan);
   if (!lowered.ok()) return lowered.errors();
   schedule::StageTimes times;
@@ -83,9 +87,12 @@ Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options)
   std::iota(placement.begin(), placement.end(), 0);
   const model::ModelSpec padded = model::pad_vocab(s.model, s.layout.tensor);
   const layout::Layout running = running_layout(s);
-  if (const Diagnostics errors = fit_to_times(s, parts, running, padded, **topology, *tuning, placement, *schedule); !errors.empty()) return errors;
-  program::StepPlan plan{padded, running, parts.pass, parts.state, *schedule, parts.execution, s.gpu, parts.kernels,
-                         **topology, *tuning, placement, s.network.mode, !options.every_rank, options.fuse};
+  if (const Diagnostics errors = fit_to_times(s, parts, running, padded, **topology, *tuning, placement, *schedule);
+      !errors.empty())
+    return errors;
+  program::StepPlan plan{padded,          running,        parts.pass,          parts.state, *schedule,
+                         parts.execution, s.gpu,          parts.kernels,       **topology,  *tuning,
+                         placement,       s.network.mode, !options.every_rank, options.fuse};
   Result<program::LoweredStep> lowered = program::lower_step(plan);
   if (!lowered.ok()) return lowered.errors();
 

@@ -10,16 +10,26 @@ using layout::Zero;
 const Fields<Layout>& layout_fields() {
   static const auto table =
       Fields<Layout>("layout", "How the model is split over the GPUs.")
-          .add("tensor", &Layout::tensor, "tensor-parallel degree: ranks that share each matrix").range(1, 1 << 20)
-          .add("context", &Layout::context, "context-parallel degree: ranks that share each sequence").range(1, 1 << 20)
-          .add("pipeline", &Layout::pipeline, "pipeline degree: ranks that share the layers").range(1, 1 << 20)
-          .add("data", &Layout::data, "data-parallel degree; default: GPUs / (tensor · context · pipeline)").range(1, 1 << 20)
-          .add("virtual", &Layout::virtual_stages, "virtual stages (chunks of layers) per pipeline rank").range(1, 1024)
+          .add("tensor", &Layout::tensor, "tensor-parallel degree: ranks that share each matrix")
+          .range(1, 1 << 20)
+          .add("context", &Layout::context, "context-parallel degree: ranks that share each sequence")
+          .range(1, 1 << 20)
+          .add("pipeline", &Layout::pipeline, "pipeline degree: ranks that share the layers")
+          .range(1, 1 << 20)
+          .add("data", &Layout::data, "data-parallel degree; default: GPUs / (tensor · context · pipeline)")
+          .range(1, 1 << 20)
+          .add("virtual", &Layout::virtual_stages, "virtual stages (chunks of layers) per pipeline rank")
+          .range(1, 1024)
           .add("sequence_parallel", &Layout::sequence_parallel, "split norms and dropouts over the tensor ranks too")
           .choice("zero", &Layout::zero,
-                  {{"none", Zero::none}, {"optimizer", Zero::optimizer}, {"gradients", Zero::gradients}, {"parameters", Zero::parameters}},
+                  {{"none", Zero::none},
+                   {"optimizer", Zero::optimizer},
+                   {"gradients", Zero::gradients},
+                   {"parameters", Zero::parameters}},
                   "what the data-parallel ranks share instead of each holding it: ZeRO 0, 1, 2, 3 (parameters = FSDP)")
-          .add("shard_degree", &Layout::shard_degree, "ranks a shard is spread over (HSDP); 0 = all data-parallel ranks").range(0, 1 << 20)
+          .add("shard_degree", &Layout::shard_degree,
+               "ranks a shard is spread over (HSDP); 0 = all data-parallel ranks")
+          .range(0, 1 << 20)
           .add("order", &Layout::order, "rank order, fastest first, of tp, cp, dp, pp")
           .choice("partition", &Layout::partition,
                   {{"even", Partition::even},
@@ -27,20 +37,30 @@ const Fields<Layout>& layout_fields() {
                    {"balanced", Partition::balanced},
                    {"cost_shares", Partition::cost_shares},
                    {"explicit", Partition::explicit_layers}},
-                  "how layers go to stages; ends_count_as_layers: embedding and head take the place of a layer each; balanced: least cost of the costliest "
+                  "how layers go to stages; ends_count_as_layers: embedding and head take the place of a layer each; "
+                  "balanced: least cost of the costliest "
                   "stage; cost_shares: a stage ends with the layer that passes its share of the cost (nanotron)")
-          .add("layers_per_stage", &Layout::layers_per_stage, "partition explicit: layers of each stage, in model order");
+          .add("layers_per_stage", &Layout::layers_per_stage,
+               "partition explicit: layers of each stage, in model order");
   return table;
 }
 
 const Fields<Training>& training_fields() {
   static const auto table =
       Fields<Training>("training", "The training step.")
-          .add("sequence_length", &Training::sequence_length, "tokens per sequence").range(1, std::int64_t{1} << 32).required()
-          .add("global_batch", &Training::global_batch, "sequences per step").range(1, std::int64_t{1} << 32).required()
-          .add("micro_batch", &Training::micro_batch, "sequences per micro-batch").range(1, 1 << 24)
+          .add("sequence_length", &Training::sequence_length, "tokens per sequence")
+          .range(1, std::int64_t{1} << 32)
+          .required()
+          .add("global_batch", &Training::global_batch, "sequences per step")
+          .range(1, std::int64_t{1} << 32)
+          .required()
+          .add("micro_batch", &Training::micro_batch, "sequences per micro-batch")
+          .range(1, 1 << 24)
           .choice("precision", &Training::precision,
-                  {{"fp32", Precision::fp32}, {"fp16", Precision::fp16}, {"bf16", Precision::bf16}, {"fp8", Precision::fp8}},
+                  {{"fp32", Precision::fp32},
+                   {"fp16", Precision::fp16},
+                   {"bf16", Precision::bf16},
+                   {"fp8", Precision::fp8}},
                   "of the matrix products; fp8: of linear layers, the rest in bf16")
           .choice("recompute", &Training::recompute,
                   {{"none", Recompute::none},
@@ -49,16 +69,25 @@ const Fields<Training>& training_fields() {
                    {"full", Recompute::full},
                    {"alternate_layers", Recompute::alternate_layers}},
                   "activations computed again in the backward pass instead of kept")
-          .add("recompute_every", &Training::recompute_every, "recompute full: of every k-th layer").range(1, 1 << 16)
+          .add("recompute_every", &Training::recompute_every, "recompute full: of every k-th layer")
+          .range(1, 1 << 16)
           .choice("attention", &Training::attention,
                   {{"unfused", layout::AttentionKind::unfused}, {"flash", layout::AttentionKind::flash}},
                   "attention kernels; default: the stack's")
-          .add("weight_bytes", &Training::weight_bytes, "per parameter; default: 2 (fp32: 4)").range(1, 16)
-          .add("gradient_bytes", &Training::gradient_bytes, "per parameter, as accumulated and reduced; default: the stack's").range(1, 16)
-          .add("optimizer_bytes", &Training::optimizer_bytes, "per parameter: master weights and moments; default: 12 (fp32: 8)").range(0, 64)
-          .add("overlap_data", &Training::overlap_data, "gradient and parameter communication beside compute; default: the stack's")
-          .add("overlap_tensor", &Training::overlap_tensor, "tensor-parallel communication beside compute; default: the stack's")
-          .add("overlap_context", &Training::overlap_context, "context-parallel communication beside compute; default: the stack's")
+          .add("weight_bytes", &Training::weight_bytes, "per parameter; default: 2 (fp32: 4)")
+          .range(1, 16)
+          .add("gradient_bytes", &Training::gradient_bytes,
+               "per parameter, as accumulated and reduced; default: the stack's")
+          .range(1, 16)
+          .add("optimizer_bytes", &Training::optimizer_bytes,
+               "per parameter: master weights and moments; default: 12 (fp32: 8)")
+          .range(0, 64)
+          .add("overlap_data", &Training::overlap_data,
+               "gradient and parameter communication beside compute; default: the stack's")
+          .add("overlap_tensor", &Training::overlap_tensor,
+               "tensor-parallel communication beside compute; default: the stack's")
+          .add("overlap_context", &Training::overlap_context,
+               "context-parallel communication beside compute; default: the stack's")
           .add("compiled", &Training::compiled, "elementwise chains fused by a compiler")
           .choice("flops", &Training::flops, {{"full", FlopsCount::full}, {"causal", FlopsCount::causal}},
                   "how MFU counts attention: in full, or the half a causal mask leaves");
@@ -69,10 +98,16 @@ const Fields<ScheduleChoice>& schedule_fields() {
   static const auto table =
       Fields<ScheduleChoice>("schedule", "The pipeline schedule.")
           .shorthand("type")
-          .add("type", &ScheduleChoice::type, "name of the schedule (orrery list schedules); default: 1f1b, with virtual stages interleaved_1f1b")
-          .add("file", &ScheduleChoice::file, "instead of `type`: a CSV file in PyTorch's notation, relative to this file (orrery schedule NAME --export csv)")
-          .add("group", &ScheduleChoice::group, "interleaved schedules: micro-batches per group; 0 = the pipeline degree").range(0, 1 << 24)
-          .add("memory_cap", &ScheduleChoice::memory_cap, "zb_auto: most micro-batches in flight on a rank; 0 = the pipeline degree")
+          .add("type", &ScheduleChoice::type,
+               "name of the schedule (orrery list schedules); default: 1f1b, with virtual stages interleaved_1f1b")
+          .add("file", &ScheduleChoice::file,
+               "instead of `type`: a CSV file in PyTorch's notation, relative to this file (orrery schedule NAME "
+               "--export csv)")
+          .add("group", &ScheduleChoice::group,
+               "interleaved schedules: micro-batches per group; 0 = the pipeline degree")
+          .range(0, 1 << 24)
+          .add("memory_cap", &ScheduleChoice::memory_cap,
+               "zb_auto: most micro-batches in flight on a rank; 0 = the pipeline degree")
           .number_range(0, 1e6)
           .rule("file", [](const ScheduleChoice& s) {
             return s.file.empty() || (s.type.empty() && s.group == 0 && s.memory_cap == 0)
@@ -87,10 +122,11 @@ const Fields<NetworkChoice>& network_fields() {
   static const auto table =
       Fields<NetworkChoice>("network", "What happens between transfers.")
           .shorthand("mode")
-          .choice("mode", &NetworkChoice::mode,
-                  {{"ideal", NetworkMode::ideal}, {"steady", NetworkMode::steady}, {"flows", NetworkMode::flows}},
-                  "ideal: nothing is shared; steady: all groups of a family (tensor, data, …) communicate at once; flows: "
-                  "every transfer shares links with what is in flight, every rank is played");
+          .choice(
+              "mode", &NetworkChoice::mode,
+              {{"ideal", NetworkMode::ideal}, {"steady", NetworkMode::steady}, {"flows", NetworkMode::flows}},
+              "ideal: nothing is shared; steady: all groups of a family (tensor, data, …) communicate at once; flows: "
+              "every transfer shares links with what is in flight, every rank is played");
   return table;
 }
 

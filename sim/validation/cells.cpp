@@ -39,7 +39,9 @@ std::optional<double> Cells::number(const char* column) const {
   return {};
 }
 
-bool Cells::flag(const char* column) const { return integer(column, 0, 1, 0) == 1; }
+bool Cells::flag(const char* column) const {
+  return integer(column, 0, 1, 0) == 1;
+}
 
 void require_columns(const CsvTable& table, std::initializer_list<const char*> columns, Diagnostics& errors) {
   for (const char* column : columns) {

@@ -16,7 +16,8 @@ class Cells {
   // Empty where there is no such column.
   std::string text(const char* column) const;
   // Must be there and hold a whole number in [low, high]; blank = `blank` where one is given.
-  std::int64_t integer(const char* column, std::int64_t low, std::int64_t high, std::optional<std::int64_t> blank = {}) const;
+  std::int64_t integer(const char* column, std::int64_t low, std::int64_t high,
+                       std::optional<std::int64_t> blank = {}) const;
   std::optional<double> number(const char* column) const;  // finite; blank or no column = nothing
   bool flag(const char* column) const;                     // 0 or 1; blank = 0
   void refuse(const char* column, const std::string& message, const std::string& help = {}) const;

@@ -40,7 +40,8 @@ class Systems {
       into.why = reason(cluster.errors());
       return;
     }
-    auto topology = hardware::build_topology(*cluster, std::max(nodes, (gpus + cluster->gpus_per_node - 1) / cluster->gpus_per_node));
+    auto topology = hardware::build_topology(
+        *cluster, std::max(nodes, (gpus + cluster->gpus_per_node - 1) / cluster->gpus_per_node));
     network::ClusterFacts facts = network::facts_of(*cluster);
     if (more_channels) facts.library = "more_channels";
     auto tuning = network::tuning_for(facts);
@@ -55,8 +56,8 @@ class Systems {
 
 std::optional<Collective> kind_of(std::string name) {
   if (name == "sendrecv") name = "send_receive";
-  for (const Collective kind : {Collective::all_reduce, Collective::all_gather, Collective::reduce_scatter, Collective::all_to_all,
-                                Collective::broadcast, Collective::send_receive})
+  for (const Collective kind : {Collective::all_reduce, Collective::all_gather, Collective::reduce_scatter,
+                                Collective::all_to_all, Collective::broadcast, Collective::send_receive})
     if (name == name_of(kind)) return kind;
   return {};
 }
@@ -92,9 +93,11 @@ void predict(const Cells& cells, Systems& systems, Row& row) {
   const auto gpus = static_cast<int>(cells.integer("gpus", 1, 1 << 20));
   const std::int64_t bytes = cells.integer("msg_bytes", 1, std::int64_t{1} << 50);
   const std::optional<Collective> kind = kind_of(cells.text("collective"));
-  if (!kind) return cells.refuse("collective", fmt::format("'{}' is no collective known here", cells.text("collective")));
+  if (!kind)
+    return cells.refuse("collective", fmt::format("'{}' is no collective known here", cells.text("collective")));
   const std::string settings = cells.text("system");
-  const System* system = systems.find(cells.text("cluster"), nodes, gpus, settings.find("MIN_CTAS") != std::string::npos, row.why);
+  const System* system =
+      systems.find(cells.text("cluster"), nodes, gpus, settings.find("MIN_CTAS") != std::string::npos, row.why);
   if (system == nullptr) return;
   const std::vector<hardware::DeviceId> group = group_of(*kind, nodes, gpus, system->topology->devices_per_node());
   const network::CollectiveCall call{*kind, Bytes{bytes}, group, algorithm_in(settings)};
@@ -121,8 +124,8 @@ Result<std::vector<Row>> collective_rows(const CsvTable& table) {
     row.figures = {{"time_us", false, time ? Value(*time) : Value(), {}}};
     row.groups.emplace_back("system", cells.text("system"));
     row.in_subset = cells.integer("msg_bytes", 1, std::int64_t{1} << 50) >= kLarge;
-    row.what = fmt::format("{} {} B, {} nodes, {} GPUs, {}", cells.text("collective"), cells.text("msg_bytes"), cells.text("nodes"), cells.text("gpus"),
-                           cells.text("cluster"));
+    row.what = fmt::format("{} {} B, {} nodes, {} GPUs, {}", cells.text("collective"), cells.text("msg_bytes"),
+                           cells.text("nodes"), cells.text("gpus"), cells.text("cluster"));
     predict(cells, systems, row);
     rows.push_back(std::move(row));
   }

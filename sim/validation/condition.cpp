@@ -8,7 +8,8 @@ namespace orrery::validation {
 namespace {
 
 constexpr const char* kGrammar =
-    "[GROUP:][FIGURE.]STATISTIC OPERATOR NUMBER, STATISTIC one of rows, mape, median_abs_error, p90_abs_error, bias, concordance, refused, "
+    "[GROUP:][FIGURE.]STATISTIC OPERATOR NUMBER, STATISTIC one of rows, mape, median_abs_error, p90_abs_error, bias, "
+    "concordance, refused, "
     "unequal; OPERATOR one of > >= < <=";
 
 Diagnostic wrong(const std::string& text, const std::string& message) {
@@ -52,7 +53,8 @@ Result<Condition> parse_condition(const std::string& text) {
   c.comparison = text.substr(at, text.substr(at + 1).starts_with('=') ? 2 : 1);
   const std::string bound = trimmed(std::string_view(text).substr(at + c.comparison.size()));
   const auto [end, error] = std::from_chars(bound.data(), bound.data() + bound.size(), c.bound);
-  if (error != std::errc() || end != bound.data() + bound.size()) return wrong(text, fmt::format("'{}' is not a number", bound));
+  if (error != std::errc() || end != bound.data() + bound.size())
+    return wrong(text, fmt::format("'{}' is not a number", bound));
   std::string left = trimmed(std::string_view(text).substr(0, at));
   if (const std::size_t colon = left.find(':'); colon != std::string::npos) {
     c.group = left.substr(0, colon);
@@ -63,7 +65,8 @@ Result<Condition> parse_condition(const std::string& text) {
     left.erase(0, dot + 1);
   }
   c.statistic = left;
-  for (const char* known : {"rows", "mape", "median_abs_error", "p90_abs_error", "bias", "concordance", "refused", "unequal"})
+  for (const char* known :
+       {"rows", "mape", "median_abs_error", "p90_abs_error", "bias", "concordance", "refused", "unequal"})
     if (c.statistic == known) return c;
   return wrong(text, fmt::format("'{}' is no statistic", c.statistic));
 }
@@ -79,7 +82,8 @@ Result<bool> holds(const Condition& c, const Report& report) {
       if (!value) return wrong(c.text, "nothing was measured there");
       return compare(*value, c.comparison, c.bound);
     }
-    return wrong(c.text, c.figure.empty() ? "this file has no measured figure" : fmt::format("there is no figure '{}'", c.figure));
+    return wrong(c.text, c.figure.empty() ? "this file has no measured figure"
+                                          : fmt::format("there is no figure '{}'", c.figure));
   }
   return wrong(c.text, fmt::format("there is no group '{}'", c.group));
 }

@@ -33,7 +33,8 @@ Result<std::vector<MaxminCompletion>> expectations(const std::string& name, cons
   return network::parse_maxmin_expected(*text, path);
 }
 
-const MaxminCompletion* find(const std::vector<MaxminCompletion>& all, const std::string& of_case, const std::string& flow) {
+const MaxminCompletion* find(const std::vector<MaxminCompletion>& all, const std::string& of_case,
+                             const std::string& flow) {
   for (const MaxminCompletion& each : all)
     if (each.case_name == of_case && each.flow_name == flow) return &each;
   return nullptr;

@@ -19,7 +19,8 @@ Json value_json(const Value& value) {
 Json row_json(const Row& row) {
   Json json{{"id", row.id}};
   for (const Figure& f : row.figures) {
-    if (f.reference.index() != 0) json[std::string(f.exact ? "expected_" : "measured_") + f.name] = value_json(f.reference);
+    if (f.reference.index() != 0)
+      json[std::string(f.exact ? "expected_" : "measured_") + f.name] = value_json(f.reference);
     if (f.predicted.index() != 0) json[std::string("predicted_") + f.name] = value_json(f.predicted);
   }
   if (row.equal) json["equal"] = *row.equal;

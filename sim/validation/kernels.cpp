@@ -1,5 +1,5 @@
-// Measured efficiencies of matrix products and fused attention: fraction of `peak_tflops`. The clock is that of training
-// (cost::KernelModel::sustained).
+// Measured efficiencies of matrix products and fused attention: fraction of `peak_tflops`. The clock is that of
+// training (cost::KernelModel::sustained).
 #include <fmt/format.h>
 
 #include <map>
@@ -55,7 +55,8 @@ Kernel attention(const Cells& cells) {
   k.kv_heads = cells.integer("kv_heads", 1, kMost, k.heads);
   k.head_dim = cells.integer("qk_head_dim", 1, 1 << 16);
   const std::int64_t dims = k.head_dim + cells.integer("v_head_dim", 1, 1 << 16, k.head_dim);
-  const std::int64_t products = checked_mul(checked_mul(2 * k.batch * k.heads, dims), checked_mul(k.sequence_q, k.sequence_kv));
+  const std::int64_t products =
+      checked_mul(checked_mul(2 * k.batch * k.heads, dims), checked_mul(k.sequence_q, k.sequence_kv));
   k.flops = {backward ? checked_mul(products / 2, 5) : products};
   const std::int64_t bytes = 2 * k.batch * k.sequence_q * dims * (k.heads + k.kv_heads);
   k.bytes = {backward ? 2 * bytes : bytes};
@@ -74,7 +75,8 @@ void predict(const Cells& cells, const Device& device, Row& row) {
   }
   const std::string name = cells.text("kernel");
   if (name != "gemm" && name != "attention_forward" && name != "attention_backward")
-    return cells.refuse("kernel", fmt::format("'{}' is not known, allowed: gemm, attention_forward, attention_backward", name));
+    return cells.refuse("kernel",
+                        fmt::format("'{}' is not known, allowed: gemm, attention_forward, attention_backward", name));
   const Kernel kernel = name == "gemm" ? product(cells) : attention(cells);
   double peak = cells.number("peak_tflops").value_or(0) * 1e12;
   if (peak <= 0) peak = static_cast<double>(device.gpu->peak(kernel.dtype).value);
@@ -82,7 +84,8 @@ void predict(const Cells& cells, const Device& device, Row& row) {
     row.why = fmt::format("{} has no {} arithmetic", device.gpu->name, name_of(kernel.dtype));
     return;
   }
-  row.figures[0].predicted = static_cast<double>(kernel.flops.value) / (peak * seconds(cost::kernel_time(*device.gpu, *device.constants, kernel)));
+  row.figures[0].predicted = static_cast<double>(kernel.flops.value) /
+                             (peak * seconds(cost::kernel_time(*device.gpu, *device.constants, kernel)));
 }
 
 }  // namespace
@@ -99,9 +102,10 @@ Result<std::vector<Row>> kernel_rows(const CsvTable& table) {
     row.figures = {{"efficiency", false, efficiency ? Value(*efficiency) : Value(), {}}};
     const std::string gpu = cells.text("gpu");
     row.groups.emplace_back("gpu_and_kernel", gpu + " " + cells.text("kernel"));
-    row.what = cells.text("kernel") == "gemm"
-                   ? fmt::format("{} {}×{}×{} {}", gpu, cells.text("m"), cells.text("n"), cells.text("k"), cells.text("layout"))
-                   : fmt::format("{} {} s={} heads={}", gpu, cells.text("kernel"), cells.text("seq_len"), cells.text("heads"));
+    row.what = cells.text("kernel") == "gemm" ? fmt::format("{} {}×{}×{} {}", gpu, cells.text("m"), cells.text("n"),
+                                                            cells.text("k"), cells.text("layout"))
+                                              : fmt::format("{} {} s={} heads={}", gpu, cells.text("kernel"),
+                                                            cells.text("seq_len"), cells.text("heads"));
     const auto at = devices.try_emplace(gpu, Device{hardware::load_gpu(gpu), cost::load_kernel_model(gpu)}).first;
     predict(cells, at->second, row);
     rows.push_back(std::move(row));

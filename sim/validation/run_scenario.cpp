@@ -103,7 +103,8 @@ scenario::Training training_of(const Cells& cells) {
   t.global_batch = cells.integer("global_batch", 1, kMost);
   t.micro_batch = cells.integer("micro_batch", 1, 1 << 24);
   t.precision = word<Precision>(
-      cells, "dtype", {{"bf16", Precision::bf16}, {"fp16", Precision::fp16}, {"fp8", Precision::fp8}, {"fp32", Precision::fp32}});
+      cells, "dtype",
+      {{"bf16", Precision::bf16}, {"fp16", Precision::fp16}, {"fp8", Precision::fp8}, {"fp32", Precision::fp32}});
   t.recompute = word<Recompute>(cells, "recompute",
                                 {{"none", Recompute::none},
                                  {"", Recompute::none},
@@ -157,10 +158,18 @@ const Dialect& dialect_of(const std::string& stack) {
   return kDialects[0];
 }
 
-Result<hardware::ClusterSpec> Catalogue::cluster(const std::string& name) { return once(clusters_, name, hardware::load_cluster); }
-Result<hardware::Gpu> Catalogue::gpu(const std::string& name) { return once(gpus_, name, hardware::load_gpu); }
-Result<cost::KernelModel> Catalogue::kernels(const std::string& name) { return once(kernels_, name, cost::load_kernel_model); }
-Result<cost::Stack> Catalogue::stack(const std::string& name) { return once(stacks_, name, cost::load_stack); }
+Result<hardware::ClusterSpec> Catalogue::cluster(const std::string& name) {
+  return once(clusters_, name, hardware::load_cluster);
+}
+Result<hardware::Gpu> Catalogue::gpu(const std::string& name) {
+  return once(gpus_, name, hardware::load_gpu);
+}
+Result<cost::KernelModel> Catalogue::kernels(const std::string& name) {
+  return once(kernels_, name, cost::load_kernel_model);
+}
+Result<cost::Stack> Catalogue::stack(const std::string& name) {
+  return once(stacks_, name, cost::load_stack);
+}
 
 Result<scenario::Scenario> scenario_of(const Cells& cells, Catalogue& catalogue) {
   scenario::Scenario s;

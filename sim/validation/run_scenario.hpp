@@ -12,10 +12,10 @@ struct Dialect {
   const char* stack;
   model::Position position;  // of models without gated MLP
   bool bias, dropout, embedding_norm;
-  std::int64_t vocab_multiple;  // rows of the embedding are padded to this · tensor ranks
-  std::int64_t state_bytes;     // per parameter with bf16 or fp16 weights: weights, optimizer (gradients apart)
-  std::int64_t state_bytes_16;  // the same where gradients are reduced in 16 bits
-  bool reports_reserved;        // memory as the framework logs it, where the row does not say
+  std::int64_t vocab_multiple;         // rows of the embedding are padded to this · tensor ranks
+  std::int64_t state_bytes;            // per parameter with bf16 or fp16 weights: weights, optimizer (gradients apart)
+  std::int64_t state_bytes_16;         // the same where gradients are reduced in 16 bits
+  bool reports_reserved;               // memory as the framework logs it, where the row does not say
   bool splits_by_cost_shares = false;  // the framework has one rule for its stages, whatever the column says
 };
 const Dialect& dialect_of(const std::string& stack);

@@ -14,8 +14,9 @@ namespace {
 constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
 
 // Prefixes of ids as the table's README lists them; vtrain has two kinds of models.
-constexpr const char* kPrefixes[] = {"meg2020", "sc21",     "korth", "zb",     "smx", "vtrain-multi", "vtrain-single", "bloom",
-                                     "nemo2401", "nemo2405", "nemo",  "tt-old", "tt",  "mpt",          "ultra"};
+constexpr const char* kPrefixes[] = {"meg2020",      "sc21",          "korth", "zb",       "smx",
+                                     "vtrain-multi", "vtrain-single", "bloom", "nemo2401", "nemo2405",
+                                     "nemo",         "tt-old",        "tt",    "mpt",      "ultra"};
 
 std::string prefix_of(const std::string& id) {
   for (const char* prefix : kPrefixes)
@@ -26,8 +27,8 @@ std::string prefix_of(const std::string& id) {
 // Layouts of one model on as many GPUs with one batch: users choose among them.
 std::string alternatives(const Cells& cells) {
   std::string key;
-  for (const char* column : {"stack", "model", "layers", "hidden", "heads", "kv_heads", "ffn_hidden", "vocab", "seq_len", "gpu", "cluster",
-                             "gpus", "global_batch", "dtype"})
+  for (const char* column : {"stack", "model", "layers", "hidden", "heads", "kv_heads", "ffn_hidden", "vocab",
+                             "seq_len", "gpu", "cluster", "gpus", "global_batch", "dtype"})
     key += cells.text(column) + '\n';
   return key;
 }
@@ -35,8 +36,10 @@ std::string alternatives(const Cells& cells) {
 std::string in_words(const Cells& cells) {
   std::string text = fmt::format("{} {}×{}", cells.text("model"), cells.text("gpus"), cells.text("gpu"));
   for (const auto& [column, name] : {std::pair{"tp", "TP"}, {"cp", "CP"}, {"pp", "PP"}, {"vp", "VP"}, {"dp", "DP"}})
-    if (const std::string degree = cells.text(column); !degree.empty() && degree != "1") text += fmt::format(" {}{}", name, degree);
-  return text + fmt::format(" mb{} gb{} {}", cells.text("micro_batch"), cells.text("global_batch"), cells.text("recompute"));
+    if (const std::string degree = cells.text(column); !degree.empty() && degree != "1")
+      text += fmt::format(" {}{}", name, degree);
+  return text +
+         fmt::format(" mb{} gb{} {}", cells.text("micro_batch"), cells.text("global_batch"), cells.text("recompute"));
 }
 
 enum class MemoryKind : std::uint8_t { allocated, reserved };
@@ -47,7 +50,9 @@ struct Job {
   MemoryKind memory = MemoryKind::reserved;
 };
 
-Value measured(const std::optional<double>& value) { return value ? Value(*value) : Value(); }
+Value measured(const std::optional<double>& value) {
+  return value ? Value(*value) : Value();
+}
 
 Row row_of(const Cells& cells, std::size_t number) {
   Row row;
@@ -68,7 +73,8 @@ MemoryKind memory_kind(const Cells& cells) {
   const std::string kind = cells.text("memory_kind");
   if (kind == "allocated") return MemoryKind::allocated;
   if (kind == "reserved" || kind == "tool-reported") return MemoryKind::reserved;
-  if (!kind.empty()) cells.refuse("memory_kind", fmt::format("'{}' is not known, allowed: allocated, reserved, tool-reported", kind));
+  if (!kind.empty())
+    cells.refuse("memory_kind", fmt::format("'{}' is not known, allowed: allocated, reserved, tool-reported", kind));
   return dialect_of(cells.text("stack")).reports_reserved ? MemoryKind::reserved : MemoryKind::allocated;
 }
 
@@ -94,8 +100,10 @@ void play(const Job& job, Row& row) {
 
 Result<std::vector<Row>> run_rows(const CsvTable& table, int threads) {
   Diagnostics errors;
-  require_columns(table, {"model", "layers", "hidden", "heads", "vocab", "seq_len", "gpu", "cluster", "gpus", "tp", "pp", "dp", "micro_batch",
-                          "global_batch", "schedule", "recompute", "attention", "dtype", "stack"}, errors);
+  require_columns(table,
+                  {"model", "layers", "hidden", "heads", "vocab", "seq_len", "gpu", "cluster", "gpus", "tp", "pp", "dp",
+                   "micro_batch", "global_batch", "schedule", "recompute", "attention", "dtype", "stack"},
+                  errors);
   if (!errors.empty()) return errors;
   Catalogue catalogue;
   std::vector<Row> rows;

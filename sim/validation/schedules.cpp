@@ -1,5 +1,5 @@
-// Schedule oracles, with one time for all stages or one each, and the negative cases; lowered to a Program and played by the
-// engine of `run`. One unit of the table = 10⁶ ps.
+// Schedule oracles, with one time for all stages or one each, and the negative cases; lowered to a Program and played
+// by the engine of `run`. One unit of the table = 10⁶ ps.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -73,7 +73,9 @@ double memory_cap(const Cells& cells, int ranks) {
   const bool per_rank = cap.back() == 'p';
   if (per_rank) cap.pop_back();
   const std::optional<double> value = per_rank && cap.empty() ? 1.0 : number(cap);
-  if (!value || !(*value > 0)) cells.refuse("memory_cap", fmt::format("'{}' is not a cap, allowed: inf, a number, a multiple of p as in 1.5p", cap));
+  if (!value || !(*value > 0))
+    cells.refuse("memory_cap",
+                 fmt::format("'{}' is not a cap, allowed: inf, a number, a multiple of p as in 1.5p", cap));
   return value.value_or(0) * (per_rank ? ranks : 1);
 }
 
@@ -122,7 +124,9 @@ Value list(const Cells& cells, const char* column) {
   return values;
 }
 
-Value single(const std::optional<double>& value) { return value ? Value(*value) : Value(); }
+Value single(const std::optional<double>& value) {
+  return value ? Value(*value) : Value();
+}
 
 // Of the negative cases: "deadlock", "reject", or "runs, makespan 48 > ideal 39".
 void expect_outcome(const Cells& cells, Row& row) {
@@ -147,7 +151,8 @@ Row row_of(const Cells& cells, std::size_t index) {
                  {"peak_until_input_gradient", true, list(cells, "peak_until_I_per_stage"), {}},
                  {"outcome", true, {}, {}}};
   expect_outcome(cells, row);
-  row.what = fmt::format("{} p={} m={} v={}", cells.text("schedule"), cells.text("p"), cells.text("m"), cells.text("v"));
+  row.what =
+      fmt::format("{} p={} m={} v={}", cells.text("schedule"), cells.text("p"), cells.text("m"), cells.text("v"));
   row.groups.emplace_back("schedule", cells.text("schedule"));
   return row;
 }
@@ -166,16 +171,23 @@ std::vector<Time> in_ps(const std::vector<std::int64_t>& times) {
 
 std::vector<double> peaks(const program::Program& played, const engine::Timeline& timeline) {
   std::vector<double> result;
-  for (const engine::DeviceMemory& m : engine::memory_of(played, timeline)) result.push_back(static_cast<double>(m.peak));
+  for (const engine::DeviceMemory& m : engine::memory_of(played, timeline))
+    result.push_back(static_cast<double>(m.peak));
   return result;
 }
 
-double in_units(std::int64_t time) { return static_cast<double>(time) / static_cast<double>(kUnit); }
+double in_units(std::int64_t time) {
+  return static_cast<double>(time) / static_cast<double>(kUnit);
+}
 
 Diagnostics play(const schedule::Schedule& schedule, const Job& job, Row& row) {
-  const program::OperationTimes times{in_ps(job.times.forward), in_ps(job.times.input_gradient), in_ps(job.times.weight_gradient),
-                                      in_ps(job.times.overlapped), Time{job.times.message},
-                                      job.rendezvous ? program::MessageMode::rendezvous : program::MessageMode::asynchronous};
+  const program::OperationTimes times{
+      in_ps(job.times.forward),
+      in_ps(job.times.input_gradient),
+      in_ps(job.times.weight_gradient),
+      in_ps(job.times.overlapped),
+      Time{job.times.message},
+      job.rendezvous ? program::MessageMode::rendezvous : program::MessageMode::asynchronous};
   const auto lowered = program::lower_schedule(schedule, times, Release::weight_gradient);
   if (!lowered.ok()) return lowered.errors();
   const engine::Timeline timeline = engine::evaluate_one_pass(*lowered);
@@ -217,7 +229,8 @@ void compare(const Job& job, Row& row) {
 void evaluate(Job& job, Row& row) {
   // The stages of the schedule are known once it is made; the search needs their times before.
   const auto stages = static_cast<std::size_t>(job.request.ranks);
-  if (job.searched && spread(job.times.forward, stages) && spread(job.times.input_gradient, stages) && spread(job.times.weight_gradient, stages))
+  if (job.searched && spread(job.times.forward, stages) && spread(job.times.input_gradient, stages) &&
+      spread(job.times.weight_gradient, stages))
     job.request.times = job.times;
   const Result<schedule::Schedule> schedule = schedule::make_schedule(job.request);
   Diagnostics errors;
@@ -226,7 +239,9 @@ void evaluate(Job& job, Row& row) {
   } else {
     const auto all = static_cast<std::size_t>(schedule->placement.stages);
     bool fits = true;
-    for (auto* times : {&job.times.forward, &job.times.input_gradient, &job.times.weight_gradient, &job.times.overlapped}) fits = spread(*times, all) && fits;
+    for (auto* times :
+         {&job.times.forward, &job.times.input_gradient, &job.times.weight_gradient, &job.times.overlapped})
+      fits = spread(*times, all) && fits;
     if (fits) {
       errors = play(*schedule, job, row);
     } else {

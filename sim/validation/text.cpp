@@ -11,12 +11,15 @@ namespace {
 
 constexpr std::size_t kWorst = 10;
 
-std::string percent(double share, bool sign) { return sign ? fmt::format("{:+.1f} %", 100 * share) : fmt::format("{:.1f} %", 100 * share); }
+std::string percent(double share, bool sign) {
+  return sign ? fmt::format("{:+.1f} %", 100 * share) : fmt::format("{:.1f} %", 100 * share);
+}
 
 std::string statistics_line(const std::string& name, std::size_t width, const Statistics& s) {
   if (s.rows == 0) return {};
-  return fmt::format("{:<{}} {:>5} {:>9} {:>9} {:>9} {:>9} {:>9}\n", name, width, s.rows, percent(s.mape, false), percent(s.median_abs_error, false),
-                     percent(s.p90_abs_error, false), percent(s.bias, true), s.concordance ? percent(*s.concordance, false) : "-");
+  return fmt::format("{:<{}} {:>5} {:>9} {:>9} {:>9} {:>9} {:>9}\n", name, width, s.rows, percent(s.mape, false),
+                     percent(s.median_abs_error, false), percent(s.p90_abs_error, false), percent(s.bias, true),
+                     s.concordance ? percent(*s.concordance, false) : "-");
 }
 
 // One table per figure and way of grouping; the narrower statistics below it.
@@ -32,8 +35,9 @@ std::string table(const Report& report, const std::string& by, std::size_t figur
     lines += statistics_line(group.name, width, subset ? group.figures[figure].subset : group.figures[figure].all);
   }
   if (lines.empty()) return {};
-  return fmt::format("{} per {}{}\n{:<{}} {:>5} {:>9} {:>9} {:>9} {:>9} {:>9}\n{}\n", name, by, subset ? fmt::format(", {} only", report.subset) : "",
-                     "", width, "rows", "mape", "median", "p90", "bias", "in order", lines);
+  return fmt::format("{} per {}{}\n{:<{}} {:>5} {:>9} {:>9} {:>9} {:>9} {:>9}\n{}\n", name, by,
+                     subset ? fmt::format(", {} only", report.subset) : "", "", width, "rows", "mape", "median", "p90",
+                     "bias", "in order", lines);
 }
 
 std::string tables(const Report& report) {
@@ -67,11 +71,14 @@ std::string worst(const Report& report, std::size_t figure) {
     if (measured != nullptr && predicted != nullptr && *measured > 0) misses.push_back({&row, *measured, *predicted});
   }
   if (misses.empty()) return {};
-  std::stable_sort(misses.begin(), misses.end(), [](const Miss& a, const Miss& b) { return std::abs(a.error()) > std::abs(b.error()); });
+  std::stable_sort(misses.begin(), misses.end(),
+                   [](const Miss& a, const Miss& b) { return std::abs(a.error()) > std::abs(b.error()); });
   if (misses.size() > kWorst) misses.resize(kWorst);
-  std::string text = fmt::format("worst rows of {}\n{:<28} {:>11} {:>11} {:>9}\n", name, "", "measured", "predicted", "error");
+  std::string text =
+      fmt::format("worst rows of {}\n{:<28} {:>11} {:>11} {:>9}\n", name, "", "measured", "predicted", "error");
   for (const Miss& m : misses)
-    text += fmt::format("{:<28} {:>11.5g} {:>11.5g} {:>9}  {}\n", m.row->id, m.measured, m.predicted, percent(m.error(), true), m.row->what);
+    text += fmt::format("{:<28} {:>11.5g} {:>11.5g} {:>9}  {}\n", m.row->id, m.measured, m.predicted,
+                        percent(m.error(), true), m.row->what);
   return text + "\n";
 }
 
@@ -111,7 +118,8 @@ std::string exact_rows(const Report& report) {
     for (const Figure& f : row.figures) {
       if (!f.exact || f.predicted.index() == 0) continue;
       line += fmt::format("  {} {}", f.name, words(f.predicted));
-      if (f.reference.index() != 0 && f.reference != f.predicted) line += fmt::format(" (expected {})", words(f.reference));
+      if (f.reference.index() != 0 && f.reference != f.predicted)
+        line += fmt::format(" (expected {})", words(f.reference));
     }
     if (!line.empty()) text += fmt::format("{:<28}{}{}  {}\n", row.id, row.equal ? "  DIFFERS" : "", line, row.what);
   }

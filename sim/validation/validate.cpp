@@ -35,11 +35,16 @@ const char* subset_of(FileKind kind) {
 
 Result<std::vector<Row>> rows_of(FileKind kind, const CsvTable& table, const Options& options) {
   switch (kind) {
-    case FileKind::runs: return run_rows(table, options.threads);
-    case FileKind::schedules: return schedule_rows(table, options.threads);
-    case FileKind::collectives: return collective_rows(table);
-    case FileKind::kernels: return kernel_rows(table);
-    case FileKind::flows: break;
+    case FileKind::runs:
+      return run_rows(table, options.threads);
+    case FileKind::schedules:
+      return schedule_rows(table, options.threads);
+    case FileKind::collectives:
+      return collective_rows(table);
+    case FileKind::kernels:
+      return kernel_rows(table);
+    case FileKind::flows:
+      break;
   }
   internal_error("a table of flows is no CSV");
 }

@@ -73,9 +73,10 @@ TEST_CASE("partitions") {
   CHECK(counts(gpt(13, 64, 4, 1536), layout) == std::vector<std::int64_t>{3, 4, 4, 2});
 }
 
-// nanotron's rule on the models of its benchmark (vocabulary 131 072). 1B: a layer 67.1 M, the head 4 of them, in all 20:
-// on 8 stages 2.5 each, so stages end with the layers 3, 6, 8, 11, 13, 16, the head then stands on stage 6 and takes a layer
-// of the stage before. 8B: the head is 2.21 layers, in all 34.2, on 8 stages 4.28 each: 5, 9, 13, 18, 22, 26, 30.
+// nanotron's rule on the models of its benchmark (vocabulary 131 072). 1B: a layer 67.1 M, the head 4 of them, in all
+// 20: on 8 stages 2.5 each, so stages end with the layers 3, 6, 8, 11, 13, 16, the head then stands on stage 6 and
+// takes a layer of the stage before. 8B: the head is 2.21 layers, in all 34.2, on 8 stages 4.28 each: 5, 9, 13, 18, 22,
+// 26, 30.
 TEST_CASE("stages that end with the layer that passes their share of the cost") {
   model::ModelSpec m;
   m.layers = 16, m.hidden = 2048, m.heads = m.kv_heads = 32, m.ffn_hidden = 8192, m.vocab = 131072;

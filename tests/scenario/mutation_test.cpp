@@ -2,14 +2,13 @@
 // with a place and words; and a misspelt key is always refused with the right one.
 #include <doctest/doctest.h>
 
-#include "paths.hpp"
-
 #include <algorithm>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "orrery/scenario/scenario.hpp"
+#include "paths.hpp"
 
 using namespace orrery;
 namespace fs = std::filesystem;

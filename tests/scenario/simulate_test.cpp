@@ -1,11 +1,12 @@
 // The main job end to end: ways of simulating that must not change the result, and closed forms it must meet.
+#include "orrery/scenario/simulate.hpp"
+
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
 #include <map>
 
 #include "orrery/core/random.hpp"
-#include "orrery/scenario/simulate.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -25,13 +26,17 @@ std::map<std::int32_t, RankView> by_rank(const report::RunResult& run) {
   std::map<std::int32_t, RankView> view;
   for (std::size_t d = 0; d < run.program.devices.size(); ++d)
     for (const std::int32_t rank : run.program.devices[d].ranks)
-      view[rank] = {run.split[d], run.memory[d].peak, run.reserved[d], run.memory[d].at_peak, run.program.devices[d].pipeline_rank};
+      view[rank] = {run.split[d], run.memory[d].peak, run.reserved[d], run.memory[d].at_peak,
+                    run.program.devices[d].pipeline_rank};
   return view;
 }
 
-std::string text_of(const std::string& model, const std::string& layout, int nodes, int batch, const std::string& more) {
-  return fmt::format("model: {}\ncluster: {{type: selene, nodes: {}}}\nlayout: {{{}}}\ntraining: {{sequence_length: 1024, global_batch: {}{}}}\n",
-                     model, nodes, layout, batch, more);
+std::string text_of(const std::string& model, const std::string& layout, int nodes, int batch,
+                    const std::string& more) {
+  return fmt::format(
+      "model: {}\ncluster: {{type: selene, nodes: {}}}\nlayout: {{{}}}\ntraining: {{sequence_length: 1024, "
+      "global_batch: {}{}}}\n",
+      model, nodes, layout, batch, more);
 }
 
 report::RunResult simulated(const std::string& text, const RunOptions& options = {}) {
@@ -64,10 +69,14 @@ void check_every_way(const std::string& text) {
 
 TEST_CASE("folded or every rank, fused or not, one pass or events: the result is the same") {
   check_every_way(text_of("{type: gpt3-1.3b}", "tensor: 2, pipeline: 2, data: 2", 1, 8, ", recompute: full"));
-  check_every_way(text_of("{type: gpt3-1.3b}", "tensor: 2, pipeline: 4, data: 2, virtual: 2, sequence_parallel: true", 2, 16, ", recompute: selective"));
-  check_every_way(text_of("{type: gpt3-1.3b}", "tensor: 4, pipeline: 1, data: 2, zero: optimizer", 1, 8, ", overlap_data: true"));
-  check_every_way(text_of("{type: gpt3-1.3b}", "data: 8, zero: parameters", 1, 16, ", overlap_data: true, recompute: full"));
-  check_every_way(text_of("{type: gpt3-1.3b}", "tensor: 2, data: 4, zero: parameters", 1, 16, ", overlap_data: true") + "stack: {type: megatron-2024, communication: {data_slowdown_percent: 125}}\n");
+  check_every_way(text_of("{type: gpt3-1.3b}", "tensor: 2, pipeline: 4, data: 2, virtual: 2, sequence_parallel: true",
+                          2, 16, ", recompute: selective"));
+  check_every_way(
+      text_of("{type: gpt3-1.3b}", "tensor: 4, pipeline: 1, data: 2, zero: optimizer", 1, 8, ", overlap_data: true"));
+  check_every_way(
+      text_of("{type: gpt3-1.3b}", "data: 8, zero: parameters", 1, 16, ", overlap_data: true, recompute: full"));
+  check_every_way(text_of("{type: gpt3-1.3b}", "tensor: 2, data: 4, zero: parameters", 1, 16, ", overlap_data: true") +
+                  "stack: {type: megatron-2024, communication: {data_slowdown_percent: 125}}\n");
 }
 
 TEST_CASE("the same holds on random layouts") {
@@ -78,19 +87,20 @@ TEST_CASE("the same holds on random layouts") {
     const int nodes = ranks > 8 ? ranks / 8 : 1;
     const char* zero[] = {"none", "optimizer", "gradients"};
     const char* recompute[] = {"none", "selective", "full"};
-    std::string text = text_of("{type: gpt3-350m, vocab: 51200}",
-                               fmt::format("tensor: {}, pipeline: {}, data: {}, sequence_parallel: {}, zero: {}", tensor, pipeline, data,
-                                           tensor > 1 && random.below(2) == 1, zero[random.below(3)]),
-                               nodes, data * static_cast<int>(4 + random.below(5)),
-                               fmt::format(", recompute: {}, overlap_data: {}, overlap_tensor: {}", recompute[random.below(3)],
-                                           random.below(2) == 1, random.below(2) == 1));
+    std::string text =
+        text_of("{type: gpt3-350m, vocab: 51200}",
+                fmt::format("tensor: {}, pipeline: {}, data: {}, sequence_parallel: {}, zero: {}", tensor, pipeline,
+                            data, tensor > 1 && random.below(2) == 1, zero[random.below(3)]),
+                nodes, data * static_cast<int>(4 + random.below(5)),
+                fmt::format(", recompute: {}, overlap_data: {}, overlap_tensor: {}", recompute[random.below(3)],
+                            random.below(2) == 1, random.below(2) == 1));
     if (ranks < 8) text.replace(text.find("nodes: 1"), 8, fmt::format("nodes: 1, gpus: {}", ranks));
     check_every_way(text);
   }
 }
 
-// Korthikanti et al. 2022, table 2, times the micro-batches in flight on the first stage (min(m, p)) and its layers, plus the
-// dropout mask of the embedding (s·b·h, divided by t under sequence parallelism).
+// Korthikanti et al. 2022, table 2, times the micro-batches in flight on the first stage (min(m, p)) and its layers,
+// plus the dropout mask of the embedding (s·b·h, divided by t under sequence parallelism).
 TEST_CASE("activations of the first stage equal the closed forms to the byte") {
   const std::int64_t s = 1024, h = 2048, a = 16, t = 4, p = 2, layers = 24;
   struct Case {
@@ -105,8 +115,10 @@ TEST_CASE("activations of the first stage equal the closed forms to the byte") {
                         Case{"sequence_parallel: false", "full", 2 * unit, unit},
                         Case{"sequence_parallel: true", "full", 2 * unit / t, unit / t}}) {
     CAPTURE(fmt::format("{} {}", c.layout, c.recompute));
-    const auto run = simulated(text_of("{type: gpt3-1.3b, hidden: 2048, heads: 16, ffn_hidden: 8192}", fmt::format("tensor: 4, pipeline: 2, {}", c.layout), 1, 8,
-                                       fmt::format(", recompute: {}, attention: unfused", c.recompute)) + "stack: megatron-2022\n");
+    const auto run = simulated(text_of("{type: gpt3-1.3b, hidden: 2048, heads: 16, ffn_hidden: 8192}",
+                                       fmt::format("tensor: 4, pipeline: 2, {}", c.layout), 1, 8,
+                                       fmt::format(", recompute: {}, attention: unfused", c.recompute)) +
+                               "stack: megatron-2022\n");
     std::int64_t most = 0;
     for (const auto& sample : engine::memory_curve(run.program, run.timeline, 0))
       most = std::max(most, sample.bytes[static_cast<std::size_t>(program::MemoryClass::activations)]);
@@ -117,20 +129,23 @@ TEST_CASE("activations of the first stage equal the closed forms to the byte") {
 TEST_CASE("model FLOPs equal Korthikanti equation 7, hardware FLOPs with full recompute SC'21 equation 3") {
   // 72 B l s h² (1 + s/(6h) + V/(12 h l)) = 72 B l s h² + 12 B l s² h + 6 B s h V
   const Int128 b = 8, l = 24, s = 1024, h = 2048, v = 50688;  // 50257 padded to a multiple of 128 · 4
-  const auto run = simulated(text_of("gpt3-1.3b", "tensor: 4, pipeline: 2", 1, 8, ", recompute: full, attention: unfused") + "stack: megatron-2022\n");
+  const auto run =
+      simulated(text_of("gpt3-1.3b", "tensor: 4, pipeline: 2", 1, 8, ", recompute: full, attention: unfused") +
+                "stack: megatron-2022\n");
   CHECK(run.model_flops == 72 * b * l * s * h * h + 12 * b * l * s * s * h + 6 * b * s * h * v);
   // 96 B l s h² (1 + s/(6h) + V/(16 l h)) = 96 B l s h² + 16 B l s² h + 6 B s h V
   CHECK(run.hardware_flops == 96 * b * l * s * h * h + 16 * b * l * s * s * h + 6 * b * s * h * v);
 }
 
-// A gather asked for one layer ahead must not stand behind the reduction of the layer before: with compute far longer than
-// communication, all but the first gathers and the last reductions hide.
+// A gather asked for one layer ahead must not stand behind the reduction of the layer before: with compute far longer
+// than communication, all but the first gathers and the last reductions hide.
 TEST_CASE("FSDP hides gathers behind the layer before in both passes") {
-  const report::RunResult run = simulated(
-      text_of("{type: gpt3-1.3b}", "data: 8, zero: parameters", 1, 64, ", micro_batch: 8, overlap_data: true, recompute: full") +
-      "stack: {type: llm-foundry, communication: {data_slowdown_percent: 100}}\n");
+  const report::RunResult run = simulated(text_of("{type: gpt3-1.3b}", "data: 8, zero: parameters", 1, 64,
+                                                  ", micro_batch: 8, overlap_data: true, recompute: full") +
+                                          "stack: {type: llm-foundry, communication: {data_slowdown_percent: 100}}\n");
   const auto share = [&](program::Category c) {
-    return static_cast<double>(run.split[0][static_cast<std::size_t>(c)]) / static_cast<double>(run.timeline.makespan.value);
+    return static_cast<double>(run.split[0][static_cast<std::size_t>(c)]) /
+           static_cast<double>(run.timeline.makespan.value);
   };
   CHECK(share(program::Category::compute) > 0.6);
   CHECK(share(program::Category::data_comm) < 0.03);
@@ -138,8 +153,9 @@ TEST_CASE("FSDP hides gathers behind the layer before in both passes") {
 
 TEST_CASE("traffic beside the kernels slows them down by the stack's factor while it is in flight") {
   const auto at = [](int percent) {
-    return simulated(text_of("{type: gpt3-1.3b}", "data: 8, zero: parameters", 1, 16, ", overlap_data: true") +
-                     fmt::format("stack: {{type: llm-foundry, communication: {{data_slowdown_percent: {}}}}}\n", percent));
+    return simulated(
+        text_of("{type: gpt3-1.3b}", "data: 8, zero: parameters", 1, 16, ", overlap_data: true") +
+        fmt::format("stack: {{type: llm-foundry, communication: {{data_slowdown_percent: {}}}}}\n", percent));
   };
   const report::RunResult none = at(100), some = at(110), more = at(150);
   CHECK(none.timeline.makespan < some.timeline.makespan);
@@ -151,42 +167,51 @@ TEST_CASE("traffic beside the kernels slows them down by the stack's factor whil
 }
 
 TEST_CASE("a schedule that blocking messages stop is refused with the rank that stands still and the remedy") {
-  const auto scenario = read_scenario_text(text_of("gpt3-1.3b", "pipeline: 4, data: 2, virtual: 2", 1, 16, "") + "schedule: zbv\nstack: megatron-2022\n", "test.yaml");
+  const auto scenario = read_scenario_text(
+      text_of("gpt3-1.3b", "pipeline: 4, data: 2, virtual: 2", 1, 16, "") + "schedule: zbv\nstack: megatron-2022\n",
+      "test.yaml");
   REQUIRE(!scenario.ok());
   CHECK(scenario.errors().size() == 1);
   CHECK(scenario.errors()[0].path == "schedule.type");
-  CHECK(scenario.errors()[0].message.rfind("zbv deadlocks with the blocking messages of megatron-2022: rank 0", 0) == 0);
-  CHECK(scenario.errors()[0].help == "choose a stack with asynchronous messages, or say stack: {type: megatron-2022, communication: {messages: asynchronous}}");
+  CHECK(scenario.errors()[0].message.rfind("zbv deadlocks with the blocking messages of megatron-2022: rank 0", 0) ==
+        0);
+  CHECK(scenario.errors()[0].help ==
+        "choose a stack with asynchronous messages, or say stack: {type: megatron-2022, communication: {messages: "
+        "asynchronous}}");
 }
 
-// torchtitan keeps FSDP's parameters whole in a pipeline: 16 bits of them and fp32 gradients beside 12 bytes of shards, one
-// gather and one reduction a step, whatever the number of micro-batches.
+// torchtitan keeps FSDP's parameters whole in a pipeline: 16 bits of them and fp32 gradients beside 12 bytes of shards,
+// one gather and one reduction a step, whatever the number of micro-batches.
 TEST_CASE("FSDP in a pipeline keeps parameters and gradients whole where the stack says so") {
   const auto bytes = [](const std::string& stack, program::MemoryClass of) {
-    const report::RunResult run = simulated(text_of("gpt3-125m", "pipeline: 2, data: 4, zero: parameters", 1, 32, "") + stack);
+    const report::RunResult run =
+        simulated(text_of("gpt3-125m", "pipeline: 2, data: 4, zero: parameters", 1, 32, "") + stack);
     return run.program.devices[0].resident[static_cast<std::size_t>(of)];
   };
-  const std::string whole = "stack: torchtitan-2025\n", sharded = "stack: {type: torchtitan-2025, communication: {reshard_in_pipeline: true}}\n";
+  const std::string whole = "stack: torchtitan-2025\n",
+                    sharded = "stack: {type: torchtitan-2025, communication: {reshard_in_pipeline: true}}\n";
   const std::int64_t weights = bytes(whole, program::MemoryClass::weights);
   CHECK(bytes(sharded, program::MemoryClass::weights) == weights / 4);
   CHECK(bytes(whole, program::MemoryClass::gradients) == 2 * weights);
-  CHECK(bytes(whole, program::MemoryClass::optimizer) == weights / 2 * 14 / 4);  // 12 and, by default, the 2 that travel
+  CHECK(bytes(whole, program::MemoryClass::optimizer) ==
+        weights / 2 * 14 / 4);  // 12 and, by default, the 2 that travel
   CHECK(bytes(sharded, program::MemoryClass::optimizer) == weights / 2 * 12 / 4);
 }
 
 // nanotron: fp32 gradients, and the 16-bit buckets of distributed data parallel where there is any.
 TEST_CASE("16-bit gradients are held beside fp32 ones where the stack says so") {
   for (const int data : {1, 8}) {
-    const report::RunResult run =
-        simulated(text_of("gpt3-125m", data == 1 ? "data: 1, tensor: 4, pipeline: 2" : "data: 8", 1, 32, ", gradient_bytes: 4") + "stack: nanotron\n");
+    const report::RunResult run = simulated(
+        text_of("gpt3-125m", data == 1 ? "data: 1, tensor: 4, pipeline: 2" : "data: 8", 1, 32, ", gradient_bytes: 4") +
+        "stack: nanotron\n");
     const program::MemoryByClass& resident = run.program.devices[0].resident;
     const std::int64_t parameters = resident[static_cast<std::size_t>(program::MemoryClass::weights)] / 2;
     CHECK(resident[static_cast<std::size_t>(program::MemoryClass::gradients)] == parameters * (data > 1 ? 6 : 4));
   }
 }
 
-// A searched schedule sees the real stages: the last holds the head of 50 304 words beside its 3 layers, so that with cap p
-// the search for unit times (what it was given before) is no better.
+// A searched schedule sees the real stages: the last holds the head of 50 304 words beside its 3 layers, so that with
+// cap p the search for unit times (what it was given before) is no better.
 TEST_CASE("the search for a zero-bubble schedule is given the times of the stages") {
   const std::string base = text_of("gpt3-125m", "pipeline: 4, data: 1, tensor: 2", 1, 16, "");
   const report::RunResult run = simulated(base + "schedule: {type: zb_auto, memory_cap: 8}\n");

@@ -1,12 +1,11 @@
 // Oracles: schedules, flows, and the tables of kernels and collectives, through the command's own way in.
 #include <doctest/doctest.h>
 
-#include "paths.hpp"
-
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "orrery/validation/validate.hpp"
+#include "paths.hpp"
 
 using namespace orrery;
 using namespace orrery::validation;
@@ -47,7 +46,8 @@ TEST_CASE("every schedule oracle is met, every negative case ends as it must") {
 
 // 1F1B, p = 4, m = 4, F = I = W = 1: (m + p − 1)(F + B) = 21, bubble 3/7, in flight 4, 3, 2, 1.
 TEST_CASE("a schedule without expected values is predicted all the same") {
-  const Report report = of_text("schedule,p,m,v,tF,tI,tW,tcomm,makespan\n1f1b,4,4,1,1,1,1,0,\nno_such,4,4,1,1,1,1,0,\n");
+  const Report report =
+      of_text("schedule,p,m,v,tF,tI,tW,tcomm,makespan\n1f1b,4,4,1,1,1,1,0,\nno_such,4,4,1,1,1,1,0,\n");
   const auto json = nlohmann::json::parse(to_json(report));
   const auto& row = json["rows"][0];
   CHECK(row["id"] == "1");
@@ -63,13 +63,16 @@ TEST_CASE("a schedule without expected values is predicted all the same") {
 }
 
 TEST_CASE("a wrong oracle is found out") {
-  const Report report = of_text("schedule,p,m,v,tF,tI,tW,tcomm,makespan,peak_inflight_per_stage\n1f1b,4,4,1,1,1,1,0,22,4;3;2;1\n1f1b,4,4,1,1,1,1,0,21,4;3;2;2\n");
+  const Report report = of_text(
+      "schedule,p,m,v,tF,tI,tW,tcomm,makespan,peak_inflight_per_stage\n1f1b,4,4,1,1,1,1,0,22,4;3;2;1\n1f1b,4,4,1,1,1,1,"
+      "0,21,4;3;2;2\n");
   CHECK(report.unequal() == 2);
   CHECK(to_text(report).find("DIFFERS  makespan 21 (expected 22)") != std::string::npos);
 }
 
 TEST_CASE("times that are no times are errors of the file") {
-  const Result<Report> report = validate_table("schedule,p,m,v,tF_by_stage,tI_by_stage,tW_by_stage,tcomm\n1f1b,2,4,1,1|x,1|1,1|1,0\n", "x.csv", {});
+  const Result<Report> report = validate_table(
+      "schedule,p,m,v,tF_by_stage,tI_by_stage,tW_by_stage,tcomm\n1f1b,2,4,1,1|x,1|1,1|1,0\n", "x.csv", {});
   REQUIRE_FALSE(report.ok());
   CHECK(render(report.errors()).find("x.csv:2:12: tF_by_stage: 'x' is not a time") != std::string::npos);
   const Report few = of_text("schedule,p,m,v,tF_by_stage,tI_by_stage,tW_by_stage,tcomm\n1f1b,4,4,1,1|1,1|1,1|1,0\n");
@@ -81,8 +84,13 @@ TEST_CASE("flows are held against the file beside them, or against another one")
   all_equal(report, 32);
   CHECK(report.rows[9].id == "c05_parking_lot/x1");
   CHECK(std::get<double>(report.rows[9].figures[0].predicted) == 2.0);
-  all_equal(of_file("network/maxmin_cases.txt", {.expected = orrery::testing::source_dir() + "/tests/data/network/maxmin_expected.txt", .threads = 0}), 32);
-  CHECK_FALSE(validate_file(orrery::testing::source_dir() + "/tests/data/network/maxmin_cases.txt", {.expected = "/nonexistent", .threads = 0}).ok());
+  all_equal(
+      of_file("network/maxmin_cases.txt",
+              {.expected = orrery::testing::source_dir() + "/tests/data/network/maxmin_expected.txt", .threads = 0}),
+      32);
+  CHECK_FALSE(validate_file(orrery::testing::source_dir() + "/tests/data/network/maxmin_cases.txt",
+                            {.expected = "/nonexistent", .threads = 0})
+                  .ok());
   const auto json = nlohmann::json::parse(to_json(report));
   CHECK(json["rows"][0].contains("expected_time_s"));
   CHECK(json["rows"][0].contains("predicted_time_s"));

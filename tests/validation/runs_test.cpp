@@ -1,8 +1,6 @@
 // Training runs as rows of a table: twenty of them (tests/data/validation), and what must not reach the predictor.
 #include <doctest/doctest.h>
 
-#include "paths.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <fstream>
@@ -12,6 +10,7 @@
 
 #include "orrery/core/csv.hpp"
 #include "orrery/validation/validate.hpp"
+#include "paths.hpp"
 
 using namespace orrery;
 using namespace orrery::validation;
@@ -56,7 +55,8 @@ TEST_CASE("twenty published runs are predicted, one is refused with its reason")
       continue;
     }
     CHECK(row.why.empty());
-    const double measured = std::get<double>(row.figures[0].reference), predicted = std::get<double>(row.figures[0].predicted);
+    const double measured = std::get<double>(row.figures[0].reference),
+                 predicted = std::get<double>(row.figures[0].predicted);
     CHECK(std::abs(predicted / measured - 1) < 0.35);  // the worst of them is 26 % off
     CHECK(std::get<double>(row.figures[1].predicted) > 1);
   }
@@ -90,7 +90,8 @@ TEST_CASE("a configuration column does reach the predictor") {
   CsvTable table = sample();
   const Report before = report_of(table);
   table.rows[0][static_cast<std::size_t>(table.column("layers"))].text = "144";  // twice as many
-  CHECK(std::get<double>(report_of(table).rows[0].figures[0].predicted) > 1.6 * std::get<double>(before.rows[0].figures[0].predicted));
+  CHECK(std::get<double>(report_of(table).rows[0].figures[0].predicted) >
+        1.6 * std::get<double>(before.rows[0].figures[0].predicted));
 }
 
 TEST_CASE("the result does not depend on the number of threads") {
@@ -106,10 +107,12 @@ TEST_CASE("the JSON of a file of runs") {
   std::set<std::string> keys;
   for (const auto& row : json["rows"])
     for (const auto& [key, value] : row.items()) keys.insert(key);
-  CHECK(keys == std::set<std::string>{"id", "measured_step_time_s", "predicted_step_time_s", "measured_peak_memory_gib", "predicted_peak_memory_gib"});
+  CHECK(keys == std::set<std::string>{"id", "measured_step_time_s", "predicted_step_time_s", "measured_peak_memory_gib",
+                                      "predicted_peak_memory_gib"});
   REQUIRE(json["refused"].size() == 1);
   CHECK(json["refused"][0]["id"] == "ultra-0844");
-  CHECK(json["counts"] == nlohmann::json{{"rows", 20}, {"predicted", 19}, {"refused", 1}, {"equal", 0}, {"unequal", 0}});
+  CHECK(json["counts"] ==
+        nlohmann::json{{"rows", 20}, {"predicted", 19}, {"refused", 1}, {"equal", 0}, {"unequal", 0}});
   const auto& all = json["groups"][0];
   CHECK(all["name"] == "all");
   CHECK(all["rows"] == 19);
@@ -128,7 +131,9 @@ TEST_CASE("mistakes of a table are all named with line and column") {
     return render(report.errors());
   };
   CsvTable table = sample();
-  const auto set = [&](std::size_t row, const char* column, const char* text) { table.rows[row][static_cast<std::size_t>(table.column(column))].text = text; };
+  const auto set = [&](std::size_t row, const char* column, const char* text) {
+    table.rows[row][static_cast<std::size_t>(table.column(column))].text = text;
+  };
   set(0, "tp", "eight");
   set(2, "recompute", "some");
   set(3, "step_time_s", "-nan");
@@ -136,8 +141,10 @@ TEST_CASE("mistakes of a table are all named with line and column") {
   CHECK(text.find("sample.csv:2:") != std::string::npos);
   CHECK(text.find("tp: 'eight' is not a whole number from 1 to 1048576") != std::string::npos);
   CHECK(text.find("sample.csv:4:") != std::string::npos);
-  CHECK(text.find("recompute: 'some' is not known, allowed: none, , full, selective, selective_op, alternate_layers") == std::string::npos);
-  CHECK(text.find("recompute: 'some' is not known, allowed: none, full, selective, selective_op, alternate_layers") != std::string::npos);
+  CHECK(text.find("recompute: 'some' is not known, allowed: none, , full, selective, selective_op, alternate_layers") ==
+        std::string::npos);
+  CHECK(text.find("recompute: 'some' is not known, allowed: none, full, selective, selective_op, alternate_layers") !=
+        std::string::npos);
   CHECK(text.find("sample.csv:5:") != std::string::npos);
 
   CsvTable narrow = sample();

@@ -19,10 +19,12 @@ Row row(const char* id, double measured, double predicted, const char* alternati
   return r;
 }
 
-// Errors +10 %, −10 %, +50 %, 0: mean of their sizes 17.5 %, median 10 %, bias 12.5 %, ninth decile (nearest rank) 50 %.
+// Errors +10 %, −10 %, +50 %, 0: mean of their sizes 17.5 %, median 10 %, bias 12.5 %, ninth decile (nearest rank) 50
+// %.
 Report example() {
   Report report;
-  report.rows = {row("a", 1, 1.1, "x"), row("b", 2, 1.8, "x"), row("c", 2, 3, "x"), row("d", 4, 4, "x"), row("e", 1, 9)};
+  report.rows = {row("a", 1, 1.1, "x"), row("b", 2, 1.8, "x"), row("c", 2, 3, "x"), row("d", 4, 4, "x"),
+                 row("e", 1, 9)};
   report.rows[4].counts = false;
   report.rows.push_back(row("f", 1, 1));
   report.rows[5].figures[0].predicted = {};

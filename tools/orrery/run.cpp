@@ -19,11 +19,11 @@ struct RunCommand {
 int write_trace_file(const report::RunResult& run, const RunCommand& options, const Console& console) {
   Result<OutputFile> file = OutputFile::create(options.trace, options.force);
   if (!file.ok()) return console.refuse(file.errors());
-  const report::TraceSummary summary =
-      report::write_trace(run, {}, [&](std::string_view part) { file->write(part); });
+  const report::TraceSummary summary = report::write_trace(run, {}, [&](std::string_view part) { file->write(part); });
   if (const Diagnostics errors = file->commit(); !errors.empty()) return console.refuse(errors);
   if (summary.devices_left_out > 0)
-    console.say("trace: " + std::to_string(summary.devices_left_out) + " devices left out, at most 1000000 events are written\n");
+    console.say("trace: " + std::to_string(summary.devices_left_out) +
+                " devices left out, at most 1000000 events are written\n");
   return kOk;
 }
 
@@ -53,9 +53,11 @@ Action add_run(CLI::App& app, const Console& console) {
   app.add_option("--trace", options->trace, "write the timeline as a Chrome trace (- for standard output)");
   app.add_flag("--force", options->force, "replace an existing trace file");
   app.add_flag("--audit", options->audit, "print the books that balance at the end of the run");
-  app.add_flag("--every-rank", options->run.every_rank, "simulate each rank, not each class of alike ranks (same result, slower)");
+  app.add_flag("--every-rank", options->run.every_rank,
+               "simulate each rank, not each class of alike ranks (same result, slower)");
   app.add_flag("--unfused", options->unfused, "one task per kernel, not per pass (same result, slower)");
-  app.add_flag("--events", options->run.force_events, "play the events even where one pass would do (same result, slower)");
+  app.add_flag("--events", options->run.force_events,
+               "play the events even where one pass would do (same result, slower)");
   return [options, &console] {
     options->run.fuse = !options->unfused;
     return run_scenario(*options, console);

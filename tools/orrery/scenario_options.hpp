@@ -15,7 +15,9 @@ struct ScenarioOptions {
 
 inline void add_scenario_options(CLI::App& app, ScenarioOptions& options) {
   app.add_option("SCENARIO", options.path, "scenario (YAML file, - for standard input)")->required();
-  app.add_option("--set", options.sets, "change a value: KEY.PATH=VALUE, any number of times")->allow_extra_args(false)->take_all();
+  app.add_option("--set", options.sets, "change a value: KEY.PATH=VALUE, any number of times")
+      ->allow_extra_args(false)
+      ->take_all();
 }
 
 }  // namespace orrery::cli

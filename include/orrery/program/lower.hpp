@@ -19,25 +19,26 @@ enum class NetworkMode : std::uint8_t { ideal, steady, flows };
 
 // How the software runs a step (the part of a stack the lowering needs).
 struct ExecutionPlan {
-  bool overlap_data = false;        // gradients reduced (parameters gathered) beside the passes
-  bool overlap_tensor = false;      // tensor-parallel calls beside the next steps, where the pass allows it
+  bool overlap_data = false;    // gradients reduced (parameters gathered) beside the passes
+  bool overlap_tensor = false;  // tensor-parallel calls beside the next steps, where the pass allows it
   bool overlap_context = true;
   MessageMode messages = MessageMode::asynchronous;
   bool scatter_gather_messages = false;  // pipeline messages split over the tensor ranks, gathered on arrival
-  // Host time per kernel launch in forward (and recompute) and in backward, more per communication call (and per rank of
-  // its group), per micro-batch and stage, and per step outside the passes. Blocking: the host waits for each kernel
+  // Host time per kernel launch in forward (and recompute) and in backward, more per communication call (and per rank
+  // of its group), per micro-batch and stage, and per step outside the passes. Blocking: the host waits for each kernel
   // before it launches the next.
-  Time launch_forward{}, launch_backward{}, launch_collective{}, launch_collective_rank{}, micro_batch_overhead{}, step_overhead{};
+  Time launch_forward{}, launch_backward{}, launch_collective{}, launch_collective_rank{}, micro_batch_overhead{},
+      step_overhead{};
   bool blocking_launch = false;
-  Slowdown data_slowdown{};         // of kernels while gradients are reduced or parameters gathered beside them
-  std::int64_t bucket_bytes = 0;    // gradient buckets of the data-parallel reduction; 0 = one a stage
-  int prefetch = 1;                 // layers gathered ahead (ZeRO-3/FSDP)
+  Slowdown data_slowdown{};            // of kernels while gradients are reduced or parameters gathered beside them
+  std::int64_t bucket_bytes = 0;       // gradient buckets of the data-parallel reduction; 0 = one a stage
+  int prefetch = 1;                    // layers gathered ahead (ZeRO-3/FSDP)
   std::int64_t optimizer_traffic = 0;  // bytes read and written per parameter this rank updates
   std::int64_t gradient_traffic = 0;   // bytes per parameter held: unscale, overflow check, norm, copies
   Time optimizer_launch{};             // host time of all launches of the optimizer
-  std::int64_t weight_bytes = 2;    // per parameter, as gathered by a sharded optimizer
-  std::int64_t gradient_bytes = 4;  // per parameter, as reduced
-  std::int64_t message_bytes = 2;   // per activation element in pipeline messages
+  std::int64_t weight_bytes = 2;       // per parameter, as gathered by a sharded optimizer
+  std::int64_t gradient_bytes = 4;     // per parameter, as reduced
+  std::int64_t message_bytes = 2;      // per activation element in pipeline messages
 };
 
 // References must outlive the call of lower_step only.
@@ -61,7 +62,7 @@ struct StepPlan {
 
 struct StageSummary {
   layout::StageSpan span;
-  std::int64_t parameters = 0;  // of one rank
+  std::int64_t parameters = 0;                                      // of one rank
   Time forward{}, backward{}, input_gradient{}, weight_gradient{};  // one micro-batch
 };
 

@@ -7,8 +7,8 @@ namespace orrery::scenario {
 
 // These change only the speed of the simulation, never its result.
 struct RunOptions {
-  bool every_rank = false;   // simulate each rank instead of each class of alike ranks
-  bool fuse = true;          // one task per piece of a pass instead of one per kernel
+  bool every_rank = false;    // simulate each rank instead of each class of alike ranks
+  bool fuse = true;           // one task per piece of a pass instead of one per kernel
   bool force_events = false;  // play the events even where one pass would do
 };
 

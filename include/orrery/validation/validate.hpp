@@ -35,13 +35,13 @@ struct Figure {
 struct Row {
   std::string id;
   std::vector<Figure> figures;
-  std::optional<bool> equal;  // exact oracles whose expected values are given
-  std::string why;            // it was refused: why
+  std::optional<bool> equal;                                // exact oracles whose expected values are given
+  std::string why;                                          // it was refused: why
   std::vector<std::pair<const char*, std::string>> groups;  // {"stack", "nanotron"}, {"prefix", "ultra"}
-  bool counts = true;         // in the statistics (runs: tier A or B)
-  bool in_subset = false;     // in the narrower statistics beside them (Report::subset)
-  std::string alternatives;   // rows of equal key are choices among which an order is asked for; empty = none
-  std::string what;           // one line for people
+  bool counts = true;                                       // in the statistics (runs: tier A or B)
+  bool in_subset = false;                                   // in the narrower statistics beside them (Report::subset)
+  std::string alternatives;  // rows of equal key are choices among which an order is asked for; empty = none
+  std::string what;          // one line for people
 };
 
 // Errors are relative: predicted / measured − 1.
