@@ -1,32 +1,17 @@
 // The command line as a user meets it: runs the real program.
 #include <doctest/doctest.h>
-#include <sys/wait.h>
 
-#include <array>
-#include <cstdio>
 #include <string>
+
+#include "program.hpp"
+
+using orrery::testing::Outcome;
+using orrery::testing::run_orrery;
 
 namespace {
 
-struct Outcome {
-  int code = 0;
-  std::string text;
-};
-
-// stdout of `orrery arguments`, run by a shell; write 2>&1 to get both streams.
-Outcome orrery(const std::string& arguments) {
-  const std::string command = "env -u NO_COLOR -u CLICOLOR_FORCE " ORRERY_BINARY_DIR "/orrery " + arguments;
-  FILE* pipe = ::popen(command.c_str(), "r");
-  REQUIRE(pipe != nullptr);
-  Outcome outcome;
-  std::array<char, 4096> buffer{};
-  for (std::size_t got = 0; (got = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
-    outcome.text.append(buffer.data(), got);
-  outcome.code = WEXITSTATUS(::pclose(pipe));
-  return outcome;
-}
 void expect(const std::string& arguments, int code, const std::string& text) {
-  const Outcome outcome = orrery(arguments);
+  const Outcome outcome = run_orrery(arguments);
   INFO(arguments);
   CHECK(outcome.code == code);
   CHECK(outcome.text == text);
@@ -49,18 +34,18 @@ TEST_CASE("a mistyped command, option or value ends with 2 and the nearest name"
   expect("completion 2>&1", 2,
          "error: orrery completion: SHELL is required\n  help: `orrery completion --help` lists what it takes\n");
   expect("2>&1", 2, "error: orrery: A subcommand is required\n  help: `orrery --help` lists what it takes\n");
-  CHECK(orrery("completion csh 2>&1").code == 2);
-  CHECK(orrery("--color mauve completion bash 2>&1").code == 2);
+  CHECK(run_orrery("completion csh 2>&1").code == 2);
+  CHECK(run_orrery("--color mauve completion bash 2>&1").code == 2);
 }
 
 TEST_CASE("help and version go to stdout and end with 0") {
-  const Outcome help = orrery("--help 2>/dev/null");
+  const Outcome help = run_orrery("--help 2>/dev/null");
   CHECK(help.code == 0);
   CHECK(help.text.find("completion") != std::string::npos);
-  const Outcome version = orrery("--version 2>/dev/null");
+  const Outcome version = run_orrery("--version 2>/dev/null");
   CHECK(version.code == 0);
   CHECK(version.text.starts_with("orrery 0."));
-  const Outcome sub = orrery("completion --help 2>/dev/null");
+  const Outcome sub = run_orrery("completion --help 2>/dev/null");
   CHECK(sub.code == 0);
   CHECK(sub.text.find("SHELL") != std::string::npos);
 }
@@ -70,8 +55,8 @@ TEST_CASE("colour follows --color, NO_COLOR, CLICOLOR_FORCE, then the terminal")
   const std::string colored =
       "\x1b[1;31merror:\x1b[0m no such command: 'x'\n\x1b[1;36m  help:\x1b[0m `orrery --help` lists the commands\n";
   const auto under = [](const std::string& variables) {
-    return orrery("--version >/dev/null; env -u NO_COLOR -u CLICOLOR_FORCE " + variables +
-                  " " ORRERY_BINARY_DIR "/orrery x 2>&1")
+    return run_orrery("--version >/dev/null; env -u NO_COLOR -u CLICOLOR_FORCE " + variables +
+                      " " ORRERY_BINARY_DIR "/orrery x 2>&1")
         .text;
   };
   CHECK(under("") == plain);  // a pipe
@@ -82,23 +67,23 @@ TEST_CASE("colour follows --color, NO_COLOR, CLICOLOR_FORCE, then the terminal")
 }
 
 TEST_CASE("a stdout that takes nothing is an error, never success") {
-  CHECK(orrery("completion bash >/dev/full 2>/dev/null").code == 2);
-  CHECK(orrery("completion bash >&- 2>/dev/null").code == 2);
+  CHECK(run_orrery("completion bash >/dev/full 2>/dev/null").code == 2);
+  CHECK(run_orrery("completion bash >&- 2>/dev/null").code == 2);
   expect("completion bash 2>&1 >/dev/full", 2, "error: standard output cannot be written: No space left on device\n");
   // The reader of the pipe is gone before anything is written: quiet, with the code of a closed pipe.
-  const Outcome closed = orrery("--version >/dev/null; (sleep 0.2; " ORRERY_BINARY_DIR
-                                "/orrery --version 2>&1; echo $? >&2) 2>&1 >/dev/full");
+  const Outcome closed = run_orrery("--version >/dev/null; (sleep 0.2; " ORRERY_BINARY_DIR
+                                    "/orrery --version 2>&1; echo $? >&2) 2>&1 >/dev/full");
   CHECK(closed.text == "2\n");
-  const Outcome pipe = orrery("--version >/dev/null; { { sleep 0.2; " ORRERY_BINARY_DIR
-                              "/orrery --version; echo $? >&3; } | true; } 3>&1");
+  const Outcome pipe = run_orrery("--version >/dev/null; { { sleep 0.2; " ORRERY_BINARY_DIR
+                                  "/orrery --version; echo $? >&3; } | true; } 3>&1");
   CHECK(pipe.text == "141\n");
 }
 
 TEST_CASE("completion scripts are valid and complete names, options and values") {
   const auto complete = [](const std::string& line) {
-    return orrery("--version >/dev/null; bash -c 'source <(" ORRERY_BINARY_DIR
-                  "/orrery completion bash); COMP_WORDS=(" +
-                  line + "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _orrery; echo ${COMPREPLY[*]}'")
+    return run_orrery("--version >/dev/null; bash -c 'source <(" ORRERY_BINARY_DIR
+                      "/orrery completion bash); COMP_WORDS=(" +
+                      line + "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _orrery; echo ${COMPREPLY[*]}'")
         .text;
   };
   CHECK(complete("orrery compl") == "completion\n");
@@ -107,7 +92,7 @@ TEST_CASE("completion scripts are valid and complete names, options and values")
   CHECK(complete("orrery --color a") == "auto always\n");
   CHECK(complete("orrery --color never completion f") == "fish\n");
   for (const std::string shell : {"zsh", "fish"}) {
-    CHECK(orrery("completion " + shell).text.find("completion") != std::string::npos);
+    CHECK(run_orrery("completion " + shell).text.find("completion") != std::string::npos);
     // Where the shell is installed, it takes the script.
     const std::string check = "if command -v " + shell + " >/dev/null; then " ORRERY_BINARY_DIR "/orrery completion " +
                               shell + " | " + shell + " -n; fi";
@@ -117,17 +102,17 @@ TEST_CASE("completion scripts are valid and complete names, options and values")
 
 TEST_CASE("a scenario is checked and run; what is wrong with it ends with 2") {
   const std::string quickstart = ORRERY_SOURCE_DIR "/scenarios/quickstart-8gpu.yaml";
-  CHECK(orrery("check " + quickstart + " 2>/dev/null").code == 0);
-  const Outcome run = orrery("run " + quickstart + " --json 2>/dev/null");
+  CHECK(run_orrery("check " + quickstart + " 2>/dev/null").code == 0);
+  const Outcome run = run_orrery("run " + quickstart + " --json 2>/dev/null");
   CHECK(run.code == 0);
   CHECK(run.text.starts_with("{\n"));
-  CHECK(orrery("run " + quickstart + " --json 2>/dev/null").text == run.text);  // the same bytes again
+  CHECK(run_orrery("run " + quickstart + " --json 2>/dev/null").text == run.text);  // the same bytes again
   expect("run /nonexistent.yaml 2>&1", 2, "/nonexistent.yaml: cannot be opened: No such file or directory\n");
   expect("check " + quickstart + " --set layout.pipeline=0 2>&1", 2,
          "--set: layout.pipeline: expected an integer from 1 to 1048576, got '0'\n"
          "      | layout.pipeline=0\n"
          "      |                 ^\n");
-  CHECK(orrery("run " + quickstart + " >/dev/full 2>/dev/null").code == 2);
+  CHECK(run_orrery("run " + quickstart + " >/dev/full 2>/dev/null").code == 2);
 }
 
 TEST_CASE("Ctrl-C ends with 130 and leaves no half-written trace") {
@@ -137,6 +122,6 @@ TEST_CASE("Ctrl-C ends with 130 and leaves no half-written trace") {
       "rm -rf " + folder + "; mkdir " + folder + "; mkfifo " + folder + "/pipe; sleep 5 >/dev/null <>" + folder +
       "/pipe & " ORRERY_BINARY_DIR "/orrery run " ORRERY_SOURCE_DIR "/scenarios/quickstart-16gpu.yaml --trace " +
       folder + "/pipe >/dev/null 2>&1 & p=$!; sleep 1; kill -INT $p; wait $p; echo $?; ls " + folder;
-  const Outcome outcome = orrery("--version >/dev/null; bash -mc '" + script + "' 2>/dev/null");
+  const Outcome outcome = run_orrery("--version >/dev/null; bash -mc '" + script + "' 2>/dev/null");
   CHECK(outcome.text == "130\npipe\n");
 }
