@@ -99,7 +99,8 @@ std::uint64_t timeline_hash(const Program& program, const Timeline& timeline) {
   return hash.value();
 }
 
-std::vector<std::string> audit(const Program& program, const Timeline& timeline) {
+std::vector<std::string> audit(const Program& program, const Timeline& timeline, const std::vector<Breakdown>& split,
+                               const std::vector<DeviceMemory>& memory) {
   std::vector<std::string> wrong;
   for (TaskId task = 0; task < program.tasks(); ++task) {
     std::int64_t ready = 0;
@@ -109,7 +110,6 @@ std::vector<std::string> audit(const Program& program, const Timeline& timeline)
       wrong.push_back(fmt::format("task {} starts at {} ps, its last predecessor ends at {} ps", task,
                                   timeline.start[task], ready));
   }
-  const auto split = split_time(program, timeline);
   for (DeviceIndex d = 0; d < split.size(); ++d) {
     std::int64_t sum = 0;
     for (const std::int64_t part : split[d]) sum += part;
@@ -117,7 +117,6 @@ std::vector<std::string> audit(const Program& program, const Timeline& timeline)
       wrong.push_back(
           fmt::format("the time of device {} sums to {} ps, the step takes {} ps", d, sum, timeline.makespan.value));
   }
-  const auto memory = memory_of(program, timeline);
   for (DeviceIndex d = 0; d < memory.size(); ++d)
     for (std::size_t c = 0; c < kMemoryClasses; ++c)
       if (memory[d].at_end[c] != program.devices[d].resident[c])

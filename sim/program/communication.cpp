@@ -2,36 +2,9 @@
 
 #include <algorithm>
 
-#include "orrery/network/max_min.hpp"
+#include "orrery/network/flow.hpp"
 
 namespace orrery::program {
-namespace {
-
-// Rates of one phase of every group when all of them run at once (network.mode steady).
-std::vector<double> steady_rates(const std::vector<const network::Phase*>& phases,
-                                 std::span<const hardware::Link> links) {
-  std::vector<BytesPerSecond> capacities;
-  for (const hardware::Link& link : links) capacities.push_back(link.bandwidth);
-  network::MaxMin system(capacities);
-  std::vector<network::MaxMin::Id> ids;
-  for (const network::Phase* phase : phases) {
-    ids.push_back(phase == nullptr ? -1 : system.create(phase->links, 1, phase->rate_cap));
-    if (phase != nullptr) system.enter(ids.back());
-  }
-  system.solve();
-  std::vector<double> rates;
-  for (const auto id : ids) rates.push_back(id < 0 ? 0.0 : system.rate(id));
-  return rates;
-}
-
-Time at_rate(const network::Phase& phase, double rate) {
-  if (phase.bytes.value == 0) return phase.latency;
-  return phase.latency +
-         time_from_seconds(static_cast<double>(phase.bytes.value) / static_cast<double>(phase.divisor) / rate);
-}
-
-}  // namespace
-
 Bytes bytes_sent(Collective kind, Bytes size, std::int64_t members) {
   const std::int64_t n = members;
   if (n <= 1) return {};
@@ -47,6 +20,19 @@ Bytes bytes_sent(Collective kind, Bytes size, std::int64_t members) {
       return size;
   }
   internal_error("unknown collective");
+}
+
+TaskTemplate collective_task(Communication& communication, Builder& builder, const Family& family, std::size_t group,
+                             Collective kind, Bytes bytes, const char* name) {
+  const CallCost& cost = communication.costs(family, kind, bytes)[group];
+  TaskTemplate t;
+  t.duration = cost.duration;
+  t.category = family.category;
+  t.lane = t.partner_lane = family.lane;
+  t.name = name;
+  t.bytes_sent = bytes_sent(kind, bytes, static_cast<std::int64_t>(family.groups[group].size()));
+  if (!cost.transfer.phases.empty()) t.transfer = builder.add_transfer(cost.transfer);
+  return t;
 }
 
 const std::vector<CallCost>& Communication::costs(const Family& family, Collective kind, Bytes bytes) {
@@ -70,15 +56,18 @@ std::vector<CallCost> Communication::compute(const Family& family, Collective ki
   }
   std::vector<CallCost> costs(plans.size());
   for (std::size_t k = 0; k < most_phases; ++k) {
-    std::vector<const network::Phase*> phases;
-    for (const auto& p : plans) phases.push_back(k < p.phases.size() ? &p.phases[k] : nullptr);
+    std::vector<network::Transfer> transfers;  // the k-th phase of every group that has one, tagged with the group
+    for (std::size_t g = 0; g < plans.size(); ++g)
+      if (k < plans[g].phases.size())
+        transfers.push_back(network::transfer_of(plans[g].phases[k], static_cast<std::int64_t>(g)));
     const bool steady = plan_.mode == NetworkMode::steady;
-    const std::vector<double> rates = steady ? steady_rates(phases, links) : std::vector<double>();
-    for (std::size_t g = 0; g < phases.size(); ++g) {
-      if (phases[g] == nullptr) continue;
-      const Time alone = network::unshared_time(*phases[g], links);
-      costs[g].duration += steady ? std::max(alone, at_rate(*phases[g], rates[g])) : alone;
-      if (plan_.mode == NetworkMode::flows) costs[g].transfer.phases.push_back(*phases[g]);
+    const std::vector<double> rates = steady ? network::steady_rates(links, transfers) : std::vector<double>();
+    for (std::size_t i = 0; i < transfers.size(); ++i) {
+      const auto g = static_cast<std::size_t>(transfers[i].tag);
+      const network::Phase& phase = plans[g].phases[k];
+      costs[g].duration +=
+          steady ? network::time_at_rate(phase, rates[i], links) : network::unshared_time(phase, links);
+      if (plan_.mode == NetworkMode::flows) costs[g].transfer.phases.push_back(phase);
     }
   }
   return costs;

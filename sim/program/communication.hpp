@@ -34,6 +34,10 @@ class Communication {
   std::map<std::tuple<const Family*, Collective, std::int64_t>, std::vector<CallCost>> cache_;
 };
 
+// The task of a call of one group, on the family's lane; memory effects, if any, are the caller's to add.
+TaskTemplate collective_task(Communication& communication, Builder& builder, const Family& family, std::size_t group,
+                             Collective kind, Bytes bytes, const char* name);
+
 // Bytes each member sends in a call of size S on n ranks (S as in core/collective.hpp).
 Bytes bytes_sent(Collective kind, Bytes size, std::int64_t members);
 

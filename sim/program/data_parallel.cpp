@@ -22,19 +22,12 @@ TemplateId DataParallel::collective(std::int32_t group, Collective kind, Bytes b
                                     std::int64_t at_end) {
   const auto [it, fresh] = templates_.try_emplace({group, kind, bytes.value, at_start, at_end});
   if (!fresh) return it->second;
-  const auto g = static_cast<std::size_t>(group);
-  const CallCost& cost = communication_.costs(ranks_.gradient, kind, bytes)[g];
-  TaskTemplate t;
-  t.duration = cost.duration;
-  t.category = ranks_.gradient.category;
-  t.lane = t.partner_lane = ranks_.gradient.lane;
-  t.name = kind == Collective::all_gather ? "gather parameters" : "reduce gradients";
-  t.bytes_sent = bytes_sent(kind, bytes, static_cast<std::int64_t>(ranks_.gradient.groups[g].size()));
+  TaskTemplate t = collective_task(communication_, builder_, ranks_.gradient, static_cast<std::size_t>(group), kind,
+                                   bytes, kind == Collective::all_gather ? "gather parameters" : "reduce gradients");
   std::vector<MemoryEffect> effects;
   if (at_start != 0) effects.push_back({kNone, false, MemoryClass::buffers, {}, at_start});
   if (at_end != 0) effects.push_back({kNone, true, MemoryClass::buffers, {}, at_end});
   t.effects = builder_.add_effects(effects);
-  if (!cost.transfer.phases.empty()) t.transfer = builder_.add_transfer(cost.transfer);
   return it->second = builder_.add_template(t);
 }
 
@@ -144,12 +137,7 @@ DataParallel::AtEnd DataParallel::at_end(DeviceIndex device) {
   const std::int32_t rank = devices_.representative[device];
   const std::int32_t group = ranks_.gradient_of[static_cast<std::size_t>(rank)];
   const bool sharded = plan_.layout.zero != Zero::none;
-  std::int64_t parameters = 0;
-  const auto& placement = plan_.schedule.placement;
-  for (int pipe = 0; pipe < placement.pipes; ++pipe)
-    for (int s = 0; s < placement.stages; ++s)
-      if (placement.rank_of(s, pipe) == ranks_.at[static_cast<std::size_t>(rank)].pipeline)
-        parameters += stages_.stage(s).parameters();
+  const std::int64_t parameters = stages_.parameters_of_rank(ranks_.at[static_cast<std::size_t>(rank)].pipeline);
   const Bytes gradients{parameters * plan_.execution.gradient_bytes},
       weights{parameters * plan_.execution.weight_bytes};
   result.reduce.push_back(

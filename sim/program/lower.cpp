@@ -53,8 +53,6 @@ class StepLowering {
   void run_optimizer(PipelineEnds& ends);
   void gather_parameters(PipelineEnds& ends);
   void join(const std::vector<DeviceIndex>& group, TemplateId task, Activity activity, PipelineEnds& ends);
-  std::vector<int> stages_of(std::int32_t pipeline_rank) const;
-  std::int64_t parameters_of(std::int32_t pipeline_rank) const;
   void summarise(LoweredStep& step, const std::vector<layout::StageSpan>& spans);
 
   std::size_t devices() const { return devices_.representative.size(); }
@@ -72,27 +70,12 @@ class StepLowering {
 // What tells ranks apart: the calls inside the passes, and one call of each other family.
 std::vector<ObservedCall> StepLowering::observed_calls() {
   std::vector<ObservedCall> calls = stages_.calls();
-  const Bytes gradients{std::max<std::int64_t>(1, parameters_of(0)) * plan_.execution.gradient_bytes};
+  const Bytes gradients{std::max<std::int64_t>(1, stages_.parameters_of_rank(0)) * plan_.execution.gradient_bytes};
   if (ranks_.gradient.groups[0].size() > 1)
     for (const Collective kind : {Collective::all_reduce, Collective::reduce_scatter, Collective::all_gather})
       calls.push_back({&ranks_.gradient, kind, gradients});
   if (!ranks_.embedding.groups.empty()) calls.push_back({&ranks_.embedding, Collective::all_reduce, gradients});
   return calls;
-}
-
-std::vector<int> StepLowering::stages_of(std::int32_t pipeline_rank) const {
-  const auto& placement = plan_.schedule.placement;
-  std::vector<int> held;
-  for (int pipe = 0; pipe < placement.pipes; ++pipe)
-    for (int s = 0; s < placement.stages; ++s)
-      if (placement.rank_of(s, pipe) == pipeline_rank) held.push_back(s);
-  return held;
-}
-
-std::int64_t StepLowering::parameters_of(std::int32_t pipeline_rank) const {
-  std::int64_t sum = 0;
-  for (const int s : stages_of(pipeline_rank)) sum += stages_.stage(s).parameters();
-  return sum;
 }
 
 void StepLowering::add_devices() {
@@ -104,11 +87,12 @@ void StepLowering::add_devices() {
     device.tensor_rank = at.tensor;
     device.context_rank = at.context;
     device.data_rank = at.data;
-    const layout::StateBytes state = layout::state_bytes(parameters_of(at.pipeline), plan_.state, plan_.layout);
+    const layout::StateBytes state =
+        layout::state_bytes(stages_.parameters_of_rank(at.pipeline), plan_.state, plan_.layout);
     device.resident[static_cast<std::size_t>(MemoryClass::weights)] = state.weights.value;
     device.resident[static_cast<std::size_t>(MemoryClass::gradients)] = state.gradients.value;
     device.resident[static_cast<std::size_t>(MemoryClass::optimizer)] = state.optimizer.value;
-    for (const int s : stages_of(at.pipeline)) {
+    for (const int s : stages_.on_rank(at.pipeline)) {
       std::int64_t& buffers = device.resident[static_cast<std::size_t>(MemoryClass::buffers)];
       buffers = std::max(buffers, stages_.stage(s).placeholders().value);
     }
@@ -241,14 +225,8 @@ void StepLowering::reduce_embeddings(PipelineEnds& ends) {
     const std::vector<DeviceIndex> pair = devices_of(devices_, ranks_.embedding.groups[g]);
     if (std::find(done.begin(), done.end(), pair) != done.end()) continue;
     done.push_back(pair);
-    const CallCost& cost = communication_.costs(ranks_.embedding, Collective::all_reduce, bytes)[g];
-    TaskTemplate t;
-    t.duration = cost.duration;
-    t.category = ranks_.embedding.category;
-    t.lane = t.partner_lane = ranks_.embedding.lane;
-    t.name = "reduce embedding gradients";
-    t.bytes_sent = bytes_sent(Collective::all_reduce, bytes, 2);
-    if (!cost.transfer.phases.empty()) t.transfer = builder_.add_transfer(cost.transfer);
+    const TaskTemplate t = collective_task(communication_, builder_, ranks_.embedding, g, Collective::all_reduce, bytes,
+                                           "reduce embedding gradients");
     join(pair, builder_.add_template(t), Activity::embedding_reduce, ends);
   }
 }
@@ -278,7 +256,7 @@ void StepLowering::run_optimizer(PipelineEnds& ends) {
     if (fresh) {
       const std::int64_t shards =
           plan_.layout.zero == layout::Zero::none ? 1 : static_cast<std::int64_t>(ranks_.gradient.groups[0].size());
-      const std::int64_t held = parameters_of(p);
+      const std::int64_t held = stages_.parameters_of_rank(p);
       model::Kernel kernel;
       kernel.bytes = {checked_add(checked_mul(ceil_div(held, shards), plan_.execution.optimizer_traffic),
                                   checked_mul(held, plan_.execution.gradient_traffic))};
@@ -300,19 +278,12 @@ void StepLowering::reduce_replicated(PipelineEnds& ends) {
     const auto group = static_cast<std::size_t>(ranks_.tensor_of[static_cast<std::size_t>(devices_.representative[d])]);
     const std::vector<DeviceIndex> members = devices_of(devices_, ranks_.tensor.groups[group]);
     std::int64_t parameters = 0;
-    for (const int s : stages_of(builder_.device(d).pipeline_rank))
+    for (const int s : stages_.on_rank(builder_.device(d).pipeline_rank))
       parameters += stages_.stage(s).replicated_parameters();
     if (members.front() != d || parameters == 0) continue;
     const Bytes bytes{parameters * plan_.execution.gradient_bytes};
-    const CallCost& cost = communication_.costs(ranks_.tensor, Collective::all_reduce, bytes)[group];
-    TaskTemplate t;
-    t.duration = cost.duration;
-    t.category = ranks_.tensor.category;
-    t.lane = t.partner_lane = ranks_.tensor.lane;
-    t.name = "reduce replicated gradients";
-    t.bytes_sent =
-        bytes_sent(Collective::all_reduce, bytes, static_cast<std::int64_t>(ranks_.tensor.groups[group].size()));
-    if (!cost.transfer.phases.empty()) t.transfer = builder_.add_transfer(cost.transfer);
+    const TaskTemplate t = collective_task(communication_, builder_, ranks_.tensor, group, Collective::all_reduce,
+                                           bytes, "reduce replicated gradients");
     join(members, builder_.add_template(t), Activity::gradient_reduce, ends);
   }
 }

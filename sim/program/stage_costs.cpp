@@ -39,6 +39,21 @@ const std::vector<PassStep>& StageCosts::steps(int stage, PassKind kind) {
   return it->second;
 }
 
+std::vector<int> StageCosts::on_rank(int pipeline_rank) const {
+  const schedule::Placement& placement = plan_.schedule.placement;
+  std::vector<int> held;
+  for (int pipe = 0; pipe < placement.pipes; ++pipe)
+    for (int s = 0; s < placement.stages; ++s)
+      if (placement.rank_of(s, pipe) == pipeline_rank) held.push_back(s);
+  return held;
+}
+
+std::int64_t StageCosts::parameters_of_rank(int pipeline_rank) const {
+  std::int64_t sum = 0;
+  for (const int s : on_rank(pipeline_rank)) sum += stage(s).parameters();
+  return sum;
+}
+
 std::vector<LayerRange> layer_ranges(const std::vector<PassStep>& steps) {
   std::vector<LayerRange> ranges;
   for (std::uint32_t i = 0; i < steps.size(); ++i) {

@@ -16,6 +16,8 @@ class StageCosts {
 
   const layout::StageModel& stage(int index) const { return stages_[static_cast<std::size_t>(index)]; }
   int stages() const { return static_cast<int>(stages_.size()); }
+  std::vector<int> on_rank(int pipeline_rank) const;  // the stages it holds, of all pipes
+  std::int64_t parameters_of_rank(int pipeline_rank) const;
   const std::vector<layout::PassStep>& steps(int stage, layout::PassKind kind);
   // The pass on a rank, with the costs of that rank's groups.
   const Pass& pass(std::int32_t rank, int stage, layout::PassKind kind);

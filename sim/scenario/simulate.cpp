@@ -128,7 +128,7 @@ Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options)
   for (const engine::DeviceMemory& m : run.memory) run.reserved.push_back(reserved_of(m.peak));
   run.schedule_bubbles = engine::schedule_bubbles(run.program, run.timeline);
   run.timeline_hash = engine::timeline_hash(run.program, run.timeline);
-  run.books = engine::audit(run.program, run.timeline);
+  run.books = engine::audit(run.program, run.timeline, run.split, run.memory);
   return run;
 }
 

@@ -42,7 +42,8 @@ void check_row(const Row& row, const schedule::Schedule& schedule, const schedul
   CHECK(bubbles.longest_span == half_units(row.at("max_rank_span")) * kHalfUnit);
   CHECK(std::abs(bubbles.bubble() - std::stod(row.at("bubble_fraction"))) < 6e-13);
   CHECK(peaks(*lowered, timeline) == integers(row.at("peak_inflight_per_stage"), ';'));
-  CHECK(engine::audit(*lowered, timeline).empty());
+  CHECK(engine::audit(*lowered, timeline, engine::split_time(*lowered, timeline), engine::memory_of(*lowered, timeline))
+            .empty());
 
   const engine::Timeline events = engine::play_events(*lowered);
   CHECK(events.start == timeline.start);

@@ -24,7 +24,7 @@ inline void play(RunResult& run) {
   run.memory = engine::memory_of(run.program, run.timeline);
   run.schedule_bubbles = engine::schedule_bubbles(run.program, run.timeline);
   run.timeline_hash = engine::timeline_hash(run.program, run.timeline);
-  run.books = engine::audit(run.program, run.timeline);
+  run.books = engine::audit(run.program, run.timeline, run.split, run.memory);
 }
 
 inline RunResult run_example(const Example& e = {}) {

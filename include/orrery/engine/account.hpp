@@ -53,7 +53,8 @@ ScheduleBubbles schedule_bubbles(const program::Program& program, const Timeline
 // Hash of (rank, operation, start, end) over all ranks after expanding what each device stands for.
 std::uint64_t timeline_hash(const program::Program& program, const Timeline& timeline);
 
-// The books: empty when they balance, else what does not.
-std::vector<std::string> audit(const program::Program& program, const Timeline& timeline);
+// The books of a run and its accounts (split_time, memory_of): empty when they balance, else what does not.
+std::vector<std::string> audit(const program::Program& program, const Timeline& timeline,
+                               const std::vector<Breakdown>& split, const std::vector<DeviceMemory>& memory);
 
 }  // namespace orrery::engine
