@@ -79,6 +79,9 @@ class Checker {
     if (l_.shard_degree < 0 || (l_.shard_degree > 0 && ranks % l_.shard_degree != 0))
       wrong("layout.shard_degree", fmt::format("{} does not divide the {} ranks that share gradients (data · context)",
                                                l_.shard_degree, ranks));
+    if (l_.shard_degree > 0 && l_.zero == Zero::none)
+      wrong("layout.shard_degree", "nothing is sharded with layout.zero: none",
+            "set layout.zero to what is (parameters = HSDP), or leave shard_degree out");
   }
 
   const model::ModelSpec& m_;

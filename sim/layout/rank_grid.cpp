@@ -22,7 +22,11 @@ std::optional<std::vector<std::string_view>> split_order(std::string_view order)
 }
 
 RankGrid::RankGrid(const Layout& layout)
-    : tensor_(layout.tensor), context_(layout.context), data_(layout.data), pipeline_(layout.pipeline) {
+    : tensor_(layout.tensor),
+      context_(layout.context),
+      data_(layout.data),
+      pipeline_(layout.pipeline),
+      shards_(layout.shards()) {
   const auto names = split_order(layout.order);
   check(names.has_value(), "RankGrid: order not validated");
   int stride = 1;
@@ -71,6 +75,18 @@ std::vector<int> RankGrid::data_group(const Coordinates& at) const {
 }
 std::vector<int> RankGrid::gradient_group(const Coordinates& at) const {
   return along(at, true, true, false);
+}
+std::vector<int> RankGrid::shard_group(const Coordinates& at) const {
+  const std::vector<int> group = gradient_group(at);
+  const auto first = group.begin() + (at.data * context_ + at.context) / shards_ * shards_;
+  return {first, first + shards_};
+}
+std::vector<int> RankGrid::replica_group(const Coordinates& at) const {
+  const std::vector<int> group = gradient_group(at);
+  std::vector<int> ranks;
+  for (int i = (at.data * context_ + at.context) % shards_; i < data_ * context_; i += shards_)
+    ranks.push_back(group[static_cast<std::size_t>(i)]);
+  return ranks;
 }
 std::vector<int> RankGrid::pipeline_group(const Coordinates& at) const {
   std::vector<int> ranks;

@@ -6,7 +6,7 @@ namespace orrery::layout {
 // ranks (data × context in Megatron, both of which reduce gradients). A shard holds ⌈parameters / ranks⌉ elements: the
 // buffers are padded so that every rank holds as many.
 StateBytes state_bytes(std::int64_t parameters, const StatePlan& plan, const Layout& layout) {
-  const int ranks = layout.shard_degree > 0 ? layout.shard_degree : layout.data * layout.context;
+  const int ranks = layout.shards();
   const auto held = [&](Zero from) { return layout.zero >= from ? ceil_div(parameters, ranks) : parameters; };
   return {.weights = {checked_mul(held(Zero::parameters), plan.weight_bytes)},
           .gradients = {checked_mul(held(Zero::gradients), plan.gradient_bytes)},

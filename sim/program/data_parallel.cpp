@@ -7,23 +7,29 @@ namespace orrery::program {
 
 using layout::PassKind;
 using layout::PassStep;
-using layout::Zero;
 using schedule::OpKind;
 
 DataParallel::DataParallel(const StepPlan& plan, const Ranks& ranks, const Devices& devices,
                            Communication& communication, StageCosts& stages, Builder& builder)
     : plan_(plan), ranks_(ranks), devices_(devices), communication_(communication), stages_(stages), builder_(builder) {
-  for (const std::int32_t rank : devices.representative)
-    groups_.push_back(devices_of(
-        devices, ranks.gradient.groups[static_cast<std::size_t>(ranks.gradient_of[static_cast<std::size_t>(rank)])]));
+  for (const std::int32_t rank : devices.representative) {
+    const auto r = static_cast<std::size_t>(rank);
+    shards_.push_back(devices_of(devices, ranks.shard.groups[static_cast<std::size_t>(ranks.shard_of[r])]));
+    replicas_.push_back(devices_of(devices, ranks.replicas.groups[static_cast<std::size_t>(ranks.replicas_of[r])]));
+  }
 }
 
+// All-reduces are the replicas', the others the shards'.
 TemplateId DataParallel::collective(std::int32_t group, Collective kind, Bytes bytes, std::int64_t at_start,
                                     std::int64_t at_end) {
   const auto [it, fresh] = templates_.try_emplace({group, kind, bytes.value, at_start, at_end});
   if (!fresh) return it->second;
-  TaskTemplate t = collective_task(communication_, builder_, ranks_.gradient, static_cast<std::size_t>(group), kind,
-                                   bytes, kind == Collective::all_gather ? "gather parameters" : "reduce gradients");
+  const bool replicas = kind == Collective::all_reduce;
+  TaskTemplate t = collective_task(communication_, builder_, replicas ? ranks_.replicas : ranks_.shard,
+                                   static_cast<std::size_t>(group), kind, bytes,
+                                   kind == Collective::all_gather ? "gather parameters"
+                                   : replicas && sharded()        ? "reduce gradients of replicas"
+                                                                  : "reduce gradients");
   std::vector<MemoryEffect> effects;
   if (at_start != 0) effects.push_back({kNone, false, MemoryClass::buffers, {}, at_start});
   if (at_end != 0) effects.push_back({kNone, true, MemoryClass::buffers, {}, at_end});
@@ -32,13 +38,30 @@ TemplateId DataParallel::collective(std::int32_t group, Collective kind, Bytes b
 }
 
 std::vector<DataCall> DataParallel::calls(DeviceIndex device, const schedule::Operation& op, bool first, bool last) {
-  if (!grouped()) return {};
-  const std::int32_t group = ranks_.gradient_of[static_cast<std::size_t>(devices_.representative[device])];
+  if (!sharded() && !replicated()) return {};
+  const auto rank = static_cast<std::size_t>(devices_.representative[device]);
   const int stage = op.kind == OpKind::overlapped ? op.backward_stage : op.stage;
-  const Key key{group, stage, op.kind, first, last};
+  const Key key{ranks_.shard_of[rank], ranks_.replicas_of[rank], stage, op.kind, first, last};
   const auto [it, fresh] = calls_.try_emplace(key);
   if (fresh) it->second = make_calls(key);
   return it->second;
+}
+
+// The gradients of so many parameters, whole on each rank, become the sum on the rank (or shard) that holds them.
+void DataParallel::reduce(const Key& key, std::int64_t parameters, std::uint32_t position,
+                          std::vector<DataCall>& calls) {
+  const bool held = plan_.layout.gathers_parameters();  // in a buffer of their own until then
+  const std::int64_t width = plan_.execution.gradient_bytes;
+  if (sharded())
+    calls.push_back(
+        {false, position, Activity::gradient_reduce,
+         collective(key.shard, Collective::reduce_scatter, {parameters * width}, 0, held ? -parameters * width : 0),
+         0});
+  if (replicated())
+    calls.push_back(
+        {false, position, Activity::gradient_reduce,
+         collective(key.replicas, Collective::all_reduce, {ceil_div(parameters, plan_.layout.shards()) * width}, 0, 0),
+         0, true});
 }
 
 std::vector<DataCall> DataParallel::make_calls(const Key& key) {
@@ -49,12 +72,11 @@ std::vector<DataCall> DataParallel::make_calls(const Key& key) {
                         : key.kind == OpKind::input_gradient  ? PassKind::input_gradient
                         : key.kind == OpKind::weight_gradient ? PassKind::weight_gradient
                                                               : PassKind::backward;
-  if (plan_.layout.zero == Zero::parameters) {
+  if (plan_.layout.gathers_parameters()) {
     if (key.kind != OpKind::weight_gradient) gather_layers(key, kind, calls);
     if (gradients) reduce_layers(key, kind, calls);
   } else if (plan_.execution.overlap_data) {
-    const bool sharded = plan_.layout.zero != Zero::none;
-    if (key.kind == OpKind::forward && key.first && sharded) gather_buckets(key, calls);
+    if (key.kind == OpKind::forward && key.first && sharded()) gather_buckets(key, calls);
     if (gradients && key.last) reduce_buckets(key, kind, calls);
   }
   std::stable_sort(calls.begin(), calls.end(),
@@ -73,7 +95,7 @@ void DataParallel::gather_layers(const Key& key, PassKind kind, std::vector<Data
     const std::int64_t bytes = stages_.stage(key.stage).parameters_of_layer(range.layer) * plan_.execution.weight_bytes;
     if (bytes == 0) continue;
     calls.push_back({true, range.begin == 0 ? 0 : range.begin + moved, Activity::parameter_gather,
-                     collective(key.group, Collective::all_gather, {bytes}, bytes, 0),
+                     collective(key.shard, Collective::all_gather, {bytes}, bytes, 0),
                      plan_.execution.overlap_data ? plan_.execution.prefetch : 0});
   }
 }
@@ -81,11 +103,8 @@ void DataParallel::gather_layers(const Key& key, PassKind kind, std::vector<Data
 void DataParallel::reduce_layers(const Key& key, PassKind kind, std::vector<DataCall>& calls) {
   const std::uint32_t moved = shift(key.stage, kind);
   for (const LayerRange& range : layer_ranges(stages_.steps(key.stage, kind))) {
-    const std::int64_t bytes =
-        stages_.stage(key.stage).parameters_of_layer(range.layer) * plan_.execution.gradient_bytes;
-    if (bytes == 0) continue;
-    calls.push_back({false, range.end + moved, Activity::gradient_reduce,
-                     collective(key.group, Collective::reduce_scatter, {bytes}, 0, -bytes), 0});
+    const std::int64_t parameters = stages_.stage(key.stage).parameters_of_layer(range.layer);
+    if (parameters > 0) reduce(key, parameters, range.end + moved, calls);
   }
 }
 
@@ -99,7 +118,7 @@ void DataParallel::gather_buckets(const Key& key, std::vector<DataCall>& calls) 
   const auto flush = [&] {
     if (bytes > 0)
       calls.push_back({true, first, Activity::parameter_gather,
-                       collective(key.group, Collective::all_gather, {bytes}, 0, 0), 1 << 20});
+                       collective(key.shard, Collective::all_gather, {bytes}, 0, 0), 1 << 20});
     bytes = 0;
   };
   for (const LayerRange& range : layer_ranges(stages_.steps(key.stage, PassKind::forward))) {
@@ -112,37 +131,38 @@ void DataParallel::gather_buckets(const Key& key, std::vector<DataCall>& calls) 
 
 // A bucket is reduced once it is full, at the first step boundary at which no overlapped call of the pass is in flight.
 void DataParallel::reduce_buckets(const Key& key, PassKind kind, std::vector<DataCall>& calls) {
-  const Collective reduce = plan_.layout.zero == Zero::none ? Collective::all_reduce : Collective::reduce_scatter;
   const std::vector<Step>& steps = stages_.pass(0, key.stage, kind).steps;
   const std::vector<PassStep>& from = stages_.steps(key.stage, kind);
   const std::size_t moved = steps.size() - from.size();
   const std::int64_t limit =
       plan_.execution.bucket_bytes > 0 ? plan_.execution.bucket_bytes : std::numeric_limits<std::int64_t>::max();
-  std::int64_t bytes = 0;
+  const std::int64_t width = plan_.execution.gradient_bytes;
+  std::int64_t parameters = 0;
   std::int32_t in_flight_until = 0;
   for (std::size_t i = 0; i < from.size(); ++i) {
-    bytes += from[i].gradients_ready * plan_.execution.gradient_bytes;
+    parameters += from[i].gradients_ready;
     in_flight_until = std::max(in_flight_until, steps[i + moved].needed_by);
     const auto position = static_cast<std::uint32_t>(i + moved + 1);
     const bool end = i + 1 == from.size();
-    if (bytes == 0 || (!end && (bytes < limit || in_flight_until >= static_cast<std::int32_t>(position)))) continue;
-    calls.push_back({false, position, Activity::gradient_reduce, collective(key.group, reduce, {bytes}, 0, 0), 0});
-    bytes = 0;
+    const bool full = parameters * width >= limit && in_flight_until < static_cast<std::int32_t>(position);
+    if (parameters == 0 || (!end && !full)) continue;
+    reduce(key, parameters, position, calls);
+    parameters = 0;
   }
 }
 
-DataParallel::AtEnd DataParallel::at_end(DeviceIndex device) {
-  AtEnd result;
-  if (!grouped() || plan_.layout.zero == Zero::parameters || plan_.execution.overlap_data) return result;
-  const std::int32_t rank = devices_.representative[device];
-  const std::int32_t group = ranks_.gradient_of[static_cast<std::size_t>(rank)];
-  const bool sharded = plan_.layout.zero != Zero::none;
-  const std::int64_t parameters = stages_.parameters_of_rank(ranks_.at[static_cast<std::size_t>(rank)].pipeline);
-  const Bytes gradients{parameters * plan_.execution.gradient_bytes},
-      weights{parameters * plan_.execution.weight_bytes};
-  result.reduce.push_back(
-      collective(group, sharded ? Collective::reduce_scatter : Collective::all_reduce, gradients, 0, 0));
-  if (sharded) result.gather.push_back(collective(group, Collective::all_gather, weights, 0, 0));
+std::vector<DataParallel::EndCall> DataParallel::at_end(DeviceIndex device) {
+  std::vector<EndCall> result;
+  if (plan_.layout.gathers_parameters() || plan_.execution.overlap_data) return result;
+  const auto rank = static_cast<std::size_t>(devices_.representative[device]);
+  const std::int32_t shard = ranks_.shard_of[rank], replicas = ranks_.replicas_of[rank];
+  const std::int64_t parameters = stages_.parameters_of_rank(ranks_.at[rank].pipeline);
+  const std::int64_t gradient_bytes = plan_.execution.gradient_bytes;
+  const Bytes gradients{parameters * gradient_bytes}, weights{parameters * plan_.execution.weight_bytes},
+      of_shard{ceil_div(parameters, plan_.layout.shards()) * gradient_bytes};
+  if (sharded()) result.push_back({false, false, collective(shard, Collective::reduce_scatter, gradients, 0, 0)});
+  if (replicated()) result.push_back({false, true, collective(replicas, Collective::all_reduce, of_shard, 0, 0)});
+  if (sharded()) result.push_back({true, false, collective(shard, Collective::all_gather, weights, 0, 0)});
   return result;
 }
 

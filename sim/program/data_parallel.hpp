@@ -1,9 +1,15 @@
 // Communication of the gradient groups: which collectives go with which pass, as the ZeRO stage and the overlap say.
 //
-//   ZeRO 0    all_reduce of gradients, in buckets beside the last micro-batch's backward, or after it
-//   ZeRO 1, 2 reduce_scatter of gradients likewise, all_gather of parameters beside the first forward, or after the
-//   optimizer ZeRO 3    all_gather before each layer in every F and B, reduce_scatter after each layer's B, every
-//   micro-batch
+//   ZeRO 0     all_reduce of gradients, in buckets beside the last micro-batch's backward, or after it
+//   ZeRO 1, 2  reduce_scatter of gradients likewise, all_gather of parameters beside the first forward, or after the
+//              optimizer
+//   ZeRO 3     all_gather before each layer in every F and B, reduce_scatter after each layer's B, every micro-batch
+//
+// Hybrid sharding (layout.shard_degree): gathers and scatters stay among the ranks that spread one copy of the shards;
+// behind each reduce_scatter the shard of the gradient is all-reduced among its replicas, on a lane of its own, beside
+// the next reduce_scatter (torch/distributed/fsdp/_fully_shard/_fsdp_collectives.py, foreach_reduce: all_reduce_stream
+// waits for reduce_scatter_stream; megatron/core/distributed/param_and_grad_buffer.py, start_grad_sync). So ZeRO 0 is
+// the case of shards spread over one rank.
 //
 // A parameter gather that overlaps with the next step's forward is placed at the start of this step: in the steady
 // state of training each step begins with the gather of the one before.
@@ -22,16 +28,19 @@ class DataParallel {
                StageCosts& stages, Builder& builder);
 
   std::vector<DataCall> calls(DeviceIndex device, const schedule::Operation& operation, bool first, bool last);
-  const std::vector<DeviceIndex>& group(DeviceIndex device) const { return groups_[device]; }
-  // What remains for the end of the step: sizes of the collectives of one device, per stage it holds.
-  struct AtEnd {
-    std::vector<TemplateId> reduce, gather;
+  const std::vector<DeviceIndex>& group(DeviceIndex device, bool replicas) const {
+    return (replicas ? replicas_ : shards_)[device];
+  }
+  // What remains for the end of the step, in order.
+  struct EndCall {
+    bool gather, replicas;
+    TemplateId task;
   };
-  AtEnd at_end(DeviceIndex device);
+  std::vector<EndCall> at_end(DeviceIndex device);
 
  private:
   struct Key {
-    std::int32_t group;
+    std::int32_t shard, replicas;  // the groups the device is in
     int stage;
     schedule::OpKind kind;
     bool first, last;
@@ -42,9 +51,11 @@ class DataParallel {
   void gather_buckets(const Key& key, std::vector<DataCall>& calls);
   void reduce_layers(const Key& key, layout::PassKind kind, std::vector<DataCall>& calls);
   void reduce_buckets(const Key& key, layout::PassKind kind, std::vector<DataCall>& calls);
+  void reduce(const Key& key, std::int64_t parameters, std::uint32_t position, std::vector<DataCall>& calls);
   TemplateId collective(std::int32_t group, Collective kind, Bytes bytes, std::int64_t at_start, std::int64_t at_end);
   std::uint32_t shift(int stage, layout::PassKind kind);
-  bool grouped() const { return ranks_.gradient.groups[0].size() > 1; }
+  bool sharded() const { return plan_.layout.shards() > 1; }
+  bool replicated() const { return plan_.layout.replicas() > 1; }
 
   const StepPlan& plan_;
   const Ranks& ranks_;
@@ -52,7 +63,7 @@ class DataParallel {
   Communication& communication_;
   StageCosts& stages_;
   Builder& builder_;
-  std::vector<std::vector<DeviceIndex>> groups_;  // [device]
+  std::vector<std::vector<DeviceIndex>> shards_, replicas_;  // [device]
   std::map<Key, std::vector<DataCall>> calls_;
   std::map<std::tuple<std::int32_t, Collective, std::int64_t, std::int64_t, std::int64_t>, TemplateId> templates_;
 };

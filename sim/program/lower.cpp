@@ -71,9 +71,10 @@ class StepLowering {
 std::vector<ObservedCall> StepLowering::observed_calls() {
   std::vector<ObservedCall> calls = stages_.calls();
   const Bytes gradients{std::max<std::int64_t>(1, stages_.parameters_of_rank(0)) * plan_.execution.gradient_bytes};
-  if (ranks_.gradient.groups[0].size() > 1)
-    for (const Collective kind : {Collective::all_reduce, Collective::reduce_scatter, Collective::all_gather})
-      calls.push_back({&ranks_.gradient, kind, gradients});
+  if (plan_.layout.shards() > 1)
+    for (const Collective kind : {Collective::reduce_scatter, Collective::all_gather})
+      calls.push_back({&ranks_.shard, kind, gradients});
+  if (plan_.layout.replicas() > 1) calls.push_back({&ranks_.replicas, Collective::all_reduce, gradients});
   if (!ranks_.embedding.groups.empty()) calls.push_back({&ranks_.embedding, Collective::all_reduce, gradients});
   return calls;
 }
@@ -178,7 +179,9 @@ PipelinePlan StepLowering::pipeline_plan() {
     return devices_.device_of[static_cast<std::size_t>(ranks_.neighbour(devices_.representative[d], to))];
   };
   p.message = [this](DeviceIndex from, DeviceIndex, int stage, bool forward) { return message(from, stage, forward); };
-  p.gradient_group = [this](DeviceIndex d) -> const std::vector<DeviceIndex>& { return data_.group(d); };
+  p.data_group = [this](DeviceIndex d, bool replicas) -> const std::vector<DeviceIndex>& {
+    return data_.group(d, replicas);
+  };
   if (plan_.execution.step_overhead.value > 0) {
     TaskTemplate host;
     host.duration = plan_.execution.step_overhead;
@@ -205,15 +208,20 @@ void StepLowering::join(const std::vector<DeviceIndex>& group, TemplateId task, 
 }
 
 void StepLowering::reduce_gradients(PipelineEnds& ends) {
-  for (DeviceIndex d = 0; d < devices(); ++d)
-    if (data_.group(d).front() == d)
-      for (const TemplateId task : data_.at_end(d).reduce) join(data_.group(d), task, Activity::gradient_reduce, ends);
+  for (const bool replicas : {false, true})
+    for (DeviceIndex d = 0; d < devices(); ++d) {
+      const std::vector<DeviceIndex>& group = data_.group(d, replicas);
+      if (group.front() != d) continue;
+      for (const DataParallel::EndCall& call : data_.at_end(d))
+        if (!call.gather && call.replicas == replicas) join(group, call.task, Activity::gradient_reduce, ends);
+    }
 }
 
 void StepLowering::gather_parameters(PipelineEnds& ends) {
   for (DeviceIndex d = 0; d < devices(); ++d)
-    if (data_.group(d).front() == d)
-      for (const TemplateId task : data_.at_end(d).gather) join(data_.group(d), task, Activity::parameter_gather, ends);
+    if (data_.group(d, false).front() == d)
+      for (const DataParallel::EndCall& call : data_.at_end(d))
+        if (call.gather) join(data_.group(d, false), call.task, Activity::parameter_gather, ends);
 }
 
 // Tied embeddings: the copies on the first and last stage sum their gradients.
@@ -254,8 +262,7 @@ void StepLowering::run_optimizer(PipelineEnds& ends) {
     const std::int32_t p = builder_.device(d).pipeline_rank;
     const auto [it, fresh] = of_pipeline_rank.try_emplace(p);
     if (fresh) {
-      const std::int64_t shards =
-          plan_.layout.zero == layout::Zero::none ? 1 : static_cast<std::int64_t>(ranks_.gradient.groups[0].size());
+      const std::int64_t shards = plan_.layout.shards();
       const std::int64_t held = stages_.parameters_of_rank(p);
       model::Kernel kernel;
       kernel.bytes = {checked_add(checked_mul(ceil_div(held, shards), plan_.execution.optimizer_traffic),

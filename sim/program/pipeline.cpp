@@ -47,8 +47,8 @@ PipelineLowering::PipelineLowering(const PipelinePlan& plan, Builder& builder)
   history_.resize(devices);
   output_.assign(devices, {});
   for (auto& o : output_) o.assign(slots, kNone);
-  data_tasks_.resize(devices);
-  data_calls_seen_.assign(devices, 0);
+  data_tasks_.resize(devices * 2);
+  data_calls_seen_.assign(devices * 2, 0);
   sent_.resize(devices * 2);
   ends_.tail.assign(devices, kNone);
   ends_.reductions.resize(devices);
@@ -200,19 +200,22 @@ void PipelineLowering::gather_before(DeviceIndex d, const std::vector<DataCall>&
 void PipelineLowering::reduce_after(const Team& team, std::size_t member, const std::vector<DataCall>& calls,
                                     std::uint32_t position) {
   const DeviceIndex d = team.members[member];
+  TaskId before = waits_[d].front();
   for (const DataCall& call : calls) {
     if (call.gather || call.position != position) continue;
     const TaskId task = data_task(d, call);
-    builder_.add_edge(waits_[d].front(), task, EdgeKind::data);
+    builder_.add_edge(call.replicas ? before : waits_[d].front(), task, EdgeKind::data);
+    before = task;
     ends_.reductions[d].push_back(task);
   }
 }
 
-// All members of a gradient group make the same calls in the same order: the k-th call of each is one task.
+// All members of a group make the same calls in the same order: the k-th call of each is one task.
 TaskId PipelineLowering::data_task(DeviceIndex device, const DataCall& call) {
-  const std::vector<DeviceIndex>& group = plan_.gradient_group(device);
-  std::vector<TaskId>& tasks = data_tasks_[group.front()];
-  const std::size_t index = data_calls_seen_[device]++;
+  const std::vector<DeviceIndex>& group = plan_.data_group(device, call.replicas);
+  const std::size_t kind = call.replicas ? 1 : 0;
+  std::vector<TaskId>& tasks = data_tasks_[group.front() * 2 + kind];
+  const std::size_t index = data_calls_seen_[device * 2 + kind]++;
   if (index == tasks.size()) {
     std::vector<Participant> participants;
     for (const DeviceIndex d : group)

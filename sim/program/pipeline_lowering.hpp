@@ -47,8 +47,8 @@ class PipelineLowering {
   std::vector<OperationId> operation_;
   std::vector<std::vector<TaskId>> history_;
   std::vector<std::vector<TaskId>> output_;  // [device][slot] last task of the producer, or the message to this device
-  std::vector<std::vector<TaskId>> data_tasks_;                    // [first device of the group] in order of the calls
-  std::vector<std::size_t> data_calls_seen_;                       // [device]
+  std::vector<std::vector<TaskId>> data_tasks_;  // [first device of the group · 2 + replicas] in order of the calls
+  std::vector<std::size_t> data_calls_seen_;     // [device · 2 + replicas]
   std::vector<std::vector<std::pair<DeviceIndex, TaskId>>> sent_;  // [device · 2 + forward] (to, message) in order
   PipelineEnds ends_;
   struct FusedKey {

@@ -36,11 +36,18 @@ Ranks::Ranks(const StepPlan& plan) : grid(plan.layout), count(plan.layout.ranks(
   for (int r = 0; r < count; ++r) at.push_back(grid.coordinates(r));
   fill(tensor, tensor_of, count, at, [&](const auto& c) { return grid.tensor_group(c); });
   fill(context, context_of, count, at, [&](const auto& c) { return grid.context_group(c); });
+  std::vector<std::int32_t> gradient_of;
   fill(gradient, gradient_of, count, at, [&](const auto& c) { return grid.gradient_group(c); });
+  fill(shard, shard_of, count, at, [&](const auto& c) { return grid.shard_group(c); });
+  fill(replicas, replicas_of, count, at, [&](const auto& c) { return grid.replica_group(c); });
   context.lane = Lane::context;
   context.category = Category::context_comm;
-  gradient.lane = embedding.lane = model_parallel.lane = Lane::data;
-  gradient.category = embedding.category = model_parallel.category = Category::data_comm;
+  for (Family* family : {&gradient, &shard, &replicas, &embedding, &model_parallel}) {
+    family->lane = Lane::data;
+    family->category = Category::data_comm;
+  }
+  // Hybrid sharding has two communicators, so the replicas' all-reduces run beside the shards' calls.
+  if (plan.layout.shards() > 1) replicas.lane = Lane::replicas;
   forward.lane = backward.lane = Lane::pipeline_send;
   forward.category = backward.category = Category::pipeline_comm;
   const int pipeline = plan.layout.pipeline;
@@ -76,7 +83,7 @@ Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, C
       relation.cost.push_back(cost.duration.value);
     relations.push_back(std::move(relation));
   }
-  for (const Family* family : {&ranks.tensor, &ranks.context, &ranks.gradient, &ranks.embedding})
+  for (const Family* family : {&ranks.tensor, &ranks.context, &ranks.shard, &ranks.replicas, &ranks.embedding})
     relations.push_back({&family->groups, {}, false});
   for (const Family* family : {&ranks.forward, &ranks.backward}) relations.push_back({&family->groups, {}, true});
 

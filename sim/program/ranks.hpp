@@ -16,12 +16,14 @@ struct Ranks {
   layout::RankGrid grid;
   int count = 0;
   std::vector<layout::Coordinates> at;  // [rank]
-  Family tensor, context, gradient;
+  Family tensor, context;
+  Family gradient;           // all data-parallel ranks
+  Family shard, replicas;    // its split by ZeRO: ranks that spread one copy of the shards, ranks that hold one shard
   Family forward, backward;  // pipeline pairs (from, to)
   Family embedding;          // pairs (first stage, last stage) that hold tied copies; empty without
   Family model_parallel;     // one group: where the gradient norm is summed
-  std::vector<std::int32_t> tensor_of, context_of, gradient_of;  // [rank] index of its group
-  std::vector<std::int32_t> forward_from, backward_from;         // [rank] index of the pair it sends on, −1 = none
+  std::vector<std::int32_t> tensor_of, context_of, shard_of, replicas_of;  // [rank] index of its group
+  std::vector<std::int32_t> forward_from, backward_from;  // [rank] index of the pair it sends on, −1 = none
 };
 
 // What the simulated devices are: one per rank, or one per class of alike ranks.

@@ -144,7 +144,7 @@ void StageCosts::receive_message(Pass& pass, std::int32_t rank, int stage, PassK
 // ZeRO-3: a layer's parameters are whole from its gather to its last step here, its gradients from its first step to
 // the end of their reduction (the data-parallel calls hold the other halves of these effects).
 void StageCosts::hold_gathered_layers(Pass& pass, int stage, PassKind kind) {
-  if (plan_.layout.zero != layout::Zero::parameters) return;
+  if (!plan_.layout.gathers_parameters()) return;
   const std::size_t shift = pass.steps.size() - steps(stage, kind).size();
   for (const LayerRange& range : layer_ranges(steps(stage, kind))) {
     const std::int64_t parameters = this->stage(stage).parameters_of_layer(range.layer);

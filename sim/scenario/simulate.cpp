@@ -101,9 +101,6 @@ Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options)
   run.scenario_json = to_json(s);
   run.network_mode = name_of(s.network.mode);
   run.warnings = schedule->warnings;
-  if (s.layout.shard_degree > 0 && s.layout.shard_degree < s.layout.data * s.layout.context)
-    run.warnings.push_back(
-        "layout.shard_degree divides the memory; collectives are still timed over all data-parallel ranks");
   run.gpus = s.layout.ranks();
   run.sequences = s.training.global_batch;
   run.tokens = s.training.global_batch * s.training.sequence_length;

@@ -28,7 +28,8 @@ const Fields<Layout>& layout_fields() {
                    {"parameters", Zero::parameters}},
                   "what the data-parallel ranks share instead of each holding it: ZeRO 0, 1, 2, 3 (parameters = FSDP)")
           .add("shard_degree", &Layout::shard_degree,
-               "ranks a shard is spread over (HSDP); 0 = all data-parallel ranks")
+               "hybrid sharding (HSDP): ranks one copy of the shards is spread over, out of data · context; gradients "
+               "are then summed over the copies; 0 = all")
           .range(0, 1 << 20)
           .add("order", &Layout::order, "rank order, fastest first, of tp, cp, dp, pp")
           .choice("partition", &Layout::partition,

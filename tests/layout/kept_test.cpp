@@ -146,7 +146,7 @@ TEST_CASE("a gradient that is not accumulated in the product is written first an
   // Fused: fp32 read and written by the product (8). Apart: 2 written by the product; 2 + 4 read and 4 written by the
   // addition.
   CHECK(bytes() - fused == weights * (2 + 10 - 8));
-  m.layout.zero = Zero::parameters;  // FSDP: written only
+  m.layout.zero = Zero::parameters, m.layout.data = 2;  // FSDP: written only
   CHECK(bytes() - fused == weights * (2 - 8));
 }
 

@@ -25,6 +25,19 @@ TEST_CASE("Megatron's own example: 16 GPUs, tensor 2, pipeline 4, data 2") {
   CHECK(RankGrid(layout).data_group(zero) == std::vector{0, 8});
 }
 
+TEST_CASE("hybrid sharding cuts gradient groups into blocks that hold one copy each") {
+  Layout layout;  // rank = tensor + 2 · context + 4 · data
+  layout.tensor = 2, layout.context = 2, layout.data = 4, layout.zero = Zero::parameters, layout.shard_degree = 4;
+  const RankGrid grid(layout);
+  const Coordinates at = grid.coordinates(11);  // tensor 1, context 1, data 2
+  CHECK(grid.gradient_group(at) == std::vector{1, 3, 5, 7, 9, 11, 13, 15});
+  CHECK(grid.shard_group(at) == std::vector{9, 11, 13, 15});
+  CHECK(grid.replica_group(at) == std::vector{3, 11});
+  layout.zero = Zero::none, layout.shard_degree = 0;  // nothing is sharded: all hold the same
+  CHECK(RankGrid(layout).shard_group(at) == std::vector{11});
+  CHECK(RankGrid(layout).replica_group(at) == grid.gradient_group(at));
+}
+
 TEST_CASE("rank and coordinates are inverse in every order") {
   Layout layout;
   layout.tensor = 2, layout.context = 3, layout.pipeline = 2, layout.data = 5;
@@ -137,7 +150,9 @@ TEST_CASE("layouts that cannot be are refused by path") {
   CHECK(path_of(m, layout, 63) == "layout.sequence_parallel");
   layout = {}, layout.context = 4;
   CHECK(path_of(m, layout, 20) == "layout.context");
-  layout = {}, layout.data = 4, layout.shard_degree = 3;
+  layout = {}, layout.data = 4, layout.zero = Zero::parameters, layout.shard_degree = 3;
+  CHECK(path_of(m, layout) == "layout.shard_degree");
+  layout = {}, layout.data = 4, layout.shard_degree = 2;  // nothing is sharded
   CHECK(path_of(m, layout) == "layout.shard_degree");
   layout = {}, layout.partition = Partition::explicit_layers, layout.layers_per_stage = {7};
   CHECK(path_of(m, layout) == "layout.layers_per_stage");

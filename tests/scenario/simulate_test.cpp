@@ -223,14 +223,3 @@ TEST_CASE("the search for a zero-bubble schedule is given the times of the stage
   }
   CHECK(run.books.empty());
 }
-
-TEST_CASE("hybrid sharding warns of what its collectives leave out") {
-  const auto warnings = [](const char* shard) {
-    return simulated(text_of("gpt3-1.3b", fmt::format("data: 8, zero: parameters, shard_degree: {}", shard), 1, 8, ""))
-        .warnings;
-  };
-  CHECK(warnings("0").empty());
-  CHECK(warnings("8").empty());
-  CHECK(warnings("4") == std::vector<std::string>{"layout.shard_degree divides the memory; collectives are still timed "
-                                                  "over all data-parallel ranks"});
-}

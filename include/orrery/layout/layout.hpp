@@ -17,13 +17,18 @@ struct Layout {
   int virtual_stages = 1;  // chunks per rank
   bool sequence_parallel = false;
   Zero zero = Zero::none;
-  int shard_degree = 0;               // HSDP: ranks a ZeRO shard is spread over; 0 = all of `data`
+  int shard_degree = 0;               // HSDP: ranks one copy of the shards is spread over; 0 = all of data · context
   std::string order = "tp-cp-dp-pp";  // first varies fastest (Megatron)
   Partition partition = Partition::even;
   std::vector<std::int64_t> layers_per_stage;  // explicit_layers: one entry a stage, in model order
 
   int ranks() const { return tensor * context * pipeline * data; }
   int stages() const { return pipeline * virtual_stages; }
+  // Ranks that one copy of what `zero` names is spread over (1 = nothing is), and how many copies there are.
+  int shards() const { return zero == Zero::none ? 1 : shard_degree > 0 ? shard_degree : data * context; }
+  int replicas() const { return data * context / shards(); }
+  // Parameters are gathered for each use and dropped behind it. Spread over one rank they are whole, as in ZeRO 0.
+  bool gathers_parameters() const { return zero == Zero::parameters && shards() > 1; }
 };
 
 // Everything that is wrong with the layout for this model (empty = it runs). Paths begin with `layout.`; places are for
@@ -53,10 +58,15 @@ class RankGrid {
   std::vector<int> pipeline_group(const Coordinates& at) const;
   // Gradients are reduced over data × context ranks.
   std::vector<int> gradient_group(const Coordinates& at) const;
+  // Hybrid sharding cuts a gradient group into blocks of neighbours: a block holds one copy of the shards, and the
+  // ranks at one place of every block hold the same shard (PyTorch's mesh of dp_replicate × (dp_shard · cp), Megatron's
+  // instances of the distributed optimizer).
+  std::vector<int> shard_group(const Coordinates& at) const;
+  std::vector<int> replica_group(const Coordinates& at) const;
 
  private:
   std::vector<int> along(const Coordinates& at, bool context, bool data, bool tensor) const;
-  int tensor_, context_, data_, pipeline_;
+  int tensor_, context_, data_, pipeline_, shards_;
   int stride_tensor_ = 1, stride_context_ = 1, stride_data_ = 1, stride_pipeline_ = 1;
 };
 

@@ -33,14 +33,15 @@ struct Step {
   std::vector<StepMemory> memory;
 };
 
-// A collective of the gradient group that goes with a pass: parameters gathered before the step at `position`, or
+// A collective of the data-parallel ranks that goes with a pass: parameters gathered before the step at `position`, or
 // gradients reduced after the steps before `position`.
 struct DataCall {
   bool gather = false;
   std::uint32_t position = 0;
   Activity activity = Activity::gradient_reduce;
   TemplateId task = 0;
-  int prefetch = 0;  // gather: issued when this many pieces before its own begin
+  int prefetch = 0;       // gather: issued when this many pieces before its own begin
+  bool replicas = false;  // a reduction among the replicas of a shard: it follows the call before it, if that reduces
 };
 
 struct Pass {
@@ -67,15 +68,15 @@ struct PipelinePlan {
   std::function<const Pass&(DeviceIndex, schedule::OpKind kind, int stage, int pipe)> pass;
   // Overlapped operations as one pass of their own; empty = forward steps, then backward steps.
   std::function<const Pass*(DeviceIndex, const schedule::Operation&)> overlapped_pass;
-  // Collectives of the gradient group that go with this operation, by ascending position; empty for most.
+  // Collectives of the data-parallel ranks that go with this operation, by ascending position; empty for most.
   std::function<std::vector<DataCall>(DeviceIndex, const schedule::Operation&, bool first_of_stage, bool last_of_stage)>
       data_calls;
   // The device that runs the neighbouring stage for the same (tensor, context, data) rank, and the message's template.
   std::function<DeviceIndex(DeviceIndex, int to_stage, int pipe)> peer;
   std::function<TemplateId(DeviceIndex from, DeviceIndex to, int from_stage, bool forward)> message;
   std::vector<TaskId> begin;  // [device] what its first operation waits for; empty = nothing
-  // Members of the gradient group of a device.
-  std::function<const std::vector<DeviceIndex>&(DeviceIndex)> gradient_group;
+  // Who makes these calls with a device: the ranks of its shards, or the replicas of its shard.
+  std::function<const std::vector<DeviceIndex>&(DeviceIndex, bool replicas)> data_group;
 };
 
 // Where each device stands after its last operation: what the epilogue hangs on.

@@ -46,10 +46,10 @@ constexpr bool is_transfer(Category c) {
 }
 
 // In-order queues of a device, like CUDA streams; an open list.
-enum class Lane : std::uint8_t { compute, tensor, context, pipeline_send, pipeline_receive, data, host };
-inline constexpr std::size_t kLanes = 7;
+enum class Lane : std::uint8_t { compute, tensor, context, pipeline_send, pipeline_receive, data, replicas, host };
+inline constexpr std::size_t kLanes = 8;
 inline constexpr std::array<std::string_view, kLanes> kLaneNames{
-    "compute", "tensor", "context", "pipeline send", "pipeline receive", "data", "host"};
+    "compute", "tensor", "context", "pipeline send", "pipeline receive", "data", "data replicas", "host"};
 
 // Why a task waits for another: its place in a lane's order, data, a rendezvous of message partners, an exclusive
 // resource, or the host.
