@@ -35,6 +35,14 @@ TEST_CASE("a batch that was not said is four micro-batches per pipeline rank on 
   CHECK(text.text.find("  data: 4 ") != std::string::npos);
 }
 
+TEST_CASE("GPUs without nodes are the first of the whole cluster") {
+  // 128 GPUs / 8 tensor = 16 data.
+  const Outcome text = run_orrery("init --model llama3.1-8b --cluster dgx-h100 --gpus 128 --tensor 8 2>&1");
+  CHECK(text.code == 0);
+  CHECK(text.text.find("cluster: {type: dgx-h100, gpus: 128}") != std::string::npos);
+  CHECK(text.text.find("  data: 16 ") != std::string::npos);
+}
+
 TEST_CASE("what cannot be is refused as a scenario is, and no file is left") {
   check_golden("tests/cli/golden/init_errors.txt",
                run_orrery("init --model gpt3-6.7b --cluster selene --nodes 2 --tensor 3 --pipeline 4 2>&1").text +

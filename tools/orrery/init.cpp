@@ -19,7 +19,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct InitCommand {
-  std::string model, cluster, nodes = "1", gpus, schedule, stack, network, output = "-";
+  std::string model, cluster, nodes, gpus, schedule, stack, network, output = "-";
   bool force = false;
   std::map<std::string, std::string> said;  // "layout.tensor" → "8"
 };
@@ -77,8 +77,9 @@ void complete(InitCommand& options) {
   const std::int64_t others = pipeline * number_of(options, "layout.tensor") * number_of(options, "layout.context");
   const Result<hardware::ClusterSpec> cluster = hardware::load_cluster(options.cluster);
   std::int64_t nodes = 1, gpus = 0;
-  if (cluster.ok() && !options.said.contains("layout.data") && parse_integer(options.nodes, nodes).empty() &&
-      (options.gpus.empty() || parse_integer(options.gpus, gpus).empty())) {
+  const bool numbers = (options.nodes.empty() || parse_integer(options.nodes, nodes).empty()) &&
+                       (options.gpus.empty() || parse_integer(options.gpus, gpus).empty());
+  if (cluster.ok() && !options.said.contains("layout.data") && numbers) {
     if (gpus == 0) gpus = nodes * cluster->gpus_per_node;
     if (nodes <= 1 << 20 && gpus % others == 0) options.said["layout.data"] = std::to_string(gpus / others);
   }
@@ -90,9 +91,11 @@ std::string text_of(const InitCommand& options, const Json& schema, bool explain
   const auto top = [&](const char* key, const std::string& value, const char* list) {
     return explained ? line_of(std::string(key) + ": " + value, list) : std::string(key) + ": " + value + "\n";
   };
+  const bool counted = options.nodes.empty() && !options.gpus.empty();  // the first GPUs of the whole cluster
+  const std::string nodes = counted ? "" : ", nodes: " + (options.nodes.empty() ? "1" : options.nodes);
   std::string text = top("model", yaml_of(options.model), "orrery list models; or the figures of your own");
   text += top("cluster",
-              fmt::format("{{type: {}, nodes: {}{}}}", yaml_of(options.cluster), options.nodes,
+              fmt::format("{{type: {}{}{}}}", yaml_of(options.cluster), nodes,
                           options.gpus.empty() ? "" : ", gpus: " + options.gpus),
               "orrery list clusters; anything in it can be changed here");
   for (const char* section : kSections) {
@@ -169,7 +172,7 @@ Action add_init(CLI::App& app, const Console& console) {
   auto o = std::make_shared<InitCommand>();
   app.add_option("--model", o->model, "model (orrery list models)")->required();
   app.add_option("--cluster", o->cluster, "cluster (orrery list clusters)")->required();
-  app.add_option("--nodes", o->nodes, "nodes of the cluster; default 1");
+  app.add_option("--nodes", o->nodes, "nodes of the cluster; default 1, with --gpus all of it");
   app.add_option("--gpus", o->gpus, "GPUs of them that are used; default all");
   add_keys(app, Json::parse(scenario::json_schema()), o);
   app.add_option("--schedule", o->schedule, "pipeline schedule (orrery list schedules)");
