@@ -1,4 +1,6 @@
-// The field tables of clusters.
+// The field tables of clusters, of what is slow or down in one, and of the placement of ranks on it.
+#include <limits>
+
 #include "orrery/hardware/catalogue.hpp"
 
 namespace orrery::hardware {
@@ -174,16 +176,55 @@ const Fields<Perturbation>& perturbation_fields() {
   static const auto table =
       Fields<P>("perturbation", "A link, device or node that is slow or down.")
           .add("link", &P::link, "node0.gpu3->node0.nvswitch (one way) or node0.gpu3--node0.nvswitch (both)")
-          .add("device", &P::device, "rank of the GPU in the cluster")
+          .add("device", &P::device, "a GPU, numbered through the nodes of the cluster")
           .range(-1, kMany)
           .add("node", &P::node, "number of the node")
           .range(-1, kMany)
           .add("bandwidth_factor", &P::bandwidth_factor, "of the link, or of all links of the device or node")
           .number_range(0, 1000)
-          .add("down", &P::down, "nothing passes")
-          .rule("link", [](const P& p) {
-            const int named = (p.link.empty() ? 0 : 1) + (p.device >= 0 ? 1 : 0) + (p.node >= 0 ? 1 : 0);
-            return named == 1 ? std::string() : std::string("exactly one of link, device and node must be named");
+          .positive()
+          .add("compute_factor", &P::compute_factor, "of the speed of the device's kernels, or of all of the node's")
+          .number_range(0, 1000)
+          .positive()
+          .add("down", &P::down, "nothing passes; a rank on a device that is down is an error")
+          .rule("link",
+                [](const P& p) {
+                  const int named = (p.link.empty() ? 0 : 1) + (p.device >= 0 ? 1 : 0) + (p.node >= 0 ? 1 : 0);
+                  return named == 1 ? std::string() : std::string("exactly one of link, device and node must be named");
+                })
+          .rule("compute_factor", [](const P& p) {
+            return p.link.empty() || p.compute_factor == 1.0
+                       ? std::string()
+                       : std::string("is of a device or node, a link computes nothing");
+          });
+  return table;
+}
+
+const Fields<Placement>& placement_fields() {
+  using P = Placement;
+  static const auto table =
+      Fields<P>("placement", "Which GPU each rank runs on.")
+          .shorthand("type")
+          .choice("type", &P::kind,
+                  {{"packed", PlacementKind::packed},
+                   {"by_rail", PlacementKind::by_rail},
+                   {"round_robin", PlacementKind::round_robin},
+                   {"random", PlacementKind::random},
+                   {"explicit", PlacementKind::custom}},
+                  "packed: node after node; by_rail: all GPU 0s, then all GPU 1s, …; round_robin: dealt out over the "
+                  "scale-up domains; random: shuffled by the seed; explicit: as `devices` says")
+          .add("seed", &P::seed, "random: which shuffle")
+          .range(0, std::numeric_limits<std::int64_t>::max())
+          .add("devices", &P::devices, "explicit: the GPU of each rank, numbered through the nodes of the cluster")
+          .range(0, kMany)
+          .rule("seed",
+                [](const P& p) {
+                  return p.seed == 0 || p.kind == PlacementKind::random ? std::string()
+                                                                        : std::string("is for type random only");
+                })
+          .rule("devices", [](const P& p) {
+            return p.devices.empty() || p.kind == PlacementKind::custom ? std::string()
+                                                                        : std::string("is for type explicit only");
           });
   return table;
 }

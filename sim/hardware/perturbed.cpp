@@ -72,6 +72,8 @@ class Perturber {
     if (named != 1) return fail(path, "exactly one of link, device and node must be named");
     if (!(p.bandwidth_factor > 0 && p.bandwidth_factor <= 1000))
       return fail(path + ".bandwidth_factor", "must be more than 0 and at most 1000", "down: true takes it out");
+    if (!(p.compute_factor > 0 && p.compute_factor <= 1000))
+      return fail(path + ".compute_factor", "must be more than 0 and at most 1000", "down: true takes it out");
     if (!p.link.empty()) return by_link(p, path);
     const int size = topology_.devices_per_node();
     const DeviceId first = p.device >= 0 ? p.device : p.node * size;
@@ -130,6 +132,17 @@ Result<std::unique_ptr<Topology>> perturbed(std::unique_ptr<Topology> topology,
   if (!perturber.errors.empty()) return perturber.errors;
   return std::unique_ptr<Topology>(
       std::make_unique<PerturbedTopology>(std::move(topology), perturber.take_links(), perturber.take_usable()));
+}
+
+std::vector<double> compute_factors(const ClusterSpec& spec) {
+  std::vector<double> factors(static_cast<std::size_t>(spec.nodes) * static_cast<std::size_t>(spec.gpus_per_node), 1.0);
+  for (const Perturbation& p : spec.perturb) {
+    const int first = p.device >= 0 ? p.device : p.node * spec.gpus_per_node;
+    const int count = p.device >= 0 ? 1 : spec.gpus_per_node;
+    for (int d = first; first >= 0 && d < first + count; ++d)
+      factors.at(static_cast<std::size_t>(d)) *= p.compute_factor;
+  }
+  return factors;
 }
 
 Result<std::vector<LinkId>> find_route(const Topology& topology, DeviceId from, DeviceId to) {

@@ -50,6 +50,11 @@ Result<std::vector<DeviceId>> listed(const std::vector<DeviceId>& devices, int r
 
 }  // namespace
 
+const char* name_of(PlacementKind kind) {
+  constexpr const char* names[] = {"packed", "round_robin", "by_rail", "random", "explicit"};
+  return names[static_cast<std::size_t>(kind)];
+}
+
 Result<std::vector<DeviceId>> place_ranks(const Placement& placement, int ranks, const Topology& topology) {
   if (ranks < 1 || ranks > topology.devices())
     return wrong("placement", fmt::format("{} ranks do not fit on {} devices", ranks, topology.devices()));
@@ -75,6 +80,28 @@ Result<std::vector<DeviceId>> place_ranks(const Placement& placement, int ranks,
     return wrong("placement", fmt::format("{} ranks in turn need {} devices, but there are {}", ranks, most + 1,
                                           topology.devices()));
   return devices;
+}
+
+Diagnostics check_running(const ClusterSpec& spec, const std::vector<DeviceId>& placement) {
+  Diagnostics errors;
+  for (std::size_t i = 0; i < spec.perturb.size(); ++i) {
+    const Perturbation& p = spec.perturb[i];
+    if (!p.down || !p.link.empty()) continue;
+    std::string ranks;
+    int count = 0;
+    for (std::size_t rank = 0; rank < placement.size(); ++rank) {
+      const bool on_it = p.device >= 0 ? placement[rank] == p.device : placement[rank] / spec.gpus_per_node == p.node;
+      if (on_it && ++count <= 16) ranks += fmt::format("{}{}", ranks.empty() ? "" : ", ", rank);
+    }
+    if (count == 0) continue;
+    Diagnostic error =
+        wrong(fmt::format("perturb[{}].{}", i, p.device >= 0 ? "device" : "node"),
+              fmt::format("{} {} is down, and rank{} {}{} would run on it", p.device >= 0 ? "GPU" : "node",
+                          p.device >= 0 ? p.device : p.node, count == 1 ? "" : "s", ranks, count > 16 ? ", …" : ""));
+    error.help = "leave it out: a cluster with spare nodes and placement: {type: explicit, devices: […]}";
+    errors.push_back(std::move(error));
+  }
+  return errors;
 }
 
 }  // namespace orrery::hardware

@@ -1,6 +1,7 @@
 #include "data_parallel.hpp"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 namespace orrery::program {
@@ -11,17 +12,47 @@ using schedule::OpKind;
 
 DataParallel::DataParallel(const StepPlan& plan, const Ranks& ranks, const Devices& devices,
                            Communication& communication, StageCosts& stages, Builder& builder)
-    : plan_(plan), ranks_(ranks), devices_(devices), communication_(communication), stages_(stages), builder_(builder) {
-  for (const std::int32_t rank : devices.representative) {
+    : plan_(plan),
+      ranks_(ranks),
+      devices_(devices),
+      communication_(communication),
+      stages_(stages),
+      builder_(builder) {}
+
+void DataParallel::form_groups() {
+  for (const std::int32_t rank : devices_.representative) {
     const auto r = static_cast<std::size_t>(rank);
-    shards_.push_back(devices_of(devices, ranks.shard.groups[static_cast<std::size_t>(ranks.shard_of[r])]));
-    replicas_.push_back(devices_of(devices, ranks.replicas.groups[static_cast<std::size_t>(ranks.replicas_of[r])]));
+    shards_.push_back(devices_of(devices_, ranks_.shard.groups[static_cast<std::size_t>(ranks_.shard_of[r])]));
+    replicas_.push_back(devices_of(devices_, ranks_.replicas.groups[static_cast<std::size_t>(ranks_.replicas_of[r])]));
   }
+}
+
+std::vector<ObservedCall> DataParallel::observed() {
+  std::vector<ObservedCall> list;
+  if (!sharded() && !replicated()) return list;
+  observing_ = &list;
+  std::array<bool, 5> kinds{};
+  for (const auto& of_rank : plan_.schedule.order)
+    for (const schedule::Operation& op : of_rank) kinds[static_cast<std::size_t>(op.kind)] = true;
+  for (int stage = 0; stage < stages_.stages(); ++stage)
+    for (std::size_t kind = 0; kind < kinds.size(); ++kind)
+      for (const bool first : {false, true})
+        for (const bool last : {false, true})
+          if (kinds[kind]) make_calls({0, 0, stage, static_cast<OpKind>(kind), first, last});
+  for (int rank = 0; rank < plan_.layout.pipeline; ++rank) end_calls(rank, 0, 0);
+  observing_ = nullptr;
+  return list;
 }
 
 // All-reduces are the replicas', the others the shards'.
 TemplateId DataParallel::collective(std::int32_t group, Collective kind, Bytes bytes, std::int64_t at_start,
                                     std::int64_t at_end) {
+  if (observing_ != nullptr) {
+    const auto same = [&](const ObservedCall& c) { return c.kind == kind && c.bytes == bytes; };
+    if (std::none_of(observing_->begin(), observing_->end(), same))
+      observing_->push_back({kind == Collective::all_reduce ? &ranks_.replicas : &ranks_.shard, kind, bytes});
+    return 0;
+  }
   const auto [it, fresh] = templates_.try_emplace({group, kind, bytes.value, at_start, at_end});
   if (!fresh) return it->second;
   const bool replicas = kind == Collective::all_reduce;
@@ -152,11 +183,15 @@ void DataParallel::reduce_buckets(const Key& key, PassKind kind, std::vector<Dat
 }
 
 std::vector<DataParallel::EndCall> DataParallel::at_end(DeviceIndex device) {
+  const auto rank = static_cast<std::size_t>(devices_.representative[device]);
+  return end_calls(ranks_.at[rank].pipeline, ranks_.shard_of[rank], ranks_.replicas_of[rank]);
+}
+
+std::vector<DataParallel::EndCall> DataParallel::end_calls(int pipeline_rank, std::int32_t shard,
+                                                           std::int32_t replicas) {
   std::vector<EndCall> result;
   if (plan_.layout.gathers_parameters() || plan_.execution.overlap_data) return result;
-  const auto rank = static_cast<std::size_t>(devices_.representative[device]);
-  const std::int32_t shard = ranks_.shard_of[rank], replicas = ranks_.replicas_of[rank];
-  const std::int64_t parameters = stages_.parameters_of_rank(ranks_.at[rank].pipeline);
+  const std::int64_t parameters = stages_.parameters_of_rank(pipeline_rank);
   const std::int64_t gradient_bytes = plan_.execution.gradient_bytes;
   const Bytes gradients{parameters * gradient_bytes}, weights{parameters * plan_.execution.weight_bytes},
       of_shard{ceil_div(parameters, plan_.layout.shards()) * gradient_bytes};

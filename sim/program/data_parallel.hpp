@@ -16,6 +16,7 @@
 #pragma once
 #include <map>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "stage_costs.hpp"
@@ -27,6 +28,9 @@ class DataParallel {
   DataParallel(const StepPlan& plan, const Ranks& ranks, const Devices& devices, Communication& communication,
                StageCosts& stages, Builder& builder);
 
+  // Every collective of the groups in a step: what the folding must find alike. To be asked before form_groups().
+  std::vector<ObservedCall> observed();
+  void form_groups();  // once the devices are known
   std::vector<DataCall> calls(DeviceIndex device, const schedule::Operation& operation, bool first, bool last);
   const std::vector<DeviceIndex>& group(DeviceIndex device, bool replicas) const {
     return (replicas ? replicas_ : shards_)[device];
@@ -54,6 +58,7 @@ class DataParallel {
   void reduce(const Key& key, std::int64_t parameters, std::uint32_t position, std::vector<DataCall>& calls);
   TemplateId collective(std::int32_t group, Collective kind, Bytes bytes, std::int64_t at_start, std::int64_t at_end);
   std::uint32_t shift(int stage, layout::PassKind kind);
+  std::vector<EndCall> end_calls(int pipeline_rank, std::int32_t shard, std::int32_t replicas);
   bool sharded() const { return plan_.layout.shards() > 1; }
   bool replicated() const { return plan_.layout.replicas() > 1; }
 
@@ -64,6 +69,7 @@ class DataParallel {
   StageCosts& stages_;
   Builder& builder_;
   std::vector<std::vector<DeviceIndex>> shards_, replicas_;  // [device]
+  std::vector<ObservedCall>* observing_ = nullptr;           // where collective() notes calls instead of making tasks
   std::map<Key, std::vector<DataCall>> calls_;
   std::map<std::tuple<std::int32_t, Collective, std::int64_t, std::int64_t, std::int64_t>, TemplateId> templates_;
 };

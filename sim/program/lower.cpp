@@ -33,18 +33,22 @@ class StepLowering {
         ranks_(plan),
         communication_(plan),
         stages_(plan, ranks_, communication_, builder_, spans),
+        data_(plan, ranks_, devices_, communication_, stages_, builder_),
         // Where transfers share links, ranks that are alike by themselves may meet on them: each is played.
-        devices_(fold_ranks(ranks_, observed_calls(), communication_, plan.fold && plan.mode != NetworkMode::flows)),
-        data_(plan, ranks_, devices_, communication_, stages_, builder_) {}
+        devices_(fold_ranks(ranks_, observed_calls(), communication_, plan.fold && plan.mode != NetworkMode::flows)) {
+    data_.form_groups();
+  }
 
   Result<LoweredStep> lower(const std::vector<layout::StageSpan>& spans);
 
  private:
   std::vector<ObservedCall> observed_calls();
+  Bytes embedding_bytes() const;
+  Bytes replicated_bytes(int pipeline_rank) const;
   void add_devices();
   std::vector<Team> teams() const;
   PipelinePlan pipeline_plan();
-  TemplateId message(DeviceIndex from, int stage, bool forward);
+  TemplateId message(DeviceIndex from, DeviceIndex to, int stage, bool forward);
   void finish_step(PipelineEnds ends);
   void reduce_replicated(PipelineEnds& ends);
   void reduce_gradients(PipelineEnds& ends);
@@ -62,21 +66,34 @@ class StepLowering {
   Ranks ranks_;
   Communication communication_;
   StageCosts stages_;
-  Devices devices_;
   DataParallel data_;
-  std::map<std::tuple<std::int32_t, std::int64_t, bool>, TemplateId> messages_;
+  Devices devices_;
+  std::map<std::tuple<std::int32_t, std::int64_t, bool, bool>, TemplateId> messages_;
 };
 
-// What tells ranks apart: the calls inside the passes, and one call of each other family.
+// What tells ranks apart: every call of the step on a group of theirs. (All wait for the gradient norm together.)
 std::vector<ObservedCall> StepLowering::observed_calls() {
   std::vector<ObservedCall> calls = stages_.calls();
-  const Bytes gradients{std::max<std::int64_t>(1, stages_.parameters_of_rank(0)) * plan_.execution.gradient_bytes};
-  if (plan_.layout.shards() > 1)
-    for (const Collective kind : {Collective::reduce_scatter, Collective::all_gather})
-      calls.push_back({&ranks_.shard, kind, gradients});
-  if (plan_.layout.replicas() > 1) calls.push_back({&ranks_.replicas, Collective::all_reduce, gradients});
-  if (!ranks_.embedding.groups.empty()) calls.push_back({&ranks_.embedding, Collective::all_reduce, gradients});
+  for (const ObservedCall& call : data_.observed()) calls.push_back(call);
+  if (!ranks_.embedding.groups.empty()) calls.push_back({&ranks_.embedding, Collective::all_reduce, embedding_bytes()});
+  for (int p = 0; p < plan_.layout.pipeline; ++p)
+    if (const Bytes bytes = replicated_bytes(p); bytes.value > 0)
+      calls.push_back({&ranks_.tensor, Collective::all_reduce, bytes});
   return calls;
+}
+
+// Tied embeddings: the copies on the first and last stage sum their gradients.
+Bytes StepLowering::embedding_bytes() const {
+  return {ceil_div(plan_.model.vocab, plan_.layout.tensor) * plan_.model.hidden * plan_.execution.gradient_bytes};
+}
+
+// Sequence parallelism: each tensor rank has seen its part of the sequence only, so the gradients of what all of them
+// hold (norms, biases after a row-parallel product) are summed once a step.
+Bytes StepLowering::replicated_bytes(int pipeline_rank) const {
+  if (!plan_.layout.sequence_parallel || plan_.layout.tensor == 1) return {};
+  std::int64_t parameters = 0;
+  for (const int s : stages_.on_rank(pipeline_rank)) parameters += stages_.stage(s).replicated_parameters();
+  return {parameters * plan_.execution.gradient_bytes};
 }
 
 void StepLowering::add_devices() {
@@ -135,13 +152,14 @@ std::vector<Team> StepLowering::teams() const {
   return teams;
 }
 
-TemplateId StepLowering::message(DeviceIndex from, int stage, bool forward) {
+TemplateId StepLowering::message(DeviceIndex from, DeviceIndex to, int stage, bool forward) {
   const auto rank = static_cast<std::size_t>(devices_.representative[from]);
-  const std::int32_t pair = forward ? ranks_.forward_from[rank] : ranks_.backward_from[rank];
+  const Family& family = ranks_.pairs(builder_.device(from).pipeline_rank, builder_.device(to).pipeline_rank);
+  const bool up = &family == &ranks_.forward;
+  const std::int32_t pair = up ? ranks_.forward_from[rank] : ranks_.backward_from[rank];
   const Bytes bytes = stages_.message_bytes(stage, forward);
-  const auto [it, fresh] = messages_.try_emplace({pair, bytes.value, forward});
+  const auto [it, fresh] = messages_.try_emplace({pair, bytes.value, up, forward});
   if (!fresh) return it->second;
-  const Family& family = forward ? ranks_.forward : ranks_.backward;
   const CallCost& cost = communication_.costs(family, Collective::send_receive, bytes)[static_cast<std::size_t>(pair)];
   // The sender keeps its copy until the message has left; the receiver's goes over to the pass that uses it.
   const std::array<MemoryEffect, 3> effects{MemoryEffect{0, false, MemoryClass::buffers, {}, bytes.value},
@@ -178,7 +196,9 @@ PipelinePlan StepLowering::pipeline_plan() {
     const int to = plan_.schedule.placement.rank_of(stage, pipe);
     return devices_.device_of[static_cast<std::size_t>(ranks_.neighbour(devices_.representative[d], to))];
   };
-  p.message = [this](DeviceIndex from, DeviceIndex, int stage, bool forward) { return message(from, stage, forward); };
+  p.message = [this](DeviceIndex from, DeviceIndex to, int stage, bool forward) {
+    return message(from, to, stage, forward);
+  };
   p.data_group = [this](DeviceIndex d, bool replicas) -> const std::vector<DeviceIndex>& {
     return data_.group(d, replicas);
   };
@@ -224,17 +244,14 @@ void StepLowering::gather_parameters(PipelineEnds& ends) {
         if (call.gather) join(data_.group(d, false), call.task, Activity::parameter_gather, ends);
 }
 
-// Tied embeddings: the copies on the first and last stage sum their gradients.
 void StepLowering::reduce_embeddings(PipelineEnds& ends) {
   std::vector<std::vector<DeviceIndex>> done;
-  const Bytes bytes{ceil_div(plan_.model.vocab, plan_.layout.tensor) * plan_.model.hidden *
-                    plan_.execution.gradient_bytes};
   for (std::size_t g = 0; g < ranks_.embedding.groups.size(); ++g) {
     const std::vector<DeviceIndex> pair = devices_of(devices_, ranks_.embedding.groups[g]);
     if (std::find(done.begin(), done.end(), pair) != done.end()) continue;
     done.push_back(pair);
-    const TaskTemplate t = collective_task(communication_, builder_, ranks_.embedding, g, Collective::all_reduce, bytes,
-                                           "reduce embedding gradients");
+    const TaskTemplate t = collective_task(communication_, builder_, ranks_.embedding, g, Collective::all_reduce,
+                                           embedding_bytes(), "reduce embedding gradients");
     join(pair, builder_.add_template(t), Activity::embedding_reduce, ends);
   }
 }
@@ -257,10 +274,11 @@ void StepLowering::sum_gradient_norm(PipelineEnds& ends) {
 
 // Adam is memory-bound: it reads and writes its states, gradients and weights once.
 void StepLowering::run_optimizer(PipelineEnds& ends) {
-  std::map<std::int32_t, TemplateId> of_pipeline_rank;
+  std::map<std::pair<std::int32_t, std::int32_t>, TemplateId> of_rank;  // by pipeline rank and speed
   for (DeviceIndex d = 0; d < devices(); ++d) {
     const std::int32_t p = builder_.device(d).pipeline_rank;
-    const auto [it, fresh] = of_pipeline_rank.try_emplace(p);
+    const std::int32_t speed = ranks_.speed_of[static_cast<std::size_t>(devices_.representative[d])];
+    const auto [it, fresh] = of_rank.try_emplace({p, speed});
     if (fresh) {
       const std::int64_t shards = plan_.layout.shards();
       const std::int64_t held = stages_.parameters_of_rank(p);
@@ -268,7 +286,9 @@ void StepLowering::run_optimizer(PipelineEnds& ends) {
       kernel.bytes = {checked_add(checked_mul(ceil_div(held, shards), plan_.execution.optimizer_traffic),
                                   checked_mul(held, plan_.execution.gradient_traffic))};
       TaskTemplate t;
-      t.duration = std::max(cost::kernel_time(plan_.gpu, plan_.kernels, kernel), plan_.execution.optimizer_launch);
+      t.duration = std::max(
+          at_speed(cost::kernel_time(plan_.gpu, plan_.kernels, kernel), ranks_.speeds[static_cast<std::size_t>(speed)]),
+          plan_.execution.optimizer_launch);
       t.category = Category::optimizer;
       t.name = "optimizer";
       it->second = builder_.add_template(t);
@@ -277,18 +297,12 @@ void StepLowering::run_optimizer(PipelineEnds& ends) {
   }
 }
 
-// Sequence parallelism: each tensor rank has seen its part of the sequence only, so the gradients of what all of them
-// hold (norms, biases after a row-parallel product) are summed once a step.
 void StepLowering::reduce_replicated(PipelineEnds& ends) {
-  if (!plan_.layout.sequence_parallel || plan_.layout.tensor == 1) return;
   for (DeviceIndex d = 0; d < devices(); ++d) {
     const auto group = static_cast<std::size_t>(ranks_.tensor_of[static_cast<std::size_t>(devices_.representative[d])]);
     const std::vector<DeviceIndex> members = devices_of(devices_, ranks_.tensor.groups[group]);
-    std::int64_t parameters = 0;
-    for (const int s : stages_.on_rank(builder_.device(d).pipeline_rank))
-      parameters += stages_.stage(s).replicated_parameters();
-    if (members.front() != d || parameters == 0) continue;
-    const Bytes bytes{parameters * plan_.execution.gradient_bytes};
+    const Bytes bytes = replicated_bytes(builder_.device(d).pipeline_rank);
+    if (members.front() != d || bytes.value == 0) continue;
     const TaskTemplate t = collective_task(communication_, builder_, ranks_.tensor, group, Collective::all_reduce,
                                            bytes, "reduce replicated gradients");
     join(members, builder_.add_template(t), Activity::gradient_reduce, ends);
@@ -305,16 +319,29 @@ void StepLowering::finish_step(PipelineEnds ends) {
 }
 
 void StepLowering::summarise(LoweredStep& step, const std::vector<layout::StageSpan>& spans) {
+  std::vector<std::vector<std::int32_t>> on(static_cast<std::size_t>(plan_.layout.pipeline));  // one rank of each class
+  std::int32_t classes = 0;
+  for (std::int32_t r = 0; r < ranks_.count; ++r) {
+    const auto i = static_cast<std::size_t>(r);
+    if (devices_.fold_class[i] != classes) continue;
+    ++classes;
+    on[static_cast<std::size_t>(ranks_.at[i].pipeline)].push_back(r);
+  }
+  const auto slowest = [&](int stage, PassKind kind) {
+    Time most{};
+    for (const std::int32_t r : on[static_cast<std::size_t>(plan_.schedule.placement.rank_of(stage))])
+      most = std::max(most, stages_.compute_time(r, stage, kind));
+    return most;
+  };
   const auto times = static_cast<Int128>(plan_.schedule.micro_batches) * plan_.layout.tensor * plan_.layout.context *
                      plan_.layout.data;
   for (int s = 0; s < stages_.stages(); ++s) {
     const layout::StageModel& stage = stages_.stage(s);
     step.model_flops += static_cast<Int128>(stage.model_flops().value) * times;
     step.hardware_flops += static_cast<Int128>(stage.hardware_flops().value) * times;
-    step.stages.push_back({spans[static_cast<std::size_t>(s)], stage.parameters(),
-                           stages_.compute_time(s, PassKind::forward), stages_.compute_time(s, PassKind::backward),
-                           stages_.compute_time(s, PassKind::input_gradient),
-                           stages_.compute_time(s, PassKind::weight_gradient)});
+    step.stages.push_back({spans[static_cast<std::size_t>(s)], stage.parameters(), slowest(s, PassKind::forward),
+                           slowest(s, PassKind::backward), slowest(s, PassKind::input_gradient),
+                           slowest(s, PassKind::weight_gradient)});
   }
   step.ranks = ranks_.count;
   step.fold_class = devices_.fold_class;
@@ -337,6 +364,7 @@ Result<LoweredStep> StepLowering::lower(const std::vector<layout::StageSpan>& sp
 Result<LoweredStep> lower_step(const StepPlan& plan) {
   auto spans = layout::partition_layers(plan.model, plan.layout);
   if (!spans.ok()) return spans.errors();
+  if (Diagnostics broken = check_routes(Ranks(plan), plan); !broken.empty()) return broken;
   return StepLowering(plan, *spans).lower(*spans);
 }
 

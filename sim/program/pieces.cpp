@@ -7,8 +7,8 @@
 
 namespace orrery::program {
 
-void PipelineLowering::emit_pass(const Team& team, const Pass& pass, const std::vector<std::vector<DataCall>>& calls) {
-  std::vector<std::uint32_t> cuts{0, static_cast<std::uint32_t>(pass.steps.size())};
+void PipelineLowering::emit_pass(const Team& team, const std::vector<std::vector<DataCall>>& calls) {
+  std::vector<std::uint32_t> cuts{0, static_cast<std::uint32_t>(pass_[team.members.front()]->steps.size())};
   const bool slowable = plan_.slowdown_class != 0 && !calls.empty() && !calls.front().empty();
   for (const auto& of_member : calls)
     for (const DataCall& c : of_member) cuts.push_back(c.position);
@@ -18,20 +18,19 @@ void PipelineLowering::emit_pass(const Team& team, const Pass& pass, const std::
   for (std::size_t i = 0; i + 1 < cuts.size() || i == 0; ++i) {
     for (std::size_t m = 0; m < calls.size(); ++m) gather_before(team.members[m], calls[m], cuts[i], issued[m]);
     if (i + 1 >= cuts.size()) break;
-    emit_piece(team, pass, cuts[i], cuts[i + 1], slowable);
+    emit_piece(team, cuts[i], cuts[i + 1], slowable);
     for (std::size_t m = 0; m < calls.size(); ++m) reduce_after(team, m, calls[m], cuts[i + 1]);
   }
 }
 
 // Kernels that traffic beside them may slow down are played one by one, fused or not: how long they take is known only
 // then.
-void PipelineLowering::emit_piece(const Team& team, const Pass& pass, std::uint32_t begin, std::uint32_t end,
-                                  bool slowable) {
+void PipelineLowering::emit_piece(const Team& team, std::uint32_t begin, std::uint32_t end, bool slowable) {
   slowable_ = slowable;
   if (plan_.fuse && team.alike && !slowable) {
-    emit_fused(team.members, pass, begin, end);
+    emit_fused(team.members, *pass_[team.members.front()], begin, end);
   } else {
-    emit_steps(team, pass, begin, end);
+    emit_steps(team, begin, end);
   }
   for (const DeviceIndex d : team.members) history_[d].push_back(waits_[d].front());
 }
@@ -89,49 +88,51 @@ void PipelineLowering::wait_for_launch(DeviceIndex device, Time launch) {
   add_after(builder_.add_task(it->second, Participant{device, operation_[device]}), device);
 }
 
-void PipelineLowering::emit_steps(const Team& team, const Pass& pass, std::uint32_t begin, std::uint32_t end) {
-  const Fused& f = fused(pass, begin, end);  // for the host's part, which is the piece's either way
-  if (f.has_host)
-    for (const DeviceIndex d : team.members)
-      waits_[d].push_back(builder_.add_task(f.host_before, Participant{d, kNone}));
+TemplateId PipelineLowering::step_template(const Pass& pass, std::uint32_t index) {
+  const Step& s = pass.steps[index];
+  const bool slowed = slowable_ && is_work(s.category);
+  const FusedKey key{&pass, index, slowed ? kNone : index};
+  const auto it = steps_.find(key);
+  if (it != steps_.end()) return it->second;
+  std::vector<MemoryEffect> effects;
+  for (const StepMemory& m : s.memory) effects.push_back({kNone, m.at_end, m.memory_class, {}, m.bytes});
+  TaskTemplate t{s.duration,
+                 s.category,
+                 s.lane,
+                 s.lane,
+                 slowed ? plan_.slowdown_class : std::uint8_t{0},
+                 s.name,
+                 {},
+                 builder_.add_effects(effects),
+                 s.transfer,
+                 s.bytes_sent};
+  return steps_.emplace(key, builder_.add_template(t)).first->second;
+}
+
+void PipelineLowering::emit_steps(const Team& team, std::uint32_t begin, std::uint32_t end) {
+  for (const DeviceIndex d : team.members) {
+    const Fused& f = fused(*pass_[d], begin, end);  // for the host's part, which is the piece's either way
+    if (f.has_host) waits_[d].push_back(builder_.add_task(f.host_before, Participant{d, kNone}));
+  }
   std::vector<std::vector<std::pair<std::uint32_t, TaskId>>> pending(
       waits_.size());  // overlapped calls: (needed by, task)
   const auto join = [&](DeviceIndex d, std::uint32_t step) {
     for (auto& [needed_by, task] : pending[d])
       if (needed_by <= step && task != kNone) waits_[d].push_back(std::exchange(task, kNone));
   };
+  std::vector<std::vector<DeviceIndex>> alone;
+  for (const DeviceIndex d : team.members) alone.push_back({d});
   for (std::uint32_t i = begin; i < end; ++i) {
-    const Step& s = pass.steps[i];
-    const bool slowed = slowable_ && is_work(s.category);
-    const FusedKey key{&pass, i, slowed ? kNone : i};
-    auto it = steps_.find(key);
-    if (it == steps_.end()) {
-      std::vector<MemoryEffect> effects;
-      for (const StepMemory& m : s.memory) effects.push_back({kNone, m.at_end, m.memory_class, {}, m.bytes});
-      TaskTemplate t{s.duration,
-                     s.category,
-                     s.lane,
-                     s.lane,
-                     slowed ? plan_.slowdown_class : std::uint8_t{0},
-                     s.name,
-                     {},
-                     builder_.add_effects(effects),
-                     s.transfer,
-                     s.bytes_sent};
-      it = steps_.emplace(key, builder_.add_template(t)).first;
-    }
-    std::vector<std::vector<DeviceIndex>> alone;
-    if (s.lane == Lane::compute)
-      for (const DeviceIndex d : team.members) alone.push_back({d});
-    const auto& groups = s.lane == Lane::compute ? alone : s.lane == Lane::tensor ? team.tensor : team.context;
-    for (const std::vector<DeviceIndex>& group : groups) {
+    const Lane lane = pass_[team.members.front()]->steps[i].lane;
+    for (const auto& group : lane == Lane::compute ? alone : lane == Lane::tensor ? team.tensor : team.context) {
+      const Step& s = pass_[group.front()]->steps[i];
       std::vector<Participant> participants;
       for (const DeviceIndex d : group) {
         join(d, i);
         participants.push_back({d, operation_[d]});
         if (s.before.value > 0) wait_for_launch(d, s.before);
       }
-      const TaskId task = builder_.add_task(it->second, participants);
+      const TaskId task = builder_.add_task(step_template(*pass_[group.front()], i), participants);
       for (const DeviceIndex d : group) {
         const std::vector<TaskId> before = waits_[d];
         add_after(task, d);
@@ -145,6 +146,7 @@ void PipelineLowering::emit_steps(const Team& team, const Pass& pass, std::uint3
   for (const DeviceIndex d : team.members) {
     join(d, kNone);
     if (waits_[d].size() > 1) add_after(builder_.add_task(join_, Participant{d, operation_[d]}), d);  // one exit
+    const Fused& f = fused(*pass_[d], begin, end);
     if (f.has_host) builder_.add_task(f.host_after, Participant{d, kNone});
   }
 }

@@ -44,6 +44,7 @@ PipelineLowering::PipelineLowering(const PipelinePlan& plan, Builder& builder)
   waits_.resize(devices);
   for (std::size_t d = 0; d < plan.begin.size(); ++d) waits_[d].push_back(plan.begin[d]);
   operation_.assign(devices, kNone);
+  pass_.assign(devices, nullptr);
   history_.resize(devices);
   output_.assign(devices, {});
   for (auto& o : output_) o.assign(slots, kNone);
@@ -161,15 +162,20 @@ void PipelineLowering::lower_operation(const Team& team, const schedule::Operati
         {team.members[i], activity_of(op.kind), static_cast<std::uint8_t>(op.pipe), op.stage, op.micro_batch});
     if (plan_.data_calls) calls[i] = plan_.data_calls(team.members[i], op, first, last);
   }
-  const DeviceIndex d0 = team.members.front();
-  const Pass* joint = x && plan_.overlapped_pass ? plan_.overlapped_pass(d0, op) : nullptr;
-  if (joint != nullptr) {
-    emit_pass(team, *joint, calls);
+  const auto take = [&](OpKind kind, int stage, int pipe) {
+    for (const DeviceIndex d : team.members) pass_[d] = &plan_.pass(d, kind, stage, pipe);
+  };
+  if (x && plan_.overlapped_pass) {
+    for (const DeviceIndex d : team.members) pass_[d] = plan_.overlapped_pass(d, op);
+    emit_pass(team, calls);
   } else if (x) {
-    emit_pass(team, plan_.pass(d0, OpKind::forward, op.stage, op.pipe), {});
-    emit_pass(team, plan_.pass(d0, OpKind::backward, op.backward_stage, op.backward_pipe), calls);
+    take(OpKind::forward, op.stage, op.pipe);
+    emit_pass(team, {});
+    take(OpKind::backward, op.backward_stage, op.backward_pipe);
+    emit_pass(team, calls);
   } else {
-    emit_pass(team, plan_.pass(d0, op.kind, op.stage, op.pipe), calls);
+    take(op.kind, op.stage, op.pipe);
+    emit_pass(team, calls);
   }
   if (op.kind != OpKind::weight_gradient) leave(team, op.stage, op.micro_batch, op.pipe, forward);
   if (x) leave(team, op.backward_stage, op.backward_micro_batch, op.backward_pipe, false);

@@ -21,10 +21,11 @@ class PipelineLowering {
   void enter(const Team& team, const schedule::Operation& op, int stage, int micro_batch, int pipe, bool forward);
   void leave(const Team& team, int stage, int micro_batch, int pipe, bool forward);
   void exchange(DeviceIndex device, std::span<const schedule::Message> messages);
-  void emit_pass(const Team& team, const Pass& pass, const std::vector<std::vector<DataCall>>& calls);
-  void emit_piece(const Team& team, const Pass& pass, std::uint32_t begin, std::uint32_t end, bool slowable);
+  void emit_pass(const Team& team, const std::vector<std::vector<DataCall>>& calls);
+  void emit_piece(const Team& team, std::uint32_t begin, std::uint32_t end, bool slowable);
   void emit_fused(const std::vector<DeviceIndex>& members, const Pass& pass, std::uint32_t begin, std::uint32_t end);
-  void emit_steps(const Team& team, const Pass& pass, std::uint32_t begin, std::uint32_t end);
+  void emit_steps(const Team& team, std::uint32_t begin, std::uint32_t end);
+  TemplateId step_template(const Pass& pass, std::uint32_t index);
   void wait_for_launch(DeviceIndex device, Time launch);
   void gather_before(DeviceIndex device, const std::vector<DataCall>& calls, std::uint32_t position,
                      std::vector<TaskId>& issued);
@@ -45,6 +46,8 @@ class PipelineLowering {
   // Per device: what the next task must wait for, the operation being lowered, tails of the pieces so far.
   std::vector<std::vector<TaskId>> waits_;
   std::vector<OperationId> operation_;
+  std::vector<const Pass*>
+      pass_;  // the one being lowered: of the same steps, but not the same times, for all of a team
   std::vector<std::vector<TaskId>> history_;
   std::vector<std::vector<TaskId>> output_;  // [device][slot] last task of the producer, or the message to this device
   std::vector<std::vector<TaskId>> data_tasks_;  // [first device of the group · 2 + replicas] in order of the calls

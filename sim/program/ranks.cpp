@@ -33,6 +33,13 @@ void add_pairs(Family& family, std::vector<std::int32_t>& from, const Ranks& ran
 }  // namespace
 
 Ranks::Ranks(const StepPlan& plan) : grid(plan.layout), count(plan.layout.ranks()) {
+  speed_of.assign(static_cast<std::size_t>(count), 0);
+  for (std::size_t r = 0; r < plan.speed.size(); ++r) {
+    const auto known = std::find(speeds.begin(), speeds.end(), plan.speed[r]);
+    speed_of[r] = static_cast<std::int32_t>(known - speeds.begin());
+    if (known == speeds.end()) speeds.push_back(plan.speed[r]);
+  }
+  if (speeds.empty()) speeds.push_back(1);
   for (int r = 0; r < count; ++r) at.push_back(grid.coordinates(r));
   fill(tensor, tensor_of, count, at, [&](const auto& c) { return grid.tensor_group(c); });
   fill(context, context_of, count, at, [&](const auto& c) { return grid.context_group(c); });
@@ -71,10 +78,45 @@ std::int32_t Ranks::neighbour(std::int32_t rank, int pipeline_rank) const {
   return grid.rank(c);
 }
 
+const Family& Ranks::pairs(int from_pipeline, int to_pipeline) const {
+  const int pipeline = grid.pipeline();
+  return (from_pipeline + pipeline - 1) % pipeline == to_pipeline && pipeline > 2 ? backward : forward;
+}
+
+Diagnostics check_routes(const Ranks& ranks, const StepPlan& plan) {
+  constexpr std::size_t kMost = 8;
+  const std::pair<const Family*, const char*> families[] = {
+      {&ranks.tensor, "tensor-parallel group"}, {&ranks.context, "context-parallel group"},
+      {&ranks.shard, "data-parallel group"},    {&ranks.replicas, "data-parallel group"},
+      {&ranks.forward, "pipeline neighbours"},  {&ranks.backward, "pipeline neighbours"},
+      {&ranks.embedding, "tied embeddings"},    {&ranks.model_parallel, "gradient norm"}};
+  const auto device = [&](std::int32_t rank) { return plan.placement[static_cast<std::size_t>(rank)]; };
+  const auto joined = [&](std::int32_t a, std::int32_t b) { return plan.topology.connected(device(a), device(b)); };
+  const auto name = [&](std::int32_t rank) {
+    return "rank " + std::to_string(rank) + " (" + plan.topology.vertex_name(device(rank)) + ")";
+  };
+  Diagnostics errors;
+  for (const auto& [family, what] : families)
+    for (const auto& group : family->groups)
+      for (std::size_t i = 1; i < group.size(); ++i) {
+        const bool there = joined(group[0], group[i]), back = joined(group[i], group[0]);
+        if (there && back) continue;
+        const std::int32_t from = there ? group[i] : group[0], to = there ? group[0] : group[i];
+        Diagnostic error;
+        error.path = "perturb";
+        error.message = "no route from " + name(from) + " to " + name(to) + ", " + what + ": what joins them is down";
+        errors.push_back(std::move(error));
+        if (errors.size() == kMost) return errors;
+        break;
+      }
+  return errors;
+}
+
 Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, Communication& communication,
                    bool fold) {
   std::vector<std::int64_t> initial;
-  for (const layout::Coordinates& c : ranks.at) initial.push_back(c.pipeline);
+  for (std::size_t r = 0; r < ranks.at.size(); ++r)  // what a rank is by itself: its stages and its speed
+    initial.push_back(ranks.at[r].pipeline * static_cast<std::int64_t>(ranks.speeds.size()) + ranks.speed_of[r]);
   std::vector<Relation> relations;
   for (const ObservedCall& call : calls) {
     Relation relation{

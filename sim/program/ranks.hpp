@@ -12,6 +12,8 @@ struct Ranks {
   explicit Ranks(const StepPlan& plan);
 
   std::int32_t neighbour(std::int32_t rank, int pipeline_rank) const;  // same tensor, context, data rank
+  // The pairs on which one pipeline rank sends to another: `backward` to the one before it, else `forward`.
+  const Family& pairs(int from_pipeline, int to_pipeline) const;
 
   layout::RankGrid grid;
   int count = 0;
@@ -24,7 +26,12 @@ struct Ranks {
   Family model_parallel;     // one group: where the gradient norm is summed
   std::vector<std::int32_t> tensor_of, context_of, shard_of, replicas_of;  // [rank] index of its group
   std::vector<std::int32_t> forward_from, backward_from;  // [rank] index of the pair it sends on, −1 = none
+  std::vector<std::int32_t> speed_of;                     // [rank] index of its speed
+  std::vector<double> speeds;                             // of kernels, each once; {1} where nothing is slow
 };
+
+// An error for each group whose members cannot reach each other (a few of them, where there are many).
+Diagnostics check_routes(const Ranks& ranks, const StepPlan& plan);
 
 // What the simulated devices are: one per rank, or one per class of alike ranks.
 struct Devices {

@@ -76,18 +76,40 @@ std::vector<ObservedCall> StageCosts::calls() {
       if (c.family == &family && c.kind == kind && c.bytes == bytes) return;
     calls.push_back({&family, kind, bytes});
   };
+  const schedule::Placement& placement = plan_.schedule.placement;
   for (int s = 0; s < stages(); ++s) {
     for (const PassKind kind : {PassKind::forward, PassKind::backward})
       for (const PassStep& step : steps(s, kind))
         if (step.is_communication)
           add(step.group == StepGroup::context ? ranks_.context : ranks_.tensor, step.collective, step.message);
-    if (s + 1 < stages()) add(ranks_.forward, Collective::send_receive, message_bytes(s, true));
-    if (s > 0) add(ranks_.backward, Collective::send_receive, message_bytes(s, false));
+    for (int pipe = 0; pipe < placement.pipes; ++pipe)
+      for (const int to : {s + 1, s - 1}) {
+        if (to < 0 || to >= stages()) continue;
+        const int from_rank = placement.rank_of(s, pipe), to_rank = placement.rank_of(to, pipe);
+        if (from_rank == to_rank) continue;
+        add(ranks_.pairs(from_rank, to_rank), Collective::send_receive, message_bytes(s, to > s));
+        if (scattered())
+          add(ranks_.tensor, Collective::all_gather, to > s ? stage(s).output_message() : stage(s).input_message());
+      }
   }
   return calls;
 }
 
-Step StageCosts::cost(const PassStep& from, PassKind kind, std::size_t tensor_group, std::size_t context_group) {
+Time at_speed(Time nominal, double speed) {
+  if (speed == 1.0) return nominal;
+  const double slowed = static_cast<double>(nominal.value) / speed;
+  if (!(slowed < 9.2e18)) throw_overflow("time of a slowed kernel");
+  const auto whole = static_cast<std::int64_t>(slowed);
+  return {static_cast<double>(whole) < slowed ? whole + 1 : whole};
+}
+
+StageCosts::Place StageCosts::place_of(std::int32_t rank) const {
+  const auto r = static_cast<std::size_t>(rank);
+  return {tensor_class_[static_cast<std::size_t>(ranks_.tensor_of[r])],
+          context_class_[static_cast<std::size_t>(ranks_.context_of[r])], ranks_.speed_of[r]};
+}
+
+Step StageCosts::cost(const PassStep& from, PassKind kind, const Place& place) {
   const ExecutionPlan& e = plan_.execution;
   const bool forward = kind == PassKind::forward || from.role == layout::StepRole::recompute;
   const Time launch = forward ? e.launch_forward : e.launch_backward;
@@ -99,14 +121,15 @@ Step StageCosts::cost(const PassStep& from, PassKind kind, std::size_t tensor_gr
     // A chain of elementwise kernels: each moves its share of the bytes.
     model::Kernel kernel = from.kernel;
     kernel.bytes = {ceil_div(kernel.bytes.value, from.kernels)};
-    step.duration = cost::kernel_time(plan_.gpu, plan_.kernels, kernel) * from.kernels;
+    const double speed = ranks_.speeds[static_cast<std::size_t>(place.speed)];
+    step.duration = at_speed(cost::kernel_time(plan_.gpu, plan_.kernels, kernel), speed) * from.kernels;
     step.category = from.role == layout::StepRole::recompute ? Category::recompute : Category::compute;
     step.launch = launch * from.kernels;
     return step;
   }
   const bool context = from.group == StepGroup::context;
   const Family& family = context ? ranks_.context : ranks_.tensor;
-  const std::size_t group = context ? context_group : tensor_group;
+  const auto group = static_cast<std::size_t>(context ? place.context_group : place.tensor_group);
   const CallCost& call = communication_.costs(family, from.collective, from.message)[group];
   step.duration = call.duration;
   step.category = family.category;
@@ -126,15 +149,13 @@ void StageCosts::receive_message(Pass& pass, std::int32_t rank, int stage, PassK
   if (kind == PassKind::weight_gradient || from < 0 || from >= stages() || pass.steps.empty()) return;
   const auto& placement = plan_.schedule.placement;
   if (placement.rank_of(from) == placement.rank_of(stage)) return;
-  if (plan_.execution.scatter_gather_messages && plan_.layout.tensor > 1) {
+  if (scattered()) {
     PassStep gather;
     gather.is_communication = true;
     gather.name = "gather message";
     gather.collective = Collective::all_gather;
     gather.message = forward ? this->stage(from).output_message() : this->stage(from).input_message();
-    const auto r = static_cast<std::size_t>(rank);
-    pass.steps.insert(pass.steps.begin(), cost(gather, kind, static_cast<std::size_t>(ranks_.tensor_of[r]),
-                                               static_cast<std::size_t>(ranks_.context_of[r])));
+    pass.steps.insert(pass.steps.begin(), cost(gather, kind, place_of(rank)));
     for (Step& s : pass.steps)
       if (s.needed_by >= 0) ++s.needed_by;
   }
@@ -167,15 +188,11 @@ void StageCosts::launch_blocking(Pass& pass) {
 }
 
 const Pass& StageCosts::pass(std::int32_t rank, int stage, PassKind kind) {
-  const auto r = static_cast<std::size_t>(rank);
-  const std::int32_t tensor_group = tensor_class_[static_cast<std::size_t>(ranks_.tensor_of[r])];
-  const std::int32_t context_group = context_class_[static_cast<std::size_t>(ranks_.context_of[r])];
-  const auto [it, fresh] = passes_.try_emplace({stage, kind, tensor_group, context_group});
+  const Place place = place_of(rank);
+  const auto [it, fresh] = passes_.try_emplace({stage, kind, place});
   if (!fresh) return it->second;
   Pass& pass = it->second;
-  for (const PassStep& step : steps(stage, kind))
-    pass.steps.push_back(
-        cost(step, kind, static_cast<std::size_t>(tensor_group), static_cast<std::size_t>(context_group)));
+  for (const PassStep& step : steps(stage, kind)) pass.steps.push_back(cost(step, kind, place));
   receive_message(pass, rank, stage, kind);
   hold_gathered_layers(pass, stage, kind);
   if (kind == PassKind::forward && !pass.steps.empty())
@@ -184,9 +201,9 @@ const Pass& StageCosts::pass(std::int32_t rank, int stage, PassKind kind) {
   return pass;
 }
 
-Time StageCosts::compute_time(int stage, PassKind kind) {
+Time StageCosts::compute_time(std::int32_t rank, int stage, PassKind kind) {
   Time sum{};
-  for (const Step& s : pass(0, stage, kind).steps)
+  for (const Step& s : pass(rank, stage, kind).steps)
     if (s.lane == Lane::compute || s.needed_by < 0) sum += s.duration;
   return sum;
 }

@@ -24,11 +24,18 @@ class StageCosts {
   Bytes message_bytes(int from_stage, bool forward) const;  // per rank, as sent
   // All communication calls inside the passes.
   std::vector<ObservedCall> calls();
-  Time compute_time(int stage, layout::PassKind kind);  // one micro-batch, communication included
+  // Of one micro-batch on a rank that holds the stage, communication included.
+  Time compute_time(std::int32_t rank, int stage, layout::PassKind kind);
 
  private:
+  bool scattered() const { return plan_.execution.scatter_gather_messages && plan_.layout.tensor > 1; }
   std::vector<std::int32_t> classes_of(const Family& family);
-  Step cost(const layout::PassStep& step, layout::PassKind kind, std::size_t tensor_group, std::size_t context_group);
+  struct Place {
+    std::int32_t tensor_group, context_group, speed;
+    auto operator<=>(const Place&) const = default;
+  };
+  Place place_of(std::int32_t rank) const;  // the first groups with the same costs
+  Step cost(const layout::PassStep& step, layout::PassKind kind, const Place& place);
   void launch_blocking(Pass& pass);
   void receive_message(Pass& pass, std::int32_t rank, int stage, layout::PassKind kind);
   void hold_gathered_layers(Pass& pass, int stage, layout::PassKind kind);
@@ -40,8 +47,11 @@ class StageCosts {
   std::vector<layout::StageModel> stages_;
   std::vector<std::int32_t> tensor_class_, context_class_;  // [group] the first group with the same costs
   std::map<std::pair<int, layout::PassKind>, std::vector<layout::PassStep>> steps_;
-  std::map<std::tuple<int, layout::PassKind, std::int32_t, std::int32_t>, Pass> passes_;
+  std::map<std::tuple<int, layout::PassKind, Place>, Pass> passes_;
 };
+
+// What a kernel takes at a factor of its speed, rounded up to a picosecond.
+Time at_speed(Time nominal, double speed);
 
 // Steps [begin, end) of a pass that work on one layer.
 struct LayerRange {

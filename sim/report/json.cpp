@@ -84,6 +84,11 @@ std::string to_json(const RunResult& run) {
   object.add("schema", "orrery.run/1");
   object.add("scenario", scenario);
   object.add("network_mode", run.network_mode);
+  object.add("placement", {{"type", run.placement.type},
+                           {"tensor_domains", run.placement.tensor_domains},
+                           {"context_domains", run.placement.context_domains},
+                           {"data_domains", run.placement.data_domains},
+                           {"pipeline_domains", run.placement.pipeline_domains}});
   object.add("evaluated_by", run.timeline.one_pass ? "one-pass" : "events");
   object.add("step_time_s", m.step_time_s);
   object.add("step_time_ps", run.timeline.makespan.value);

@@ -87,6 +87,19 @@ std::string provenance(const RunResult& run) {
                      run.timeline.one_pass ? "one pass" : "event by event");
 }
 
+// What a placement other than packed does to the groups.
+std::string placement_text(const PlacementResult& p) {
+  std::string text = " " + p.type + ":";
+  const std::pair<const char*, int> groups[] = {{"tensor", p.tensor_domains},
+                                                {"context", p.context_domains},
+                                                {"data", p.data_domains},
+                                                {"pipeline", p.pipeline_domains}};
+  for (const auto& [name, domains] : groups)
+    text += fmt::format(" {} groups reach over {} domain{}{}", name, domains, domains == 1 ? "" : "s",
+                        std::string_view(name) == "pipeline" ? "." : ",");
+  return text;
+}
+
 }  // namespace
 
 std::string to_text(const RunResult& run, const TextStyle& style) {
@@ -100,6 +113,7 @@ std::string to_text(const RunResult& run, const TextStyle& style) {
   page.lines(time_bar(m, style));
   page.line("");
   page.paragraph(Tone::bold, "Limit:", " " + what_limits(run, m));
+  if (run.placement.type != "packed") page.paragraph(Tone::bold, "Placement:", placement_text(run.placement));
   page.line("");
   page.lines(stage_table(run, style));
   page.line("");

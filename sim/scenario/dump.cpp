@@ -42,6 +42,10 @@ std::string to_json(const Scenario& s) {
   json["schedule"] = section(schedule_fields(), s.schedule);
   json["stack"] = section(cost::stack_fields(), s.stack);
   json["network"] = section(network_fields(), s.network);
+  json["placement"] = section(hardware::placement_fields(), s.placement);
+  json["perturb"] = Json::array();
+  for (const hardware::Perturbation& p : s.cluster.perturb)
+    json["perturb"].push_back(section(hardware::perturbation_fields(), p));
   return dump(json, 2) + "\n";
 }
 
@@ -54,6 +58,10 @@ std::string json_schema() {
   properties["schedule"] = schema_of(schedule_fields());
   properties["stack"] = preset_schema_of(cost::stack_fields());
   properties["network"] = schema_of(network_fields());
+  properties["placement"] = schema_of(hardware::placement_fields());
+  properties["perturb"] = {{"type", "array"},
+                           {"description", "What is slow or down."},
+                           {"items", schema_of(hardware::perturbation_fields())}};
   Json schema;
   schema["$schema"] = "http://json-schema.org/draft-07/schema#";
   schema["title"] = "Orrery scenario";

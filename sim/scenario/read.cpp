@@ -6,6 +6,7 @@
 #include "orrery/layout/layout.hpp"
 #include "orrery/model/presets.hpp"
 #include "orrery/scenario/scenario.hpp"
+#include "places.hpp"
 #include "rules.hpp"
 #include "tables.hpp"
 
@@ -39,7 +40,7 @@ class Reader {
   const YamlTree& tree_;
   Scenario scenario_;
   Diagnostics errors_;
-  bool have_model_ = false, have_cluster_ = false, have_layout_ = false, have_training_ = false;
+  bool have_model_ = false, have_cluster_ = false, have_layout_ = false, have_training_ = false, have_places_ = true;
 };
 
 void Reader::check_keys() {
@@ -121,7 +122,12 @@ Result<Scenario> Reader::read() {
     scenario_.schedule.file = (std::filesystem::path(tree_.name()).parent_path() / scenario_.schedule.file).string();
   if (section("network") != kNoNode)
     take(orrery::read(network_fields(), tree_, section("network"), "network"), scenario_.network);
-  if (have_model_ && have_cluster_ && have_layout_ && have_training_) {
+  if (section("placement") != kNoNode)
+    have_places_ =
+        take(orrery::read(hardware::placement_fields(), tree_, section("placement"), "placement"), scenario_.placement);
+  if (section("perturb") != kNoNode)
+    have_places_ = take(read_perturbations(tree_, section("perturb")), scenario_.cluster.perturb) && have_places_;
+  if (have_model_ && have_cluster_ && have_layout_ && have_training_ && have_places_) {
     resolve_layout();
     Diagnostics broken = check_rules(scenario_);
     tree_.locate(broken);

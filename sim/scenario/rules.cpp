@@ -8,6 +8,7 @@
 #include "orrery/layout/layout.hpp"
 #include "orrery/schedule/csv.hpp"
 #include "orrery/schedule/replay.hpp"
+#include "places.hpp"
 
 namespace orrery::scenario {
 namespace {
@@ -146,6 +147,8 @@ Diagnostics check_rules(const Scenario& s) {
   if (Diagnostics blocked = check_messages(s, *made); !blocked.empty()) return blocked;
   const Result<std::vector<layout::StageSpan>> spans = layout::partition_layers(s.model, s.layout);
   if (!spans.ok()) return spans.errors();
+  if (s.placement.kind != hardware::PlacementKind::packed || !s.cluster.perturb.empty())
+    if (const Result<Places> places = make_places(s); !places.ok()) return places.errors();
   return errors;
 }
 

@@ -2,11 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <numeric>
-
 #include "orrery/hardware/cluster.hpp"
 #include "orrery/model/flops.hpp"
 #include "orrery/network/tuning.hpp"
+#include "places.hpp"
 #include "plan.hpp"
 #include "rules.hpp"
 
@@ -24,8 +23,13 @@ std::string title_of(const Scenario& s) {
   add("PP", l.pipeline);
   add("VP", l.virtual_stages);
   add("DP", l.data);
-  return fmt::format("{} on {} × {} ({}):{} · {} · batch {} × {} tokens", s.model.name, l.ranks(), s.gpu.name,
-                     s.cluster.name, degrees.empty() ? " one GPU" : degrees,
+  std::string places;
+  if (s.placement.kind != hardware::PlacementKind::packed)
+    places = fmt::format(" · placement {}", hardware::name_of(s.placement.kind));
+  if (const std::size_t n = s.cluster.perturb.size(); n > 0)
+    places += fmt::format(" · {} perturbation{}", n, n == 1 ? "" : "s");
+  return fmt::format("{} on {} × {} ({}):{}{} · {} · batch {} × {} tokens", s.model.name, l.ranks(), s.gpu.name,
+                     s.cluster.name, degrees.empty() ? " one GPU" : degrees, places,
                      s.schedule.file.empty() ? s.schedule.type : s.schedule.file, s.training.global_batch,
                      s.training.sequence_length);
 }
@@ -44,8 +48,7 @@ std::int64_t reserved_of(std::int64_t peak) {
 
 // A searched schedule is found for the real times of the stages: those of the same step under 1F1B.
 Diagnostics fit_to_times(const Scenario& s, const PlanParts& parts, const layout::Layout& layout,
-                         const model::ModelSpec& model, const hardware::Topology& topology,
-                         const network::Tuning& tuning, std::span<const hardware::DeviceId> placement,
+                         const model::ModelSpec& model, const Places& places, const network::Tuning& tuning,
                          schedule::Schedule& schedule) {
   if (!is_searched(s)) return {};
   schedule::ScheduleRequest request;
@@ -53,9 +56,9 @@ Diagnostics fit_to_times(const Scenario& s, const PlanParts& parts, const layout
   request.micro_batches = 1;
   const Result<schedule::Schedule> first = schedule::make_schedule(request);
   if (!first.ok()) return first.errors();
-  const program::StepPlan plan{model,           layout,         parts.pass,    parts.state, *first,
-                               parts.execution, s.gpu,          parts.kernels, topology,    tuning,
-                               placement,       s.network.mode, true,          true};
+  const program::StepPlan plan{model, layout,        parts.pass,       parts.state, *first,           parts.execution,
+                               s.gpu, parts.kernels, *places.topology, tuning,      places.placement, s.network.mode,
+                               true,  true,          places.speed};
   const Result<program::LoweredStep> lowered = program::lower_step(plan);
   if (!lowered.ok()) return lowered.errors();
   schedule::StageTimes times;
@@ -77,22 +80,31 @@ Diagnostics fit_to_times(const Scenario& s, const PlanParts& parts, const layout
 Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options) {
   Result<schedule::Schedule> schedule = make_schedule(s);
   if (!schedule.ok()) return schedule.errors();
-  Result<std::unique_ptr<hardware::Topology>> topology = hardware::build_topology(s.cluster, s.cluster.nodes);
-  if (!topology.ok()) return topology.errors();
+  const Result<Places> places = make_places(s);
+  if (!places.ok()) return places.errors();
   Result<network::Tuning> tuning = network::tuning_for(s.cluster);
   if (!tuning.ok()) return tuning.errors();
 
   const PlanParts parts = plan_parts(s);
-  std::vector<hardware::DeviceId> placement(static_cast<std::size_t>(s.layout.ranks()));
-  std::iota(placement.begin(), placement.end(), 0);
   const model::ModelSpec padded = model::pad_vocab(s.model, s.layout.tensor);
   const layout::Layout running = running_layout(s);
-  if (const Diagnostics errors = fit_to_times(s, parts, running, padded, **topology, *tuning, placement, *schedule);
-      !errors.empty())
+  if (const Diagnostics errors = fit_to_times(s, parts, running, padded, *places, *tuning, *schedule); !errors.empty())
     return errors;
-  program::StepPlan plan{padded,          running,        parts.pass,          parts.state, *schedule,
-                         parts.execution, s.gpu,          parts.kernels,       **topology,  *tuning,
-                         placement,       s.network.mode, !options.every_rank, options.fuse};
+  program::StepPlan plan{padded,
+                         running,
+                         parts.pass,
+                         parts.state,
+                         *schedule,
+                         parts.execution,
+                         s.gpu,
+                         parts.kernels,
+                         *places->topology,
+                         *tuning,
+                         places->placement,
+                         s.network.mode,
+                         !options.every_rank,
+                         options.fuse,
+                         places->speed};
   Result<program::LoweredStep> lowered = program::lower_step(plan);
   if (!lowered.ok()) return lowered.errors();
 
@@ -100,6 +112,7 @@ Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options)
   run.title = title_of(s);
   run.scenario_json = to_json(s);
   run.network_mode = name_of(s.network.mode);
+  run.placement = placement_result(s, *places);
   run.warnings = schedule->warnings;
   run.gpus = s.layout.ranks();
   run.sequences = s.training.global_batch;
@@ -115,7 +128,7 @@ Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options)
   run.stages = std::move(lowered->stages);
 
   if (s.network.mode == program::NetworkMode::flows) {
-    run.timeline = engine::play_events(run.program, (*topology)->links());
+    run.timeline = engine::play_events(run.program, places->topology->links());
   } else {
     const bool one_pass = !options.force_events && engine::one_pass_applies(run.program);
     run.timeline = one_pass ? engine::evaluate_one_pass(run.program) : engine::play_events(run.program);

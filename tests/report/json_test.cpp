@@ -73,6 +73,7 @@ TEST_CASE("the JSON has exactly its keys, in order") {
   CHECK(keys_of(run) == std::vector<std::string>{"schema",
                                                  "scenario",
                                                  "network_mode",
+                                                 "placement",
                                                  "evaluated_by",
                                                  "step_time_s",
                                                  "step_time_ps",

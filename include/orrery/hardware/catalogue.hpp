@@ -10,6 +10,7 @@
 #include "orrery/core/fields.hpp"
 #include "orrery/hardware/cluster.hpp"
 #include "orrery/hardware/gpu.hpp"
+#include "orrery/hardware/placement.hpp"
 
 namespace orrery::hardware {
 
@@ -30,5 +31,6 @@ Result<Gpu> gpu_of(const ClusterSpec& spec);
 const Fields<ClusterSpec>& cluster_fields();
 const Fields<GpuDefinition>& gpu_fields();
 const Fields<Perturbation>& perturbation_fields();
+const Fields<Placement>& placement_fields();
 
 }  // namespace orrery::hardware

@@ -108,6 +108,7 @@ struct Perturbation {
   int node = -1;
   double bandwidth_factor = 1.0;  // of the link, or of every link of the device or node
   bool down = false;
+  double compute_factor = 1.0;  // of the speed of the device's kernels, or of those of every GPU of the node
 };
 
 struct ClusterSpec {
@@ -128,6 +129,9 @@ struct ClusterSpec {
 
 // Everything wrong with the spec for that many nodes (empty: it can be built).
 Diagnostics check_cluster(const ClusterSpec& spec, int nodes);
+
+// What is left of the speed of each GPU's kernels: the product of the factors that name it.
+std::vector<double> compute_factors(const ClusterSpec& spec);
 
 // The network of the first `nodes` nodes, with the switches that so many nodes need.
 Result<std::unique_ptr<Topology>> build_topology(const ClusterSpec& spec, int nodes);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "orrery/core/error.hpp"
+#include "orrery/hardware/cluster.hpp"
 #include "orrery/hardware/topology.hpp"
 
 namespace orrery::hardware {
@@ -16,6 +17,9 @@ namespace orrery::hardware {
 //   custom       the devices as listed, one a rank
 enum class PlacementKind : std::uint8_t { packed, round_robin, by_rail, random, custom };
 
+// As scenarios and reports say it; `explicit` for custom.
+const char* name_of(PlacementKind kind);
+
 struct Placement {
   PlacementKind kind = PlacementKind::packed;
   std::uint64_t seed = 0;
@@ -24,5 +28,8 @@ struct Placement {
 
 // Device of each rank; every device at most once. Errors name `placement` and the like.
 Result<std::vector<DeviceId>> place_ranks(const Placement& placement, int ranks, const Topology& topology);
+
+// An error for each perturbation that takes down a device with a rank on it; it names the ranks.
+Diagnostics check_running(const ClusterSpec& spec, const std::vector<DeviceId>& placement);
 
 }  // namespace orrery::hardware

@@ -51,6 +51,7 @@ class RankGrid {
   explicit RankGrid(const Layout& layout);
   int rank(const Coordinates& at) const;
   Coordinates coordinates(int rank) const;
+  int pipeline() const { return pipeline_; }
   // The ranks that differ from `at` in one coordinate only, in order of that coordinate.
   std::vector<int> tensor_group(const Coordinates& at) const;
   std::vector<int> context_group(const Coordinates& at) const;

@@ -58,6 +58,7 @@ struct StepPlan {
   // These change only the speed of the simulation, never its result.
   bool fold = true;
   bool fuse = true;
+  std::span<const double> speed = {};  // [rank] of its kernels, 1 = as the GPU should be; empty = all 1
 };
 
 struct StageSummary {

@@ -10,11 +10,19 @@
 
 namespace orrery::report {
 
+// Where the ranks run, and over how many scale-up domains (NVLink; mostly a node) the groups of each kind reach at
+// most.
+struct PlacementResult {
+  std::string type = "packed";
+  int tensor_domains = 1, context_domains = 1, data_domains = 1, pipeline_domains = 1;
+};
+
 struct RunResult {
   // What ran.
   std::string title;          // one line: model, GPUs, layout, schedule
   std::string scenario_json;  // the resolved scenario, every default written out
   std::string network_mode;   // ideal | steady | flows
+  PlacementResult placement;
   std::vector<std::string> warnings;
   std::int64_t gpus = 0;
   std::int64_t tokens = 0;                        // per step

@@ -10,6 +10,7 @@
 #include "orrery/cost/stack.hpp"
 #include "orrery/hardware/cluster.hpp"
 #include "orrery/hardware/gpu.hpp"
+#include "orrery/hardware/placement.hpp"
 #include "orrery/layout/pass.hpp"
 #include "orrery/model/presets.hpp"
 #include "orrery/program/lower.hpp"
@@ -50,7 +51,8 @@ struct NetworkChoice {
 struct Scenario {
   std::string name;  // of the file
   model::ModelChoice model;
-  hardware::ClusterSpec cluster;
+  hardware::ClusterSpec cluster;  // what the section `perturb` says is in its `perturb`
+  hardware::Placement placement;
   hardware::Gpu gpu;
   cost::KernelModel kernels;
   layout::Layout layout;  // data: GPUs / (tensor · context · pipeline) where the file does not say

@@ -1,0 +1,71 @@
+#include "places.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "orrery/hardware/catalogue.hpp"
+
+namespace orrery::scenario {
+
+Result<std::vector<hardware::Perturbation>> read_perturbations(const YamlTree& tree, NodeId node) {
+  if (tree[node].kind != NodeKind::sequence)
+    return tree.at(node, "perturb", "expected a list, each item a map that names a link, device or node");
+  std::vector<hardware::Perturbation> list;
+  Diagnostics errors;
+  for (std::size_t i = 0; i < tree[node].entries.size(); ++i) {
+    const auto one =
+        orrery::read(hardware::perturbation_fields(), tree, tree[node].entries[i].value, fmt::format("perturb[{}]", i));
+    if (one.ok()) list.push_back(*one);
+    if (!one.ok()) errors.insert(errors.end(), one.errors().begin(), one.errors().end());
+  }
+  if (!errors.empty()) return errors;
+  return list;
+}
+
+Result<Places> make_places(const Scenario& s) {
+  Result<std::unique_ptr<hardware::Topology>> topology = hardware::build_topology(s.cluster, s.cluster.nodes);
+  if (!topology.ok()) return topology.errors();
+  Result<std::vector<hardware::DeviceId>> placed = hardware::place_ranks(s.placement, s.layout.ranks(), **topology);
+  if (!placed.ok()) return placed.errors();
+  if (Diagnostics down = hardware::check_running(s.cluster, *placed); !down.empty()) return down;
+  Places places{std::move(topology).value(), std::move(placed).value(), {}};
+  if (s.cluster.perturb.empty()) return places;
+  const std::vector<double> factors = hardware::compute_factors(s.cluster);
+  for (const hardware::DeviceId device : places.placement)
+    places.speed.push_back(factors[static_cast<std::size_t>(device)]);
+  return places;
+}
+
+namespace {
+
+int domains_of(const std::vector<int>& ranks, const Places& places) {
+  std::vector<hardware::DeviceId> devices;
+  for (const int rank : ranks) devices.push_back(places.placement[static_cast<std::size_t>(rank)]);
+  std::sort(devices.begin(), devices.end());  // domains are ranges of device numbers
+  int domains = 1;
+  for (std::size_t i = 1; i < devices.size(); ++i)
+    if (!places.topology->same_domain(devices[i - 1], devices[i])) ++domains;
+  return domains;
+}
+
+}  // namespace
+
+report::PlacementResult placement_result(const Scenario& s, const Places& places) {
+  report::PlacementResult result;
+  result.type = hardware::name_of(s.placement.kind);
+  const layout::RankGrid grid(s.layout);
+  for (int rank = 0; rank < s.layout.ranks(); ++rank) {
+    const layout::Coordinates at = grid.coordinates(rank);
+    const auto widen = [&](int& most, const std::vector<int>& group) {
+      most = std::max(most, domains_of(group, places));
+    };
+    if (at.tensor == 0) widen(result.tensor_domains, grid.tensor_group(at));
+    if (at.context == 0) widen(result.context_domains, grid.context_group(at));
+    if (at.data == 0) widen(result.data_domains, grid.data_group(at));
+    if (at.pipeline == 0) widen(result.pipeline_domains, grid.pipeline_group(at));
+  }
+  return result;
+}
+
+}  // namespace orrery::scenario

@@ -1,0 +1,26 @@
+// Where the ranks run and what is slow or down there: the sections `placement` and `perturb`.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "orrery/core/yaml.hpp"
+#include "orrery/hardware/topology.hpp"
+#include "orrery/report/run_result.hpp"
+#include "orrery/scenario/scenario.hpp"
+
+namespace orrery::scenario {
+
+// The list under `perturb`.
+Result<std::vector<hardware::Perturbation>> read_perturbations(const YamlTree& tree, NodeId node);
+
+struct Places {
+  std::unique_ptr<hardware::Topology> topology;  // of the whole cluster, perturbed
+  std::vector<hardware::DeviceId> placement;     // [rank]
+  std::vector<double> speed;                     // [rank] of its kernels; empty: all 1
+};
+Result<Places> make_places(const Scenario& scenario);
+
+// How far the groups reach: a tensor group within one domain is fast, one over several is not.
+report::PlacementResult placement_result(const Scenario& scenario, const Places& places);
+
+}  // namespace orrery::scenario
