@@ -1,35 +1,10 @@
-#include <algorithm>
-
+#include "changes.hpp"
 #include "orrery/engine/account.hpp"
-#include "participation.hpp"
 
 namespace orrery::engine {
 namespace {
 
 using namespace program;
-
-struct Change {
-  std::int64_t time;
-  std::int64_t bytes;
-  MemoryClass memory_class;
-};
-
-// Changes of one device's memory in order of time (any order within an instant).
-void collect(const Program& program, const Timeline& timeline, const ByDevice& by, DeviceIndex device,
-             std::vector<Change>& out) {
-  out.clear();
-  for (std::uint32_t i = by.begin[device]; i < by.begin[device + 1]; ++i) {
-    const auto [task, participant] = by.items[i];
-    const Range effects = program.template_of(task).effects;
-    for (std::uint32_t e = effects.first; e < effects.first + effects.count; ++e) {
-      const MemoryEffect& effect = program.effects[e];
-      if (effect.participant != kNone && effect.participant != participant) continue;
-      const std::int64_t base = effect.at_end ? timeline.end[task] : timeline.start[task];
-      out.push_back({base + effect.offset.value, effect.bytes, effect.memory_class});
-    }
-  }
-  std::sort(out.begin(), out.end(), [](const Change& a, const Change& b) { return a.time < b.time; });
-}
 
 // Calls visit(time, bytes by class, total) after each instant at which something changes.
 template <class Visit>
@@ -48,29 +23,39 @@ MemoryByClass replay(const MemoryByClass& resident, const std::vector<Change>& c
 
 }  // namespace
 
-std::vector<DeviceMemory> memory_of(const Program& program, const Timeline& timeline) {
+std::vector<DeviceMemory> memory_of(const Program& program, const Timeline& timeline, Bytes capacity) {
   const ByDevice by = participations(program);
+  const Tensors tensors(program);
   std::vector<DeviceMemory> result(program.devices.size());
-  std::vector<Change> changes;
+  std::vector<Change> changes, before, sorted;
   for (DeviceIndex d = 0; d < result.size(); ++d) {
+    const MemoryByClass& resident = program.devices[d].resident;
+    collect_changes(program, timeline, by, tensors, d, changes);
+    if (d > 0 && resident == program.devices[d - 1].resident && changes == before) {  // neighbours mostly are alike
+      result[d] = result[d - 1];
+      continue;
+    }
+    sorted = changes;
+    before.swap(changes);
+    sort_changes(sorted);
     DeviceMemory& memory = result[d];
-    memory.at_peak = program.devices[d].resident;
+    memory.at_peak = resident;
     for (const std::int64_t bytes : memory.at_peak) memory.peak = checked_add(memory.peak, bytes);
-    collect(program, timeline, by, d, changes);
-    memory.at_end = replay(program.devices[d].resident, changes,
-                           [&](std::int64_t time, const MemoryByClass& held, std::int64_t total) {
-                             if (total <= memory.peak) return;
-                             memory.peak = total;
-                             memory.peak_time = {time};
-                             memory.at_peak = held;
-                           });
+    memory.at_end = replay(resident, sorted, [&](std::int64_t time, const MemoryByClass& held, std::int64_t total) {
+      if (total <= memory.peak) return;
+      memory.peak = total;
+      memory.peak_time = {time};
+      memory.at_peak = held;
+    });
+    memory.reserved = reserved_bytes(resident, sorted, tensors.count(), capacity);
   }
   return result;
 }
 
 std::vector<MemorySample> memory_curve(const Program& program, const Timeline& timeline, DeviceIndex device) {
   std::vector<Change> changes;
-  collect(program, timeline, participations(program), device, changes);
+  collect_changes(program, timeline, participations(program), Tensors(program), device, changes);
+  sort_changes(changes);
   std::vector<MemorySample> curve{{0, program.devices[device].resident}};
   replay(program.devices[device].resident, changes, [&](std::int64_t time, const MemoryByClass& held, std::int64_t) {
     if (curve.back().time == time) curve.pop_back();

@@ -39,13 +39,6 @@ const char* name_of(program::NetworkMode mode) {
   return names[static_cast<std::size_t>(mode)];
 }
 
-// What the caching allocator holds at the peak: PyTorch hands out blocks of 512 B in segments of 2 MiB (20 MiB for
-// large ones, c10/cuda/CUDACachingAllocator.cpp); between them a remainder stays unused.
-std::int64_t reserved_of(std::int64_t peak) {
-  constexpr std::int64_t segment = 20 << 20;
-  return ceil_div(peak, segment) * segment;
-}
-
 // A searched schedule is found for the real times of the stages: those of the same step under 1F1B.
 Diagnostics fit_to_times(const Scenario& s, const PlanParts& parts, const layout::Layout& layout,
                          const model::ModelSpec& model, const Places& places, const network::Tuning& tuning,
@@ -134,8 +127,8 @@ Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options)
     run.timeline = one_pass ? engine::evaluate_one_pass(run.program) : engine::play_events(run.program);
   }
   run.split = engine::split_time(run.program, run.timeline);
-  run.memory = engine::memory_of(run.program, run.timeline);
-  for (const engine::DeviceMemory& m : run.memory) run.reserved.push_back(reserved_of(m.peak));
+  run.memory = engine::memory_of(run.program, run.timeline, run.usable_memory - run.context_memory);
+  for (const engine::DeviceMemory& m : run.memory) run.reserved.push_back(m.reserved);
   run.schedule_bubbles = engine::schedule_bubbles(run.program, run.timeline);
   run.timeline_hash = engine::timeline_hash(run.program, run.timeline);
   run.books = engine::audit(run.program, run.timeline, run.split, run.memory);

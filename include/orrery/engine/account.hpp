@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -22,9 +23,12 @@ struct DeviceMemory {
   Time peak_time{};
   program::MemoryByClass at_peak{};  // sums to peak
   program::MemoryByClass at_end{};
+  std::int64_t reserved = 0;  // most the caching allocator holds in segments (engine/allocator.hpp)
 };
 // Frees at an instant come before allocations at it, so the result does not depend on any order within the instant.
-std::vector<DeviceMemory> memory_of(const program::Program& program, const Timeline& timeline);
+// `capacity`: what the allocator may hold before it gives wholly free segments back.
+std::vector<DeviceMemory> memory_of(const program::Program& program, const Timeline& timeline,
+                                    Bytes capacity = {std::numeric_limits<std::int64_t>::max()});
 
 // Bytes allocated by class after each instant at which they change, of one device: the memory counters of a trace.
 struct MemorySample {

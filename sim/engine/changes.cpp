@@ -1,0 +1,59 @@
+#include "changes.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+namespace orrery::engine {
+
+using namespace program;
+
+namespace {
+
+std::pair<MemoryClass, std::int64_t> key_of(const MemoryEffect& e) {
+  return {e.memory_class, e.bytes < 0 ? -e.bytes : e.bytes};
+}
+
+std::int64_t owner_of(const Program& program, OperationId operation) {
+  if (operation == kNone) return -1;
+  const Operation& op = program.operations[operation];
+  if (op.stage < 0 || op.micro_batch < 0) return -1;
+  return ((std::int64_t{op.micro_batch} << 24) + op.stage) * 256 + op.pipe;
+}
+
+}  // namespace
+
+Tensors::Tensors(const Program& program) {
+  for (const MemoryEffect& e : program.effects) all_.push_back(key_of(e));
+  std::sort(all_.begin(), all_.end());
+  all_.erase(std::unique(all_.begin(), all_.end()), all_.end());
+  for (const MemoryEffect& e : program.effects)
+    of_effect_.push_back(
+        static_cast<std::uint32_t>(std::lower_bound(all_.begin(), all_.end(), key_of(e)) - all_.begin()));
+}
+
+void collect_changes(const Program& program, const Timeline& timeline, const ByDevice& by, const Tensors& tensors,
+                     DeviceIndex device, std::vector<Change>& out) {
+  out.clear();
+  for (std::uint32_t i = by.begin[device]; i < by.begin[device + 1]; ++i) {
+    const auto [task, participant] = by.items[i];
+    const Range effects = program.template_of(task).effects;
+    if (effects.count == 0) continue;
+    const OperationId operation = program.participants[program.participant_begin[task] + participant].operation;
+    const std::int64_t owner = owner_of(program, operation);
+    for (std::uint32_t e = effects.first; e < effects.first + effects.count; ++e) {
+      const MemoryEffect& effect = program.effects[e];
+      if (effect.participant != kNone && effect.participant != participant) continue;
+      const std::int64_t base = effect.at_end ? timeline.end[task] : timeline.start[task];
+      out.push_back({base + effect.offset.value, effect.bytes, owner, tensors.of_effect(e), effect.memory_class});
+    }
+  }
+}
+
+void sort_changes(std::vector<Change>& changes) {
+  std::sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) {
+    if (a.time != b.time) return a.time < b.time;
+    return std::tuple(a.bytes > 0, a.tensor, a.owner) < std::tuple(b.bytes > 0, b.tensor, b.owner);
+  });
+}
+
+}  // namespace orrery::engine
