@@ -70,6 +70,9 @@ const Fields<StackCommunication>& communication_fields() {
           .add("reshard_in_pipeline", &C::reshard_in_pipeline,
                "FSDP with a pipeline: parameters are sharded again and gradients reduced in each pass; false: once a "
                "step")
+          .add("embedding_reduce", &C::embedding_reduce,
+               "the first and last stage of a pipeline sum the gradients of tied embeddings; false: they are untied "
+               "there")
           .add("bucket", &C::bucket, "gradient bucket; 0 B = one bucket per stage")
           .add("prefetch", &C::prefetch, "layers gathered ahead (ZeRO-3, FSDP)")
           .range(0, 1000);
@@ -107,7 +110,13 @@ const Fields<StackOptimizer>& optimizer_fields() {
                "bytes per parameter of 16-bit gradients held beside wider ones that are reduced")
           .range(0, 8)
           .add("kernels", &O::kernels, "launches per step")
-          .range(0, 1'000'000);
+          .range(0, 1'000'000)
+          .choice("post_validation", &O::post_validation,
+                  {{"never", PostValidationOf::never},
+                   {"split_backward", PostValidationOf::split_backward},
+                   {"always", PostValidationOf::always}},
+                  "a stage updates its parameters before the norm of all gradients is known and checks it in the next "
+                  "step: never | under schedules that split the backward pass | always");
   return table;
 }
 

@@ -42,7 +42,7 @@ ScheduleBubbles schedule_bubbles(const Program& program, const Timeline& timelin
   std::int64_t begin = std::numeric_limits<std::int64_t>::max();
   for (std::size_t i = 0; i < program.operations.size(); ++i) {
     const Operation& op = program.operations[i];
-    if (!in_schedule(op.activity)) continue;
+    if (!in_schedule(op.activity) || op.step + 1 != program.steps) continue;
     first[op.device] = std::min(first[op.device], times.start[i]);
     last[op.device] = std::max(last[op.device], times.end[i]);
     begin = std::min(begin, times.start[i]);
@@ -113,9 +113,9 @@ std::vector<std::string> audit(const Program& program, const Timeline& timeline,
   for (DeviceIndex d = 0; d < split.size(); ++d) {
     std::int64_t sum = 0;
     for (const std::int64_t part : split[d]) sum += part;
-    if (sum != timeline.makespan.value)
+    if (sum != timeline.step_time.value)
       wrong.push_back(
-          fmt::format("the time of device {} sums to {} ps, the step takes {} ps", d, sum, timeline.makespan.value));
+          fmt::format("the time of device {} sums to {} ps, the step takes {} ps", d, sum, timeline.step_time.value));
   }
   for (DeviceIndex d = 0; d < memory.size(); ++d)
     for (std::size_t c = 0; c < kMemoryClasses; ++c)

@@ -5,6 +5,7 @@
 #include "orrery/core/error.hpp"
 #include "orrery/engine/engine.hpp"
 #include "orrery/network/flow.hpp"
+#include "step_time.hpp"
 
 namespace orrery::engine {
 namespace {
@@ -99,6 +100,7 @@ class Player {
       while (!queue_.empty()) play_next();
     }
     check(timeline_.events == static_cast<std::int64_t>(program_.tasks()), "every task of a Program is played once");
+    timeline_.step_time = step_time(program_, timeline_);
     return std::move(timeline_);
   }
 

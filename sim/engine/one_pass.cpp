@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "orrery/engine/engine.hpp"
+#include "step_time.hpp"
 
 namespace orrery::engine {
 
@@ -28,6 +29,7 @@ Timeline evaluate_one_pass(const program::Program& program) {
   }
   timeline.makespan = {makespan};
   timeline.events = static_cast<std::int64_t>(n);
+  timeline.step_time = step_time(program, timeline);
   return timeline;
 }
 

@@ -36,15 +36,21 @@ class Splitter {
   std::vector<Breakdown> split() {
     for (DeviceIndex d = 0; d < program_.devices.size(); ++d) runs_.push_back(own_runs(d));
     std::vector<Breakdown> result(program_.devices.size(), Breakdown{});
-    for (DeviceIndex d = 0; d < result.size(); ++d) account(d, result[d]);
+    const std::vector<std::int64_t> ends = step_ends(program_, timeline_);
+    const std::int64_t step = timeline_.step_time.value;
+    for (DeviceIndex d = 0; d < result.size(); ++d) {
+      const std::int64_t end = ends[ends.size() - result.size() + d];
+      const std::int64_t begin = program_.steps == 1 ? 0 : std::max<std::int64_t>(0, end - step);
+      account(d, begin, begin + step, result[d]);
+    }
     return result;
   }
 
  private:
   std::vector<Run> own_runs(DeviceIndex device) const;
-  void account(DeviceIndex device, Breakdown& into) const;
+  void account(DeviceIndex device, std::int64_t from, std::int64_t to, Breakdown& into) const;
   void add(Breakdown& into, const Run& run, std::int64_t begin, std::int64_t end, bool own) const;
-  void resolve(DeviceIndex device, std::int64_t begin, std::int64_t end, Breakdown& into) const;
+  void resolve(DeviceIndex device, const Run& idle, std::int64_t begin, std::int64_t end, Breakdown& into) const;
   TaskId task_starting_at(DeviceIndex device, std::int64_t time) const;
   TaskId last_predecessor(TaskId task) const;
   // Order that does not depend on task ids, so folded and expanded Programs choose alike.
@@ -110,16 +116,19 @@ void Splitter::add(Breakdown& into, const Run& run, std::int64_t begin, std::int
   }
 }
 
-void Splitter::account(DeviceIndex device, Breakdown& into) const {
+// Of the runs, what lies in [from, to).
+void Splitter::account(DeviceIndex device, std::int64_t from, std::int64_t to, Breakdown& into) const {
   const std::vector<Run>& runs = runs_[device];
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const Run& run = runs[i];
+    const std::int64_t begin = std::max(from, run.begin), end = std::min(to, run.end);
+    if (begin >= end) continue;
     if (run.category != Category::bubble) {
-      add(into, run, run.begin, run.end, true);
+      add(into, run, begin, end, true);
     } else if (i == 0 || i + 1 == runs.size()) {
-      into[static_cast<std::size_t>(Category::bubble)] += run.end - run.begin;
+      into[static_cast<std::size_t>(Category::bubble)] += end - begin;
     } else {
-      resolve(device, run.begin, run.end, into);
+      resolve(device, run, begin, end, into);
     }
   }
 }
@@ -147,8 +156,9 @@ TaskId Splitter::last_predecessor(TaskId task) const {
   return best;
 }
 
-void Splitter::resolve(DeviceIndex device, std::int64_t begin, std::int64_t end, Breakdown& into) const {
-  TaskId at = task_starting_at(device, end);
+void Splitter::resolve(DeviceIndex device, const Run& idle, std::int64_t begin, std::int64_t end,
+                       Breakdown& into) const {
+  TaskId at = task_starting_at(device, idle.end);
   while (begin < end) {
     at = last_predecessor(at);
     if (at == kNone) {  // nothing blocked it: it was not there to run (time before the first task of its chain)

@@ -58,7 +58,12 @@ std::uint8_t Builder::add_slowdown(Slowdown slowdown) {
 TemplateId Builder::add_template(const TaskTemplate& task) {
   return append_one(program_.templates, task);
 }
-OperationId Builder::add_operation(const Operation& operation) {
+void Builder::begin_step(int step) {
+  check(step >= 0 && step < 256, "a Program holds at most 256 steps");
+  program_.steps = step + 1;
+}
+OperationId Builder::add_operation(Operation operation) {
+  operation.step = static_cast<std::uint8_t>(program_.steps - 1);
   return append_one(program_.operations, operation);
 }
 

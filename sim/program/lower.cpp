@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
-#include "data_parallel.hpp"
+#include "pipeline_lowering.hpp"
+#include "step_end.hpp"
 
 namespace orrery::program {
 namespace {
@@ -34,6 +36,7 @@ class StepLowering {
         communication_(plan),
         stages_(plan, ranks_, communication_, builder_, spans),
         data_(plan, ranks_, devices_, communication_, stages_, builder_),
+        end_(plan, ranks_, devices_, communication_, stages_, data_, builder_),
         // Where transfers share links, ranks that are alike by themselves may meet on them: each is played.
         devices_(fold_ranks(ranks_, observed_calls(), communication_, plan.fold && plan.mode != NetworkMode::flows)) {
     data_.form_groups();
@@ -43,20 +46,12 @@ class StepLowering {
 
  private:
   std::vector<ObservedCall> observed_calls();
-  Bytes embedding_bytes() const;
-  Bytes replicated_bytes(int pipeline_rank) const;
   void add_devices();
   std::vector<Team> teams() const;
   PipelinePlan pipeline_plan();
   TemplateId message(DeviceIndex from, DeviceIndex to, int stage, bool forward);
-  void finish_step(PipelineEnds ends);
-  void reduce_replicated(PipelineEnds& ends);
-  void reduce_gradients(PipelineEnds& ends);
-  void reduce_embeddings(PipelineEnds& ends);
-  void sum_gradient_norm(PipelineEnds& ends);
-  void run_optimizer(PipelineEnds& ends);
-  void gather_parameters(PipelineEnds& ends);
-  void join(const std::vector<DeviceIndex>& group, TemplateId task, Activity activity, PipelineEnds& ends);
+  int steps() const;
+  StepStart start_of_step(const PipelineEnds& before);
   void summarise(LoweredStep& step, const std::vector<layout::StageSpan>& spans);
 
   std::size_t devices() const { return devices_.representative.size(); }
@@ -67,33 +62,18 @@ class StepLowering {
   Communication communication_;
   StageCosts stages_;
   DataParallel data_;
+  StepEnd end_;
   Devices devices_;
   std::map<std::tuple<std::int32_t, std::int64_t, bool, bool>, TemplateId> messages_;
+  std::optional<TemplateId> overhead_;
 };
 
 // What tells ranks apart: every call of the step on a group of theirs. (All wait for the gradient norm together.)
 std::vector<ObservedCall> StepLowering::observed_calls() {
   std::vector<ObservedCall> calls = stages_.calls();
   for (const ObservedCall& call : data_.observed()) calls.push_back(call);
-  if (!ranks_.embedding.groups.empty()) calls.push_back({&ranks_.embedding, Collective::all_reduce, embedding_bytes()});
-  for (int p = 0; p < plan_.layout.pipeline; ++p)
-    if (const Bytes bytes = replicated_bytes(p); bytes.value > 0)
-      calls.push_back({&ranks_.tensor, Collective::all_reduce, bytes});
+  for (const ObservedCall& call : end_.observed()) calls.push_back(call);
   return calls;
-}
-
-// Tied embeddings: the copies on the first and last stage sum their gradients.
-Bytes StepLowering::embedding_bytes() const {
-  return {ceil_div(plan_.model.vocab, plan_.layout.tensor) * plan_.model.hidden * plan_.execution.gradient_bytes};
-}
-
-// Sequence parallelism: each tensor rank has seen its part of the sequence only, so the gradients of what all of them
-// hold (norms, biases after a row-parallel product) are summed once a step.
-Bytes StepLowering::replicated_bytes(int pipeline_rank) const {
-  if (!plan_.layout.sequence_parallel || plan_.layout.tensor == 1) return {};
-  std::int64_t parameters = 0;
-  for (const int s : stages_.on_rank(pipeline_rank)) parameters += stages_.stage(s).replicated_parameters();
-  return {parameters * plan_.execution.gradient_bytes};
 }
 
 void StepLowering::add_devices() {
@@ -202,120 +182,33 @@ PipelinePlan StepLowering::pipeline_plan() {
   p.data_group = [this](DeviceIndex d, bool replicas) -> const std::vector<DeviceIndex>& {
     return data_.group(d, replicas);
   };
-  if (plan_.execution.step_overhead.value > 0) {
+  return p;
+}
+
+// Where work crosses the boundary between steps, the second of two steps is the one that is asked for.
+int StepLowering::steps() const {
+  if (plan_.steps > 0) return plan_.steps;
+  return end_.post_validates() ? 2 : 1;
+}
+
+// The host prepares a step once the device has ended the one before (it reads the loss and the norm).
+StepStart StepLowering::start_of_step(const PipelineEnds& before) {
+  StepStart start{before.tail, before.tail, end_.validate(before)};
+  if (plan_.execution.step_overhead.value == 0) return start;
+  if (!overhead_) {
     TaskTemplate host;
     host.duration = plan_.execution.step_overhead;
     host.category = Category::host;
     host.lane = host.partner_lane = Lane::host;
     host.name = "step overhead";
-    const TemplateId id = builder_.add_template(host);
-    for (DeviceIndex d = 0; d < devices(); ++d) p.begin.push_back(builder_.add_task(id, Participant{d, kNone}));
+    overhead_ = builder_.add_template(host);
   }
-  return p;
-}
-
-// One task for a group of devices after what each of them did last; it becomes what each did last.
-void StepLowering::join(const std::vector<DeviceIndex>& group, TemplateId task, Activity activity, PipelineEnds& ends) {
-  std::vector<Participant> participants;
-  for (const DeviceIndex d : group) participants.push_back({d, builder_.add_operation({d, activity, 0, -1, -1})});
-  const TaskId id = builder_.add_task(task, participants);
-  for (const DeviceIndex d : group) {
-    if (ends.tail[d] != kNone) builder_.add_edge(ends.tail[d], id, EdgeKind::data);
-    for (const TaskId reduction : ends.reductions[d]) builder_.add_edge(reduction, id, EdgeKind::data);
-    ends.reductions[d].clear();
-    ends.tail[d] = id;
-  }
-}
-
-void StepLowering::reduce_gradients(PipelineEnds& ends) {
-  for (const bool replicas : {false, true})
-    for (DeviceIndex d = 0; d < devices(); ++d) {
-      const std::vector<DeviceIndex>& group = data_.group(d, replicas);
-      if (group.front() != d) continue;
-      for (const DataParallel::EndCall& call : data_.at_end(d))
-        if (!call.gather && call.replicas == replicas) join(group, call.task, Activity::gradient_reduce, ends);
-    }
-}
-
-void StepLowering::gather_parameters(PipelineEnds& ends) {
-  for (DeviceIndex d = 0; d < devices(); ++d)
-    if (data_.group(d, false).front() == d)
-      for (const DataParallel::EndCall& call : data_.at_end(d))
-        if (call.gather) join(data_.group(d, false), call.task, Activity::parameter_gather, ends);
-}
-
-void StepLowering::reduce_embeddings(PipelineEnds& ends) {
-  std::vector<std::vector<DeviceIndex>> done;
-  for (std::size_t g = 0; g < ranks_.embedding.groups.size(); ++g) {
-    const std::vector<DeviceIndex> pair = devices_of(devices_, ranks_.embedding.groups[g]);
-    if (std::find(done.begin(), done.end(), pair) != done.end()) continue;
-    done.push_back(pair);
-    const TaskTemplate t = collective_task(communication_, builder_, ranks_.embedding, g, Collective::all_reduce,
-                                           embedding_bytes(), "reduce embedding gradients");
-    join(pair, builder_.add_template(t), Activity::embedding_reduce, ends);
-  }
-}
-
-// The norm of all gradients (for clipping, and to skip a step that overflowed) needs every rank: the optimizer of each
-// waits.
-void StepLowering::sum_gradient_norm(PipelineEnds& ends) {
-  if (ranks_.count == 1) return;
-  TaskTemplate t;
-  t.duration = ranks_.model_parallel.groups[0].size() > 1
-                   ? communication_.costs(ranks_.model_parallel, Collective::all_reduce, {8})[0].duration
-                   : communication_.costs(ranks_.gradient, Collective::all_reduce, {8})[0].duration;
-  t.category = ranks_.model_parallel.category;
-  t.lane = t.partner_lane = ranks_.model_parallel.lane;
-  t.name = "gradient norm";
-  std::vector<DeviceIndex> all;
-  for (DeviceIndex d = 0; d < devices(); ++d) all.push_back(d);
-  join(all, builder_.add_template(t), Activity::gradient_norm, ends);
-}
-
-// Adam is memory-bound: it reads and writes its states, gradients and weights once.
-void StepLowering::run_optimizer(PipelineEnds& ends) {
-  std::map<std::pair<std::int32_t, std::int32_t>, TemplateId> of_rank;  // by pipeline rank and speed
+  start.ready.clear();
   for (DeviceIndex d = 0; d < devices(); ++d) {
-    const std::int32_t p = builder_.device(d).pipeline_rank;
-    const std::int32_t speed = ranks_.speed_of[static_cast<std::size_t>(devices_.representative[d])];
-    const auto [it, fresh] = of_rank.try_emplace({p, speed});
-    if (fresh) {
-      const std::int64_t shards = plan_.layout.shards();
-      const std::int64_t held = stages_.parameters_of_rank(p);
-      model::Kernel kernel;
-      kernel.bytes = {checked_add(checked_mul(ceil_div(held, shards), plan_.execution.optimizer_traffic),
-                                  checked_mul(held, plan_.execution.gradient_traffic))};
-      TaskTemplate t;
-      t.duration = std::max(
-          at_speed(cost::kernel_time(plan_.gpu, plan_.kernels, kernel), ranks_.speeds[static_cast<std::size_t>(speed)]),
-          plan_.execution.optimizer_launch);
-      t.category = Category::optimizer;
-      t.name = "optimizer";
-      it->second = builder_.add_template(t);
-    }
-    join({d}, it->second, Activity::optimizer, ends);
+    start.ready.push_back(builder_.add_task(*overhead_, Participant{d, kNone}));
+    if (!before.tail.empty()) builder_.add_edge(before.tail[d], start.ready[d], EdgeKind::host);
   }
-}
-
-void StepLowering::reduce_replicated(PipelineEnds& ends) {
-  for (DeviceIndex d = 0; d < devices(); ++d) {
-    const auto group = static_cast<std::size_t>(ranks_.tensor_of[static_cast<std::size_t>(devices_.representative[d])]);
-    const std::vector<DeviceIndex> members = devices_of(devices_, ranks_.tensor.groups[group]);
-    const Bytes bytes = replicated_bytes(builder_.device(d).pipeline_rank);
-    if (members.front() != d || bytes.value == 0) continue;
-    const TaskTemplate t = collective_task(communication_, builder_, ranks_.tensor, group, Collective::all_reduce,
-                                           bytes, "reduce replicated gradients");
-    join(members, builder_.add_template(t), Activity::gradient_reduce, ends);
-  }
-}
-
-void StepLowering::finish_step(PipelineEnds ends) {
-  reduce_replicated(ends);
-  reduce_gradients(ends);
-  reduce_embeddings(ends);
-  sum_gradient_norm(ends);
-  run_optimizer(ends);
-  gather_parameters(ends);
+  return start;
 }
 
 void StepLowering::summarise(LoweredStep& step, const std::vector<layout::StageSpan>& spans) {
@@ -350,7 +243,14 @@ void StepLowering::summarise(LoweredStep& step, const std::vector<layout::StageS
 Result<LoweredStep> StepLowering::lower(const std::vector<layout::StageSpan>& spans) {
   add_devices();
   const PipelinePlan pipeline = pipeline_plan();
-  finish_step(lower_pipeline(pipeline, builder_));
+  PipelineLowering lowering(pipeline, builder_);
+  PipelineEnds ends;
+  for (int step = 0; step < steps(); ++step) {
+    builder_.begin_step(step);
+    const StepStart start = start_of_step(ends);
+    ends = lowering.run(start);
+    end_.lower(ends);
+  }
   LoweredStep step;
   summarise(step, spans);
   Result<Program> program = builder_.finish();

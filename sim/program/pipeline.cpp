@@ -40,22 +40,28 @@ PipelineLowering::PipelineLowering(const PipelinePlan& plan, Builder& builder)
   std::size_t devices = 0;
   for (const Team& team : plan.teams)
     for (const DeviceIndex d : team.members) devices = std::max<std::size_t>(devices, d + 1);
-  const auto slots = static_cast<std::size_t>(stages_ * placement_.pipes * micro_batches_) * 2;
   waits_.resize(devices);
-  for (std::size_t d = 0; d < plan.begin.size(); ++d) waits_[d].push_back(plan.begin[d]);
-  operation_.assign(devices, kNone);
-  pass_.assign(devices, nullptr);
-  history_.resize(devices);
-  output_.assign(devices, {});
-  for (auto& o : output_) o.assign(slots, kNone);
-  data_tasks_.resize(devices * 2);
-  data_calls_seen_.assign(devices * 2, 0);
-  sent_.resize(devices * 2);
-  ends_.tail.assign(devices, kNone);
-  ends_.reductions.resize(devices);
 }
 
-PipelineEnds PipelineLowering::run() {
+void PipelineLowering::begin(const StepStart& start) {
+  const std::size_t devices = waits_.size();
+  const auto slots = static_cast<std::size_t>(stages_ * placement_.pipes * micro_batches_) * 2;
+  start_ = &start;
+  waits_.assign(devices, {});
+  for (std::size_t d = 0; d < start.ready.size(); ++d) waits_[d].push_back(start.ready[d]);
+  validated_.assign(devices, start.validated.empty());
+  operation_.assign(devices, kNone);
+  pass_.assign(devices, nullptr);
+  history_.assign(devices, {});
+  output_.assign(devices, std::vector<TaskId>(slots, kNone));
+  data_tasks_.assign(devices * 2, {});
+  data_calls_seen_.assign(devices * 2, 0);
+  sent_.assign(devices * 2, {});
+  ends_ = {std::vector<TaskId>(devices, kNone), std::vector<std::vector<TaskId>>(devices)};
+}
+
+PipelineEnds PipelineLowering::run(const StepStart& start) {
+  begin(start);
   for (const Team& team : plan_.teams) lower_team(team);
   if (plan_.messages == MessageMode::serialised) serialise_messages();
   for (DeviceIndex d = 0; d < waits_.size(); ++d)
@@ -158,9 +164,15 @@ void PipelineLowering::lower_operation(const Team& team, const schedule::Operati
   if (x) enter(team, op, op.backward_stage, op.backward_micro_batch, op.backward_pipe, false);
   std::vector<std::vector<DataCall>> calls(team.members.size());
   for (std::size_t i = 0; i < team.members.size(); ++i) {
-    operation_[team.members[i]] = builder_.add_operation(
-        {team.members[i], activity_of(op.kind), static_cast<std::uint8_t>(op.pipe), op.stage, op.micro_batch});
-    if (plan_.data_calls) calls[i] = plan_.data_calls(team.members[i], op, first, last);
+    const DeviceIndex d = team.members[i];
+    operation_[d] = builder_.add_operation({d, activity_of(op.kind), static_cast<std::uint8_t>(op.pipe), op.stage,
+                                            op.micro_batch, 0, static_cast<std::uint8_t>(op.backward_pipe),
+                                            op.backward_stage, op.backward_micro_batch});
+    if (op.kind != OpKind::forward && !validated_[d]) {
+      waits_[d].push_back(start_->validated[d]);
+      validated_[d] = true;
+    }
+    if (plan_.data_calls) calls[i] = plan_.data_calls(d, op, first, last);
   }
   const auto take = [&](OpKind kind, int stage, int pipe) {
     for (const DeviceIndex d : team.members) pass_[d] = &plan_.pass(d, kind, stage, pipe);
@@ -195,8 +207,11 @@ void PipelineLowering::gather_before(DeviceIndex d, const std::vector<DataCall>&
       const std::size_t ahead = index < due ? 0 : index - due + 1;
       const std::size_t back = static_cast<std::size_t>(call.prefetch) - ahead + 1;
       issued.push_back(data_task(d, call));
-      if (history_[d].size() >= back)
+      if (history_[d].size() >= back) {
         builder_.add_edge(history_[d][history_[d].size() - back], issued.back(), EdgeKind::data);
+      } else if (!start_->previous.empty()) {
+        builder_.add_edge(start_->previous[d], issued.back(), EdgeKind::data);
+      }
     }
     if (call.position == position) waits_[d].push_back(issued[index]);
     ++index;
@@ -254,10 +269,6 @@ void PipelineLowering::serialise_messages() {
       if (!fresh) builder_.add_edge(std::exchange(it->second, task), task, EdgeKind::resource);
     }
   }
-}
-
-PipelineEnds lower_pipeline(const PipelinePlan& plan, Builder& builder) {
-  return PipelineLowering(plan, builder).run();
 }
 
 }  // namespace orrery::program

@@ -1,4 +1,5 @@
-// The state of lower_pipeline(): operations and messages in pipeline.cpp, the tasks of a pass in pieces.cpp.
+// Lowers a PipelinePlan: operations and messages in pipeline.cpp, the tasks of a pass in pieces.cpp. One object
+// lowers the steps of a Program one after the other.
 #pragma once
 #include <map>
 #include <span>
@@ -13,9 +14,10 @@ namespace orrery::program {
 class PipelineLowering {
  public:
   PipelineLowering(const PipelinePlan& plan, Builder& builder);
-  PipelineEnds run();
+  PipelineEnds run(const StepStart& start);
 
  private:
+  void begin(const StepStart& start);
   void lower_team(const Team& team);
   void lower_operation(const Team& team, const schedule::Operation& op, bool first, bool last);
   void enter(const Team& team, const schedule::Operation& op, int stage, int micro_batch, int pipe, bool forward);
@@ -53,6 +55,8 @@ class PipelineLowering {
   std::vector<std::vector<TaskId>> data_tasks_;  // [first device of the group · 2 + replicas] in order of the calls
   std::vector<std::size_t> data_calls_seen_;     // [device · 2 + replicas]
   std::vector<std::vector<std::pair<DeviceIndex, TaskId>>> sent_;  // [device · 2 + forward] (to, message) in order
+  const StepStart* start_ = nullptr;
+  std::vector<bool> validated_;  // [device] its first backward pass waits already
   PipelineEnds ends_;
   struct FusedKey {
     const Pass* pass;

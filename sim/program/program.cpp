@@ -13,7 +13,7 @@ std::int64_t Program::ranks() const {
 }
 
 std::string_view activity_name(Activity activity) {
-  constexpr std::array<std::string_view, 14> names{"F",
+  constexpr std::array<std::string_view, 15> names{"F",
                                                    "B",
                                                    "I",
                                                    "W",
@@ -26,7 +26,8 @@ std::string_view activity_name(Activity activity) {
                                                    "reduce embedding gradients",
                                                    "gradient norm",
                                                    "step",
-                                                   "launch"};
+                                                   "launch",
+                                                   "validate optimizer"};
   return names[static_cast<std::size_t>(activity)];
 }
 
@@ -34,7 +35,11 @@ std::string operation_name(const Operation& operation) {
   const std::string_view base = activity_name(operation.activity);
   if (operation.micro_batch < 0) return std::string(base);
   const bool compute = operation.activity <= Activity::overlapped;
-  return fmt::format("{}{}{}{}", base, compute ? "" : " ", operation.micro_batch, operation.pipe != 0 ? "@1" : "");
+  const auto pipe = [](int of) { return of != 0 ? "@1" : ""; };
+  if (operation.activity == Activity::overlapped && operation.backward_micro_batch >= 0)
+    return fmt::format("F{}{} B{}{}", operation.micro_batch, pipe(operation.pipe), operation.backward_micro_batch,
+                       pipe(operation.backward_pipe));
+  return fmt::format("{}{}{}{}", base, compute ? "" : " ", operation.micro_batch, pipe(operation.pipe));
 }
 
 }  // namespace orrery::program

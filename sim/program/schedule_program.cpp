@@ -3,6 +3,8 @@
 #include <array>
 #include <utility>
 
+#include "pipeline_lowering.hpp"
+
 namespace orrery::program {
 namespace {
 
@@ -32,7 +34,8 @@ std::vector<std::array<Pass, 5>> passes_of(const OperationTimes& times, int stag
 
 }  // namespace
 
-Result<Program> lower_schedule(const schedule::Schedule& schedule, const OperationTimes& times, Release release) {
+Result<Program> lower_schedule(const schedule::Schedule& schedule, const OperationTimes& times, Release release,
+                               int steps) {
   Builder builder;
   PipelinePlan plan;
   plan.schedule = &schedule;
@@ -62,7 +65,13 @@ Result<Program> lower_schedule(const schedule::Schedule& schedule, const Operati
     return static_cast<DeviceIndex>(schedule.placement.rank_of(stage, pipe));
   };
   plan.message = [&](DeviceIndex, DeviceIndex, int, bool) { return message; };
-  lower_pipeline(plan, builder);
+  PipelineLowering lowering(plan, builder);
+  PipelineEnds ends;
+  for (int step = 0; step < steps; ++step) {
+    builder.begin_step(step);
+    const StepStart start{ends.tail, ends.tail, {}};
+    ends = lowering.run(start);
+  }
   return builder.finish();
 }
 

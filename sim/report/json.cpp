@@ -91,7 +91,7 @@ std::string to_json(const RunResult& run) {
                            {"pipeline_domains", run.placement.pipeline_domains}});
   object.add("evaluated_by", run.timeline.one_pass ? "one-pass" : "events");
   object.add("step_time_s", m.step_time_s);
-  object.add("step_time_ps", run.timeline.makespan.value);
+  object.add("step_time_ps", run.timeline.step_time.value);
   object.add("bubble_fraction", m.bubble_fraction);
   object.add("schedule_bubble_fraction", run.schedule_bubbles.bubble());
   object.add("span_bubble_fraction", run.schedule_bubbles.span_bubble());
@@ -107,9 +107,10 @@ std::string to_json(const RunResult& run) {
   object.add_text("devices", devices_text(run));
   object.add("warnings", run.warnings);
   object.add("timeline_hash", hex(run.timeline_hash));
-  object.add(
-      "simulation",
-      {{"tasks", run.program.tasks()}, {"events", run.timeline.events}, {"devices", run.program.devices.size()}});
+  object.add("simulation", {{"tasks", run.program.tasks()},
+                            {"events", run.timeline.events},
+                            {"devices", run.program.devices.size()},
+                            {"steps", run.program.steps}});
   return object.close() + "\n";
 }
 

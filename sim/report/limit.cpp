@@ -51,7 +51,7 @@ Imbalance imbalance(const RunResult& run) {
   const auto longest = std::max_element(busy.begin(), busy.end());
   const double excess = static_cast<double>(*longest) - mean;
   return {static_cast<std::int32_t>(longest - busy.begin()), static_cast<int>(busy.size()),
-          excess / static_cast<double>(run.timeline.makespan.value), mean > 0 ? excess / mean : 0};
+          excess / static_cast<double>(run.timeline.step_time.value), mean > 0 ? excess / mean : 0};
 }
 
 int micro_batches(const RunResult& run) {

@@ -15,7 +15,7 @@ void sum_time(const RunResult& run, Metrics& m) {
   }
   for (std::size_t c = 0; c < program::kCategories; ++c)
     m.mean_s[c] = static_cast<double>(m.total[c]) / static_cast<double>(ranks) / 1e12;
-  const Int128 whole = ranks * run.timeline.makespan.value;
+  const Int128 whole = ranks * run.timeline.step_time.value;
   m.bubble_fraction =
       static_cast<double>(m.total[static_cast<std::size_t>(program::Category::bubble)]) / static_cast<double>(whole);
 }
@@ -41,9 +41,9 @@ Metrics metrics_of(const RunResult& run) {
   check(run.split.size() == run.program.devices.size() && run.memory.size() == run.split.size() &&
             run.reserved.size() == run.split.size(),
         "a report needs the split of time and the memory of each device");
-  check(run.timeline.makespan.value > 0, "a step takes time");
+  check(run.timeline.step_time.value > 0, "a step takes time");
   Metrics m;
-  m.step_time_s = seconds(run.timeline.makespan);
+  m.step_time_s = seconds(run.timeline.step_time);
   const double possible = m.step_time_s * static_cast<double>(run.gpus) * run.peak_flops_per_second;
   m.mfu = static_cast<double>(run.model_flops) / possible;
   m.hfu = static_cast<double>(run.hardware_flops) / possible;

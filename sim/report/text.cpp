@@ -36,7 +36,7 @@ class Page {
 };
 
 void headline(const RunResult& run, const Metrics& m, const TextStyle& style, Page& page) {
-  const std::pair<const char*, std::string> figures[] = {{"step time", time_text(run.timeline.makespan.value)},
+  const std::pair<const char*, std::string> figures[] = {{"step time", time_text(run.timeline.step_time.value)},
                                                          {"tokens/s", count_text(m.tokens_per_s)},
                                                          {"tokens/s/GPU", count_text(m.tokens_per_s_per_gpu)},
                                                          {"MFU", percent_text(m.mfu)},
@@ -80,10 +80,12 @@ std::string provenance(const RunResult& run) {
   const auto many = [](std::int64_t n, const char* what) {
     return fmt::format("{} {}{}", integer_text(n), what, n == 1 ? "" : "s");
   };
-  return fmt::format("{} and {} a step; {} as {}, {}, network {}, {}.", many(run.sequences, "sequence"),
+  const std::string steps =
+      run.program.steps > 1 ? fmt::format(" of {} steps, of which this is the last", run.program.steps) : "";
+  return fmt::format("{} and {} a step; {} as {}, {}{}, network {}, {}.", many(run.sequences, "sequence"),
                      many(run.tokens, "token"), many(run.gpus, "GPU"),
                      many(static_cast<std::int64_t>(run.program.devices.size()), "device"),
-                     many(static_cast<std::int64_t>(run.program.tasks()), "task"), run.network_mode,
+                     many(static_cast<std::int64_t>(run.program.tasks()), "task"), steps, run.network_mode,
                      run.timeline.one_pass ? "one pass" : "event by event");
 }
 
@@ -134,7 +136,7 @@ std::string books_text(const RunResult& run) {
       "  every task starts when its last predecessor ends: {} tasks, {} edges\n"
       "  the time of each device sums to the step: {} devices, {} ps each\n"
       "  the memory of each device ends where it began, class by class\n",
-      run.program.tasks(), run.program.predecessors.size(), run.program.devices.size(), run.timeline.makespan.value);
+      run.program.tasks(), run.program.predecessors.size(), run.program.devices.size(), run.timeline.step_time.value);
 }
 
 }  // namespace orrery::report

@@ -70,6 +70,11 @@ std::string arguments_of(const program::Program& program, const Slice& slice) {
       add("micro_batch", op.micro_batch);
     }
     if (op.pipe != 0) add("pipe", op.pipe);
+    if (op.backward_stage >= 0) {
+      add("backward_stage", op.backward_stage);
+      add("backward_micro_batch", op.backward_micro_batch);
+    }
+    if (program.steps > 1) add("step", op.step + 1);
   }
   if (slice.task != kNone && program.template_of(slice.task).bytes_sent.value > 0)
     add("bytes", program.template_of(slice.task).bytes_sent.value);
@@ -117,7 +122,7 @@ class Trace {
     const auto devices = static_cast<DeviceIndex>(run_.program.devices.size());
     const std::vector<std::int64_t> arrow_events = events_of_arrows();
     DeviceIndex written = 0;
-    std::int64_t events = 2;  // the two instants
+    std::int64_t events = 1 + run_.program.steps;  // the instants
     for (; written < devices; ++written) {
       const DeviceSlices slices = slices_of(run_, times_, by_, written, options_.inner);
       const auto curve = memory_curve(written);
@@ -129,8 +134,7 @@ class Trace {
     for (const Arrow& arrow : arrows_)
       if (std::max(device_of(arrow.from), device_of(arrow.to)) < written) write_arrow(arrow);
     const std::int64_t pid = run_.program.devices[0].ranks.front();
-    writer_.instant({pid, 1, 0}, "step begins");
-    writer_.instant({pid, 1, end()}, "step ends");
+    write_step_ends(pid);
     writer_.close();
     return {writer_.events(), written, devices - written};
   }
@@ -141,7 +145,7 @@ class Trace {
     const nlohmann::ordered_json other{{"generator", "orrery"},
                                        {"run", run.title},
                                        {"network_mode", run.network_mode},
-                                       {"step_time_ps", run.timeline.makespan.value}};
+                                       {"step_time_ps", run.timeline.step_time.value}};
     return "\"displayTimeUnit\":\"ms\",\n\"otherData\":" + dump(other, -1);
   }
   // The same series in every sample: catapult fixes them at the first.
@@ -157,6 +161,17 @@ class Trace {
     return classes;
   }
   std::int64_t end() const { return nanoseconds(run_.timeline.makespan.value); }
+  // Of several steps the last is the one reported: it takes from the end of the one before to its own.
+  void write_step_ends(std::int64_t pid) {
+    writer_.instant({pid, 1, 0}, "step begins");
+    const std::vector<std::int64_t> ends = engine::step_ends(run_.program, run_.timeline);
+    const auto devices = static_cast<std::ptrdiff_t>(run_.program.devices.size());
+    for (int step = 1; step < run_.program.steps; ++step)
+      writer_.instant(
+          {pid, 1, nanoseconds(*std::max_element(ends.begin() + (step - 1) * devices, ends.begin() + step * devices))},
+          fmt::format("step {} ends", step));
+    writer_.instant({pid, 1, end()}, run_.program.steps == 1 ? "step ends" : "last step ends");
+  }
   DeviceIndex device_of(program::OperationId op) const { return run_.program.operations[op].device; }
   // Two events an arrow, counted with the later of its devices.
   std::vector<std::int64_t> events_of_arrows() const {

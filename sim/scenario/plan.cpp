@@ -29,6 +29,18 @@ program::MessageMode message_mode(cost::MessageKind kind) {
   internal_error("unknown kind of message");
 }
 
+program::PostValidation post_validation(cost::PostValidationOf when) {
+  switch (when) {
+    case cost::PostValidationOf::never:
+      return program::PostValidation::never;
+    case cost::PostValidationOf::split_backward:
+      return program::PostValidation::split_backward;
+    case cost::PostValidationOf::always:
+      return program::PostValidation::always;
+  }
+  internal_error("unknown kind of validation");
+}
+
 layout::PassOptions pass_options(const Scenario& s) {
   const Training& t = s.training;
   layout::PassOptions o;
@@ -101,6 +113,8 @@ PlanParts plan_parts(const Scenario& s) {
   e.optimizer_traffic = s.stack.optimizer.traffic;
   e.gradient_traffic = s.stack.optimizer.gradient_traffic;
   e.optimizer_launch = launches ? l.per_kernel * s.stack.optimizer.kernels : Time{};
+  e.post_validation = post_validation(s.stack.optimizer.post_validation);
+  e.embedding_reduce = c.embedding_reduce;
   e.weight_bytes = parts.state.weight_bytes;
   e.gradient_bytes = parts.pass.gradient_bytes;
   return parts;

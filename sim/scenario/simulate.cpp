@@ -49,9 +49,22 @@ Diagnostics fit_to_times(const Scenario& s, const PlanParts& parts, const layout
   request.micro_batches = 1;
   const Result<schedule::Schedule> first = schedule::make_schedule(request);
   if (!first.ok()) return first.errors();
-  const program::StepPlan plan{model, layout,        parts.pass,       parts.state, *first,           parts.execution,
-                               s.gpu, parts.kernels, *places.topology, tuning,      places.placement, s.network.mode,
-                               true,  true,          places.speed};
+  const program::StepPlan plan{model,
+                               layout,
+                               parts.pass,
+                               parts.state,
+                               *first,
+                               parts.execution,
+                               s.gpu,
+                               parts.kernels,
+                               *places.topology,
+                               tuning,
+                               places.placement,
+                               s.network.mode,
+                               true,
+                               true,
+                               places.speed,
+                               1};
   const Result<program::LoweredStep> lowered = program::lower_step(plan);
   if (!lowered.ok()) return lowered.errors();
   schedule::StageTimes times;
@@ -97,7 +110,8 @@ Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options)
                          s.network.mode,
                          !options.every_rank,
                          options.fuse,
-                         places->speed};
+                         places->speed,
+                         options.steps};
   Result<program::LoweredStep> lowered = program::lower_step(plan);
   if (!lowered.ok()) return lowered.errors();
 

@@ -92,7 +92,7 @@ void play(const Job& job, Row& row) {
   std::int64_t peak = 0;
   for (std::size_t d = 0; d < run->memory.size(); ++d)
     peak = std::max(peak, job.memory == MemoryKind::allocated ? run->memory[d].peak : run->reserved[d]);
-  row.figures[0].predicted = seconds(run->timeline.makespan);
+  row.figures[0].predicted = seconds(run->timeline.step_time);
   row.figures[1].predicted = static_cast<double>(peak) / kGiB;
 }
 

@@ -124,3 +124,37 @@ TEST_CASE("blocking messages cost 1F1B what the closed form says") {
         CHECK(engine::evaluate_one_pass(*lowered).makespan.value == ((m + p - 1) * 6 + extra) * 2 * kHalfUnit);
       }
 }
+
+// Steps that follow each other rank by rank: the ranks of ZB-H2 form a parallelogram that fits the one before, so a
+// step takes the span of a rank, m·T + (p − 1)·max(0, I − F, F + I − 2W), and not the makespan, which is (p − 1)·F more
+// (schedules.md section 1). The same of GPipe and 1F1B: rank 0 has the longest span, and it is the makespan.
+TEST_CASE("steps that nothing holds together take the longest span of a rank each") {
+  for (const char* name : {"zb_h2", "zb_h1", "1f1b", "gpipe"})
+    for (int p = 2; p <= 6; ++p)
+      for (const int m : {2 * p - 1, 2 * p, 3 * p + 1})
+        for (const auto& [f, i, w] : {std::array{1, 1, 1}, {2, 2, 3}, {3, 2, 2}, {2, 3, 1}})
+          for (const int steps : {2, 3}) {
+            CAPTURE(fmt::format("{} p={} m={} F={} I={} W={} steps={}", name, p, m, f, i, w, steps));
+            schedule::ScheduleRequest request;
+            request.name = name;
+            request.ranks = p;
+            request.micro_batches = m;
+            const auto schedule = schedule::make_schedule(request);
+            REQUIRE(schedule.ok());
+            const program::OperationTimes times = in_ps(schedule::uniform_times(p, 2 * f, 2 * i, 2 * w));
+            const auto lowered = program::lower_schedule(*schedule, times, Release::weight_gradient, steps);
+            REQUIRE(lowered.ok());
+            const engine::Timeline timeline = engine::evaluate_one_pass(*lowered);
+            const std::string kind = name;
+            const int skew = kind == "zb_h2"   ? std::max({0, i - f, f + i - 2 * w})
+                             : kind == "zb_h1" ? std::max(i, f + i - w)
+                                               : f + i + w;
+            CHECK(timeline.step_time.value == (m * (f + i + w) + (p - 1) * skew) * 2 * kHalfUnit);
+            CHECK(engine::schedule_bubbles(*lowered, timeline).longest_span == timeline.step_time.value);
+            CHECK(engine::play_events(*lowered).step_time == timeline.step_time);
+            const auto split = engine::split_time(*lowered, timeline);
+            for (const engine::Breakdown& device : split)
+              CHECK(device[0] == m * (f + i + w) * 2 * kHalfUnit);  // its own work of one step, and no other
+            CHECK(engine::audit(*lowered, timeline, split, engine::memory_of(*lowered, timeline)).empty());
+          }
+}

@@ -79,6 +79,20 @@ TEST_CASE("folded or every rank, fused or not, one pass or events: the result is
                   "stack: {type: megatron-2024, communication: {data_slowdown_percent: 125}}\n");
 }
 
+// Two steps: each rank begins the second when it has ended the first.
+TEST_CASE("the same holds where work crosses from a step to the next") {
+  const std::string validated = "stack: {type: megatron-2024, optimizer: {post_validation: always}}\n";
+  check_every_way(text_of("{type: gpt3-350m}", "tensor: 2, pipeline: 4, data: 1", 1, 8, "") + validated +
+                  "schedule: zb_h1\n");
+  check_every_way(
+      text_of("{type: gpt3-350m}", "tensor: 2, pipeline: 2, data: 2, zero: optimizer", 1, 8, ", overlap_data: true") +
+      validated + "schedule: zb_h2\n");
+  check_every_way(text_of("{type: gpt3-350m}", "pipeline: 4, data: 2, virtual: 2", 1, 16, "") + validated +
+                  "schedule: zbv\n");
+  check_every_way(text_of("{type: gpt3-350m}", "pipeline: 4, data: 2", 1, 16, "") +
+                  "stack: {type: megatron-2022, optimizer: {post_validation: always}}\n");  // blocking messages
+}
+
 TEST_CASE("the same holds on random layouts") {
   Random random(20261121);
   for (int i = 0; i < 12; ++i) {
@@ -222,4 +236,53 @@ TEST_CASE("the search for a zero-bubble schedule is given the times of the stage
     CHECK(stage.input_gradient + stage.weight_gradient <= stage.backward + Time{stage.backward.value / 20});
   }
   CHECK(run.books.empty());
+}
+
+// The step before is taken out of what is reported: more steps before it change nothing, and a device's time is that of
+// one step.
+TEST_CASE("two steps reach the steady state of training where work crosses between them") {
+  for (const char* schedule : {"1f1b", "zb_h1", "zb_h2", "{type: zb_auto, memory_cap: 8}", "interleaved_1f1b", "zbv"}) {
+    CAPTURE(schedule);
+    const bool chunked = std::string(schedule) == "interleaved_1f1b" || std::string(schedule) == "zbv";
+    const std::string base =
+        text_of("{type: gpt3-350m}", fmt::format("pipeline: 4, data: 2{}", chunked ? ", virtual: 2" : ""), 1, 32, "") +
+        fmt::format("schedule: {}\n", schedule);
+    const auto with = [&](const char* when, int steps) {
+      RunOptions options;
+      options.steps = steps;
+      return simulated(base + fmt::format("stack: {{type: megatron-2024, communication: {{embedding_reduce: false}}, "
+                                          "optimizer: {{post_validation: {}}}}}\n",
+                                          when),
+                       options);
+    };
+    const report::RunResult never = with("never", 0), always = with("always", 0), three = with("always", 3),
+                            five = with("always", 5);
+    CHECK(never.program.steps == 1);
+    CHECK(always.program.steps == 2);
+    CHECK(always.timeline.step_time < never.timeline.step_time);
+    CHECK(three.timeline.step_time == always.timeline.step_time);
+    CHECK(five.timeline.step_time == always.timeline.step_time);
+    CHECK(five.split == always.split);
+    for (std::size_t d = 0; d < always.memory.size(); ++d) {
+      CHECK(five.memory[d].peak == always.memory[d].peak);
+      CHECK(always.memory[d].peak >= never.memory[d].peak);  // messages of the next step may have come already
+    }
+    CHECK(always.books.empty());
+    for (const auto c : {program::Category::compute, program::Category::optimizer})
+      for (std::size_t d = 0; d < always.split.size(); ++d)
+        CHECK(always.split[d][static_cast<std::size_t>(c)] == never.split[d][static_cast<std::size_t>(c)]);
+  }
+}
+
+TEST_CASE("only schedules that split the backward pass are validated after the fact where the stack says so") {
+  const auto steps = [](const char* schedule) {
+    return simulated(text_of("{type: gpt3-125m}", "pipeline: 4, data: 2", 1, 16, "") +
+                     fmt::format("schedule: {}\nstack: megatron-2023\n", schedule))
+        .program.steps;
+  };
+  CHECK(steps("1f1b") == 1);
+  CHECK(steps("zb_h1") == 2);
+  CHECK(simulated(text_of("{type: gpt3-125m}", "pipeline: 1, data: 8", 1, 16, "") +
+                  "schedule: zb_h1\nstack: megatron-2023\n")
+            .program.steps == 1);
 }

@@ -52,6 +52,9 @@ struct StackCommunication {
   // FSDP: parameters are sharded again after each pass, gradients reduced after each backward pass. False: with a
   // pipeline both stay whole through the step, gathered and reduced once (torchtitan: reshard_after_forward "default").
   bool reshard_in_pipeline = true;
+  // In a pipeline the copies of tied embeddings on the first and last stage sum their gradients each step. False: the
+  // framework unties them there.
+  bool embedding_reduce = true;
   Bytes bucket{};             // of gradients; 0 = one bucket per stage
   std::int64_t prefetch = 1;  // layers gathered ahead (ZeRO-3, FSDP)
 };
@@ -73,6 +76,10 @@ struct StackLaunch {
   Time per_step{};             // host: logging, loss scale, learning rate, timers, barriers
 };
 
+// Post-validation: a stage updates its parameters without waiting for the norm of all gradients and checks it in the
+// next step (Qi et al. 2023, section 4): never, under schedules that split the backward pass (zero bubble), or always.
+enum class PostValidationOf : std::uint8_t { never, split_backward, always };
+
 struct StackOptimizer {
   std::int64_t traffic = 0;           // bytes read + written per parameter this rank updates
   std::int64_t gradient_traffic = 0;  // bytes per parameter held: unscale, overflow check, clip norm, copies to fp32
@@ -81,6 +88,7 @@ struct StackOptimizer {
   // Per parameter: 16-bit gradients held beside those that are reduced where these are wider (buckets of PyTorch's
   // distributed data parallel beside fp32 accumulation; DeepSpeed's BF16 optimizer).
   std::int64_t held_gradient_bytes = 0;
+  PostValidationOf post_validation = PostValidationOf::never;
 };
 
 struct Stack {

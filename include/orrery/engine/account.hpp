@@ -12,7 +12,9 @@ namespace orrery::engine {
 
 using Breakdown = std::array<std::int64_t, program::kCategories>;  // ps by category
 
-// Split of [0, makespan) of each device; each sums to the makespan exactly. An instant goes to the first that holds:
+// Split of the last step of each device; each sums to the step time exactly. Of a Program of one step that is [0,
+// makespan); of several, the step time up to the end of the device's own last step (devices begin and end a step at
+// different times where nothing makes them wait for each other). An instant goes to the first that holds:
 // work runs; a transfer of its own moves bytes (tensor, context, expert, data, pipeline); otherwise the device waits:
 // follow what blocks it to the task running at that instant: a transfer → its kind, another device's work → bubble, the
 // host → host; before its first and after its last task → bubble.
@@ -44,8 +46,8 @@ struct OperationTimes {
 };
 OperationTimes operation_times(const program::Program& program, const Timeline& timeline);
 
-// Schedule bubbles: F, B, I, W, X operations only. `bubble` = 1 − busy/(ranks · end of the last operation);
-// `span_bubble` = 1 − busy/(ranks · longest span from a rank's first start to its own last end).
+// Schedule bubbles of the last step: F, B, I, W, X operations only. `bubble` = 1 − busy/(ranks · end of the last
+// operation); `span_bubble` = 1 − busy/(ranks · longest span from a rank's first start to its own last end).
 struct ScheduleBubbles {
   Int128 busy = 0;  // over all ranks
   std::int64_t ranks = 0, makespan = 0, longest_span = 0;

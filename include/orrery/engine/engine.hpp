@@ -14,9 +14,13 @@ namespace orrery::engine {
 struct Timeline {
   std::vector<std::int64_t> start, end;  // ps, per task
   Time makespan{};
+  Time step_time{};  // from the end of the last step but one to that of the last; of one step: the makespan
   std::int64_t events = 0;
   bool one_pass = true;
 };
+
+// When the work of each step ended on each device: [step · devices + device].
+std::vector<std::int64_t> step_ends(const program::Program& program, const Timeline& timeline);
 
 // True where the one-pass evaluation is exact: no work is slowed by communication and no transfer shares a link.
 bool one_pass_applies(const program::Program& program);

@@ -19,7 +19,9 @@ class Builder {
   std::uint32_t add_transfer(Transfer transfer);
   std::uint8_t add_slowdown(Slowdown slowdown);
   TemplateId add_template(const TaskTemplate& task);
-  OperationId add_operation(const Operation& operation);
+  // Operations added from now on belong to this step; 0 at first.
+  void begin_step(int step);
+  OperationId add_operation(Operation operation);
 
   enum class Ordering : std::uint8_t { by_lane, free };
   TaskId add_task(TemplateId of, std::span<const Participant> participants, Ordering ordering = Ordering::by_lane);

@@ -17,6 +17,9 @@ namespace orrery::program {
 // What happens between transfers: nothing; all groups of a family at once, solved once; what is really in flight.
 enum class NetworkMode : std::uint8_t { ideal, steady, flows };
 
+// Which schedules update parameters before the norm of all gradients is known, and check it in the next step.
+enum class PostValidation : std::uint8_t { never, split_backward, always };
+
 // How the software runs a step (the part of a stack the lowering needs).
 struct ExecutionPlan {
   bool overlap_data = false;    // gradients reduced (parameters gathered) beside the passes
@@ -36,9 +39,11 @@ struct ExecutionPlan {
   std::int64_t optimizer_traffic = 0;  // bytes read and written per parameter this rank updates
   std::int64_t gradient_traffic = 0;   // bytes per parameter held: unscale, overflow check, norm, copies
   Time optimizer_launch{};             // host time of all launches of the optimizer
-  std::int64_t weight_bytes = 2;       // per parameter, as gathered by a sharded optimizer
-  std::int64_t gradient_bytes = 4;     // per parameter, as reduced
-  std::int64_t message_bytes = 2;      // per activation element in pipeline messages
+  PostValidation post_validation = PostValidation::never;
+  bool embedding_reduce = true;     // copies of tied embeddings on two stages sum their gradients
+  std::int64_t weight_bytes = 2;    // per parameter, as gathered by a sharded optimizer
+  std::int64_t gradient_bytes = 4;  // per parameter, as reduced
+  std::int64_t message_bytes = 2;   // per activation element in pipeline messages
 };
 
 // References must outlive the call of lower_step only.
@@ -59,6 +64,7 @@ struct StepPlan {
   bool fold = true;
   bool fuse = true;
   std::span<const double> speed = {};  // [rank] of its kernels, 1 = as the GPU should be; empty = all 1
+  int steps = 0;                       // of the Program; 0 = two where work crosses from a step to the next, else one
 };
 
 struct StageSummary {

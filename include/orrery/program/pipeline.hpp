@@ -57,7 +57,8 @@ struct Team {
 
 enum class MessageMode : std::uint8_t { asynchronous, serialised, rendezvous };
 
-// Everything the lowering asks about the run. All ids of templates refer to the Builder given to lower_pipeline.
+// Everything the lowering asks about the run. All ids of templates refer to the Builder given to the lowering
+// (sim/program/pipeline_lowering.hpp).
 struct PipelinePlan {
   const schedule::Schedule* schedule = nullptr;
   std::vector<Team> teams;
@@ -74,9 +75,15 @@ struct PipelinePlan {
   // The device that runs the neighbouring stage for the same (tensor, context, data) rank, and the message's template.
   std::function<DeviceIndex(DeviceIndex, int to_stage, int pipe)> peer;
   std::function<TemplateId(DeviceIndex from, DeviceIndex to, int from_stage, bool forward)> message;
-  std::vector<TaskId> begin;  // [device] what its first operation waits for; empty = nothing
   // Who makes these calls with a device: the ranks of its shards, or the replicas of its shard.
   std::function<const std::vector<DeviceIndex>&(DeviceIndex, bool replicas)> data_group;
+};
+
+// What a step hangs on at its beginning; an empty list = nothing.
+struct StepStart {
+  std::vector<TaskId> ready;      // [device] its first operation waits for it
+  std::vector<TaskId> previous;   // [device] end of its step before: what is asked for ahead of time waits for it
+  std::vector<TaskId> validated;  // [device] its first backward pass waits for it; kNone = for nothing
 };
 
 // Where each device stands after its last operation: what the epilogue hangs on.
@@ -84,6 +91,5 @@ struct PipelineEnds {
   std::vector<TaskId> tail;                     // [device] last task, kNone if it had none
   std::vector<std::vector<TaskId>> reductions;  // [device] gradient collectives the optimizer waits for
 };
-PipelineEnds lower_pipeline(const PipelinePlan& plan, Builder& builder);
 
 }  // namespace orrery::program

@@ -1,5 +1,6 @@
 // The Program: a training step as a graph of tasks in flat arrays. Everything before it produces it, everything after
-// it consumes it, nothing passes around it.
+// it consumes it, nothing passes around it. Where work crosses the boundary between steps it holds two steps, and the
+// step time is from the end of the first to the end of the second.
 //
 // A task starts when its last predecessor has ended; edges are the only ordering. A task is work on one device or a
 // transfer among several (one message, or one collective). What tasks share (duration, category, memory effects) stands
@@ -76,7 +77,8 @@ enum class Activity : std::uint8_t {
   embedding_reduce,
   gradient_norm,
   step,
-  host
+  host,
+  validation  // of the optimizer of the step before (post-validation)
 };
 
 // One inner part of a block: from the end of the part before it to `end` (offset from the start of the task).
@@ -129,6 +131,11 @@ struct Operation {
   std::uint8_t pipe = 0;
   std::int32_t stage = 0;
   std::int32_t micro_batch = -1;
+  std::uint8_t step = 0;  // set by the builder
+  // The backward half of an overlapped operation; the fields above are its forward half.
+  std::uint8_t backward_pipe = 0;
+  std::int32_t backward_stage = -1;
+  std::int32_t backward_micro_batch = -1;
 };
 
 struct Participant {
@@ -150,6 +157,7 @@ struct Program {
   std::vector<Transfer> transfers;
   std::vector<Slowdown> slowdowns;
   std::vector<Operation> operations;
+  int steps = 1;  // of training, each with its operations
 
   // Per task, in topological order.
   std::vector<TemplateId> task_template;

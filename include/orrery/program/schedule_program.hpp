@@ -20,7 +20,8 @@ struct OperationTimes {
 };
 
 // One simulated device per rank; each activation held counts as one byte of class activations, so peak memory = peak
-// in-flight activations (of chunks).
-Result<Program> lower_schedule(const schedule::Schedule& schedule, const OperationTimes& times, Release release);
+// in-flight activations (of chunks). Several steps follow each other on each rank, with nothing between them.
+Result<Program> lower_schedule(const schedule::Schedule& schedule, const OperationTimes& times, Release release,
+                               int steps = 1);
 
 }  // namespace orrery::program

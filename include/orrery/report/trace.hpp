@@ -7,6 +7,7 @@
 
 namespace orrery::report {
 
+// Of a Program of several steps all are shown, the last is the one reported; an instant marks the end of each.
 // One process a device (named after its ranks), one thread a lane in use; a lane on which things overlap gets further
 // rows. Operations are slices on the compute lane, messages and collectives on theirs; arrows follow the messages of
 // the pipeline; counters show the memory by class. Times are whole nanoseconds: start and end are rounded each, so that

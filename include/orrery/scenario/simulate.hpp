@@ -10,6 +10,7 @@ struct RunOptions {
   bool every_rank = false;    // simulate each rank instead of each class of alike ranks
   bool fuse = true;           // one task per piece of a pass instead of one per kernel
   bool force_events = false;  // play the events even where one pass would do
+  int steps = 0;              // played, of which the last is reported; 0 = as many as it takes
 };
 
 Result<report::RunResult> simulate(const Scenario& scenario, const RunOptions& options = {});

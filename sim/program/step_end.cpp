@@ -1,0 +1,226 @@
+#include "step_end.hpp"
+
+#include <algorithm>
+
+namespace orrery::program {
+
+StepEnd::StepEnd(const StepPlan& plan, const Ranks& ranks, const Devices& devices, Communication& communication,
+                 StageCosts& stages, DataParallel& data, Builder& builder)
+    : plan_(plan),
+      ranks_(ranks),
+      devices_(devices),
+      communication_(communication),
+      stages_(stages),
+      data_(data),
+      builder_(builder) {}
+
+// Within one stage there is nothing to gain: all of its ranks end together.
+bool StepEnd::post_validates() const {
+  const PostValidation when = plan_.execution.post_validation;
+  return plan_.layout.pipeline > 1 &&
+         (when == PostValidation::always || (when == PostValidation::split_backward && plan_.schedule.split_backward));
+}
+
+std::vector<DeviceIndex> StepEnd::at_pipeline_rank(int rank) const {
+  std::vector<DeviceIndex> result;
+  for (DeviceIndex d = 0; d < devices(); ++d)
+    if (builder_.device(d).pipeline_rank == rank) result.push_back(d);
+  return result;
+}
+
+DeviceIndex StepEnd::neighbour(DeviceIndex device, int pipeline_rank) const {
+  return devices_.device_of[static_cast<std::size_t>(ranks_.neighbour(devices_.representative[device], pipeline_rank))];
+}
+
+// Tied embeddings: the copies on the first and last stage sum their gradients.
+Bytes StepEnd::embedding_bytes() const {
+  return {ceil_div(plan_.model.vocab, plan_.layout.tensor) * plan_.model.hidden * plan_.execution.gradient_bytes};
+}
+
+// Sequence parallelism: each tensor rank has seen its part of the sequence only, so the gradients of what all of them
+// hold (norms, biases after a row-parallel product) are summed once a step.
+Bytes StepEnd::replicated_bytes(int pipeline_rank) const {
+  if (!plan_.layout.sequence_parallel || plan_.layout.tensor == 1) return {};
+  std::int64_t parameters = 0;
+  for (const int s : stages_.on_rank(pipeline_rank)) parameters += stages_.stage(s).replicated_parameters();
+  return {parameters * plan_.execution.gradient_bytes};
+}
+
+// Two numbers: the norm, and whether a gradient overflowed.
+constexpr Bytes kNorm{8};
+
+std::vector<ObservedCall> StepEnd::observed() const {
+  std::vector<ObservedCall> calls;
+  if (!ranks_.embedding.groups.empty()) calls.push_back({&ranks_.embedding, Collective::all_reduce, embedding_bytes()});
+  for (int p = 0; p < plan_.layout.pipeline; ++p)
+    if (const Bytes bytes = replicated_bytes(p); bytes.value > 0)
+      calls.push_back({&ranks_.tensor, Collective::all_reduce, bytes});
+  if (!post_validates()) return calls;  // all wait for the norm together
+  calls.push_back({&ranks_.forward, Collective::send_receive, kNorm});
+  calls.push_back({&ranks_.backward, Collective::send_receive, kNorm});
+  if (plan_.layout.tensor > 1) calls.push_back({&ranks_.tensor, Collective::all_reduce, kNorm});
+  if (plan_.layout.shards() > 1) calls.push_back({&ranks_.shard, Collective::all_reduce, kNorm});
+  return calls;
+}
+
+void StepEnd::lower(PipelineEnds& ends) {
+  reduce_replicated(ends);
+  reduce_gradients(ends);
+  reduce_embeddings(ends);
+  if (post_validates()) {
+    sum_stage_norm(ranks_.tensor, ranks_.tensor_of, ends);
+    if (plan_.layout.shards() > 1) sum_stage_norm(ranks_.shard, ranks_.shard_of, ends);
+    pass_partial_norms(ends);
+  } else {
+    sum_gradient_norm(ends);
+  }
+  run_optimizer(ends);
+  gather_parameters(ends);
+}
+
+// One task for a group of devices after what each of them did last; it becomes what each did last.
+void StepEnd::join(const std::vector<DeviceIndex>& group, TemplateId task, Activity activity, PipelineEnds& ends) {
+  std::vector<Participant> participants;
+  for (const DeviceIndex d : group) participants.push_back({d, builder_.add_operation({d, activity, 0, -1, -1})});
+  const TaskId id = builder_.add_task(task, participants);
+  for (const DeviceIndex d : group) {
+    if (ends.tail[d] != kNone) builder_.add_edge(ends.tail[d], id, EdgeKind::data);
+    for (const TaskId reduction : ends.reductions[d]) builder_.add_edge(reduction, id, EdgeKind::data);
+    ends.reductions[d].clear();
+    ends.tail[d] = id;
+  }
+}
+
+void StepEnd::reduce_gradients(PipelineEnds& ends) {
+  for (const bool replicas : {false, true})
+    for (DeviceIndex d = 0; d < devices(); ++d) {
+      const std::vector<DeviceIndex>& group = data_.group(d, replicas);
+      if (group.front() != d) continue;
+      for (const DataParallel::EndCall& call : data_.at_end(d))
+        if (!call.gather && call.replicas == replicas) join(group, call.task, Activity::gradient_reduce, ends);
+    }
+}
+
+void StepEnd::gather_parameters(PipelineEnds& ends) {
+  for (DeviceIndex d = 0; d < devices(); ++d)
+    if (data_.group(d, false).front() == d)
+      for (const DataParallel::EndCall& call : data_.at_end(d))
+        if (call.gather) join(data_.group(d, false), call.task, Activity::parameter_gather, ends);
+}
+
+void StepEnd::reduce_embeddings(PipelineEnds& ends) {
+  if (!plan_.execution.embedding_reduce) return;
+  std::vector<std::vector<DeviceIndex>> done;
+  for (std::size_t g = 0; g < ranks_.embedding.groups.size(); ++g) {
+    const std::vector<DeviceIndex> pair = devices_of(devices_, ranks_.embedding.groups[g]);
+    if (std::find(done.begin(), done.end(), pair) != done.end()) continue;
+    done.push_back(pair);
+    const TaskTemplate t = collective_task(communication_, builder_, ranks_.embedding, g, Collective::all_reduce,
+                                           embedding_bytes(), "reduce embedding gradients");
+    join(pair, builder_.add_template(t), Activity::embedding_reduce, ends);
+  }
+}
+
+void StepEnd::sum_gradient_norm(PipelineEnds& ends) {
+  if (ranks_.count == 1) return;
+  const Family& family = ranks_.model_parallel.groups[0].size() > 1 ? ranks_.model_parallel : ranks_.gradient;
+  TaskTemplate t;
+  t.duration = communication_.costs(family, Collective::all_reduce, kNorm)[0].duration;
+  t.category = ranks_.model_parallel.category;
+  t.lane = t.partner_lane = ranks_.model_parallel.lane;
+  t.name = "gradient norm";
+  std::vector<DeviceIndex> all;
+  for (DeviceIndex d = 0; d < devices(); ++d) all.push_back(d);
+  join(all, builder_.add_template(t), Activity::gradient_norm, ends);
+}
+
+// The norm over the ranks that share the parameters of a stage.
+void StepEnd::sum_stage_norm(const Family& family, const std::vector<std::int32_t>& group_of, PipelineEnds& ends) {
+  for (DeviceIndex d = 0; d < devices(); ++d) {
+    const auto group = static_cast<std::size_t>(group_of[static_cast<std::size_t>(devices_.representative[d])]);
+    const std::vector<DeviceIndex> members = devices_of(devices_, family.groups[group]);
+    if (family.groups[group].size() == 1 || members.front() != d) continue;
+    const TaskTemplate t =
+        collective_task(communication_, builder_, family, group, Collective::all_reduce, kNorm, "gradient norm");
+    join(members, builder_.add_template(t), Activity::gradient_norm, ends);
+  }
+}
+
+TaskId StepEnd::norm_message(DeviceIndex from, bool forward) {
+  const auto rank = static_cast<std::size_t>(devices_.representative[from]);
+  const std::int32_t pair = forward ? ranks_.forward_from[rank] : ranks_.backward_from[rank];
+  const auto [it, fresh] = norm_tasks_.try_emplace({pair, forward});
+  if (fresh) {
+    TaskTemplate t = collective_task(communication_, builder_, forward ? ranks_.forward : ranks_.backward,
+                                     static_cast<std::size_t>(pair), Collective::send_receive, kNorm,
+                                     forward ? "send partial norm" : "send full norm");
+    t.partner_lane = Lane::pipeline_receive;
+    it->second = builder_.add_template(t);
+  }
+  const DeviceIndex to = neighbour(from, builder_.device(from).pipeline_rank + (forward ? 1 : -1));
+  const Activity activity = forward ? Activity::gradient_norm : Activity::validation;
+  const Participant both[2] = {{from, builder_.add_operation({from, activity, 0, -1, -1})},
+                               {to, builder_.add_operation({to, activity, 0, -1, -1})}};
+  return builder_.add_task(it->second, both, Builder::Ordering::free);
+}
+
+void StepEnd::pass_partial_norms(PipelineEnds& ends) {
+  for (int rank = 0; rank + 1 < plan_.layout.pipeline; ++rank)
+    for (const DeviceIndex from : at_pipeline_rank(rank)) {
+      const TaskId message = norm_message(from, true);
+      builder_.add_edge(ends.tail[from], message, EdgeKind::data);
+      for (const TaskId before : ends.reductions[from]) builder_.add_edge(before, message, EdgeKind::data);
+      ends.reductions[neighbour(from, rank + 1)].push_back(message);
+    }
+}
+
+std::vector<TaskId> StepEnd::validate(const PipelineEnds& ends) {
+  if (!post_validates() || ends.tail.empty()) return {};
+  std::vector<TaskId> validated(devices(), kNone);
+  for (int rank = plan_.layout.pipeline - 1; rank > 0; --rank)
+    for (const DeviceIndex from : at_pipeline_rank(rank)) {
+      const TaskId message = norm_message(from, false);
+      builder_.add_edge(ends.tail[from], message, EdgeKind::data);
+      if (validated[from] != kNone) builder_.add_edge(validated[from], message, EdgeKind::data);
+      validated[neighbour(from, rank - 1)] = message;
+    }
+  return validated;
+}
+
+// Adam is memory-bound: it reads and writes its states, gradients and weights once.
+void StepEnd::run_optimizer(PipelineEnds& ends) {
+  for (DeviceIndex d = 0; d < devices(); ++d) {
+    const std::int32_t p = builder_.device(d).pipeline_rank;
+    const std::int32_t speed = ranks_.speed_of[static_cast<std::size_t>(devices_.representative[d])];
+    const auto [it, fresh] = optimizer_.try_emplace({p, speed});
+    if (fresh) {
+      const std::int64_t shards = plan_.layout.shards();
+      const std::int64_t held = stages_.parameters_of_rank(p);
+      model::Kernel kernel;
+      kernel.bytes = {checked_add(checked_mul(ceil_div(held, shards), plan_.execution.optimizer_traffic),
+                                  checked_mul(held, plan_.execution.gradient_traffic))};
+      TaskTemplate t;
+      t.duration = std::max(
+          at_speed(cost::kernel_time(plan_.gpu, plan_.kernels, kernel), ranks_.speeds[static_cast<std::size_t>(speed)]),
+          plan_.execution.optimizer_launch);
+      t.category = Category::optimizer;
+      t.name = "optimizer";
+      it->second = builder_.add_template(t);
+    }
+    join({d}, it->second, Activity::optimizer, ends);
+  }
+}
+
+void StepEnd::reduce_replicated(PipelineEnds& ends) {
+  for (DeviceIndex d = 0; d < devices(); ++d) {
+    const auto group = static_cast<std::size_t>(ranks_.tensor_of[static_cast<std::size_t>(devices_.representative[d])]);
+    const std::vector<DeviceIndex> members = devices_of(devices_, ranks_.tensor.groups[group]);
+    const Bytes bytes = replicated_bytes(builder_.device(d).pipeline_rank);
+    if (members.front() != d || bytes.value == 0) continue;
+    const TaskTemplate t = collective_task(communication_, builder_, ranks_.tensor, group, Collective::all_reduce,
+                                           bytes, "reduce replicated gradients");
+    join(members, builder_.add_template(t), Activity::gradient_reduce, ends);
+  }
+}
+
+}  // namespace orrery::program
