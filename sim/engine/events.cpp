@@ -78,14 +78,23 @@ Successors successors_of(const Program& program) {
 class Player {
  public:
   // links empty: transfers take the time of their template.
-  Player(const Program& program, std::span<const hardware::Link> links)
-      : program_(program), successors_(successors_of(program)), shares_(!links.empty()), network_(links) {
+  Player(const Program& program, std::span<const hardware::Link> links, bool record_rates)
+      : program_(program),
+        successors_(successors_of(program)),
+        shares_(!links.empty()),
+        links_(links.size()),
+        network_(links) {
     const std::size_t n = program.tasks();
     timeline_.start.assign(n, -1);
     timeline_.end.assign(n, -1);
     timeline_.one_pass = false;
     waiting_.resize(n);
-    if (shares_) phase_.assign(n, 0);
+    if (shares_) {
+      phase_.assign(n, 0);
+      lost_.assign(n, 0);
+      timeline_.limited_by.assign(n, -1);
+      network_.observe(record_rates ? &timeline_.rates : nullptr);
+    }
     if (!one_pass_applies(program)) slowed_.resize(program.devices.size());
     for (TaskId t = 0; t < n; ++t) waiting_[t] = program.predecessor_begin[t + 1] - program.predecessor_begin[t];
   }
@@ -99,6 +108,8 @@ class Player {
     } else {
       while (!queue_.empty()) play_next();
     }
+    for (std::size_t link = 0; shares_ && link < links_; ++link)
+      timeline_.carried.push_back(network_.carried(static_cast<hardware::LinkId>(link)));
     check(timeline_.events == static_cast<std::int64_t>(program_.tasks()), "every task of a Program is played once");
     timeline_.step_time = step_time(program_, timeline_);
     return std::move(timeline_);
@@ -122,6 +133,7 @@ class Player {
     if (network && network->value == now) {
       finished_.clear();
       network_.advance({now}, finished_);
+      for (const network::Waited& waited : network_.waited()) note_loss(waited);
       for (const std::int64_t tag : finished_) end_phase(static_cast<TaskId>(tag), now);
     }
     while (!queue_.empty() && queue_.top().time == now) play_next();
@@ -187,6 +199,12 @@ class Player {
       device.in_flight = after;
     }
   }
+  void note_loss(const network::Waited& waited) {
+    const auto task = static_cast<std::size_t>(waited.tag);
+    if (waited.lost.value <= lost_[task]) return;
+    lost_[task] = waited.lost.value;
+    timeline_.limited_by[task] = waited.link;
+  }
   void start_phase(TaskId task, std::int64_t now) {
     const network::Phase& phase = program_.transfers[program_.template_of(task).transfer].phases[phase_[task]];
     network_.start({now}, {phase.bytes, phase.links, phase.latency, phase.rate_cap, 1, task, phase.divisor});
@@ -216,9 +234,11 @@ class Player {
   const Program& program_;
   Successors successors_;
   bool shares_;
+  std::size_t links_;
   network::FlowNetwork network_;
   std::vector<std::uint32_t> waiting_;
   std::vector<std::uint16_t> phase_;  // of a transfer in flight
+  std::vector<std::int64_t> lost_;    // of a transfer, in the phase that lost most
   std::vector<std::int64_t> finished_;
   std::vector<Slowed> slowed_;  // [device]; empty where nothing slows down
   EventQueue queue_;
@@ -227,8 +247,8 @@ class Player {
 
 }  // namespace
 
-Timeline play_events(const Program& program, std::span<const hardware::Link> links) {
-  return Player(program, links).play();
+Timeline play_events(const Program& program, std::span<const hardware::Link> links, bool record_rates) {
+  return Player(program, links, record_rates).play();
 }
 
 }  // namespace orrery::engine

@@ -63,6 +63,10 @@ FlowId FlowNetwork::start(Time now, const Transfer& transfer) {
   orders_[static_cast<std::size_t>(id)] = {transfer.bytes, transfer.divisor, activation,
                                            unshared_duration(transfer, links_), transfer.tag};
   ++in_flight_;
+  if (observe_) {
+    slowest_.resize(live_.size());
+    slowest_[static_cast<std::size_t>(id)] = {};
+  }
   if (transfer.latency.value == 0) {
     rates_.enter(id);
     changed_ = true;
@@ -86,6 +90,7 @@ void FlowNetwork::update() {
     const double rate = rates_.rate(id);
     if (rate == live(id).rate) continue;
     const Time end = predicted_end(id, rate);
+    if (observe_) note_rate(id, rate);
     if (many) {
       completions_.set_unordered(id, end.value);
     } else {
@@ -113,6 +118,12 @@ Time FlowNetwork::predicted_end(FlowId id, double rate) {
   return now_ + Time{picoseconds_for(flow.remaining, rate)};
 }
 
+void FlowNetwork::note_rate(FlowId id, double rate) {
+  if (rate_log_ != nullptr) rate_log_->push_back({now_, orders_[static_cast<std::size_t>(id)].tag, rate});
+  Slowest& slowest = slowest_[static_cast<std::size_t>(id)];
+  if (slowest.rate == 0 || rate < slowest.rate) slowest = {rate, rates_.bottleneck(id)};
+}
+
 std::optional<Time> FlowNetwork::next_event() {
   update();
   std::optional<Time> next;
@@ -126,6 +137,7 @@ void FlowNetwork::advance(Time to, std::vector<std::int64_t>& finished) {
   check(to >= now_ && (!next || to <= *next), "the network goes forward, event by event");
   now_ = to;
   const std::size_t before = finished.size();
+  waited_.clear();
   while (!completions_.empty() && completions_.top_time() <= to.value) {
     const FlowId id = completions_.top_id();
     completions_.pop();
@@ -146,13 +158,20 @@ void FlowNetwork::finish(FlowId id, std::vector<std::int64_t>& finished) {
     carried_[static_cast<std::size_t>(use.link)] +=
         Bytes{checked_mul(order.bytes.value, use.multiplicity) / order.divisor};
   }
+  if (observe_) {
+    const std::int32_t link = slowest_[static_cast<std::size_t>(id)].link;
+    const Time lost = now_ - order.activation - order.solo;
+    if (lost.value > 0 && link != MaxMin::kNoLink) waited_.push_back({order.tag, lost, link});
+    if (rate_log_ != nullptr) rate_log_->push_back({now_, order.tag, 0});
+  }
   rates_.remove(id);
   finished.push_back(order.tag);
   --in_flight_;
   changed_ = true;
 }
 
-std::vector<double> steady_rates(std::span<const hardware::Link> links, std::span<const Transfer> transfers) {
+std::vector<double> steady_rates(std::span<const hardware::Link> links, std::span<const Transfer> transfers,
+                                 std::vector<std::int32_t>* bottlenecks) {
   MaxMin rates(bandwidths(links));
   std::vector<MaxMin::Id> ids;
   ids.reserve(transfers.size());
@@ -163,7 +182,10 @@ std::vector<double> steady_rates(std::span<const hardware::Link> links, std::spa
   rates.solve();
   std::vector<double> result;
   result.reserve(ids.size());
-  for (const MaxMin::Id id : ids) result.push_back(rates.rate(id));
+  for (const MaxMin::Id id : ids) {
+    result.push_back(rates.rate(id));
+    if (bottlenecks != nullptr) bottlenecks->push_back(rates.bottleneck(id));
+  }
   return result;
 }
 

@@ -64,6 +64,28 @@ std::vector<Segment> split(std::span<const Step> steps, const Times& times) {
   return segments;
 }
 
+// The link of a kind is that of its call that lost most.
+std::vector<Call> sum_calls(std::span<const Step> steps) {
+  std::vector<Call> sums;
+  std::vector<Time> most;
+  for (const Step& s : steps) {
+    if (s.lane == Lane::compute) continue;
+    std::size_t i = 0;
+    while (i < sums.size() && (sums[i].category != s.call.category || sums[i].collective != s.call.collective)) ++i;
+    if (i == sums.size()) {
+      sums.push_back({s.call.category, s.call.collective, {}, {}, -1});
+      most.emplace_back();
+    }
+    sums[i].took += s.call.took;
+    sums[i].alone += s.call.alone;
+    if (s.call.took - s.call.alone > most[i]) {
+      most[i] = s.call.took - s.call.alone;
+      sums[i].link = s.call.link;
+    }
+  }
+  return sums;
+}
+
 // Host and device as two queues: kernel i starts no earlier than its launch ends. With launches l₁…l_n (their sum L_i
 // up to i) and device times d, the block ends at max(device free + Σd, host free + max_i(L_i + Σ_{j≥i} d_j)); so the
 // device part may start max_i(L_i − Σ_{j<i} d_j) after the host begins.
@@ -84,6 +106,7 @@ Block make_block(std::span<const Step> steps, std::size_t first) {
   Block block;
   block.duration = times.finish;
   block.segments = split(steps, times);
+  block.calls = sum_calls(steps);
   for (std::size_t i = 0; i < steps.size(); ++i)
     for (const StepMemory& m : steps[i].memory)
       block.effects.push_back({kNone, false, m.memory_class, m.at_end ? times.end[i] : times.start[i], m.bytes});

@@ -13,6 +13,7 @@ struct Block {
   Time host_after{};   // host time spent on launches after that
   std::vector<Segment> segments;
   std::vector<MemoryEffect> effects;
+  std::vector<Call> calls;  // of one kind together
 };
 
 // `first` is the index of steps[0] in its pass (needed_by counts from the start of the pass).

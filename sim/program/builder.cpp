@@ -47,6 +47,9 @@ Range Builder::add_segments(std::span<const Segment> segments) {
 Range Builder::add_effects(std::span<const MemoryEffect> effects) {
   return append(program_.effects, effects);
 }
+Range Builder::add_calls(std::span<const Call> calls) {
+  return append(program_.calls, calls);
+}
 std::uint32_t Builder::add_transfer(Transfer transfer) {
   return append_one(program_.transfers, std::move(transfer));
 }

@@ -32,6 +32,7 @@ TaskTemplate collective_task(Communication& communication, Builder& builder, con
   t.name = name;
   t.bytes_sent = bytes_sent(kind, bytes, static_cast<std::int64_t>(family.groups[group].size()));
   if (!cost.transfer.phases.empty()) t.transfer = builder.add_transfer(cost.transfer);
+  t.calls = builder.add_calls({&cost.call, 1});
   return t;
 }
 
@@ -39,6 +40,14 @@ const std::vector<CallCost>& Communication::costs(const Family& family, Collecti
   const auto key = std::make_tuple(&family, kind, bytes.value);
   if (const auto it = cache_.find(key); it != cache_.end()) return it->second;
   return cache_.emplace(key, compute(family, kind, bytes)).first->second;
+}
+
+// By the algorithm and protocol that the run names, where they serve this call.
+network::CollectivePlan Communication::plan(Collective kind, Bytes bytes,
+                                            std::span<const hardware::DeviceId> devices) const {
+  network::CollectiveCall call{kind, bytes, devices, std::string(plan_.algorithm), std::string(plan_.protocol)};
+  if (!call.algorithm.empty() && !network::unsupported(call, plan_.topology).empty()) call.algorithm.clear();
+  return network::plan_collective(call, plan_.topology, plan_.tuning);
 }
 
 std::vector<CallCost> Communication::compute(const Family& family, Collective kind, Bytes bytes) const {
@@ -49,25 +58,34 @@ std::vector<CallCost> Communication::compute(const Family& family, Collective ki
   for (const auto& group : family.groups) {
     devices.clear();
     for (const std::int32_t rank : group) devices.push_back(plan_.placement[static_cast<std::size_t>(rank)]);
-    plans.push_back(devices.size() < 2 || bytes.value == 0
-                        ? network::CollectivePlan{}
-                        : network::plan_collective({kind, bytes, devices, {}, {}}, plan_.topology, plan_.tuning));
+    plans.push_back(devices.size() < 2 || bytes.value == 0 ? network::CollectivePlan{} : plan(kind, bytes, devices));
     most_phases = std::max(most_phases, plans.back().phases.size());
   }
   std::vector<CallCost> costs(plans.size());
+  std::vector<Time> most_lost(plans.size());
+  for (CallCost& cost : costs) cost.call = {family.category, kind, {}, {}, -1};
+  const bool steady = plan_.mode == NetworkMode::steady;
   for (std::size_t k = 0; k < most_phases; ++k) {
     std::vector<network::Transfer> transfers;  // the k-th phase of every group that has one, tagged with the group
     for (std::size_t g = 0; g < plans.size(); ++g)
       if (k < plans[g].phases.size())
         transfers.push_back(network::transfer_of(plans[g].phases[k], static_cast<std::int64_t>(g)));
-    const bool steady = plan_.mode == NetworkMode::steady;
-    const std::vector<double> rates = steady ? network::steady_rates(links, transfers) : std::vector<double>();
+    std::vector<std::int32_t> limits;
+    const std::vector<double> rates = steady ? network::steady_rates(links, transfers, &limits) : std::vector<double>();
     for (std::size_t i = 0; i < transfers.size(); ++i) {
       const auto g = static_cast<std::size_t>(transfers[i].tag);
       const network::Phase& phase = plans[g].phases[k];
-      costs[g].duration +=
-          steady ? network::time_at_rate(phase, rates[i], links) : network::unshared_time(phase, links);
-      if (plan_.mode == NetworkMode::flows) costs[g].transfer.phases.push_back(phase);
+      const Time alone = network::unshared_time(phase, links);
+      const Time takes = steady ? network::time_at_rate(phase, rates[i], links) : alone;
+      CallCost& cost = costs[g];
+      cost.duration += takes;
+      cost.call.took += takes;
+      cost.call.alone += alone;
+      if (takes - alone > most_lost[g]) {
+        most_lost[g] = takes - alone;
+        cost.call.link = limits[i];
+      }
+      if (plan_.mode == NetworkMode::flows) cost.transfer.phases.push_back(phase);
     }
   }
   return costs;

@@ -17,6 +17,7 @@ struct Family {
 
 struct CallCost {
   Time duration{};
+  Call call;          // what sharing adds to it
   Transfer transfer;  // phases; kept only where transfers share links (network.mode flows)
 };
 
@@ -28,6 +29,7 @@ class Communication {
   const std::vector<CallCost>& costs(const Family& family, Collective kind, Bytes bytes);
 
  private:
+  network::CollectivePlan plan(Collective kind, Bytes bytes, std::span<const hardware::DeviceId> devices) const;
   std::vector<CallCost> compute(const Family& family, Collective kind, Bytes bytes) const;
 
   const StepPlan& plan_;

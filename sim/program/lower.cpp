@@ -154,6 +154,7 @@ TemplateId StepLowering::message(DeviceIndex from, DeviceIndex to, int stage, bo
   t.effects = builder_.add_effects(effects);
   t.bytes_sent = bytes;
   if (!cost.transfer.phases.empty()) t.transfer = builder_.add_transfer(cost.transfer);
+  t.calls = builder_.add_calls({&cost.call, 1});
   return it->second = builder_.add_template(t);
 }
 
@@ -238,6 +239,7 @@ void StepLowering::summarise(LoweredStep& step, const std::vector<layout::StageS
   }
   step.ranks = ranks_.count;
   step.fold_class = devices_.fold_class;
+  step.splits = devices_.splits;
 }
 
 Result<LoweredStep> StepLowering::lower(const std::vector<layout::StageSpan>& spans) {

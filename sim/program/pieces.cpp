@@ -52,6 +52,7 @@ const PipelineLowering::Fused& PipelineLowering::fused(const Pass& pass, std::ui
   t.name = "pass";
   t.segments = builder_.add_segments(block.segments);
   t.effects = builder_.add_effects(block.effects);
+  t.calls = builder_.add_calls(block.calls);
   TaskTemplate host;
   host.category = Category::host;
   host.lane = host.partner_lane = Lane::host;
@@ -83,8 +84,8 @@ void PipelineLowering::emit_fused(const std::vector<DeviceIndex>& members, const
 void PipelineLowering::wait_for_launch(DeviceIndex device, Time launch) {
   const auto [it, fresh] = launches_.try_emplace(launch.value);
   if (fresh)
-    it->second =
-        builder_.add_template({launch, Category::host, Lane::compute, Lane::compute, 0, "launch", {}, {}, kNone, {}});
+    it->second = builder_.add_template(
+        {launch, Category::host, Lane::compute, Lane::compute, 0, "launch", {}, {}, kNone, {}, {}});
   add_after(builder_.add_task(it->second, Participant{device, operation_[device]}), device);
 }
 
@@ -105,7 +106,8 @@ TemplateId PipelineLowering::step_template(const Pass& pass, std::uint32_t index
                  {},
                  builder_.add_effects(effects),
                  s.transfer,
-                 s.bytes_sent};
+                 s.bytes_sent,
+                 s.lane == Lane::compute ? Range{} : builder_.add_calls({&s.call, 1})};
   return steps_.emplace(key, builder_.add_template(t)).first->second;
 }
 

@@ -1,6 +1,8 @@
 #include "ranks.hpp"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "fold.hpp"
 
@@ -112,6 +114,39 @@ Diagnostics check_routes(const Ranks& ranks, const StepPlan& plan) {
   return errors;
 }
 
+namespace {
+
+// Times of a family's groups that differ within one place in the pipeline.
+bool unlike(const Ranks& ranks, const Family& family, const std::vector<CallCost>& costs) {
+  std::map<int, Time> first;
+  for (std::size_t g = 0; g < costs.size(); ++g) {
+    const int place = ranks.at[static_cast<std::size_t>(family.groups[g].front())].pipeline;
+    if (first.emplace(place, costs[g].duration).first->second != costs[g].duration) return true;
+  }
+  return false;
+}
+
+std::vector<std::string> splits_of(const Ranks& ranks, const std::vector<ObservedCall>& calls,
+                                   Communication& communication) {
+  std::vector<std::string> splits;
+  if (ranks.speeds.size() > 1) splits.emplace_back("GPUs of different speed");
+  const std::pair<const Family*, const char*> families[] = {
+      {&ranks.tensor, "tensor groups"},       {&ranks.context, "context groups"},
+      {&ranks.shard, "data-parallel groups"}, {&ranks.replicas, "groups of replicas"},
+      {&ranks.forward, "pipeline messages"},  {&ranks.backward, "pipeline messages"},
+      {&ranks.embedding, "tied embeddings"}};
+  for (const auto& [family, name] : families) {
+    const bool differ = std::any_of(calls.begin(), calls.end(), [&, of = family](const ObservedCall& c) {
+      return c.family == of && unlike(ranks, *of, communication.costs(*of, c.kind, c.bytes));
+    });
+    const std::string text = std::string(name) + " on links of different speed or use";
+    if (differ && (splits.empty() || splits.back() != text)) splits.push_back(text);
+  }
+  return splits;
+}
+
+}  // namespace
+
 Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, Communication& communication,
                    bool fold) {
   std::vector<std::int64_t> initial;
@@ -131,6 +166,7 @@ Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, C
 
   Devices devices;
   devices.fold_class = fold_classes(initial, relations);
+  devices.splits = splits_of(ranks, calls, communication);
   for (std::int32_t r = 0; r < ranks.count; ++r) {
     const auto device = static_cast<std::size_t>(fold ? devices.fold_class[static_cast<std::size_t>(r)] : r);
     devices.device_of.push_back(static_cast<DeviceIndex>(device));

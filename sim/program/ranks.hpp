@@ -1,5 +1,6 @@
 // The ranks of a run and how they communicate: families of groups, fold classes, simulated devices.
 #pragma once
+#include <string>
 #include <vector>
 
 #include "communication.hpp"
@@ -39,6 +40,7 @@ struct Devices {
   std::vector<DeviceIndex> device_of;            // [rank]
   std::vector<std::int32_t> representative;      // [device] lowest rank it stands for
   std::vector<std::vector<std::int32_t>> ranks;  // [device]
+  std::vector<std::string> splits;               // what tells ranks of one place in the pipeline apart
 };
 
 // The classes are equitable for the calls listed: their costs are compared group by group.

@@ -139,6 +139,7 @@ Step StageCosts::cost(const PassStep& from, PassKind kind, const Place& place) {
   step.bytes_sent = bytes_sent(from.collective, from.message, static_cast<std::int64_t>(family.groups[group].size()));
   if (context ? e.overlap_context : e.overlap_tensor) step.needed_by = from.needed_by;
   if (!call.transfer.phases.empty()) step.transfer = builder_.add_transfer(call.transfer);
+  step.call = call.call;
   return step;
 }
 

@@ -70,6 +70,26 @@ std::string devices_text(const RunResult& run) {
   return text + "\n]";
 }
 
+ordered_json shared_json(const RunResult& run) {
+  ordered_json list = ordered_json::array();
+  for (const SharedTransfers& s : run.shared)
+    list.push_back({{"category", program::kCategoryNames[static_cast<std::size_t>(s.category)]},
+                    {"collective", name_of(s.collective)},
+                    {"took_s", s.took_s},
+                    {"alone_s", s.alone_s},
+                    {"slowdown", s.took_s / s.alone_s},
+                    {"level", name_of(s.level)},
+                    {"link", s.link},
+                    {"oversubscription", s.oversubscription}});
+  return list;
+}
+
+ordered_json link_use_json(const RunResult& run) {
+  ordered_json object = ordered_json::object();
+  for (const LevelUse& use : run.link_use) object[std::string(name_of(use.level))] = use.mean;
+  return object;
+}
+
 std::string hex(std::uint64_t hash) {
   return fmt::format("{:016x}", hash);
 }
@@ -104,8 +124,11 @@ std::string to_json(const RunResult& run) {
   object.add("fits", m.fits);
   object.add_text("breakdown_ps", total_text(m));
   object.add("breakdown_s", by_category(m.mean_s));
+  object.add("shared_links", shared_json(run));
+  object.add("link_use", link_use_json(run));
   object.add_text("devices", devices_text(run));
   object.add("warnings", run.warnings);
+  object.add("notes", run.notes);
   object.add("timeline_hash", hex(run.timeline_hash));
   object.add("simulation", {{"tasks", run.program.tasks()},
                             {"events", run.timeline.events},

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "text_parts.hpp"
 
@@ -102,7 +103,37 @@ std::string placement_text(const PlacementResult& p) {
   return text;
 }
 
+std::string transfers_text(const SharedTransfers& s) {
+  constexpr std::array<const char*, 5> families{"tensor-parallel", "context-parallel", "expert", "data-parallel",
+                                                "pipeline"};
+  constexpr std::array<const char*, 6> collectives{"all-reduce", "all-gather", "reduce-scatter",
+                                                   "all-to-all", "broadcast",  "messages"};
+  constexpr std::array<const char*, 6> levels{"scale-up links", "NIC links",  "leaf links",
+                                              "spine links",    "core links", "PCIe links"};
+  const auto family = static_cast<std::size_t>(s.category) - static_cast<std::size_t>(program::Category::tensor_comm);
+  std::string text =
+      fmt::format("{} {} {} slower: {}", families.at(family), collectives[static_cast<std::size_t>(s.collective)],
+                  percent_text(s.took_s / s.alone_s - 1), levels[static_cast<std::size_t>(s.level)]);
+  if (s.oversubscription > 0)
+    text.replace(text.rfind(" links"), 0, s.level == hardware::LinkLevel::leaf ? "-to-spine" : "-to-core");
+  text += s.oversubscription > 1.001 ? fmt::format(" oversubscribed {:.3g}:1", s.oversubscription) : " shared";
+  return text + (s.link.empty() ? "" : " (" + s.link + " most)");
+}
+
+// Families that lost half a percent or more; the rest is in the JSON.
+std::string shared_text(const std::vector<SharedTransfers>& shared) {
+  std::string text;
+  for (const SharedTransfers& s : shared)
+    if (s.took_s >= 1.005 * s.alone_s) text += (text.empty() ? " " : "; ") + transfers_text(s);
+  return text.empty() ? text : text + ".";
+}
+
 }  // namespace
+
+std::string_view name_of(hardware::LinkLevel level) {
+  constexpr std::array<std::string_view, 6> names{"scale_up", "nic", "leaf", "spine", "core", "other"};
+  return names[static_cast<std::size_t>(level)];
+}
 
 std::string to_text(const RunResult& run, const TextStyle& style) {
   const Metrics m = metrics_of(run);
@@ -115,6 +146,8 @@ std::string to_text(const RunResult& run, const TextStyle& style) {
   page.lines(time_bar(m, style));
   page.line("");
   page.paragraph(Tone::bold, "Limit:", " " + what_limits(run, m));
+  if (const std::string shared = shared_text(run.shared); !shared.empty())
+    page.paragraph(Tone::bold, "Shared links:", shared);
   if (run.placement.type != "packed") page.paragraph(Tone::bold, "Placement:", placement_text(run.placement));
   page.line("");
   page.lines(stage_table(run, style));
@@ -122,6 +155,7 @@ std::string to_text(const RunResult& run, const TextStyle& style) {
   for (const std::string& warning : run.warnings) page.paragraph(Tone::bad, "warning:", " " + warning);
   for (const std::string& wrong : run.books) page.paragraph(Tone::bad, "the books do not balance:", " " + wrong);
   page.paragraph(Tone::plain, "", provenance(run));
+  for (const std::string& note : run.notes) page.paragraph(Tone::plain, "", note);
   return page.text();
 }
 

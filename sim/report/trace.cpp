@@ -106,6 +106,27 @@ std::vector<engine::MemorySample> thin(const std::vector<engine::MemorySample>& 
   return result;
 }
 
+// The last of each nanosecond; then of each run of neighbours the fullest and the end.
+std::vector<LevelUse::Sample> thin_use(const std::vector<LevelUse::Sample>& samples, std::size_t most) {
+  std::vector<LevelUse::Sample> result;
+  for (const LevelUse::Sample& sample : samples) {
+    if (!result.empty() && nanoseconds(result.back().time) == nanoseconds(sample.time)) result.pop_back();
+    result.push_back(sample);
+  }
+  if (result.size() <= most) return result;
+  const std::size_t run = (result.size() + most - 1) / most;
+  std::size_t kept = 1;  // the first is that of time 0
+  for (std::size_t i = 1; i + 1 < result.size(); i += run) {
+    const auto begin = result.begin() + static_cast<std::ptrdiff_t>(i);
+    const auto end = result.begin() + static_cast<std::ptrdiff_t>(std::min(i + run, result.size() - 1));
+    result[kept++] =
+        *std::max_element(begin, end, [](const auto& a, const auto& b) { return a.fraction < b.fraction; });
+  }
+  result[kept++] = result.back();
+  result.resize(kept);
+  return result;
+}
+
 class Trace {
  public:
   Trace(const RunResult& run, const TraceOptions& options, const std::function<void(std::string_view)>& write)
@@ -133,6 +154,7 @@ class Trace {
     }
     for (const Arrow& arrow : arrows_)
       if (std::max(device_of(arrow.from), device_of(arrow.to)) < written) write_arrow(arrow);
+    write_link_use();
     const std::int64_t pid = run_.program.devices[0].ranks.front();
     write_step_ends(pid);
     writer_.close();
@@ -211,6 +233,20 @@ class Trace {
     writer_.slice(at, slice.end, slice_name(run_.program, slice),
                   program::kCategoryNames[static_cast<std::size_t>(slice.category)], colour_of(run_.program, slice),
                   arguments_of(run_.program, slice));
+  }
+  // A process of its own after those of the ranks, one counter a level; of neighbours the fullest stays where there are
+  // more than the viewers bear.
+  void write_link_use() {
+    const bool recorded =
+        std::any_of(run_.link_use.begin(), run_.link_use.end(), [](const LevelUse& u) { return !u.samples.empty(); });
+    if (!recorded) return;
+    const std::int64_t pid = run_.gpus;
+    writer_.process(pid, "links");
+    for (const LevelUse& use : run_.link_use) {
+      const std::string name = fmt::format("{} links in use", name_of(use.level));
+      for (const LevelUse::Sample& s : thin_use(use.samples, most_samples() * 4))
+        writer_.counter(pid, nanoseconds(s.time), name, fmt::format(R"("percent":{:.2f})", 100 * s.fraction));
+    }
   }
   void write_sample(std::int64_t pid, std::int64_t ns, const engine::MemorySample& sample) {
     std::string series;

@@ -8,6 +8,7 @@
 #include "places.hpp"
 #include "plan.hpp"
 #include "rules.hpp"
+#include "sharing.hpp"
 
 namespace orrery::scenario {
 namespace {
@@ -34,6 +35,27 @@ std::string title_of(const Scenario& s) {
                      s.training.sequence_length);
 }
 
+std::string_view named(const std::string& choice) {
+  return choice == "auto" ? std::string_view() : std::string_view(choice);
+}
+
+// How the run was simulated, where that needs a reason.
+std::vector<std::string> notes_of(const NetworkDecision& network, const program::LoweredStep& step, bool fold) {
+  std::vector<std::string> notes;
+  if (!network.why.empty()) notes.push_back(network.why + ".");
+  if (step.ranks == 1 || !fold) return notes;
+  if (network.mode == program::NetworkMode::flows) {
+    notes.emplace_back(
+        "Every rank is played: under flows, ranks that are alike by themselves may meet different traffic on their "
+        "links, so none stands for another.");
+  } else if (!step.splits.empty()) {
+    std::string text;
+    for (const std::string& split : step.splits) text += (text.empty() ? "" : ", ") + split;
+    notes.push_back("Ranks of one place in the pipeline are played apart where they differ: " + text + ".");
+  }
+  return notes;
+}
+
 const char* name_of(program::NetworkMode mode) {
   constexpr const char* names[] = {"ideal", "steady", "flows"};
   return names[static_cast<std::size_t>(mode)];
@@ -44,6 +66,7 @@ Diagnostics fit_to_times(const Scenario& s, const PlanParts& parts, const layout
                          const model::ModelSpec& model, const Places& places, const network::Tuning& tuning,
                          schedule::Schedule& schedule) {
   if (!is_searched(s)) return {};
+  const program::NetworkMode mode = network_mode(s).mode;  // the times of flows are those of what is alone
   schedule::ScheduleRequest request;
   request.ranks = layout.pipeline;
   request.micro_batches = 1;
@@ -60,10 +83,12 @@ Diagnostics fit_to_times(const Scenario& s, const PlanParts& parts, const layout
                                *places.topology,
                                tuning,
                                places.placement,
-                               s.network.mode,
+                               mode == program::NetworkMode::flows ? program::NetworkMode::ideal : mode,
                                true,
                                true,
                                places.speed,
+                               named(s.network.algorithm),
+                               named(s.network.protocol),
                                1};
   const Result<program::LoweredStep> lowered = program::lower_step(plan);
   if (!lowered.ok()) return lowered.errors();
@@ -83,6 +108,11 @@ Diagnostics fit_to_times(const Scenario& s, const PlanParts& parts, const layout
 
 }  // namespace
 
+Scenario for_sweep(Scenario scenario) {
+  if (scenario.network.mode == NetworkModeChoice::automatic) scenario.network.mode = NetworkModeChoice::steady;
+  return scenario;
+}
+
 Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options) {
   Result<schedule::Schedule> schedule = make_schedule(s);
   if (!schedule.ok()) return schedule.errors();
@@ -91,6 +121,7 @@ Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options)
   Result<network::Tuning> tuning = network::tuning_for(s.cluster);
   if (!tuning.ok()) return tuning.errors();
 
+  const NetworkDecision network = network_mode(s);
   const PlanParts parts = plan_parts(s);
   const model::ModelSpec padded = model::pad_vocab(s.model, s.layout.tensor);
   const layout::Layout running = running_layout(s);
@@ -107,10 +138,12 @@ Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options)
                          *places->topology,
                          *tuning,
                          places->placement,
-                         s.network.mode,
+                         network.mode,
                          !options.every_rank,
                          options.fuse,
                          places->speed,
+                         named(s.network.algorithm),
+                         named(s.network.protocol),
                          options.steps};
   Result<program::LoweredStep> lowered = program::lower_step(plan);
   if (!lowered.ok()) return lowered.errors();
@@ -118,7 +151,8 @@ Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options)
   report::RunResult run;
   run.title = title_of(s);
   run.scenario_json = to_json(s);
-  run.network_mode = name_of(s.network.mode);
+  run.network_mode = name_of(network.mode);
+  run.notes = notes_of(network, *lowered, !options.every_rank);
   run.placement = placement_result(s, *places);
   run.warnings = schedule->warnings;
   run.gpus = s.layout.ranks();
@@ -134,12 +168,14 @@ Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options)
   run.program = std::move(lowered->program);
   run.stages = std::move(lowered->stages);
 
-  if (s.network.mode == program::NetworkMode::flows) {
-    run.timeline = engine::play_events(run.program, places->topology->links());
+  if (network.mode == program::NetworkMode::flows) {
+    run.timeline = engine::play_events(run.program, places->topology->links(), options.record_links);
+    run.link_use = link_use(*places->topology, run.program, run.timeline);
   } else {
     const bool one_pass = !options.force_events && engine::one_pass_applies(run.program);
     run.timeline = one_pass ? engine::evaluate_one_pass(run.program) : engine::play_events(run.program);
   }
+  run.shared = shared_transfers(s, *places->topology, run.program, run.timeline);
   run.split = engine::split_time(run.program, run.timeline);
   run.memory = engine::memory_of(run.program, run.timeline, run.usable_memory - run.context_memory);
   for (const engine::DeviceMemory& m : run.memory) run.reserved.push_back(m.reserved);

@@ -1,5 +1,7 @@
 #include "tables.hpp"
 
+#include "orrery/network/collective.hpp"
+
 namespace orrery::scenario {
 
 using layout::Layout;
@@ -119,15 +121,23 @@ const Fields<ScheduleChoice>& schedule_fields() {
 }
 
 const Fields<NetworkChoice>& network_fields() {
-  using program::NetworkMode;
+  using Mode = NetworkModeChoice;
+  const auto or_auto = [](std::vector<std::string> names) {
+    names.insert(names.begin(), "auto");
+    return names;
+  };
   static const auto table =
       Fields<NetworkChoice>("network", "What happens between transfers.")
           .shorthand("mode")
-          .choice(
-              "mode", &NetworkChoice::mode,
-              {{"ideal", NetworkMode::ideal}, {"steady", NetworkMode::steady}, {"flows", NetworkMode::flows}},
-              "ideal: nothing is shared; steady: all groups of a family (tensor, data, …) communicate at once; flows: "
-              "every transfer shares links with what is in flight, every rank is played");
+          .choice("mode", &NetworkChoice::mode,
+                  {{"auto", Mode::automatic}, {"ideal", Mode::ideal}, {"steady", Mode::steady}, {"flows", Mode::flows}},
+                  "ideal: nothing is shared; steady: all groups of a family (tensor, data, …) communicate at once; "
+                  "flows: every transfer shares links with what is in flight, every rank is played; auto: flows where "
+                  "that takes a second or two, else (and in sweeps) steady")
+          .add("algorithm", &NetworkChoice::algorithm, "of every collective it can serve; auto: chosen as NCCL does")
+          .one_of(or_auto(network::algorithm_names()))
+          .add("protocol", &NetworkChoice::protocol, "of every collective; auto: chosen as NCCL does")
+          .one_of(or_auto(network::protocol_names()));
   return table;
 }
 

@@ -84,7 +84,7 @@ void play(const Job& job, Row& row) {
     row.why = reason(broken);
     return;
   }
-  const Result<report::RunResult> run = scenario::simulate(*job.scenario);
+  const Result<report::RunResult> run = scenario::simulate(scenario::for_sweep(*job.scenario));
   if (!run.ok()) {
     row.why = reason(run.errors());
     return;

@@ -76,6 +76,44 @@ std::vector<Planned> random_plan(std::mt19937_64& random, std::size_t flows, std
   return plan;
 }
 
+// 3 GB and 1 GB meet on link 0 (1 GB/s) until 2 s: the small one ends at 2 s instead of 1 s, the other at 4 s instead
+// of 3 s; a third, alone on link 1, loses nothing.
+TEST_CASE("what sharing cost each transfer is noted with the link that was shared") {
+  const std::vector<hardware::Link> links{{{1'000'000'000}, {}}, {{1'000'000'000}, {}}};
+  const std::vector<LinkUse> zero{{0, 1}}, one{{1, 1}};
+  FlowNetwork network(links);
+  std::vector<RateChange> rates;
+  network.observe(&rates);
+  const auto start = [&](std::int64_t gigabytes, const std::vector<LinkUse>& uses, std::int64_t tag) {
+    Transfer transfer;
+    transfer.bytes = {gigabytes * 1'000'000'000};
+    transfer.uses = uses;
+    transfer.tag = tag;
+    network.start({0}, transfer);
+  };
+  start(3, zero, 7);
+  start(1, zero, 8);
+  start(1, one, 9);
+  constexpr std::int64_t second = 1'000'000'000'000;
+  std::vector<Waited> waited;
+  std::vector<std::int64_t> finished;
+  while (const auto next = network.next_event()) {
+    network.advance(*next, finished);
+    waited.insert(waited.end(), network.waited().begin(), network.waited().end());
+  }
+  CHECK(finished == std::vector<std::int64_t>{9, 8, 7});
+  REQUIRE(waited.size() == 2);
+  CHECK(waited[0].tag == 8);
+  CHECK(waited[0].lost.value == second);
+  CHECK(waited[0].link == 0);
+  CHECK(waited[1].tag == 7);
+  CHECK(waited[1].lost.value == second);
+  std::vector<double> of_seven;
+  for (const RateChange& change : rates)
+    if (change.tag == 7) of_seven.push_back(change.rate);
+  CHECK(of_seven == std::vector<double>{5e8, 1e9, 0});
+}
+
 }  // namespace
 
 TEST_CASE("published max-min cases end within 1 ps per preceding event of the exact time") {

@@ -89,8 +89,11 @@ TEST_CASE("the JSON has exactly its keys, in order") {
                                                  "fits",
                                                  "breakdown_ps",
                                                  "breakdown_s",
+                                                 "shared_links",
+                                                 "link_use",
                                                  "devices",
                                                  "warnings",
+                                                 "notes",
                                                  "timeline_hash",
                                                  "simulation"});
   CHECK(keys_of(run["devices"][0]) == std::vector<std::string>{"ranks", "stage", "tensor_rank", "context_rank",

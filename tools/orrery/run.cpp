@@ -30,7 +30,9 @@ int write_trace_file(const report::RunResult& run, const RunCommand& options, co
 int run_scenario(const RunCommand& options, const Console& console) {
   const Result<scenario::Scenario> scenario = scenario::load_scenario(options.scenario.path, options.scenario.sets);
   if (!scenario.ok()) return console.refuse(scenario.errors());
-  const Result<report::RunResult> run = scenario::simulate(*scenario, options.run);
+  scenario::RunOptions how = options.run;
+  how.record_links = !options.trace.empty();
+  const Result<report::RunResult> run = scenario::simulate(*scenario, how);
   if (!run.ok()) return console.refuse(run.errors());
   for (const std::string& warning : run->warnings) console.say("warning: " + warning + "\n");
   if (!options.trace.empty())

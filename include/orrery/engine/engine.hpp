@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "orrery/hardware/topology.hpp"
+#include "orrery/network/transfer.hpp"
 #include "orrery/program/program.hpp"
 
 namespace orrery::engine {
@@ -17,6 +18,10 @@ struct Timeline {
   Time step_time{};  // from the end of the last step but one to that of the last; of one step: the makespan
   std::int64_t events = 0;
   bool one_pass = true;
+  // Of a network that is shared (network.mode flows), else empty.
+  std::vector<hardware::LinkId> limited_by;  // [task] the link that cost the transfer most; -1 = it lost nothing
+  std::vector<Bytes> carried;                // [link]
+  std::vector<network::RateChange> rates;    // where asked for; the tag is the task
 };
 
 // When the work of each step ended on each device: [step · devices + device].
@@ -27,7 +32,8 @@ bool one_pass_applies(const program::Program& program);
 Timeline evaluate_one_pass(const program::Program& program);
 
 // Plays the events. With `links`, transfers share them max-min fairly while in flight (network.mode flows); without,
-// each takes the time its template says (ideal, steady).
-Timeline play_events(const program::Program& program, std::span<const hardware::Link> links = {});
+// each takes the time its template says (ideal, steady). `record_rates`: keep every change of a transfer's rate.
+Timeline play_events(const program::Program& program, std::span<const hardware::Link> links = {},
+                     bool record_rates = false);
 
 }  // namespace orrery::engine

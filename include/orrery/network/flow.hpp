@@ -45,6 +45,13 @@ class FlowNetwork {
   std::int32_t bottleneck(FlowId id) const { return rates_.bottleneck(id); }
   // True while the transfer has run all its life as fast as if alone.
   bool unshared(FlowId id) const { return live(id).unshared; }
+  // From now on notes what sharing costs each transfer, and where `rates` is given every change of a rate.
+  void observe(std::vector<RateChange>* rates) {
+    observe_ = true;
+    rate_log_ = rates;
+  }
+  // Of the transfers that ended with the last advance() and had to share, in no stated order.
+  std::span<const Waited> waited() const { return waited_; }
   // Bytes that all finished transfers moved over a link.
   Bytes carried(hardware::LinkId link) const { return carried_[static_cast<std::size_t>(link)]; }
 
@@ -84,9 +91,20 @@ class FlowNetwork {
   Time now_{};
   std::size_t in_flight_ = 0;
   bool changed_ = false;
+  struct Slowest {
+    double rate = 0;  // 0 = none yet
+    std::int32_t link = MaxMin::kNoLink;
+  };
+  void note_rate(FlowId id, double rate);
+  bool observe_ = false;
+  std::vector<Slowest> slowest_;  // by FlowId
+  std::vector<Waited> waited_;
+  std::vector<RateChange>* rate_log_ = nullptr;
 };
 
-// Max-min rates, in bytes per second, of transfers that are all active at once (network.mode `steady`).
-std::vector<double> steady_rates(std::span<const hardware::Link> links, std::span<const Transfer> transfers);
+// Max-min rates, in bytes per second, of transfers that are all active at once (network.mode `steady`); and the link
+// that limits each (MaxMin::kNoLink: its cap).
+std::vector<double> steady_rates(std::span<const hardware::Link> links, std::span<const Transfer> transfers,
+                                 std::vector<std::int32_t>* bottlenecks = nullptr);
 
 }  // namespace orrery::network

@@ -19,6 +19,19 @@ struct Transfer {
   std::int32_t divisor = 1;   // S/n bytes are bytes S, divisor n
 };
 
+// What sharing cost a transfer: the time beyond what it takes alone, and the link that held it to its lowest rate.
+struct Waited {
+  std::int64_t tag = 0;
+  Time lost{};
+  hardware::LinkId link = 0;
+};
+// A transfer moves at another rate from now on (bytes per second; 0 = it has ended).
+struct RateChange {
+  Time at{};
+  std::int64_t tag = 0;
+  double rate = 0;
+};
+
 // Duration of a transfer, without its latency, that shares nothing: the slowest of its cap and links, rounded up.
 Time unshared_duration(const Transfer& transfer, std::span<const hardware::Link> links);
 

@@ -17,6 +17,7 @@ class Builder {
   Range add_segments(std::span<const Segment> segments);
   Range add_effects(std::span<const MemoryEffect> effects);
   std::uint32_t add_transfer(Transfer transfer);
+  Range add_calls(std::span<const Call> calls);
   std::uint8_t add_slowdown(Slowdown slowdown);
   TemplateId add_template(const TaskTemplate& task);
   // Operations added from now on belong to this step; 0 at first.

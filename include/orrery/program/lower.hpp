@@ -64,7 +64,9 @@ struct StepPlan {
   bool fold = true;
   bool fuse = true;
   std::span<const double> speed = {};  // [rank] of its kernels, 1 = as the GPU should be; empty = all 1
-  int steps = 0;                       // of the Program; 0 = two where work crosses from a step to the next, else one
+  // Of every collective that can be served so; empty = chosen by size, ranks and topology.
+  std::string_view algorithm = {}, protocol = {};
+  int steps = 0;  // of the Program; 0 = two where work crosses from a step to the next, else one
 };
 
 struct StageSummary {
@@ -79,6 +81,7 @@ struct LoweredStep {
   WideFlops model_flops = 0, hardware_flops = 0;  // of the step, all ranks
   std::int64_t ranks = 0;
   std::vector<std::int32_t> fold_class;  // [rank]
+  std::vector<std::string> splits;       // why ranks of one place in the pipeline are not all alike; empty if they are
 };
 
 Result<LoweredStep> lower_step(const StepPlan& plan);

@@ -28,6 +28,7 @@ struct Step {
       -1;  // communication beside the next steps: index of the step that waits for it; −1 = the next
   std::uint32_t transfer = kNone;  // Builder::add_transfer
   Bytes bytes_sent{};
+  Call call;      // of a communication call
   Time launch{};  // host time to launch it, beside what the device does
   Time before{};  // host time during which the device waits (blocking launches)
   std::vector<StepMemory> memory;

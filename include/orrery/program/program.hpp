@@ -101,6 +101,16 @@ struct Transfer {
   std::vector<network::Phase> phases;
 };
 
+// A communication call of a task (of a fused block: all its calls of one kind together): what it takes, what it would
+// take if it shared no link, and the link that cost it most. Under network.mode flows both are its time when alone; how
+// long it took stands in the timeline.
+struct Call {
+  Category category = Category::tensor_comm;
+  Collective collective = Collective::all_reduce;
+  Time took{}, alone{};
+  hardware::LinkId link = -1;
+};
+
 // A range of one of the Program's shared arrays.
 struct Range {
   std::uint32_t first = 0, count = 0;
@@ -117,6 +127,7 @@ struct TaskTemplate {
   Range effects;
   std::uint32_t transfer = kNone;  // index of Program::transfers
   Bytes bytes_sent{};              // by each participant of a collective, by the first of a message
+  Range calls;
 };
 
 // While communication is in flight on the device, work of the class takes numerator/denominator of its time.
@@ -155,6 +166,7 @@ struct Program {
   std::vector<Segment> segments;
   std::vector<MemoryEffect> effects;
   std::vector<Transfer> transfers;
+  std::vector<Call> calls;
   std::vector<Slowdown> slowdowns;
   std::vector<Operation> operations;
   int steps = 1;  // of training, each with its operations

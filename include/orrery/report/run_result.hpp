@@ -17,6 +17,29 @@ struct PlacementResult {
   int tensor_domains = 1, context_domains = 1, data_domains = 1, pipeline_domains = 1;
 };
 
+// One family of transfers that met others on its links: what they took and what they would have taken alone, summed
+// over the transfers of a rank in a step, mean over the ranks.
+struct SharedTransfers {
+  program::Category category = program::Category::tensor_comm;
+  Collective collective = Collective::all_reduce;
+  double took_s = 0, alone_s = 0;
+  hardware::LinkLevel level = hardware::LinkLevel::other;  // where most of the difference arose
+  std::string link;                                        // the link of that level that cost most
+  double oversubscription = 0;  // of that level: bandwidth of the NICs over its own; 0 = no such figure
+};
+
+// How much of the links of one level is in use: bytes per second that move over the capacity of the links the run uses.
+struct LevelUse {
+  hardware::LinkLevel level = hardware::LinkLevel::other;
+  double mean = 0;  // over the step
+  struct Sample {
+    std::int64_t time = 0;  // ps, from then on
+    double fraction = 0;
+  };
+  std::vector<Sample> samples;  // where asked for
+};
+std::string_view name_of(hardware::LinkLevel level);  // scale_up, nic, leaf, spine, core, other
+
 struct RunResult {
   // What ran.
   std::string title;          // one line: model, GPUs, layout, schedule
@@ -41,7 +64,10 @@ struct RunResult {
   std::vector<std::int64_t> reserved;        // [device] bytes, caching allocator
   engine::ScheduleBubbles schedule_bubbles;
   std::uint64_t timeline_hash = 0;
-  std::vector<std::string> books;  // empty = they balance
+  std::vector<std::string> books;       // empty = they balance
+  std::vector<SharedTransfers> shared;  // those that lost time, most first
+  std::vector<LevelUse> link_use;       // network mode flows; by level
+  std::vector<std::string> notes;       // how it was simulated, and why so
 };
 
 // Figures derived from the above, the same in text, JSON and tests.

@@ -44,8 +44,12 @@ struct ScheduleChoice {
   double memory_cap = 0;  // zb_auto: most full micro-batches a rank may hold; 0 = pipeline degree
 };
 
+// automatic: flows where it is quick, else steady (see network_mode()).
+enum class NetworkModeChoice : std::uint8_t { automatic, ideal, steady, flows };
+
 struct NetworkChoice {
-  program::NetworkMode mode = program::NetworkMode::steady;
+  NetworkModeChoice mode = NetworkModeChoice::steady;
+  std::string algorithm = "auto", protocol = "auto";  // of collectives; auto = by size, ranks and topology
 };
 
 struct Scenario {
@@ -66,6 +70,13 @@ struct Scenario {
   }
   std::int64_t micro_batches() const { return training.global_batch / (layout.data * training.micro_batch); }
 };
+
+// What `auto` stands for in a run, and why, in words.
+struct NetworkDecision {
+  program::NetworkMode mode = program::NetworkMode::steady;
+  std::string why;
+};
+NetworkDecision network_mode(const Scenario& scenario);
 
 // All errors at once, with their places in the tree.
 Result<Scenario> read_scenario(const YamlTree& tree);

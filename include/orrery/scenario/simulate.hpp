@@ -11,7 +11,11 @@ struct RunOptions {
   bool fuse = true;           // one task per piece of a pass instead of one per kernel
   bool force_events = false;  // play the events even where one pass would do
   int steps = 0;              // played, of which the last is reported; 0 = as many as it takes
+  bool record_links = false;  // network.mode flows: keep how much of the links is in use over time
 };
+
+// A scenario as a sweep plays it: network auto is steady.
+Scenario for_sweep(Scenario scenario);
 
 Result<report::RunResult> simulate(const Scenario& scenario, const RunOptions& options = {});
 

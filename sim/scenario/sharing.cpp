@@ -1,0 +1,205 @@
+#include "sharing.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace orrery::scenario {
+namespace {
+
+using hardware::LinkId;
+using hardware::LinkLevel;
+using program::Call;
+using program::Program;
+using program::TaskId;
+
+constexpr std::size_t kLevels = 6, kCollectives = 6;
+
+std::size_t index_of(LinkLevel level) {
+  return static_cast<std::size_t>(level);
+}
+
+struct Family {
+  Int128 took = 0, alone = 0;  // ps, over all ranks
+  std::vector<Int128> lost;    // [link], once something is lost
+};
+
+class Sharing {
+ public:
+  Sharing(const hardware::Topology& topology, const Program& program, const engine::Timeline& timeline)
+      : topology_(topology), program_(program), timeline_(timeline) {
+    for (const program::Device& device : program.devices) ranks_ += static_cast<std::int64_t>(device.ranks.size());
+    for (TaskId task = 0; task < program.tasks(); ++task) add_task(task);
+  }
+
+  std::vector<report::SharedTransfers> result(bool fat_tree) const {
+    std::vector<report::SharedTransfers> all;
+    for (std::size_t i = 0; i < families_.size(); ++i) {
+      const Family& family = families_[i];
+      if (family.took <= family.alone) continue;
+      report::SharedTransfers shared;
+      shared.category = static_cast<program::Category>(i / kCollectives);
+      shared.collective = static_cast<Collective>(i % kCollectives);
+      shared.took_s = mean_seconds(family.took);
+      shared.alone_s = mean_seconds(family.alone);
+      name_link(family, shared);
+      if (fat_tree) shared.oversubscription = oversubscription(shared.level);
+      all.push_back(std::move(shared));
+    }
+    std::stable_sort(all.begin(), all.end(),
+                     [](const auto& a, const auto& b) { return a.took_s - a.alone_s > b.took_s - b.alone_s; });
+    return all;
+  }
+
+ private:
+  double mean_seconds(Int128 ps) const {
+    return static_cast<double>(ps) / static_cast<double>(ranks_ * program_.steps) / 1e12;
+  }
+
+  void add_task(TaskId task) {
+    const program::TaskTemplate& t = program_.template_of(task);
+    if (t.calls.count == 0) return;
+    std::int64_t ranks = 0;
+    for (std::uint32_t i = program_.participant_begin[task]; i < program_.participant_begin[task + 1]; ++i)
+      ranks += static_cast<std::int64_t>(program_.devices[program_.participants[i].device].ranks.size());
+    for (std::uint32_t i = t.calls.first; i < t.calls.first + t.calls.count; ++i) {
+      Call call = program_.calls[i];
+      if (t.transfer != program::kNone && !timeline_.limited_by.empty()) {  // how it went, not how it was planned
+        call.took = {timeline_.end[task] - timeline_.start[task]};
+        call.link = timeline_.limited_by[task];
+      }
+      add(call, ranks);
+    }
+  }
+  void add(const Call& call, std::int64_t ranks) {
+    Family& family =
+        families_[static_cast<std::size_t>(call.category) * kCollectives + static_cast<std::size_t>(call.collective)];
+    family.took += static_cast<Int128>(call.took.value) * ranks;
+    family.alone += static_cast<Int128>(call.alone.value) * ranks;
+    if (call.link < 0 || call.took <= call.alone) return;
+    if (family.lost.empty()) family.lost.resize(topology_.links().size());
+    family.lost[static_cast<std::size_t>(call.link)] += static_cast<Int128>((call.took - call.alone).value) * ranks;
+  }
+
+  // The level that cost most, and its worst link.
+  void name_link(const Family& family, report::SharedTransfers& shared) const {
+    std::array<Int128, kLevels> of_level{};
+    const auto& links = topology_.links();
+    for (std::size_t l = 0; l < family.lost.size(); ++l) of_level[index_of(links[l].level)] += family.lost[l];
+    const auto worst = std::max_element(of_level.begin(), of_level.end()) - of_level.begin();
+    shared.level = static_cast<LinkLevel>(worst);
+    std::size_t most = 0;
+    Int128 lost = 0;
+    for (std::size_t l = 0; l < family.lost.size(); ++l)
+      if (links[l].level == shared.level && family.lost[l] > lost) {
+        lost = family.lost[l];
+        most = l;
+      }
+    if (lost > 0) shared.link = topology_.link_name(static_cast<LinkId>(most));
+  }
+
+  // Bandwidth of the NICs over that of a level above them.
+  double oversubscription(LinkLevel level) const {
+    if (level != LinkLevel::leaf && level != LinkLevel::spine) return 0;
+    double nics = 0, own = 0;
+    for (const hardware::Link& link : topology_.links()) {
+      if (link.level == LinkLevel::nic) nics += static_cast<double>(link.bandwidth.value);
+      if (link.level == level) own += static_cast<double>(link.bandwidth.value);
+    }
+    return nics / own;
+  }
+
+  const hardware::Topology& topology_;
+  const Program& program_;
+  const engine::Timeline& timeline_;
+  std::int64_t ranks_ = 0;
+  std::array<Family, program::kCategories * kCollectives> families_;
+};
+
+// Bytes per second of each level over time, from the changes of rates. Whole numbers, so that what ends leaves nothing.
+class LevelLoads {
+ public:
+  LevelLoads(const hardware::Topology& topology, const Program& program, std::vector<report::LevelUse>& use,
+             const std::array<double, kLevels>& capacity)
+      : links_(topology.links()), program_(program), use_(use), capacity_(capacity) {
+    at_.fill(use.size());
+    for (std::size_t i = 0; i < use.size(); ++i) at_[index_of(use[i].level)] = i;
+    for (const program::Transfer& transfer : program.transfers) {
+      first_phase_.push_back(multiplicity_.size());
+      for (const network::Phase& phase : transfer.phases) {
+        auto& sums = multiplicity_.emplace_back();
+        for (const network::LinkUse use_of : phase.links)
+          sums[index_of(links_[static_cast<std::size_t>(use_of.link)].level)] += use_of.multiplicity;
+      }
+    }
+    phase_.assign(program.tasks(), 0);
+    rate_.assign(program.tasks(), 0);
+  }
+
+  void play(const std::vector<network::RateChange>& changes) {
+    for (report::LevelUse& use : use_) use.samples.push_back({0, 0});
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+      apply(changes[i]);
+      if (i + 1 == changes.size() || changes[i + 1].at != changes[i].at) sample(changes[i].at.value);
+    }
+  }
+
+ private:
+  void apply(const network::RateChange& change) {
+    const auto task = static_cast<std::size_t>(change.tag);
+    const bool ended = change.rate == 0;
+    const auto rate = ended ? std::int64_t{0} : static_cast<std::int64_t>(std::clamp(change.rate, 1.0, 1e15));
+    const auto& sums =
+        multiplicity_[first_phase_[program_.template_of(static_cast<TaskId>(task)).transfer] + phase_[task]];
+    for (std::size_t level = 0; level < kLevels; ++level) load_[level] += sums[level] * (rate - rate_[task]);
+    rate_[task] = rate;
+    if (ended) ++phase_[task];
+  }
+  void sample(std::int64_t time) {
+    for (std::size_t level = 0; level < kLevels; ++level) {
+      if (at_[level] == use_.size()) continue;
+      auto& samples = use_[at_[level]].samples;
+      const double fraction = static_cast<double>(load_[level]) / capacity_[level];
+      if (samples.back().time == time) samples.pop_back();
+      if (samples.empty() || samples.back().fraction != fraction) samples.push_back({time, fraction});
+    }
+  }
+
+  const std::vector<hardware::Link>& links_;
+  const Program& program_;
+  std::vector<report::LevelUse>& use_;
+  const std::array<double, kLevels>& capacity_;
+  std::array<std::size_t, kLevels> at_{};
+  std::vector<std::size_t> first_phase_;                         // [transfer]
+  std::vector<std::array<std::int64_t, kLevels>> multiplicity_;  // of each phase of each transfer
+  std::vector<std::uint16_t> phase_;                             // [task]
+  std::vector<std::int64_t> rate_;                               // [task] bytes per second now
+  std::array<std::int64_t, kLevels> load_{};
+};
+
+}  // namespace
+
+std::vector<report::SharedTransfers> shared_transfers(const Scenario& s, const hardware::Topology& topology,
+                                                      const program::Program& program,
+                                                      const engine::Timeline& timeline) {
+  const bool fat_tree = s.cluster.graph.cables.empty() && s.cluster.scale_out.fabric == hardware::FabricKind::fat_tree;
+  return Sharing(topology, program, timeline).result(fat_tree);
+}
+
+std::vector<report::LevelUse> link_use(const hardware::Topology& topology, const program::Program& program,
+                                       const engine::Timeline& timeline) {
+  std::array<double, kLevels> capacity{}, bytes{};
+  for (std::size_t l = 0; l < timeline.carried.size(); ++l) {
+    if (timeline.carried[l].value == 0) continue;
+    const hardware::Link& link = topology.links()[l];
+    capacity[index_of(link.level)] += static_cast<double>(link.bandwidth.value);
+    bytes[index_of(link.level)] += static_cast<double>(timeline.carried[l].value);
+  }
+  std::vector<report::LevelUse> use;
+  for (std::size_t level = 0; level < kLevels; ++level)
+    if (capacity[level] > 0)
+      use.push_back({static_cast<LinkLevel>(level), bytes[level] / capacity[level] / seconds(timeline.makespan), {}});
+  if (!timeline.rates.empty()) LevelLoads(topology, program, use, capacity).play(timeline.rates);
+  return use;
+}
+
+}  // namespace orrery::scenario
