@@ -1,7 +1,8 @@
 #include "orrery/network/max_min.hpp"
 
 #include <algorithm>
-#include <bit>
+#include <array>
+#include <cmath>
 #include <limits>
 
 #include "orrery/core/error.hpp"
@@ -18,116 +19,13 @@ constexpr double kThresholdMargin = 1.0 - 1e-9;
 constexpr double kNoRoom = 1.0 / static_cast<double>(std::int64_t{1} << 44);
 constexpr double kFaster = 1.0 - 1.0 / static_cast<double>(std::int64_t{1} << 42);
 constexpr int kMostRounds = 32;
+constexpr std::size_t kFewLinks = 24;  // so many are filled without a heap
 
 bool same_level(double a, double b) {
-  return a == b || (a > b ? a - b : b - a) <= kSameLevel * a;
+  return std::abs(a - b) <= kSameLevel * a;
 }
 
 }  // namespace
-
-MaxMin::MaxMin(std::span<const BytesPerSecond> capacities) {
-  std::int64_t largest = 1;
-  for (const BytesPerSecond capacity : capacities) {
-    check(capacity.value > 0, "a link's capacity must be positive");
-    largest = std::max(largest, capacity.value);
-  }
-  const int shift = 60 - static_cast<int>(std::bit_width(static_cast<std::uint64_t>(largest)));
-  check(shift >= 0, "a link's capacity must be below 2^60 byte/s");
-  scale_ = static_cast<double>(std::int64_t{1} << shift);
-  unit_ = 1.0 / scale_;
-  links_.resize(capacities.size());
-  for (std::size_t i = 0; i < links_.size(); ++i) {
-    links_[i].capacity = links_[i].left = capacities[i].value << shift;
-  }
-  free_uses_.resize(32);
-  threshold_ = kInfinity;
-}
-
-// Parts of uses_ have a power of two as size, and are used again.
-std::int32_t MaxMin::allocate_uses(std::int32_t count) {
-  const auto size_class = static_cast<std::size_t>(std::bit_width(static_cast<std::uint32_t>(std::max(count - 1, 0))));
-  auto& free_parts = free_uses_[size_class];
-  if (!free_parts.empty()) {
-    const std::int32_t begin = free_parts.back();
-    free_parts.pop_back();
-    return begin;
-  }
-  const std::size_t begin = uses_.size(), size = std::size_t{1} << size_class;
-  check(begin + size < static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()), "too many link uses");
-  uses_.resize(begin + size);
-  position_.resize(begin + size);
-  return static_cast<std::int32_t>(begin);
-}
-
-MaxMin::Id MaxMin::create(std::span<const LinkUse> uses, std::int32_t weight, BytesPerSecond rate_cap) {
-  check(weight >= 1 && rate_cap.value >= 0, "a transfer needs a weight of at least 1 and no negative cap");
-  Id id = 0;
-  if (free_flows_.empty()) {
-    id = static_cast<Id>(flows_.size());
-    flows_.emplace_back();
-    limits_.emplace_back();
-  } else {
-    id = free_flows_.back();
-    free_flows_.pop_back();
-  }
-  Flow& created = flow(id);
-  created = Flow{};
-  created.weight = weight;
-  created.count = static_cast<std::int32_t>(uses.size());
-  created.begin = allocate_uses(created.count);
-  created.level = kInfinity;
-  created.capped = rate_cap.value > 0 || uses.empty();
-  LinkUse* copy = uses.size() <= 2 ? created.few : uses_.data() + created.begin;
-  double level = kInfinity;
-  if (rate_cap.value > 0) level = static_cast<double>(rate_cap.value) * scale_ / static_cast<double>(weight);
-  Limit& limit = limits_[static_cast<std::size_t>(id)];
-  limit.cap_level = level;
-  for (const LinkUse use : uses) {
-    check(use.multiplicity >= 1, "a link is used at least once");
-    *copy++ = use;
-    const Link& on = links_.at(static_cast<std::size_t>(use.link));
-    level = std::min(level,
-                     static_cast<double>(on.capacity) / static_cast<double>(std::int64_t{use.multiplicity} * weight));
-  }
-  limit.solo_level = level;
-  return id;
-}
-
-void MaxMin::enter(Id id) {
-  Flow& entering = flow(id);
-  check(!entering.entered, "a transfer enters once");
-  entering.entered = true;
-  std::int32_t at = entering.begin;
-  for (const LinkUse use : uses(entering)) {
-    Link& on = link(use.link);
-    position_[static_cast<std::size_t>(at)] = static_cast<std::int32_t>(on.users.size());
-    on.users.push_back({id, at++});
-    on.weights += std::int64_t{use.multiplicity} * entering.weight;
-  }
-  arrived_.push_back(id);
-}
-
-void MaxMin::remove(Id id) {
-  Flow& gone = flow(id);
-  check(gone.entered, "a transfer is removed once");
-  std::int32_t at = gone.begin;
-  for (const LinkUse use : uses(gone)) {
-    Link& on = link(use.link);
-    on.left += use.multiplicity * gone.quanta;
-    on.weights -= std::int64_t{use.multiplicity} * gone.weight;
-    const auto position = static_cast<std::size_t>(position_[static_cast<std::size_t>(at++)]);
-    on.users[position] = on.users.back();
-    position_[static_cast<std::size_t>(on.users[position].use)] = static_cast<std::int32_t>(position);
-    on.users.pop_back();
-    changed_links_.push_back(use.link);
-  }
-  threshold_ = std::min(threshold_, gone.level);
-  gone.entered = false;
-  const auto size_class =
-      static_cast<std::size_t>(std::bit_width(static_cast<std::uint32_t>(std::max(gone.count - 1, 0))));
-  free_uses_[size_class].push_back(gone.begin);
-  free_flows_.push_back(id);
-}
 
 std::span<const MaxMin::Id> MaxMin::solve() {
   if (collect_affected()) {
@@ -155,16 +53,30 @@ inline MaxMin::Link& MaxMin::touch(std::int32_t id) {
   return on;
 }
 
+// The users for which a condition holds. Which do is as good as random, so it is found out without a branch.
+template <typename Condition>
+std::span<const MaxMin::Id> MaxMin::select(const std::vector<User>& users, Condition condition) {
+  if (selected_.size() < users.size()) selected_.resize(users.size() * 2);
+  std::size_t count = 0;
+  for (const User& user : users) {
+    selected_[count] = user.flow;
+    count += static_cast<std::size_t>(condition(flow(user.flow)));
+  }
+  return {selected_.data(), count};
+}
+
 // Takes a transfer out of the books of its links, to be filled again.
 inline void MaxMin::open_flow(Id id, Flow& opened) {
   opened.stamp = stamp_;
   opened.open = true;
   opened.before = opened.level;
   affected_.push_back(id);
+  any_capped_ |= opened.capped;
+  const std::int64_t weight = opened.weight, quanta = opened.quanta();
   for (const LinkUse use : uses(opened)) {
     Link& on = touch(use.link);
-    on.open += std::int64_t{use.multiplicity} * opened.weight;
-    on.left += use.multiplicity * opened.quanta;
+    on.open += use.multiplicity * weight;
+    on.left += use.multiplicity * quanta;
   }
 }
 
@@ -176,6 +88,7 @@ void MaxMin::new_stamp() {
   }
   affected_.clear();
   touched_.clear();
+  any_capped_ = false;
 }
 
 // The transfers reachable from the change over shared links, as far as their level is at or above the threshold; false,
@@ -185,7 +98,7 @@ bool MaxMin::collect_affected() {
   for (const std::int32_t id : changed_links_) touch(id);
   for (const Id id : arrived_) {
     if (!flow(id).entered || flow(id).stamp == stamp_) continue;
-    threshold_ = std::min(threshold_, limit(id).cap_level);
+    threshold_ = std::min(threshold_, cap_levels_[static_cast<std::size_t>(id)]);
     for (const LinkUse use : uses(id)) {
       const Link& on = link(use.link);
       threshold_ = std::min(threshold_, static_cast<double>(on.capacity) / static_cast<double>(on.weights));
@@ -196,15 +109,14 @@ bool MaxMin::collect_affected() {
   for (std::size_t next = 0; next < touched_.size() && affected_.size() <= threshold_limit_; ++next) {
     const auto& users = link(touched_[next]).users;
     for (const User& user : users) __builtin_prefetch(&flow(user.flow));
-    for (const User& user : users) {
-      Flow& candidate = flow(user.flow);
-      if (candidate.stamp != stamp_ && candidate.level >= threshold) open_flow(user.flow, candidate);
+    for (const Id id : select(users, [&](const Flow& f) { return (f.stamp != stamp_) & (f.level >= threshold); })) {
+      open_flow(id, flow(id));
     }
   }
   if (affected_.size() <= threshold_limit_) return true;
   for (const Id id : affected_) {
     flow(id).open = false;
-    for (const LinkUse use : uses(id)) link(use.link).left -= use.multiplicity * flow(id).quanta;
+    for (const LinkUse use : uses(id)) link(use.link).left -= use.multiplicity * flow(id).quanta();
   }
   return false;
 }
@@ -238,7 +150,7 @@ void MaxMin::reopen() {
     for (const LinkUse use : uses(again)) {
       Link& on = link(use.link);
       on.open += std::int64_t{use.multiplicity} * again.weight;
-      on.left += use.multiplicity * again.quanta;
+      on.left += use.multiplicity * again.quanta();
     }
   }
 }
@@ -282,102 +194,116 @@ void MaxMin::join_all() {
   }
 }
 
-inline void MaxMin::fix(Id id, Flow& fixed, double level, std::int32_t bottleneck) {
+inline void MaxMin::fix(Flow& fixed, double level, std::int32_t bottleneck) {
   fixed.open = false;
   fixed.bottleneck = bottleneck;
   if (same_level(level, fixed.before)) {
     level = fixed.before;
-  } else if (same_level(level, limit(id).solo_level)) {
-    level = limit(id).solo_level;
+  } else if (same_level(level, fixed.solo_level)) {
+    level = fixed.solo_level;
   }
   fixed.level = level;
-  fixed.quanta = fixed.count > 0 ? static_cast<std::int64_t>(level * fixed.weight) : 0;
+  const std::int64_t weight = fixed.weight, quanta = fixed.quanta();
   for (const LinkUse use : uses(fixed)) {
     Link& on = link(use.link);
-    on.open -= std::int64_t{use.multiplicity} * fixed.weight;
-    on.left -= use.multiplicity * fixed.quanta;
+    on.open -= use.multiplicity * weight;
+    on.left -= use.multiplicity * quanta;
   }
 }
 
 void MaxMin::sift_down(std::size_t position) {
-  if (position >= heap_.size()) return;
-  const Share moved = heap_[position];
+  if (position >= shares_.size()) return;
+  const Share moved = shares_[position];
   for (;;) {
-    const std::size_t first = 4 * position + 1, end = std::min(first + 4, heap_.size());
+    const std::size_t first = 4 * position + 1, end = std::min(first + 4, shares_.size());
     if (first >= end) break;
     std::size_t child = first;
     for (std::size_t other = first + 1; other < end; ++other) {
-      if (heap_[other] < heap_[child]) child = other;
+      if (shares_[other] < shares_[child]) child = other;
     }
-    if (!(heap_[child] < moved)) break;
-    heap_[position] = heap_[child];
+    if (!(shares_[child] < moved)) break;
+    shares_[position] = shares_[child];
     position = child;
   }
-  heap_[position] = moved;
+  shares_[position] = moved;
 }
 
-// Progressive filling. The level of a link only grows while others saturate, so a stale entry is too small: it is
-// computed again when it comes to the top, and no entry is ever searched for.
+// What a link offers each unit of weight that is still open on it.
+inline double MaxMin::level_of(const Link& on) {
+  return static_cast<double>(std::max<std::int64_t>(on.left, 0)) / static_cast<double>(on.open);
+}
+
+inline void MaxMin::saturate(std::int32_t id, double level) {
+  for (const Id user : select(link(id).users, [](const Flow& f) { return f.open; })) fix(flow(user), level, id);
+}
+
+// Progressive filling: the link with the least level saturates next.
 void MaxMin::fill() {
-  heap_.clear();
+  if (touched_.size() <= kFewLinks && !any_capped_) {
+    fill_few();
+  } else {
+    fill_many();
+  }
+}
+
+// Few links are all computed anew each time; branches that would be guessed wrong cost more.
+void MaxMin::fill_few() {
+  std::array<std::int32_t, kFewLinks> links;
+  std::array<double, kFewLinks> levels;
+  std::size_t count = touched_.size();
+  std::copy(touched_.begin(), touched_.end(), links.begin());
+  for (;;) {
+    std::size_t open = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const Link& on = link(links[i]);
+      links[open] = links[i];
+      levels[open] = level_of(on);
+      open += static_cast<std::size_t>(on.open > 0);
+    }
+    if (open == 0) return;
+    count = open;
+    double least = levels[0];
+    for (std::size_t i = 1; i < count; ++i) least = std::min(least, levels[i]);
+    std::int32_t first = std::numeric_limits<std::int32_t>::max();
+    for (std::size_t i = 0; i < count; ++i) first = std::min(first, levels[i] == least ? links[i] : first);
+    saturate(first, least);
+  }
+}
+
+// Many are kept in a heap. The level of a link only grows while others saturate, so a stale entry is too small: it is
+// computed again when it comes to the top, and no entry is ever searched for.
+void MaxMin::fill_many() {
+  shares_.clear();
   const auto caps = static_cast<std::int32_t>(links_.size());
   for (const std::int32_t id : touched_) {
-    const Link& on = link(id);
-    if (on.open > 0) heap_.push_back({static_cast<double>(on.left) / static_cast<double>(on.open), id});
+    if (link(id).open > 0) shares_.push_back({level_of(link(id)), id});
   }
   for (const Id id : affected_) {
-    if (flow(id).capped) heap_.push_back({limit(id).cap_level, caps + id});
+    if (flow(id).capped) shares_.push_back({cap_levels_[static_cast<std::size_t>(id)], caps + id});
   }
-  for (std::size_t i = heap_.size() / 4 + 1; i-- > 0;) sift_down(i);
-  while (!heap_.empty()) {
-    Share& top = heap_.front();
-    bool done = true;
-    if (top.link >= caps) {
-      const Id id = top.link - caps;
-      if (flow(id).open) fix(id, flow(id), top.level, kNoLink);
-    } else if (Link& on = link(top.link); on.open > 0) {
-      const double level = static_cast<double>(std::max<std::int64_t>(on.left, 0)) / static_cast<double>(on.open);
-      if (level > top.level) {
-        top.level = level;
-        done = false;
-      } else {
-        for (const User& user : on.users) {
-          if (Flow& open = flow(user.flow); open.open) fix(user.flow, open, level, top.link);
-        }
-      }
+  for (std::size_t i = shares_.size() / 4 + 1; i-- > 0;) sift_down(i);
+  while (!shares_.empty()) {
+    if (Share& top = shares_.front(); settle(top)) {
+      top = shares_.back();
+      shares_.pop_back();
     }
-    if (done) {
-      top = heap_.back();
-      heap_.pop_back();
-    }
-    if (!heap_.empty()) sift_down(0);
+    sift_down(0);
   }
 }
 
-bool MaxMin::certificate_holds(double tolerance) const {
-  std::vector<double> load(links_.size(), 0), highest(links_.size(), 0);
-  for (std::size_t f = 0; f < flows_.size(); ++f) {
-    if (!flows_[f].entered) continue;
-    for (const LinkUse use : uses(static_cast<Id>(f))) {
-      const auto l = static_cast<std::size_t>(use.link);
-      load[l] += use.multiplicity * flows_[f].weight * flows_[f].level;
-      highest[l] = std::max(highest[l], flows_[f].level);
-    }
+// Fixes what a share limits; false, and a new level, where it has grown since it was computed.
+bool MaxMin::settle(Share& share) {
+  if (const auto caps = static_cast<std::int32_t>(links_.size()); share.link >= caps) {
+    Flow& capped = flow(share.link - caps);
+    if (capped.open) fix(capped, share.level, kNoLink);
+    return true;
   }
-  for (std::size_t l = 0; l < links_.size(); ++l) {
-    if (load[l] > static_cast<double>(links_[l].capacity) * (1 + tolerance)) return false;
-  }
-  for (std::size_t f = 0; f < flows_.size(); ++f) {
-    if (!flows_[f].entered) continue;
-    bool justified = flows_[f].level >= limits_[f].cap_level * (1 - tolerance);
-    for (const LinkUse use : uses(static_cast<Id>(f))) {
-      const auto l = static_cast<std::size_t>(use.link);
-      justified = justified || (load[l] >= static_cast<double>(links_[l].capacity) * (1 - tolerance) &&
-                                flows_[f].level >= highest[l] * (1 - tolerance));
-    }
-    if (!justified) return false;
-  }
-  return true;
+  if (link(share.link).open == 0) return true;
+  const double level = level_of(link(share.link));
+  const bool grown = level > share.level;
+  if (!grown) saturate(share.link, level);
+  share.level = level;
+  return !grown;
 }
 
 }  // namespace orrery::network

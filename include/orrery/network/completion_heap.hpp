@@ -19,12 +19,12 @@ class CompletionHeap {
 
   // Inserts an id, or moves it to a new time.
   void set(std::int32_t id, std::int64_t time) {
-    std::size_t position = place(id, time);
-    while (position > 0 && heap_[position].time < heap_[(position - 1) / 4].time) {
-      swap(position, (position - 1) / 4);
-      position = (position - 1) / 4;
+    const std::size_t position = place(id, time);
+    if (position > 0 && time < heap_[(position - 1) / 4].time) {
+      sift_up(position);
+    } else {
+      sift_down(position);
     }
-    sift_down(position);
   }
 
   // As set(), but leaves the order to the next restore(); for changing a large part of the heap at once.
@@ -60,15 +60,18 @@ class CompletionHeap {
     return static_cast<std::size_t>(position_[index]);
   }
 
-  void swap(std::size_t a, std::size_t b) {
-    const Entry entry = heap_[a];
-    put(a, heap_[b]);
-    put(b, entry);
-  }
-
   void put(std::size_t position, Entry entry) {
     heap_[position] = entry;
     position_[static_cast<std::size_t>(entry.id)] = static_cast<std::int32_t>(position);
+  }
+
+  void sift_up(std::size_t position) {
+    const Entry moved = heap_[position];
+    while (position > 0 && moved.time < heap_[(position - 1) / 4].time) {
+      put(position, heap_[(position - 1) / 4]);
+      position = (position - 1) / 4;
+    }
+    put(position, moved);
   }
 
   void sift_down(std::size_t position) {

@@ -55,7 +55,7 @@ class MaxMin {
 
   double rate(Id id) const { return flow(id).level * flow(id).weight * unit_; }  // bytes per second
   // True when the transfer runs as fast as if it were alone.
-  bool alone(Id id) const { return flow(id).level == limit(id).solo_level; }
+  bool alone(Id id) const { return flow(id).level == flow(id).solo_level; }
   std::int32_t bottleneck(Id id) const { return flow(id).bottleneck; }
   std::span<const LinkUse> uses(Id id) const { return uses(flow(id)); }
   // Every transfer satisfies the certificate within a relative tolerance, and no link is overloaded. O(everything).
@@ -64,6 +64,7 @@ class MaxMin {
   void set_threshold_limit(std::size_t transfers) { threshold_limit_ = transfers; }
 
  private:
+  static constexpr Id kNone = -1;
   struct User {
     Id flow;
     std::int32_t use;  // index in position_, to keep it true when users move
@@ -75,25 +76,24 @@ class MaxMin {
     std::int64_t weights = 0;   // Σ m · weight over all
     std::vector<User> users;
     std::uint32_t stamp = 0;
+    Id free = kNone;  // first of the ids kept for transfers that begin here
   };
   // One cache line: a solve reads nothing else of a transfer with at most two links and no cap.
   struct alignas(64) Flow {
-    double level = 0;
-    std::int64_t quanta = 0;  // weight · level rounded down: what the books of the links hold
+    double level = 0;       // infinity = not solved yet, or nothing limits it
+    double before = 0;      // level before the solve in progress
+    double solo_level = 0;  // if it were alone
+    LinkUse few[2];         // its links, if at most two; else they are in uses_
     std::int32_t weight = 1;
-    std::int32_t count = 0;   // of links
-    std::int32_t begin = 0;   // of its part of uses_
-    std::uint32_t stamp = 0;  // == stamp_ while part of the solve in progress
-    std::int32_t bottleneck = kNoLink;
+    std::int32_t begin = 0;             // of its part of uses_
+    std::uint32_t stamp = 0;            // == stamp_ while part of the solve in progress
+    std::int32_t bottleneck = kNoLink;  // of an unused id: the next one free
+    std::int32_t count = 0;             // of links
     bool open = false;
     bool entered = false;
     bool capped = false;
-    LinkUse few[2];     // its links, if at most two; else they are in uses_
-    double before = 0;  // level before the solve in progress
-  };
-  struct Limit {
-    double cap_level = 0;  // infinity = none
-    double solo_level = 0;
+    // weight · level rounded down: what the books of the links hold.
+    std::int64_t quanta() const { return level * weight < 0x1p62 ? static_cast<std::int64_t>(level * weight) : 0; }
   };
   struct Share {  // a candidate for saturation; link ≥ links_.size() is the cap of transfer link − links_.size()
     double level;
@@ -103,15 +103,18 @@ class MaxMin {
 
   const Flow& flow(Id id) const { return flows_[static_cast<std::size_t>(id)]; }
   Flow& flow(Id id) { return flows_[static_cast<std::size_t>(id)]; }
-  const Limit& limit(Id id) const { return limits_[static_cast<std::size_t>(id)]; }
   Link& link(std::int32_t id) { return links_[static_cast<std::size_t>(id)]; }
   const Link& link(std::int32_t id) const { return links_[static_cast<std::size_t>(id)]; }
   std::span<const LinkUse> uses(const Flow& f) const {
     return {f.count <= 2 ? f.few : uses_.data() + f.begin, static_cast<std::size_t>(f.count)};
   }
+  Id& free_ids(const Flow& f) { return f.count > 0 ? link(uses(f)[0].link).free : free_unlinked_; }
+  Id allocate_flow(Id& free, std::size_t together);
   std::int32_t allocate_uses(std::int32_t count);
   Link& touch(std::int32_t id);
   void open_flow(Id id, Flow& opened);
+  template <typename Condition>
+  std::span<const Id> select(const std::vector<User>& users, Condition condition);
   void new_stamp();
   bool collect_affected();
   void repair();
@@ -119,15 +122,20 @@ class MaxMin {
   bool join_broken();
   void join_all();
   void fill();
-  void fix(Id id, Flow& fixed, double level, std::int32_t bottleneck);
+  void fix(Flow& fixed, double level, std::int32_t bottleneck);
+  void fill_few();
+  void fill_many();
+  bool settle(Share& share);
+  static double level_of(const Link& on);
+  void saturate(std::int32_t id, double level);
   void sift_down(std::size_t position);
 
   double unit_ = 1;   // bytes per second of one quantum: 2^-k
   double scale_ = 1;  // 2^k
   std::vector<Link> links_;
   std::vector<Flow> flows_;
-  std::vector<Limit> limits_;
-  std::vector<Id> free_flows_;
+  std::vector<double> cap_levels_;  // by Id; infinity = none
+  Id free_unlinked_ = kNone;
   std::vector<LinkUse> uses_;
   std::vector<std::int32_t> position_;                // of each use in its link's users
   std::vector<std::vector<std::int32_t>> free_uses_;  // by power of two of the size
@@ -135,9 +143,10 @@ class MaxMin {
   std::vector<std::int32_t> changed_links_;  // of removed transfers
   std::vector<std::int32_t> touched_;        // links of the solve in progress
   std::vector<Id> arrived_, affected_;
-  std::vector<Share> heap_;
-  std::vector<Id> joining_;
+  std::vector<Share> shares_;  // a heap
+  std::vector<Id> joining_, selected_;
   double threshold_ = 0;
+  bool any_capped_ = false;  // of affected_
   std::size_t threshold_limit_ = 96;
   std::uint32_t stamp_ = 1;
 };
