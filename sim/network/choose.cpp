@@ -1,5 +1,7 @@
 // NCCL's tuner (src/graph/tuning.cc of NCCL 2.30): time = latency + S / bandwidth for each algorithm and protocol, with
-// the constants of its tables; the least wins. It only chooses: our times come from tuning.hpp.
+// the constants of its tables; the least wins. It only chooses: our times come from tuning.hpp. Its times
+// are off by 18 to 36 % where measured, so its switch points by a factor of two: what it takes for half and twice the
+// size stays open, and the fastest by our times is used.
 #include "choose.hpp"
 
 #include <algorithm>
@@ -135,7 +137,7 @@ double predicted(Algo algo, Proto proto, bool all_reduce, double size, const Sha
 bool available(Algo algo, Proto proto, bool all_reduce, Bytes bytes, const Group& group, const Tuning& tuning) {
   if (proto == ll128 && (!tuning.ll128 || algo >= nvls)) return false;
   if (algo >= nvls && proto != simple) return false;
-  if (!group.one_domain() && proto == simple && bytes <= tuning.low_latency_until) return false;
+  if (all_reduce && !group.one_domain() && proto == simple && bytes <= tuning.low_latency_until) return false;
   const bool pair = tuning.tree_for_pairs && group.domain_count() == 2 && all_reduce;
   if (pair) return algo == tree;
   if (algo == tree) return all_reduce && !group.one_domain();
@@ -146,9 +148,32 @@ bool available(Algo algo, Proto proto, bool all_reduce, Bytes bytes, const Group
   return true;
 }
 
+// What the tuner takes for a size, of what serves the call.
+Choice tuned_choice(Bytes size, Collective kind, Bytes bytes, const Group& group, const Tuning& tuning,
+                    const Choice& asked, const Shape& shape) {
+  const bool all_reduce = kind == Collective::all_reduce;
+  double least = std::numeric_limits<double>::infinity();
+  Choice found = asked;
+  for (const Algo algo : {tree, ring, nvls, nvls_tree}) {
+    if (!asked.algorithm.empty() && asked.algorithm != kAlgorithmNames[algo]) continue;
+    for (const Proto proto : {ll, ll128, simple}) {
+      if (!asked.protocol.empty() && asked.protocol != kProtocolNames[proto]) continue;
+      if (asked.algorithm.empty() && !available(algo, proto, all_reduce, bytes, group, tuning)) continue;
+      if (proto == ll128 && asked.protocol.empty() && !tuning.ll128) continue;
+      const double time = predicted(algo, proto, all_reduce, static_cast<double>(size.value), shape);
+      if (time < least * kNearTie) {
+        least = time;
+        found = {kAlgorithmNames[algo], kProtocolNames[proto]};
+      }
+    }
+  }
+  return found;
+}
+
 }  // namespace
 
-Choice choose(Collective kind, Bytes bytes, const Group& group, const Tuning& tuning, const Choice& asked) {
+std::vector<Choice> choose(Collective kind, Bytes bytes, const Group& group, const Tuning& tuning,
+                           const Choice& asked) {
   Choice best = asked;
   const bool point_to_point = kind == Collective::all_to_all || kind == Collective::send_receive;
   const bool mesh = group.one_domain() && tuning.direct_on_mesh;
@@ -157,31 +182,19 @@ Choice choose(Collective kind, Bytes bytes, const Group& group, const Tuning& tu
   const bool tuned = best.algorithm.empty() || best.algorithm == "ring" || best.algorithm == "tree";
   if (!tuned || group.size() < 2) {
     if (best.protocol.empty()) best.protocol = "simple";
-    return best;
+    return {best};
   }
   if (best.protocol == "ideal") {
     if (best.algorithm.empty()) best.algorithm = "ring";
-    return best;
+    return {best};
   }
   const Shape shape = shape_of(group, tuning);
-  const bool all_reduce = kind == Collective::all_reduce;
-  const auto size = static_cast<double>(bytes.value);
-  double least = std::numeric_limits<double>::infinity();
-  Choice found = best;
-  for (const Algo algo : {tree, ring, nvls, nvls_tree}) {
-    if (!best.algorithm.empty() && best.algorithm != kAlgorithmNames[algo]) continue;
-    for (const Proto proto : {ll, ll128, simple}) {
-      if (!best.protocol.empty() && best.protocol != kProtocolNames[proto]) continue;
-      if (best.algorithm.empty() && !available(algo, proto, all_reduce, bytes, group, tuning)) continue;
-      if (proto == ll128 && best.protocol.empty() && !tuning.ll128) continue;
-      const double time = predicted(algo, proto, all_reduce, size, shape);
-      if (time < least * kNearTie) {
-        least = time;
-        found = {kAlgorithmNames[algo], kProtocolNames[proto]};
-      }
-    }
+  std::vector<Choice> choices;
+  for (const Bytes size : {bytes, Bytes{bytes.value / 2}, bytes * 2}) {
+    const Choice found = tuned_choice(size, kind, bytes, group, tuning, best, shape);
+    if (std::find(choices.begin(), choices.end(), found) == choices.end()) choices.push_back(found);
   }
-  return found;
+  return choices;
 }
 
 }  // namespace orrery::network

@@ -53,19 +53,32 @@ std::string unsupported(const CollectiveCall& call, const hardware::Topology& to
   return algorithm->unsupported(call.kind, Group(call.group, topology));
 }
 
-CollectivePlan plan_collective(const CollectiveCall& call, const hardware::Topology& topology, const Tuning& tuning) {
-  if (const std::string why = unsupported(call, topology); !why.empty()) throw std::invalid_argument(why);
-  check(call.bytes.value >= 0, "a collective has negative bytes");
-  const Group group(call.group, topology);
-  const Choice choice = choose(call.kind, call.bytes, group, tuning, {call.algorithm, call.protocol});
+namespace {
+
+CollectivePlan plan_choice(const CollectiveCall& call, const Choice& choice, const Group& group, const Tuning& tuning) {
   CollectivePlan plan{choice.algorithm, choice.protocol, {}};
-  if (group.size() < 2) return plan;
   const PlanContext context{call.kind, call.bytes, call.root >= 0 ? call.root : call.group.front(), group,
                             tuning.of(choice.algorithm, choice.protocol)};
   PlanBuilder builder(context);
   find_algorithm(choice.algorithm)->plan(context, builder);
   plan.phases = builder.take();
   return plan;
+}
+
+}  // namespace
+
+CollectivePlan plan_collective(const CollectiveCall& call, const hardware::Topology& topology, const Tuning& tuning) {
+  if (const std::string why = unsupported(call, topology); !why.empty()) throw std::invalid_argument(why);
+  check(call.bytes.value >= 0, "a collective has negative bytes");
+  const Group group(call.group, topology);
+  const auto choices = choose(call.kind, call.bytes, group, tuning, {call.algorithm, call.protocol});
+  if (group.size() < 2) return {choices.front().algorithm, choices.front().protocol, {}};
+  CollectivePlan best = plan_choice(call, choices.front(), group, tuning);
+  for (std::size_t i = 1; i < choices.size(); ++i) {
+    CollectivePlan other = plan_choice(call, choices[i], group, tuning);
+    if (unshared_time(other, topology.links()) < unshared_time(best, topology.links())) best = std::move(other);
+  }
+  return best;
 }
 
 }  // namespace orrery::network

@@ -20,14 +20,14 @@ TEST_CASE("mean absolute error per system is at most 10 % from 64 KiB on") {
     ++count;
   }
   const std::map<std::string, double> bounds{
-      {"A100 (1 node; vTrain LUT)", 0.06},
-      {"A100 80GB SXM p4de + 400G EFA per node", 0.10},
-      {"A100 SXM + 8x200G HDR IB (Azure ND A100)", 0.06},
+      {"A100 (1 node; vTrain LUT)", 0.07},
+      {"A100 80GB SXM p4de + 400G EFA per node", 0.08},
+      {"A100 SXM + 8x200G HDR IB (Azure ND A100)", 0.03},
       {"B200 SXM HGX", 0.09},
-      {"H100 SXM + 8x400G IB (NCCL_ALGO=Ring MIN_CTAS=24 QPS=2)", 0.08},
-      {"H100 SXM + 8x400G IB (default algo; NCCL 2.26.2)", 0.09},
-      {"H100 SXM GCP a3-mega (TCPXO 8x200G)", 0.05},
-      {"H200 SXM (1 node NVLink4 NVLS default; NCCL 2.27.7)", 0.05},
+      {"H100 SXM + 8x400G IB (NCCL_ALGO=Ring MIN_CTAS=24 QPS=2)", 0.06},
+      {"H100 SXM + 8x400G IB (default algo; NCCL 2.26.2)", 0.06},
+      {"H100 SXM GCP a3-mega (TCPXO 8x200G)", 0.02},
+      {"H200 SXM (1 node NVLink4 NVLS default; NCCL 2.27.7)", 0.04},
   };
   CHECK(errors.size() == bounds.size());
   for (const auto& [system, bound] : bounds) {

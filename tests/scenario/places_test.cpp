@@ -135,7 +135,7 @@ TEST_CASE("placement decides which links the groups use") {
   CHECK(rails.placement.tensor_domains == 2);
   CHECK(rails.placement.data_domains == 1);
   CHECK(rails.timeline.makespan > packed.timeline.makespan);  // tensor groups over two nodes
-  CHECK(time_of(rails, 0, Category::tensor_comm) > 2 * time_of(packed, 0, Category::tensor_comm));
+  CHECK(2 * time_of(rails, 0, Category::tensor_comm) > 3 * time_of(packed, 0, Category::tensor_comm));
   CHECK(packed.title.find("placement") == std::string::npos);
   CHECK(rails.title.find(" · placement by_rail · ") != std::string::npos);
   CHECK(report::to_text(rails, {}).find("Placement: by_rail: tensor groups reach over 2 domains") != std::string::npos);

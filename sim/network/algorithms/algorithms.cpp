@@ -71,10 +71,11 @@ void PlanBuilder::add(HopLoads& loads, const PhaseShape& shape) {
   if (phases_.empty()) phase.latency += local ? tuning.base : tuning.base + tuning.network_base;
   if (shape.chunk_steps >= 0) {
     add_chunks(phase, shape.chunk_steps, static_cast<double>((local ? scale_up_hop : network_hop).value));
+  } else {
+    const double kappa = local ? tuning.pipelining : tuning.network_pipelining;
+    const double chunks = kappa * std::sqrt(static_cast<double>(phase.latency.value) * transfer_ps(phase));
+    phase.latency += time_from_seconds(chunks * 1e-12);
   }
-  const double kappa = local ? tuning.pipelining : tuning.network_pipelining;
-  const double chunks = kappa * std::sqrt(static_cast<double>(phase.latency.value) * transfer_ps(phase));
-  phase.latency += time_from_seconds(chunks * 1e-12);
   phases_.push_back(std::move(phase));
 }
 
