@@ -28,7 +28,9 @@ const Fields<StackKernels>& kernel_fields() {
                "weight gradients add into the main gradient inside the product")
           .add("gradient_placeholders", &K::gradient_placeholders,
                "a tensor is held for each shape of weight, as Transformer Engine does for autograd")
-          .add("loss_in_place", &K::loss_in_place, "the gradient of the loss overwrites the fp32 softmax")
+          .add("loss_copies", &K::loss_copies,
+               "fp32 copies of the logits in the backward pass of the loss, beside the softmax; 0 = in place")
+          .range(0, 4)
           .add("keep_stage_output", &K::keep_stage_output, "a pipeline message is kept until its backward pass")
           .add("separate_projections", &K::separate_projections,
                "query, key, value, gate, up are products of their own")
@@ -109,6 +111,12 @@ const Fields<StackOptimizer>& optimizer_fields() {
           .add("held_gradient_bytes", &O::held_gradient_bytes,
                "bytes per parameter of 16-bit gradients held beside wider ones that are reduced")
           .range(0, 8)
+          .add("reduce_buffer_elements", &O::reduce_buffer_elements,
+               "gradients reduced after the passes go through a buffer of so many elements; 0 = in place")
+          .range(0, std::int64_t{1} << 40)
+          .add("gradient_copy_bytes", &O::gradient_copy_bytes,
+               "bytes per parameter updated of copies of 16-bit gradients while the optimizer runs")
+          .range(0, 16)
           .add("kernels", &O::kernels, "launches per step")
           .range(0, 1'000'000)
           .choice("post_validation", &O::post_validation,
@@ -169,7 +177,7 @@ void apply(const Stack& stack, layout::PassOptions& options) {
   options.fused_cross_entropy = kernels.fused_cross_entropy;
   options.fused_gradient_accumulation = kernels.fused_gradient_accumulation;
   options.gradient_placeholders = kernels.gradient_placeholders;
-  options.loss_in_place = kernels.loss_in_place;
+  options.loss_copies = static_cast<int>(kernels.loss_copies);
   options.keep_stage_output = kernels.keep_stage_output;
   options.separate_projections = kernels.separate_projections;
   options.fp8_saves_input = kernels.fp8_saves_input;

@@ -1,4 +1,6 @@
 // Cross-entropy over a vocabulary split over tensor ranks.
+#include <algorithm>
+
 #include "tape_builder.hpp"
 
 namespace orrery::layout {
@@ -28,7 +30,9 @@ void TapeBuilder::cross_entropy() {
   op.forward.push_back({memory(op.name, (o_.compiled ? 8 : 20) * logits, chain)});  // subtract, exp, sum
   if (tensor_parallel()) op.forward.insert(op.forward.end(), 2, OpStep{reduce});
   op.forward.push_back({memory(op.name, 8 * logits)});  // divide
-  if (!o_.loss_in_place) op.backward_workspace.push_back({{4 * logits}, true, false});
+  // A compiler writes the gradient of nll_loss straight into that of log_softmax.
+  const int copies = o_.compiled ? std::min(o_.loss_copies, 1) : o_.loss_copies;
+  for (int i = 0; i < copies; ++i) op.backward_workspace.push_back({{4 * logits}, true, false});
   op.backward.push_back({memory(op.name, (o_.compiled ? 4 + width : 8 + 4 + width) * logits, 2)});  // scale, cast
   finish(std::move(op));
 }

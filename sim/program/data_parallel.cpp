@@ -195,8 +195,13 @@ std::vector<DataParallel::EndCall> DataParallel::end_calls(int pipeline_rank, st
   const std::int64_t gradient_bytes = plan_.execution.gradient_bytes;
   const Bytes gradients{parameters * gradient_bytes}, weights{parameters * plan_.execution.weight_bytes},
       of_shard{ceil_div(parameters, plan_.layout.shards()) * gradient_bytes};
-  if (sharded()) result.push_back({false, false, collective(shard, Collective::reduce_scatter, gradients, 0, 0)});
-  if (replicated()) result.push_back({false, true, collective(replicas, Collective::all_reduce, of_shard, 0, 0)});
+  const std::int64_t buffer = std::min(parameters, plan_.execution.reduce_buffer_elements) * gradient_bytes;
+  if (sharded())
+    result.push_back({false, false, collective(shard, Collective::reduce_scatter, gradients, buffer, -buffer)});
+  if (replicated())
+    result.push_back(
+        {false, true,
+         collective(replicas, Collective::all_reduce, of_shard, sharded() ? 0 : buffer, sharded() ? 0 : -buffer)});
   if (sharded()) result.push_back({true, false, collective(shard, Collective::all_gather, weights, 0, 0)});
   return result;
 }

@@ -1,6 +1,7 @@
 #include "step_end.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace orrery::program {
 
@@ -205,6 +206,10 @@ void StepEnd::run_optimizer(PipelineEnds& ends) {
           plan_.execution.optimizer_launch);
       t.category = Category::optimizer;
       t.name = "optimizer";
+      const std::int64_t copies = checked_mul(ceil_div(held, shards), plan_.execution.optimizer_copies);
+      const std::array<MemoryEffect, 2> effects{MemoryEffect{kNone, false, MemoryClass::buffers, {}, copies},
+                                                MemoryEffect{kNone, true, MemoryClass::buffers, {}, -copies}};
+      if (copies > 0) t.effects = builder_.add_effects(effects);
       it->second = builder_.add_template(t);
     }
     join({d}, it->second, Activity::optimizer, ends);

@@ -112,6 +112,8 @@ PlanParts plan_parts(const Scenario& s) {
   e.step_overhead = l.per_step;
   e.optimizer_traffic = s.stack.optimizer.traffic;
   e.gradient_traffic = s.stack.optimizer.gradient_traffic;
+  e.reduce_buffer_elements = s.stack.optimizer.reduce_buffer_elements;
+  e.optimizer_copies = parts.pass.gradient_bytes == 2 ? s.stack.optimizer.gradient_copy_bytes : 0;
   e.optimizer_launch = launches ? l.per_kernel * s.stack.optimizer.kernels : Time{};
   e.post_validation = post_validation(s.stack.optimizer.post_validation);
   e.embedding_reduce = c.embedding_reduce;

@@ -17,7 +17,8 @@ constexpr std::int64_t kMost = std::int64_t{1} << 40;
 // Megatron pads the vocabulary to 128 rows a tensor rank (make_vocab_size_divisible_by). State: mixed precision by Adam
 // keeps 2 + 4 + 4 + 4 bytes; PyTorch FSDP shards fp32 parameters and casts copies as it gathers: 4 + 4 + 4, of which 2
 // are counted as the weights that travel; trained all in 16 bits: 2 + 2 + 2. The memory of a log is what the framework
-// prints: Megatron-LM max_memory_allocated of report_memory, the others what their device monitors hold as reserved.
+// prints: Megatron-LM max_memory_allocated of report_memory, the others what their device monitors hold as reserved;
+// the BLOOM chronicles note what nvidia-smi shows for the process, the CUDA context included.
 constexpr Dialect kDialects[] = {
     {"megatron-2024", Position::learned, true, true, false, 128, 14, 14, false},
     {"megatron-2020", Position::learned, true, true, false, 128, 14, 14, true},
@@ -26,7 +27,7 @@ constexpr Dialect kDialects[] = {
     {"megatron-2023", Position::learned, true, true, false, 128, 14, 14, false},
     {"megatron-2025", Position::learned, true, true, false, 128, 14, 14, false},
     {"megatron-deepspeed-2021", Position::learned, true, true, false, 128, 14, 14, true},
-    {"megatron-deepspeed-2022", Position::alibi, true, true, true, 128, 14, 14, true},
+    {"megatron-deepspeed-2022", Position::alibi, true, true, true, 128, 14, 14, true, false, true},
     {"nemo-2022", Position::learned, true, true, false, 128, 14, 14, true},
     {"nemo-2024", Position::learned, true, true, false, 128, 14, 14, true},
     {"nemo-2025", Position::learned, true, true, false, 128, 14, 14, true},

@@ -17,6 +17,7 @@ struct Dialect {
   std::int64_t state_bytes_16;         // the same where gradients are reduced in 16 bits
   bool reports_reserved;               // memory as the framework logs it, where the row does not say
   bool splits_by_cost_shares = false;  // the framework has one rule for its stages, whatever the column says
+  bool reports_process = false;        // tool-reported memory is that of the process, as nvidia-smi prints it
 };
 const Dialect& dialect_of(const std::string& stack);
 

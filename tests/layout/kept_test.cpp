@@ -108,8 +108,10 @@ TEST_CASE("the loss: fp32 softmax overwritten, copied, or fused in 16 bits") {
   const std::int64_t ends = 4 * h * kTokens;  // norm and head inputs
   // First step of B: softmax, gradient in 16 bits.
   CHECK(peak() == ends + (4 + 2) * V * kTokens);
-  m.o.loss_in_place = false;
+  m.o.loss_copies = 1;
   CHECK(peak() == ends + (4 + 4 + 2) * V * kTokens);
+  m.o.loss_copies = 2;  // torch: gradients of nll_loss and of log_softmax
+  CHECK(peak() == ends + (4 + 8 + 2) * V * kTokens);
   m.o.fused_cross_entropy = true;
   CHECK(m.stage(false, true).saved_activations().value == m.stage().saved_activations().value + ends + 2 * V * kTokens);
 }

@@ -72,7 +72,7 @@ void for_each_option(const Check& check) {
                   o.fused_norm = o.fused_softmax = o.fused_bias_activation = o.fused_bias_dropout_add = o.fused_rotary =
                       false;
                 if (variant == 2) o.compute = DType::fp8, o.fused_cross_entropy = true;
-                if (variant == 1) o.fused_gradient_accumulation = false, o.loss_in_place = false;
+                if (variant == 1) o.fused_gradient_accumulation = false, o.loss_copies = 1;
                 if (variant == 2) o.gradient_placeholders = true;
                 if (variant == 3) o.compiled = o.separate_projections = true, layout.zero = Zero::parameters;
                 if (variant == 4) o.regather_in_backward = false, o.context_exchange = ContextExchange::all_gather;

@@ -26,7 +26,9 @@ struct StackKernels {
   bool fused_cross_entropy = false;
   bool fused_gradient_accumulation = true;  // weight gradients add into the main gradient inside the product
   bool gradient_placeholders = false;
-  bool loss_in_place = true;
+  // fp32 copies of the logits in the backward pass of the loss, beside the softmax: 0 = in place (Megatron), 2 = the
+  // gradient of nll_loss and that of log_softmax (torch.nn.functional.cross_entropy).
+  std::int64_t loss_copies = 0;
   bool keep_stage_output = false;
   bool separate_projections = false;
   bool fp8_saves_input = true;
@@ -88,6 +90,10 @@ struct StackOptimizer {
   // Per parameter: 16-bit gradients held beside those that are reduced where these are wider (buckets of PyTorch's
   // distributed data parallel beside fp32 accumulation; DeepSpeed's BF16 optimizer).
   std::int64_t held_gradient_bytes = 0;
+  // Gradients reduced after the passes go through a buffer of so many elements; 0 = in place.
+  std::int64_t reduce_buffer_elements = 0;
+  // Per parameter updated, while the optimizer runs: copies of 16-bit gradients (flat, and widened to fp32).
+  std::int64_t gradient_copy_bytes = 0;
   PostValidationOf post_validation = PostValidationOf::never;
 };
 

@@ -42,7 +42,7 @@ struct PassOptions {
   bool fused_norm = true;
   bool fused_rotary = true;
   bool fused_cross_entropy = false;
-  bool loss_in_place = true;  // cross-entropy: the gradient overwrites the fp32 softmax (Megatron); else one more copy
+  int loss_copies = 0;  // fp32 copies of the logits that the loss makes in the backward pass, beside the softmax
   // Megatron with fused accumulation hands autograd a placeholder of each weight gradient (see
   // StageModel::placeholders).
   bool gradient_placeholders = false;

@@ -33,12 +33,14 @@ struct ExecutionPlan {
   Time launch_forward{}, launch_backward{}, launch_collective{}, launch_collective_rank{}, micro_batch_overhead{},
       step_overhead{};
   bool blocking_launch = false;
-  Slowdown data_slowdown{};            // of kernels while gradients are reduced or parameters gathered beside them
-  std::int64_t bucket_bytes = 0;       // gradient buckets of the data-parallel reduction; 0 = one a stage
-  int prefetch = 1;                    // layers gathered ahead (ZeRO-3/FSDP)
-  std::int64_t optimizer_traffic = 0;  // bytes read and written per parameter this rank updates
-  std::int64_t gradient_traffic = 0;   // bytes per parameter held: unscale, overflow check, norm, copies
-  Time optimizer_launch{};             // host time of all launches of the optimizer
+  Slowdown data_slowdown{};                 // of kernels while gradients are reduced or parameters gathered beside them
+  std::int64_t bucket_bytes = 0;            // gradient buckets of the data-parallel reduction; 0 = one a stage
+  int prefetch = 1;                         // layers gathered ahead (ZeRO-3/FSDP)
+  std::int64_t optimizer_traffic = 0;       // bytes read and written per parameter this rank updates
+  std::int64_t gradient_traffic = 0;        // bytes per parameter held: unscale, overflow check, norm, copies
+  std::int64_t reduce_buffer_elements = 0;  // gradients reduced after the passes go through such a buffer
+  std::int64_t optimizer_copies = 0;        // bytes per parameter this rank updates, held while the optimizer runs
+  Time optimizer_launch{};                  // host time of all launches of the optimizer
   PostValidation post_validation = PostValidation::never;
   bool embedding_reduce = true;     // copies of tied embeddings on two stages sum their gradients
   std::int64_t weight_bytes = 2;    // per parameter, as gathered by a sharded optimizer
