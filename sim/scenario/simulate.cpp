@@ -114,6 +114,10 @@ Scenario for_sweep(Scenario scenario) {
 }
 
 Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options) {
+  const auto begins = [&](const std::string& phase) {
+    if (options.phase) options.phase(phase);
+  };
+  if (is_searched(s)) begins("searching a schedule");
   Result<schedule::Schedule> schedule = make_schedule(s);
   if (!schedule.ok()) return schedule.errors();
   const Result<Places> places = make_places(s);
@@ -145,6 +149,7 @@ Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options)
                          named(s.network.algorithm),
                          named(s.network.protocol),
                          options.steps};
+  begins("laying out the step");
   Result<program::LoweredStep> lowered = program::lower_step(plan);
   if (!lowered.ok()) return lowered.errors();
 
@@ -168,6 +173,7 @@ Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options)
   run.program = std::move(lowered->program);
   run.stages = std::move(lowered->stages);
 
+  begins(fmt::format("playing {} tasks on {} devices", run.program.tasks(), run.program.devices.size()));
   if (network.mode == program::NetworkMode::flows) {
     run.timeline = engine::play_events(run.program, places->topology->links(), options.record_links);
     run.link_use = link_use(*places->topology, run.program, run.timeline);
@@ -176,9 +182,12 @@ Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options)
     run.timeline = one_pass ? engine::evaluate_one_pass(run.program) : engine::play_events(run.program);
   }
   run.shared = shared_transfers(s, *places->topology, run.program, run.timeline);
+  begins("splitting the time of each device");
   run.split = engine::split_time(run.program, run.timeline);
+  begins("following the memory of each device");
   run.memory = engine::memory_of(run.program, run.timeline, run.usable_memory - run.context_memory);
   for (const engine::DeviceMemory& m : run.memory) run.reserved.push_back(m.reserved);
+  begins("balancing the books");
   run.schedule_bubbles = engine::schedule_bubbles(run.program, run.timeline);
   run.timeline_hash = engine::timeline_hash(run.program, run.timeline);
   run.books = engine::audit(run.program, run.timeline, run.split, run.memory);

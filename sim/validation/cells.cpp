@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+
+#include "orrery/core/yaml.hpp"
 
 namespace orrery::validation {
 
@@ -24,7 +27,8 @@ std::int64_t Cells::integer(const char* column, std::int64_t low, std::int64_t h
   if (cell.empty() && blank) return *blank;
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
-  if (error == std::errc() && end == cell.data() + cell.size() && value >= low && value <= high) return value;
+  const bool octal = cell.size() > 1 && cell.front() == '0';
+  if (error == std::errc() && end == cell.data() + cell.size() && value >= low && value <= high && !octal) return value;
   if (has(column)) refuse(column, fmt::format("'{}' is not a whole number from {} to {}", cell, low, high));
   return blank.value_or(low);
 }
@@ -39,6 +43,12 @@ std::optional<double> Cells::number(const char* column) const {
   return {};
 }
 
+std::optional<double> Cells::positive(const char* column) const {
+  const std::optional<double> value = number(column);
+  if (value && *value <= 0) refuse(column, fmt::format("'{}' is not above 0", text(column)));
+  return value;
+}
+
 bool Cells::flag(const char* column) const {
   return integer(column, 0, 1, 0) == 1;
 }
@@ -49,6 +59,20 @@ void require_columns(const CsvTable& table, std::initializer_list<const char*> c
     Diagnostic d;
     d.place = {table.name, table.header.front().line, 1};
     d.message = fmt::format("the column '{}' is missing", column);
+    errors.push_back(std::move(d));
+  }
+}
+
+void refuse_misspelt(const CsvTable& table, std::initializer_list<const char*> columns, Diagnostics& errors) {
+  const std::vector<std::string> known(columns.begin(), columns.end());
+  for (const CsvCell& title : table.header) {
+    if (std::find(known.begin(), known.end(), title.text) != known.end()) continue;
+    const std::string nearest = did_you_mean(title.text, known);
+    if (nearest.empty()) continue;
+    Diagnostic d;
+    d.place = {table.name, title.line, title.column};
+    d.message = fmt::format("unknown column '{}'", title.text);
+    d.help = nearest;
     errors.push_back(std::move(d));
   }
 }

@@ -18,8 +18,9 @@ class Cells {
   // Must be there and hold a whole number in [low, high]; blank = `blank` where one is given.
   std::int64_t integer(const char* column, std::int64_t low, std::int64_t high,
                        std::optional<std::int64_t> blank = {}) const;
-  std::optional<double> number(const char* column) const;  // finite; blank or no column = nothing
-  bool flag(const char* column) const;                     // 0 or 1; blank = 0
+  std::optional<double> number(const char* column) const;    // finite; blank or no column = nothing
+  std::optional<double> positive(const char* column) const;  // the same, above 0
+  bool flag(const char* column) const;                       // 0 or 1; blank = 0
   void refuse(const char* column, const std::string& message, const std::string& help = {}) const;
 
  private:
@@ -30,5 +31,7 @@ class Cells {
 
 // Every column that a kind of file cannot do without.
 void require_columns(const CsvTable& table, std::initializer_list<const char*> columns, Diagnostics& errors);
+// Columns beside the known ones are nobody's business, but one that is nearly known is a slip that would go unnoticed.
+void refuse_misspelt(const CsvTable& table, std::initializer_list<const char*> columns, Diagnostics& errors);
 
 }  // namespace orrery::validation

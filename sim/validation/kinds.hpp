@@ -5,8 +5,8 @@
 
 namespace orrery::validation {
 
-Result<std::vector<Row>> run_rows(const CsvTable& table, int threads);
-Result<std::vector<Row>> schedule_rows(const CsvTable& table, int threads);
+Result<std::vector<Row>> run_rows(const CsvTable& table, const Options& options);
+Result<std::vector<Row>> schedule_rows(const CsvTable& table, const Options& options);
 Result<std::vector<Row>> collective_rows(const CsvTable& table);
 Result<std::vector<Row>> kernel_rows(const CsvTable& table);
 Result<std::vector<Row>> flow_rows(std::string_view text, const std::string& name, const std::string& expected);

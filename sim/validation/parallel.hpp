@@ -5,14 +5,21 @@
 #include <thread>
 #include <vector>
 
+#include "orrery/validation/validate.hpp"
+
 namespace orrery::validation {
 
 template <class Work>
-void for_each_row(std::size_t rows, int threads, const Work& work) {
-  const std::size_t most = threads > 0 ? static_cast<std::size_t>(threads) : std::thread::hardware_concurrency();
-  std::atomic<std::size_t> next{0};
+void for_each_row(std::size_t rows, const Options& options, const Work& work) {
+  const std::size_t most =
+      options.threads > 0 ? static_cast<std::size_t>(options.threads) : std::thread::hardware_concurrency();
+  std::atomic<std::size_t> next{0}, done{0};
   const auto run = [&] {
-    for (std::size_t row = next++; row < rows; row = next++) work(row);
+    for (std::size_t row = next++; row < rows; row = next++) {
+      work(row);
+      ++done;
+      if (options.progress) options.progress(done, rows);
+    }
   };
   std::vector<std::thread> others;
   for (std::size_t i = 1; i < most && i < rows; ++i) others.emplace_back(run);

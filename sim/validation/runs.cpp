@@ -42,7 +42,7 @@ std::string in_words(const Cells& cells) {
          fmt::format(" mb{} gb{} {}", cells.text("micro_batch"), cells.text("global_batch"), cells.text("recompute"));
 }
 
-enum class MemoryKind : std::uint8_t { allocated, reserved };
+enum class MemoryKind : std::uint8_t { allocated, reserved, process };
 
 // What is played, and in which unit memory is asked for.
 struct Job {
@@ -57,8 +57,8 @@ Value measured(const std::optional<double>& value) {
 Row row_of(const Cells& cells, std::size_t number) {
   Row row;
   row.id = cells.has("id") ? cells.text("id") : std::to_string(number);
-  row.figures = {{"step_time_s", false, measured(cells.number("step_time_s")), {}},
-                 {"peak_memory_gib", false, measured(cells.number("peak_memory_gib")), {}}};
+  row.figures = {{"step_time_s", false, measured(cells.positive("step_time_s")), {}},
+                 {"peak_memory_gib", false, measured(cells.positive("peak_memory_gib")), {}}};
   row.groups.emplace_back("stack", cells.text("stack"));
   if (cells.has("id")) row.groups.emplace_back("prefix", prefix_of(row.id));
   const std::string tier = cells.text("tier");
@@ -72,10 +72,12 @@ Row row_of(const Cells& cells, std::size_t number) {
 MemoryKind memory_kind(const Cells& cells) {
   const std::string kind = cells.text("memory_kind");
   if (kind == "allocated") return MemoryKind::allocated;
-  if (kind == "reserved" || kind == "tool-reported") return MemoryKind::reserved;
+  const Dialect& dialect = dialect_of(cells.text("stack"));
+  if (kind == "reserved" || (kind == "tool-reported" && !dialect.reports_process)) return MemoryKind::reserved;
+  if (kind == "tool-reported" || (kind.empty() && dialect.reports_process)) return MemoryKind::process;
   if (!kind.empty())
     cells.refuse("memory_kind", fmt::format("'{}' is not known, allowed: allocated, reserved, tool-reported", kind));
-  return dialect_of(cells.text("stack")).reports_reserved ? MemoryKind::reserved : MemoryKind::allocated;
+  return dialect.reports_reserved ? MemoryKind::reserved : MemoryKind::allocated;
 }
 
 void play(const Job& job, Row& row) {
@@ -92,17 +94,61 @@ void play(const Job& job, Row& row) {
   std::int64_t peak = 0;
   for (std::size_t d = 0; d < run->memory.size(); ++d)
     peak = std::max(peak, job.memory == MemoryKind::allocated ? run->memory[d].peak : run->reserved[d]);
+  if (job.memory == MemoryKind::process) peak += run->context_memory.value;
   row.figures[0].predicted = seconds(run->timeline.step_time);
   row.figures[1].predicted = static_cast<double>(peak) / kGiB;
 }
 
 }  // namespace
 
-Result<std::vector<Row>> run_rows(const CsvTable& table, int threads) {
+Result<std::vector<Row>> run_rows(const CsvTable& table, const Options& options) {
   Diagnostics errors;
   require_columns(table,
                   {"model", "layers", "hidden", "heads", "vocab", "seq_len", "gpu", "cluster", "gpus", "tp", "pp", "dp",
                    "micro_batch", "global_batch", "schedule", "recompute", "attention", "dtype", "stack"},
+                  errors);
+  refuse_misspelt(table,
+                  {"id",
+                   "source",
+                   "model",
+                   "layers",
+                   "hidden",
+                   "heads",
+                   "kv_heads",
+                   "ffn_hidden",
+                   "gated_mlp",
+                   "tied_embeddings",
+                   "vocab",
+                   "seq_len",
+                   "gpu",
+                   "cluster",
+                   "gpus",
+                   "gpus_per_node",
+                   "tp",
+                   "pp",
+                   "vp",
+                   "dp",
+                   "cp",
+                   "micro_batch",
+                   "global_batch",
+                   "schedule",
+                   "partition",
+                   "recompute",
+                   "sequence_parallel",
+                   "zero_stage",
+                   "attention",
+                   "dtype",
+                   "grad_bytes",
+                   "stack",
+                   "compile",
+                   "p2p_scatter_gather",
+                   "overlap_dp",
+                   "overlap_tp",
+                   "step_time_s",
+                   "peak_memory_gib",
+                   "memory_kind",
+                   "tier",
+                   "notes"},
                   errors);
   if (!errors.empty()) return errors;
   Catalogue catalogue;
@@ -119,7 +165,7 @@ Result<std::vector<Row>> run_rows(const CsvTable& table, int threads) {
       rows.back().why = reason(scenario.errors());
   }
   if (!errors.empty()) return errors;
-  for_each_row(rows.size(), threads, [&](std::size_t i) {
+  for_each_row(rows.size(), options, [&](std::size_t i) {
     if (!jobs[i].scenario) return;
     try {
       play(jobs[i], rows[i]);

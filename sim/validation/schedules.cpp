@@ -258,7 +258,7 @@ void evaluate(Job& job, Row& row) {
 
 }  // namespace
 
-Result<std::vector<Row>> schedule_rows(const CsvTable& table, int threads) {
+Result<std::vector<Row>> schedule_rows(const CsvTable& table, const Options& options) {
   Diagnostics errors;
   std::vector<Row> rows;
   std::vector<Job> jobs;
@@ -268,7 +268,7 @@ Result<std::vector<Row>> schedule_rows(const CsvTable& table, int threads) {
     rows.push_back(row_of(cells, i + 1));
   }
   if (!errors.empty()) return errors;
-  for_each_row(rows.size(), threads, [&](std::size_t i) {
+  for_each_row(rows.size(), options, [&](std::size_t i) {
     try {
       evaluate(jobs[i], rows[i]);
     } catch (const std::exception& bug) {

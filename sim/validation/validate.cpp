@@ -36,9 +36,9 @@ const char* subset_of(FileKind kind) {
 Result<std::vector<Row>> rows_of(FileKind kind, const CsvTable& table, const Options& options) {
   switch (kind) {
     case FileKind::runs:
-      return run_rows(table, options.threads);
+      return run_rows(table, options);
     case FileKind::schedules:
-      return schedule_rows(table, options.threads);
+      return schedule_rows(table, options);
     case FileKind::collectives:
       return collective_rows(table);
     case FileKind::kernels:

@@ -11,6 +11,7 @@
 
 #include "orrery/core/field_table.hpp"
 #include "orrery/scenario/simulate.hpp"
+#include "progress.hpp"
 #include "scenario_options.hpp"
 #include "table.hpp"
 
@@ -253,8 +254,11 @@ int run(const CompareCommand& options, const Console& console) {
   }
   const Comparison comparison(*tree, *base, limit);
   std::vector<Outcome> ranked, refused;
+  Progress progress(console, "compare");
   for (const schedule::ScheduleKind& kind : *kinds) {
+    progress.phase(fmt::format("{} of {} schedules, {}", ranked.size() + refused.size() + 1, kinds->size(), kind.name));
     Outcome outcome = comparison.best_of(kind);
+    progress.clear();
     if (console.verbosity > 0) console.say(fmt::format("{}: {} runs\n", kind.name, outcome.simulated));
     (outcome.best ? ranked : refused).push_back(std::move(outcome));
   }

@@ -153,6 +153,7 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   orrery::cli::open_standard_streams();
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file beyond the limit is an error of the write, and what was written goes away
   std::signal(SIGINT, orrery::cli::stop);
   std::signal(SIGTERM, orrery::cli::stop);
   try {

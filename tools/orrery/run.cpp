@@ -4,6 +4,7 @@
 #include "orrery/core/file.hpp"
 #include "orrery/report/trace.hpp"
 #include "orrery/scenario/simulate.hpp"
+#include "progress.hpp"
 #include "scenario_options.hpp"
 
 namespace orrery::cli {
@@ -30,9 +31,15 @@ int write_trace_file(const report::RunResult& run, const RunCommand& options, co
 int run_scenario(const RunCommand& options, const Console& console) {
   const Result<scenario::Scenario> scenario = scenario::load_scenario(options.scenario.path, options.scenario.sets);
   if (!scenario.ok()) return console.refuse(scenario.errors());
+  Progress progress(console, "run");
   scenario::RunOptions how = options.run;
   how.record_links = !options.trace.empty();
+  // What every rank is played for may take minutes, and so may the search for a schedule; else a run is over at once.
+  const bool long_work = how.every_rank || scenario->schedule.type == "zb_auto" ||
+                         scenario->network.mode == scenario::NetworkModeChoice::flows;
+  if (long_work) how.phase = [&](std::string_view phase) { progress.phase(phase); };
   const Result<report::RunResult> run = scenario::simulate(*scenario, how);
+  progress.clear();
   if (!run.ok()) return console.refuse(run.errors());
   for (const std::string& warning : run->warnings) console.say("warning: " + warning + "\n");
   if (!options.trace.empty())

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "cli.hpp"
+#include "progress.hpp"
 
 namespace orrery::cli {
 namespace {
@@ -22,7 +23,11 @@ int validate(const ValidateCommand& command, const Console& console) {
     if (!condition.ok()) return console.refuse(condition.errors());
     conditions.push_back(*condition);
   }
-  const Result<validation::Report> report = validation::validate_file(command.path, command.options);
+  Progress progress(console, "validate");
+  validation::Options options = command.options;
+  options.progress = [&](std::size_t done, std::size_t rows) { progress.update(done, rows, "rows"); };
+  const Result<validation::Report> report = validation::validate_file(command.path, options);
+  progress.clear();
   if (!report.ok()) return console.refuse(report.errors());
   console.print(command.json ? validation::to_json(*report) : validation::to_text(*report));
   int code = kOk;

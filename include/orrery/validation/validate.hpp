@@ -10,6 +10,7 @@
 //   flows        text of `case … end`        network/maxmin_cases.hpp
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -75,6 +76,8 @@ struct Report {
 struct Options {
   std::string expected;  // flows: the file of expected completions; empty = beside the cases
   int threads = 0;       // speed only; 0 = as many as the machine has
+  // Told after each row how many of how many are done, by whichever thread did it.
+  std::function<void(std::size_t done, std::size_t rows)> progress;
 };
 
 // Fails only where the file itself is broken; what the simulator refuses is a row with its reason.
