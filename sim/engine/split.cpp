@@ -19,6 +19,7 @@ struct Run {
   std::int64_t begin, end;
   Category category;  // bubble = nothing of the device's own
   TaskId task;        // of work, else kNone
+  TaskId next;        // of an idle run: the task of its own that ends it
 };
 
 struct Change {
@@ -48,10 +49,10 @@ class Splitter {
 
  private:
   std::vector<Run> own_runs(DeviceIndex device) const;
+  TaskId first_starting(const std::vector<Change>& changes, std::size_t at) const;
   void account(DeviceIndex device, std::int64_t from, std::int64_t to, Breakdown& into) const;
   void add(Breakdown& into, const Run& run, std::int64_t begin, std::int64_t end, bool own) const;
-  void resolve(DeviceIndex device, const Run& idle, std::int64_t begin, std::int64_t end, Breakdown& into) const;
-  TaskId task_starting_at(DeviceIndex device, std::int64_t time) const;
+  void resolve(const Run& idle, std::int64_t begin, std::int64_t end, Breakdown& into) const;
   TaskId last_predecessor(TaskId task) const;
   // Order that does not depend on task ids, so folded and expanded Programs choose alike.
   auto rank_of(TaskId task) const {
@@ -65,6 +66,14 @@ class Splitter {
   ByDevice by_device_;
   std::vector<std::vector<Run>> runs_;
 };
+
+// Of the tasks that start at the time of changes[at].
+TaskId Splitter::first_starting(const std::vector<Change>& changes, std::size_t at) const {
+  TaskId best = kNone;
+  for (std::size_t i = at; i < changes.size() && changes[i].time == changes[at].time; ++i)
+    if (changes[i].starts && (best == kNone || rank_of(changes[i].task) < rank_of(best))) best = changes[i].task;
+  return best;
+}
 
 std::vector<Run> Splitter::own_runs(DeviceIndex device) const {
   std::vector<Change> changes;
@@ -84,18 +93,20 @@ std::vector<Run> Splitter::own_runs(DeviceIndex device) const {
   std::array<std::int32_t, kCategories> active{};
   TaskId working = kNone;
   std::int64_t from = 0;
-  for (const Change& c : changes) {
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    const Change& c = changes[i];
     if (c.time > from) {
       std::size_t best = 0;
       while (best < kCategories - 1 && active[best] == 0) ++best;
-      runs.push_back(
-          {from, c.time, static_cast<Category>(best), is_work(static_cast<Category>(best)) ? working : kNone});
+      const auto category = static_cast<Category>(best);
+      runs.push_back({from, c.time, category, is_work(category) ? working : kNone,
+                      category == Category::bubble ? first_starting(changes, i) : kNone});
       from = c.time;
     }
     active[static_cast<std::size_t>(c.category)] += c.starts ? 1 : -1;
     if (is_work(c.category)) working = c.starts ? c.task : (working == c.task ? kNone : working);
   }
-  if (timeline_.makespan.value > from) runs.push_back({from, timeline_.makespan.value, Category::bubble, kNone});
+  if (timeline_.makespan.value > from) runs.push_back({from, timeline_.makespan.value, Category::bubble, kNone, kNone});
   return runs;
 }
 
@@ -128,21 +139,9 @@ void Splitter::account(DeviceIndex device, std::int64_t from, std::int64_t to, B
     } else if (i == 0 || i + 1 == runs.size()) {
       into[static_cast<std::size_t>(Category::bubble)] += end - begin;
     } else {
-      resolve(device, run, begin, end, into);
+      resolve(run, begin, end, into);
     }
   }
-}
-
-TaskId Splitter::task_starting_at(DeviceIndex device, std::int64_t time) const {
-  TaskId best = kNone;
-  for (std::uint32_t i = by_device_.begin[device]; i < by_device_.begin[device + 1]; ++i) {
-    const TaskId task = by_device_.items[i].task;
-    if (timeline_.start[task] != time || timeline_.end[task] == time) continue;
-    if (program_.template_of(task).category == Category::host) continue;
-    if (best == kNone || rank_of(task) < rank_of(best)) best = task;
-  }
-  check(best != kNone, "an idle stretch of a device ends with a task of its own");
-  return best;
 }
 
 TaskId Splitter::last_predecessor(TaskId task) const {
@@ -156,9 +155,9 @@ TaskId Splitter::last_predecessor(TaskId task) const {
   return best;
 }
 
-void Splitter::resolve(DeviceIndex device, const Run& idle, std::int64_t begin, std::int64_t end,
-                       Breakdown& into) const {
-  TaskId at = task_starting_at(device, idle.end);
+void Splitter::resolve(const Run& idle, std::int64_t begin, std::int64_t end, Breakdown& into) const {
+  TaskId at = idle.next;
+  check(at != kNone, "an idle stretch of a device ends with a task of its own");
   while (begin < end) {
     at = last_predecessor(at);
     if (at == kNone) {  // nothing blocked it: it was not there to run (time before the first task of its chain)
