@@ -22,11 +22,28 @@ void fill(Family& family, std::vector<std::int32_t>& of, int ranks, const std::v
   }
 }
 
-void add_pairs(Family& family, std::vector<std::int32_t>& from, const Ranks& ranks, int pipeline, bool forward) {
+// Which pipeline rank sends to which: the neighbours that hold neighbouring stages.
+std::vector<std::vector<bool>> messages_between(const schedule::Placement& placement, int pipeline) {
+  const auto size = static_cast<std::size_t>(pipeline);
+  std::vector<std::vector<bool>> sends(size, std::vector<bool>(size));
+  for (int pipe = 0; pipe < placement.pipes; ++pipe)
+    for (int s = 0; s + 1 < placement.stages; ++s) {
+      const auto a = static_cast<std::size_t>(placement.rank_of(s, pipe)),
+                 b = static_cast<std::size_t>(placement.rank_of(s + 1, pipe));
+      sends[a][b] = sends[b][a] = true;
+    }
+  return sends;
+}
+
+// Only pairs that send are a load on the network: the last rank sends to the first where stages go round (interleaved).
+void add_pairs(Family& family, std::vector<std::int32_t>& from, const Ranks& ranks,
+               const std::vector<std::vector<bool>>& sends, bool forward) {
   from.assign(static_cast<std::size_t>(ranks.count), -1);
+  const auto pipeline = static_cast<int>(sends.size());
   for (std::int32_t r = 0; r < ranks.count && pipeline > 1; ++r) {
     const int p = ranks.at[static_cast<std::size_t>(r)].pipeline;
     const int to = (p + (forward ? 1 : pipeline - 1)) % pipeline;
+    if (!sends[static_cast<std::size_t>(p)][static_cast<std::size_t>(to)]) continue;
     from[static_cast<std::size_t>(r)] = static_cast<std::int32_t>(family.groups.size());
     family.groups.push_back({r, ranks.neighbour(r, to)});
   }
@@ -60,8 +77,9 @@ Ranks::Ranks(const StepPlan& plan) : grid(plan.layout), count(plan.layout.ranks(
   forward.lane = backward.lane = Lane::pipeline_send;
   forward.category = backward.category = Category::pipeline_comm;
   const int pipeline = plan.layout.pipeline;
-  add_pairs(forward, forward_from, *this, pipeline, true);
-  add_pairs(backward, backward_from, *this, pipeline, false);
+  const auto sends = messages_between(plan.schedule.placement, pipeline);
+  add_pairs(forward, forward_from, *this, sends, true);
+  add_pairs(backward, backward_from, *this, sends, false);
   if (plan.model.tied_embeddings && pipeline > 1 && plan.schedule.placement.pipes == 1) {
     const int first = plan.schedule.placement.rank_of(0),
               last = plan.schedule.placement.rank_of(plan.schedule.placement.stages - 1);
