@@ -10,27 +10,47 @@ namespace {
 
 using schedule::OpKind;
 
-// The five kinds of operation of every stage, each one step that takes and releases one activation as the convention
-// says.
-std::vector<std::array<Pass, 5>> passes_of(const OperationTimes& times, int stages, Release release) {
-  std::vector<std::array<Pass, 5>> passes(static_cast<std::size_t>(stages));
-  const auto one_step = [](Time duration, bool takes, bool releases) {
-    Step step;
-    step.duration = duration;
-    step.name = "operation";
-    if (takes) step.memory.push_back({false, MemoryClass::activations, 1});
-    if (releases) step.memory.push_back({true, MemoryClass::activations, -1});
-    return Pass{{std::move(step)}};
-  };
+Pass one_step(Time duration, bool takes, bool releases) {
+  Step step;
+  step.duration = duration;
+  step.name = "operation";
+  if (takes) step.memory.push_back({false, MemoryClass::activations, 1});
+  if (releases) step.memory.push_back({true, MemoryClass::activations, -1});
+  return Pass{{std::move(step)}};
+}
+
+// The kinds of operation of every stage but the overlapped ones, each one step that takes and releases one activation
+// as the convention says.
+std::vector<std::array<Pass, 4>> passes_of(const OperationTimes& times, int stages, Release release) {
+  std::vector<std::array<Pass, 4>> passes(static_cast<std::size_t>(stages));
   for (std::size_t s = 0; s < passes.size(); ++s) {
     const Time f = times.forward[s], i = times.input_gradient[s], w = times.weight_gradient[s];
     const bool early = release == Release::input_gradient;
     passes[s] = {one_step(f, true, false), one_step(i + w, false, true), one_step(i, false, early),
-                 one_step(w, false, !early),
-                 one_step(times.overlapped.empty() ? f + i + w : times.overlapped[s], true, true)};
+                 one_step(w, false, !early)};
   }
   return passes;
 }
+
+// Overlapped operations: the time given for the stage of the forward half, else F + B of the two halves.
+class Overlapped {
+ public:
+  explicit Overlapped(const OperationTimes& times) : times_(times) {}
+  const Pass& pass(const schedule::Operation& op) {
+    const auto f = static_cast<std::size_t>(op.stage), b = static_cast<std::size_t>(op.backward_stage);
+    const auto [it, fresh] = passes_.try_emplace({f, b});
+    if (fresh)
+      it->second =
+          one_step(times_.overlapped.empty() ? times_.forward[f] + times_.input_gradient[b] + times_.weight_gradient[b]
+                                             : times_.overlapped[f],
+                   true, true);
+    return it->second;
+  }
+
+ private:
+  const OperationTimes& times_;
+  std::map<std::pair<std::size_t, std::size_t>, Pass> passes_;
+};
 
 }  // namespace
 
@@ -58,9 +78,8 @@ Result<Program> lower_schedule(const schedule::Schedule& schedule, const Operati
   plan.pass = [&](DeviceIndex, OpKind kind, int stage, int) -> const Pass& {
     return passes[static_cast<std::size_t>(stage)][static_cast<std::size_t>(kind)];
   };
-  plan.overlapped_pass = [&](DeviceIndex, const schedule::Operation& op) -> const Pass* {
-    return &passes[static_cast<std::size_t>(op.stage)][static_cast<std::size_t>(OpKind::overlapped)];
-  };
+  Overlapped overlapped(times);
+  plan.overlapped_pass = [&](DeviceIndex, const schedule::Operation& op) { return &overlapped.pass(op); };
   plan.peer = [&](DeviceIndex, int stage, int pipe) {
     return static_cast<DeviceIndex>(schedule.placement.rank_of(stage, pipe));
   };

@@ -54,7 +54,7 @@ std::optional<std::int64_t> units(const std::string& text) {
 }
 
 std::vector<std::int64_t> times(const Cells& cells, const char* uniform, const char* by_stage, std::int64_t otherwise) {
-  const char* column = cells.has(by_stage) ? by_stage : uniform;
+  const char* column = cells.has(by_stage) && !cells.text(by_stage).empty() ? by_stage : uniform;
   if (!cells.has(column) || cells.text(column).empty()) return {otherwise};
   std::vector<std::int64_t> result;
   for (const std::string& part : split(cells.text(column), '|')) {
