@@ -9,8 +9,7 @@ namespace {
 
 constexpr const char* kGrammar =
     "[GROUP:][FIGURE.]STATISTIC OPERATOR NUMBER, STATISTIC one of rows, mape, median_abs_error, p90_abs_error, bias, "
-    "concordance, refused, "
-    "unequal; OPERATOR one of > >= < <=";
+    "concordance, schedule_concordance, refused, unequal; OPERATOR one of > >= < <=";
 
 Diagnostic wrong(const std::string& text, const std::string& message) {
   Diagnostic d;
@@ -33,7 +32,7 @@ std::optional<double> statistic(const Statistics& s, const std::string& name) {
   if (name == "median_abs_error") return s.median_abs_error;
   if (name == "p90_abs_error") return s.p90_abs_error;
   if (name == "bias") return s.bias;
-  return s.concordance;
+  return name == "concordance" ? s.concordance : s.schedule_concordance;
 }
 
 bool compare(double value, const std::string& comparison, double bound) {
@@ -65,8 +64,8 @@ Result<Condition> parse_condition(const std::string& text) {
     left.erase(0, dot + 1);
   }
   c.statistic = left;
-  for (const char* known :
-       {"rows", "mape", "median_abs_error", "p90_abs_error", "bias", "concordance", "refused", "unequal"})
+  for (const char* known : {"rows", "mape", "median_abs_error", "p90_abs_error", "bias", "concordance",
+                            "schedule_concordance", "refused", "unequal"})
     if (c.statistic == known) return c;
   return wrong(text, fmt::format("'{}' is no statistic", c.statistic));
 }

@@ -35,6 +35,9 @@ void add_statistics(Json& json, const Statistics& s) {
   json["p90_abs_error"] = some ? Json(s.p90_abs_error) : Json();
   json["bias"] = some ? Json(s.bias) : Json();
   json["concordance"] = s.concordance ? Json(*s.concordance) : Json();
+  if (!s.schedule_concordance) return;
+  json["schedule_concordance"] = *s.schedule_concordance;
+  json["schedule_pairs"] = s.schedule_pairs;
 }
 
 Json figure_json(const Group::OfFigure& figure, const char* subset) {

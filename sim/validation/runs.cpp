@@ -33,6 +33,16 @@ std::string alternatives(const Cells& cells) {
   return key;
 }
 
+// Everything that reaches the predictor but the schedule and its virtual stages.
+std::string same_but_schedule(const Cells& cells) {
+  std::string key = alternatives(cells);
+  for (const char* column : {"gated_mlp", "tied_embeddings", "gpus_per_node", "tp", "pp", "dp", "cp", "micro_batch",
+                             "partition", "recompute", "sequence_parallel", "zero_stage", "attention", "grad_bytes",
+                             "compile", "p2p_scatter_gather", "overlap_dp", "overlap_tp"})
+    key += (cells.has(column) ? cells.text(column) : "") + '\n';
+  return key;
+}
+
 std::string in_words(const Cells& cells) {
   std::string text = fmt::format("{} {}×{}", cells.text("model"), cells.text("gpus"), cells.text("gpu"));
   for (const auto& [column, name] : {std::pair{"tp", "TP"}, {"cp", "CP"}, {"pp", "PP"}, {"vp", "VP"}, {"dp", "DP"}})
@@ -65,6 +75,8 @@ Row row_of(const Cells& cells, std::size_t number) {
   row.counts = tier != "C";
   row.in_subset = tier == "A";
   row.alternatives = alternatives(cells);
+  row.same_but_schedule = same_but_schedule(cells);
+  row.schedule = cells.text("schedule") + ' ' + (cells.has("vp") ? cells.text("vp") : "");
   row.what = in_words(cells);
   return row;
 }

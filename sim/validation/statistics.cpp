@@ -9,29 +9,37 @@ namespace {
 
 struct Point {
   double measured, predicted;
-  const std::string* alternatives;
+  const Row* row;
 };
 
 double quantile(const std::vector<double>& sorted, std::size_t part, std::size_t of) {  // nearest rank
   return sorted[(sorted.size() * part + of - 1) / of - 1];
 }
 
-// Pairs of alternatives whose measured values differ by more than 5 % (of the larger).
-std::optional<double> concordance(const std::vector<Point>& points) {
+struct Pairs {
+  std::int64_t all = 0, in_order = 0;
+  std::optional<double> share() const {
+    if (all == 0) return {};
+    return static_cast<double>(in_order) / static_cast<double>(all);
+  }
+};
+
+// Pairs of rows of equal key whose measured values differ by more than `apart` (of the larger).
+Pairs pairs_in_order(const std::vector<Point>& points, std::string Row::*key, std::string Row::*differs, double apart) {
   std::map<std::string, std::vector<const Point*>> choices;
   for (const Point& p : points)
-    if (!p.alternatives->empty()) choices[*p.alternatives].push_back(&p);
-  std::int64_t pairs = 0, right = 0;
-  for (const auto& [key, of] : choices)
+    if (!(p.row->*key).empty()) choices[p.row->*key].push_back(&p);
+  Pairs pairs;
+  for (const auto& [text, of] : choices)
     for (std::size_t i = 0; i < of.size(); ++i)
       for (std::size_t j = 0; j < i; ++j) {
+        if (differs != nullptr && of[i]->row->*differs == of[j]->row->*differs) continue;
         const double difference = of[i]->measured - of[j]->measured;
-        if (std::abs(difference) <= 0.05 * std::max(of[i]->measured, of[j]->measured)) continue;
-        ++pairs;
-        if (difference * (of[i]->predicted - of[j]->predicted) > 0) ++right;
+        if (std::abs(difference) <= apart * std::max(of[i]->measured, of[j]->measured)) continue;
+        ++pairs.all;
+        if (difference * (of[i]->predicted - of[j]->predicted) > 0) ++pairs.in_order;
       }
-  if (pairs == 0) return {};
-  return static_cast<double>(right) / static_cast<double>(pairs);
+  return pairs;
 }
 
 Statistics statistics_of(const std::vector<Point>& points) {
@@ -52,7 +60,10 @@ Statistics statistics_of(const std::vector<Point>& points) {
   const std::size_t half = errors.size() / 2;
   s.median_abs_error = errors.size() % 2 == 1 ? errors[half] : (errors[half - 1] + errors[half]) / 2;
   s.p90_abs_error = quantile(errors, 9, 10);
-  s.concordance = concordance(points);
+  s.concordance = pairs_in_order(points, &Row::alternatives, nullptr, 0.05).share();
+  const Pairs schedules = pairs_in_order(points, &Row::same_but_schedule, &Row::schedule, 0.02);
+  s.schedule_concordance = schedules.share();
+  s.schedule_pairs = schedules.all;
   return s;
 }
 
@@ -65,7 +76,7 @@ Statistics of_figure(const std::vector<const Row*>& rows, std::size_t figure, bo
     const double* measured = std::get_if<double>(&f.reference);
     const double* predicted = std::get_if<double>(&f.predicted);
     if (!f.exact && measured != nullptr && predicted != nullptr && *measured > 0)
-      points.push_back({*measured, *predicted, &row->alternatives});
+      points.push_back({*measured, *predicted, row});
   }
   return statistics_of(points);
 }

@@ -54,6 +54,15 @@ std::string tables(const Report& report) {
   return text;
 }
 
+// Runs that differ in the schedule alone.
+std::string order_of_schedules(const Report& report) {
+  if (report.groups.empty() || report.groups.front().figures.empty()) return {};
+  const Statistics& s = report.groups.front().figures.front().all;
+  if (!s.schedule_concordance) return {};
+  return fmt::format("{} of {} pairs of runs that differ in the schedule alone, by more than 2 %, are in order\n\n",
+                     percent(*s.schedule_concordance, false), s.schedule_pairs);
+}
+
 struct Miss {
   const Row* row;
   double measured, predicted;
@@ -129,7 +138,7 @@ std::string exact_rows(const Report& report) {
 }  // namespace
 
 std::string to_text(const Report& report) {
-  std::string text = tables(report);
+  std::string text = tables(report) + order_of_schedules(report);
   if (!report.groups.empty())
     for (std::size_t figure = 0; figure < report.groups.front().figures.size(); ++figure) text += worst(report, figure);
   text += exact_rows(report) + refusals(report);

@@ -63,6 +63,20 @@ TEST_CASE("twenty published runs are predicted, one is refused with its reason")
   CHECK(report.groups.front().figures.front().all.mape < 0.12);
 }
 
+TEST_CASE("of two schedules of one configuration the faster is predicted to be") {
+  const CsvTable table = [] {
+    const auto read = read_csv_file(orrery::testing::source_dir() + "/tests/data/validation/schedule_pairs.csv");
+    REQUIRE_MESSAGE(read.ok(), (read.ok() ? std::string() : render(read.errors())));
+    return *read;
+  }();
+  const Report report = report_of(table);
+  CHECK(report.refused() == 0);
+  const Statistics& all = report.groups.front().figures.front().all;
+  CHECK(all.schedule_pairs == 15);
+  REQUIRE(all.schedule_concordance.has_value());
+  CHECK(*all.schedule_concordance >= 0.9);
+}
+
 TEST_CASE("only configuration columns reach the predictor") {
   const CsvTable before = sample();
   CsvTable after = before;

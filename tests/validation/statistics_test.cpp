@@ -62,6 +62,22 @@ TEST_CASE("an order that is wrong lowers the concordance; what is 5 % apart does
   CHECK_FALSE(share({row("a", 1, 2, "x"), row("b", 2, 1, "y")}).has_value());
 }
 
+TEST_CASE("schedules are held against each other where nothing else differs") {
+  const auto of = [](const char* id, double measured, double predicted, const char* schedule) {
+    Row r = row(id, measured, predicted, "x");
+    r.same_but_schedule = "one configuration";
+    r.schedule = schedule;
+    return r;
+  };
+  const auto statistics = [](std::vector<Row> rows) { return groups_of(rows).front().figures.front().all; };
+  // ab wrong, ac right, bc right; d repeats a's schedule and is 1.9 % from c: only bd counts, right.
+  const Statistics s =
+      statistics({of("a", 2, 2, "1f1b"), of("b", 3, 1.9, "zb"), of("c", 1.02, 1, "v"), of("d", 1.04, 1.01, "1f1b")});
+  CHECK(s.schedule_pairs == 4);
+  CHECK(s.schedule_concordance == doctest::Approx(3.0 / 4));
+  CHECK_FALSE(statistics({row("a", 1, 2, "x"), row("b", 2, 1, "x")}).schedule_concordance.has_value());
+}
+
 TEST_CASE("the text of a report") {
   CHECK(to_text(example()) ==
         "step_time_s per stack\n"

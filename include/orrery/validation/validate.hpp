@@ -41,8 +41,10 @@ struct Row {
   std::vector<std::pair<const char*, std::string>> groups;  // {"stack", "nanotron"}, {"prefix", "ultra"}
   bool counts = true;                                       // in the statistics (runs: tier A or B)
   bool in_subset = false;                                   // in the narrower statistics beside them (Report::subset)
-  std::string alternatives;  // rows of equal key are choices among which an order is asked for; empty = none
-  std::string what;          // one line for people
+  std::string alternatives;       // rows of equal key are choices among which an order is asked for; empty = none
+  std::string same_but_schedule;  // rows of equal key differ in the schedule and its virtual stages only; empty = none
+  std::string schedule;           // with its virtual stages
+  std::string what;               // one line for people
 };
 
 // Errors are relative: predicted / measured − 1.
@@ -51,6 +53,9 @@ struct Statistics {
   double mape = 0, median_abs_error = 0, p90_abs_error = 0, bias = 0;
   // Share of the pairs of alternatives whose measured values differ by more than 5 % that are put in the right order.
   std::optional<double> concordance;
+  // The same of pairs of runs that differ in the schedule alone, where the measured values are more than 2 % apart.
+  std::optional<double> schedule_concordance;
+  std::int64_t schedule_pairs = 0;
 };
 
 struct Group {
@@ -91,7 +96,7 @@ std::string to_text(const Report& report);  // a table per group and the ten wor
 // "bloom:peak_memory_gib.bias<-0.1", "refused>0", "unequal>0".
 //   GROUP      name of a group; default: all rows
 //   FIGURE     default: the first figure of the file (runs: step_time_s)
-//   STATISTIC  rows, mape, median_abs_error, p90_abs_error, bias, concordance, refused, unequal
+//   STATISTIC  rows, mape, median_abs_error, p90_abs_error, bias, concordance, schedule_concordance, refused, unequal
 //   OPERATOR   > >= < <=
 struct Condition {
   std::string text, group, figure, statistic, comparison;
