@@ -75,6 +75,11 @@ const Fields<StackCommunication>& communication_fields() {
           .add("embedding_reduce", &C::embedding_reduce,
                "the first and last stage of a pipeline sum the gradients of tied embeddings; false: they are untied "
                "there")
+          .add(
+              "pass_overlap_percent", &C::pass_overlap_percent,
+              "operations that run a forward and a backward pass together: of the calls of each, how many of a hundred "
+              "run beside the compute of the other")
+          .range(0, 100)
           .add("bucket", &C::bucket, "gradient bucket; 0 B = one bucket per stage")
           .add("prefetch", &C::prefetch, "layers gathered ahead (ZeRO-3, FSDP)")
           .range(0, 1000);

@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 
+#include "overlap.hpp"
 #include "pipeline_lowering.hpp"
 #include "step_end.hpp"
 
@@ -66,6 +67,7 @@ class StepLowering {
   Devices devices_;
   std::map<std::tuple<std::int32_t, std::int64_t, bool, bool>, TemplateId> messages_;
   std::optional<TemplateId> overhead_;
+  OverlappedPasses overlapped_{stages_, plan_.execution.pass_overlap_percent};
 };
 
 // What tells ranks apart: every call of the step on a group of theirs. (All wait for the gradient norm together.)
@@ -170,8 +172,16 @@ PipelinePlan StepLowering::pipeline_plan() {
   p.pass = [this](DeviceIndex d, OpKind kind, int stage, int) -> const Pass& {
     return stages_.pass(devices_.representative[d], stage, pass_kind(kind));
   };
-  p.data_calls = [this](DeviceIndex d, const schedule::Operation& op, bool first, bool last) {
-    return data_.calls(d, op, first, last);
+  // A host that waits for each kernel keeps nothing beside another.
+  const bool overlaps = plan_.execution.pass_overlap_percent > 0 && !plan_.execution.blocking_launch;
+  if (overlaps)
+    p.overlapped_pass = [this](DeviceIndex d, const schedule::Operation& op) {
+      return &overlapped_.pass(devices_.representative[d], op);
+    };
+  p.data_calls = [this, overlaps](DeviceIndex d, const schedule::Operation& op, bool first, bool last) {
+    std::vector<DataCall> calls = data_.calls(d, op, first, last);
+    if (overlaps && op.kind == OpKind::overlapped) overlapped_.place(op, calls);
+    return calls;
   };
   p.peer = [this](DeviceIndex d, int stage, int pipe) {
     const int to = plan_.schedule.placement.rank_of(stage, pipe);

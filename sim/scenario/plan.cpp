@@ -117,6 +117,7 @@ PlanParts plan_parts(const Scenario& s) {
   e.optimizer_launch = launches ? l.per_kernel * s.stack.optimizer.kernels : Time{};
   e.post_validation = post_validation(s.stack.optimizer.post_validation);
   e.embedding_reduce = c.embedding_reduce;
+  e.pass_overlap_percent = static_cast<int>(c.pass_overlap_percent);
   e.weight_bytes = parts.state.weight_bytes;
   e.gradient_bytes = parts.pass.gradient_bytes;
   return parts;

@@ -55,6 +55,9 @@ TEST_CASE("mistakes in a stack are found with place and remedy") {
   CHECK(errors_of(start + "launch: {mode: lazy}\n").size() == 1);
   CHECK(errors_of(start + "communication: {data_slowdown_percent: 99}\n").size() == 1);
   CHECK(errors_of(start + "communication: {embedding_reduce: sometimes}\n").size() == 1);
+  CHECK(errors_of(start + "communication: {pass_overlap_percent: 100}\n").empty());
+  CHECK(errors_of(start + "communication: {pass_overlap_percent: 101}\n").size() == 1);
+  CHECK(errors_of(start + "communication: {pass_overlap_percent: -1}\n").size() == 1);
   CHECK(errors_of(start + "optimizer: {post_validation: split_backward}\n").empty());
   CHECK(errors_of(start + "optimizer: {post_validation: true}\n").size() == 1);
   CHECK_FALSE(load_stack("megatron-2026").ok());

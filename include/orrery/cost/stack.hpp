@@ -57,6 +57,10 @@ struct StackCommunication {
   // In a pipeline the copies of tied embeddings on the first and last stage sum their gradients each step. False: the
   // framework unties them there.
   bool embedding_reduce = true;
+  // Operations that run a forward and a backward pass together (DualPipe, overlapped interleaving): of the tensor,
+  // context and expert calls of each half, how many of a hundred run beside the compute of the other; the rest stop
+  // both. 0: the operation takes the time of its halves.
+  std::int64_t pass_overlap_percent = 0;
   Bytes bucket{};             // of gradients; 0 = one bucket per stage
   std::int64_t prefetch = 1;  // layers gathered ahead (ZeRO-3, FSDP)
 };

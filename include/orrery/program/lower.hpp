@@ -42,6 +42,9 @@ struct ExecutionPlan {
   std::int64_t optimizer_copies = 0;        // bytes per parameter this rank updates, held while the optimizer runs
   Time optimizer_launch{};                  // host time of all launches of the optimizer
   PostValidation post_validation = PostValidation::never;
+  // Of the calls of each half of an overlapped operation, how many of a hundred run beside the compute of the other
+  // half; 0 = the halves run one after the other.
+  int pass_overlap_percent = 0;
   bool embedding_reduce = true;     // copies of tied embeddings on two stages sum their gradients
   std::int64_t weight_bytes = 2;    // per parameter, as gathered by a sharded optimizer
   std::int64_t gradient_bytes = 4;  // per parameter, as reduced

@@ -1,0 +1,134 @@
+#include "overlap.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace orrery::program {
+namespace {
+
+using layout::PassKind;
+
+bool waited_for(const Step& step) {
+  return step.lane != Lane::compute && step.needed_by < 0;
+}
+
+// Which steps of a half leave the compute lane to the other half: of its calls, spread evenly, percent of a hundred.
+std::vector<bool> hidden_calls(const Pass& pass, int percent) {
+  std::vector<bool> hidden;
+  std::int64_t calls = 0;
+  for (const Step& step : pass.steps) {
+    hidden.push_back(waited_for(step) && (calls + 1) * percent / 100 > calls * percent / 100);
+    calls += waited_for(step) ? 1 : 0;
+  }
+  return hidden;
+}
+
+struct Half {
+  const Pass* pass;
+  std::vector<bool> hidden;
+  std::uint32_t next = 0;
+  Time ready{};                  // end of what its next step follows
+  std::vector<Time> not_before;  // [step] end of the calls it waits for
+  bool done() const { return next == pass->steps.size(); }
+};
+
+class Merge {
+ public:
+  Merge(const Pass& forward, const Pass& backward, int percent)
+      : halves_{half_of(forward, percent), half_of(backward, percent)} {}
+
+  JointOrder run() {
+    while (!halves_[0].done() || !halves_[1].done()) {
+      const int h = halves_[0].done() ? 1 : halves_[1].done() ? 0 : (key(1) <= key(0) ? 1 : 0);
+      take(h);
+    }
+    for (int h = 0; h < 2; ++h) order_.at[h].push_back(static_cast<std::uint32_t>(order_.steps.size()));
+    return std::move(order_);
+  }
+
+ private:
+  static Half half_of(const Pass& pass, int percent) {
+    return {&pass, hidden_calls(pass, percent), 0, {}, std::vector<Time>(pass.steps.size() + 1)};
+  }
+  bool beside(const Half& half) const {
+    const Step& step = half.pass->steps[half.next];
+    return step.lane != Lane::compute && (half.hidden[half.next] || step.needed_by >= 0);
+  }
+  Time earliest(const Half& half) const {
+    const Time ready = std::max(half.ready, half.not_before[half.next]);
+    return beside(half) ? ready : std::max(ready, compute_free_);
+  }
+  // Calls beside compute first, for they take nothing from the other half.
+  std::pair<Time, bool> key(int h) const {
+    const Half& half = halves_[static_cast<std::size_t>(h)];
+    return {earliest(half), !beside(half)};
+  }
+  void take(int h) {
+    Half& half = halves_[static_cast<std::size_t>(h)];
+    const Step& step = half.pass->steps[half.next];
+    Time& lane = lane_free_[static_cast<std::size_t>(step.lane)];
+    const Time end = std::max(earliest(half), lane) + step.before + step.duration;
+    lane = end;
+    if (!beside(half)) compute_free_ = end;
+    if (step.lane != Lane::compute && step.needed_by >= 0) {
+      Time& waiter = half.not_before[static_cast<std::size_t>(step.needed_by)];
+      waiter = std::max(waiter, end);
+    } else {
+      half.ready = end;
+    }
+    order_.at[h].push_back(static_cast<std::uint32_t>(order_.steps.size()));
+    order_.steps.push_back({h, half.next++});
+  }
+
+  std::array<Half, 2> halves_;
+  std::array<Time, kLanes> lane_free_{};
+  Time compute_free_{};
+  JointOrder order_;
+};
+
+}  // namespace
+
+JointOrder joint_order(const Pass& forward, const Pass& backward, int percent) {
+  return Merge(forward, backward, percent).run();
+}
+
+Pass joint_pass(const JointOrder& order, const Pass& forward, const Pass& backward, int percent) {
+  const Pass* of[2] = {&forward, &backward};
+  const std::vector<bool> hidden[2] = {hidden_calls(forward, percent), hidden_calls(backward, percent)};
+  Pass joint;
+  for (const JointOrder::Step& at : order.steps) {
+    Step step = of[at.half]->steps[at.index];
+    std::size_t waiter = at.index + 1;
+    if (step.needed_by >= 0) waiter = static_cast<std::size_t>(step.needed_by);
+    if (step.needed_by >= 0 || hidden[at.half][at.index])
+      step.needed_by = static_cast<std::int32_t>(order.at[at.half][waiter]);
+    joint.steps.push_back(std::move(step));
+  }
+  return joint;
+}
+
+const JointOrder& OverlappedPasses::order(const schedule::Operation& op) {
+  const auto [it, fresh] = orders_.try_emplace({op.stage, op.backward_stage});
+  if (fresh)
+    it->second = joint_order(stages_.pass(0, op.stage, PassKind::forward),
+                             stages_.pass(0, op.backward_stage, PassKind::backward), percent_);
+  return it->second;
+}
+
+const Pass& OverlappedPasses::pass(std::int32_t rank, const schedule::Operation& op) {
+  const Pass& forward = stages_.pass(rank, op.stage, PassKind::forward);
+  const Pass& backward = stages_.pass(rank, op.backward_stage, PassKind::backward);
+  const auto [it, fresh] = passes_.try_emplace({&forward, &backward});
+  if (fresh) it->second = joint_pass(order(op), forward, backward, percent_);
+  return it->second;
+}
+
+void OverlappedPasses::place(const schedule::Operation& op, std::vector<DataCall>& calls) {
+  const std::vector<std::uint32_t>& at = order(op).at[1];
+  for (DataCall& call : calls)
+    call.position = call.gather || call.position == 0 ? at[call.position] : at[call.position - 1] + 1;
+  std::stable_sort(calls.begin(), calls.end(),
+                   [](const DataCall& a, const DataCall& b) { return a.position < b.position; });
+}
+
+}  // namespace orrery::program

@@ -1,0 +1,44 @@
+// A forward and a backward pass that run together (DualPipe, combined 1F1B of Megatron-LM) as one pass: compute of the
+// two takes turns, and of the communication of each half the share that the stack names runs beside the compute of the
+// other. Without such a rule the halves run one after the other.
+#pragma once
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "stage_costs.hpp"
+
+namespace orrery::program {
+
+// The order of the steps of both halves: the one that can begin first is next, and a call is made as soon as the step
+// before it has ended.
+struct JointOrder {
+  struct Step {
+    int half;  // 0 forward, 1 backward
+    std::uint32_t index;
+  };
+  std::vector<Step> steps;
+  std::vector<std::uint32_t> at[2];  // [half][step] its place in `steps`; one past the last step: the end
+};
+// Of the calls that the next step of their half waits for, this many of a hundred run beside the other half.
+JointOrder joint_order(const Pass& forward, const Pass& backward, int percent);
+Pass joint_pass(const JointOrder& order, const Pass& forward, const Pass& backward, int percent);
+
+// The joint passes of a run. The order is that of rank 0, so that the members of a group make their calls alike.
+class OverlappedPasses {
+ public:
+  OverlappedPasses(StageCosts& stages, int percent) : stages_(stages), percent_(percent) {}
+  const Pass& pass(std::int32_t rank, const schedule::Operation& operation);
+  // Moves calls from their places in the backward pass to those in the joint pass.
+  void place(const schedule::Operation& operation, std::vector<DataCall>& calls);
+
+ private:
+  const JointOrder& order(const schedule::Operation& operation);
+
+  StageCosts& stages_;
+  int percent_;
+  std::map<std::pair<int, int>, JointOrder> orders_;  // by the stages of the halves
+  std::map<std::pair<const Pass*, const Pass*>, Pass> passes_;
+};
+
+}  // namespace orrery::program
