@@ -99,6 +99,7 @@ const Fields<Tuning>& tuning_fields() {
           .section("nvls_trees", &Tuning::nvls_tree_constants, algorithm_fields(), "the same, joined by trees")
           .section("collnet", &Tuning::collnet, algorithm_fields(), "reduction in the fabric")
           .section("direct", &Tuning::direct, algorithm_fields(), "messages, all_to_all, exchange on meshes")
+          .section("pat", &Tuning::pat, algorithm_fields(), "parallel aggregated trees")
           .add("sources", &Tuning::sources, "where the figures come from");
   return table;
 }
@@ -111,6 +112,7 @@ const ProtocolTuning& Tuning::of(const std::string& algorithm, const std::string
                                      : algorithm == "nvls_tree" ? nvls_tree_constants
                                      : algorithm == "collnet"   ? collnet
                                      : algorithm == "direct"    ? direct
+                                     : algorithm == "pat"       ? pat
                                                                 : ring;
   return protocol == "ll" ? constants.ll : protocol == "ll128" ? constants.ll128 : constants.simple;
 }

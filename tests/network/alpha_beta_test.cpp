@@ -131,6 +131,11 @@ TEST_CASE("halving and doubling is 2 log2 n alpha + 2(n-1)/n S/B, two steps of S
   });
 }
 
+TEST_CASE("parallel aggregated trees are ceil(log2 n) alpha + (n-1)/n S/B") {
+  compare(Collective::all_gather, "pat", 1, [](std::int64_t n) { return Form{ceil_log2(n), n - 1, n}; });
+  compare(Collective::reduce_scatter, "pat", 1, [](std::int64_t n) { return Form{ceil_log2(n), n - 1, n}; });
+}
+
 TEST_CASE("direct is alpha + (n-1)/n S/B for all_to_all, twice that for all_reduce, (n-1) S/B for broadcast") {
   compare(Collective::all_to_all, "direct", 0, [](std::int64_t n) { return Form{1, n - 1, n}; });
   compare(Collective::all_gather, "direct", 0, [](std::int64_t n) { return Form{1, n - 1, n}; });

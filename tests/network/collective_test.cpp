@@ -191,6 +191,17 @@ TEST_CASE("groups of unequal parts, of one, and of ranks out of order") {
         cluster.seconds_of(cluster.plan(Collective::all_reduce, kGiB, {0, 1, 8, 9}, "ring", "ideal")));
 }
 
+TEST_CASE("aggregated trees pass a ring where steps cost more than bytes") {
+  // 32 nodes, one GPU each: 5 steps instead of 31.
+  const Cluster cluster("dgx-a100", 32);
+  const auto rail = range(32, 8);
+  const auto time = [&](const char* algorithm, std::int64_t bytes) {
+    return cluster.seconds_of(cluster.plan(Collective::all_gather, bytes, rail, algorithm, "simple"));
+  };
+  CHECK(time("pat", kMiB) < time("ring", kMiB));
+  CHECK(time("pat", kGiB) > time("ring", kGiB));
+}
+
 TEST_CASE("what cannot be planned is refused by name") {
   const Cluster cluster("dgx-a100", 2);
   const auto group = range(16);
@@ -202,6 +213,8 @@ TEST_CASE("what cannot be planned is refused by name") {
   CHECK(why(Collective::all_reduce, "ring", "fast") == "unknown protocol 'fast' (ll, ll128, simple, ideal)");
   CHECK(why(Collective::all_to_all, "ring").starts_with("ring serves"));
   CHECK(why(Collective::all_reduce, "nvls").starts_with("nvls needs all ranks in one"));
+  CHECK(why(Collective::all_reduce, "pat") == "pat serves all_gather and reduce_scatter");
+  CHECK(why(Collective::all_gather, "pat") == "pat takes groups of one GPU a scale-up domain");
   CHECK(why(Collective::send_receive, "direct").starts_with("send_receive takes two"));
   CHECK_THROWS_AS(cluster.plan(Collective::all_to_all, 1, group, "tree"), std::invalid_argument);
 }

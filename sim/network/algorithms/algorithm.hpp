@@ -51,7 +51,8 @@ struct Algorithm {
   void (*plan)(const PlanContext& context, PlanBuilder& out);
 };
 
-extern const Algorithm kRing, kTree, kHalvingDoubling, kDirect, kHierarchical, kTwoLevel, kNvls, kNvlsTree, kCollnet;
+extern const Algorithm kRing, kTree, kHalvingDoubling, kDirect, kHierarchical, kTwoLevel, kNvls, kNvlsTree, kCollnet,
+    kPat;
 const std::vector<const Algorithm*>& algorithms();
 const Algorithm* find_algorithm(const std::string& name);
 
