@@ -116,19 +116,18 @@ void PipelineLowering::emit_steps(const Team& team, std::uint32_t begin, std::ui
     const Fused& f = fused(*pass_[d], begin, end);  // for the host's part, which is the piece's either way
     if (f.has_host) waits_[d].push_back(builder_.add_task(f.host_before, Participant{d, kNone}));
   }
-  std::vector<std::vector<std::pair<std::uint32_t, TaskId>>> pending(
-      waits_.size());  // overlapped calls: (needed by, task)
   const auto join = [&](DeviceIndex d, std::uint32_t step) {
-    for (auto& [needed_by, task] : pending[d])
+    for (auto& [needed_by, task] : pending_[d])
       if (needed_by <= step && task != kNone) waits_[d].push_back(std::exchange(task, kNone));
   };
   std::vector<std::vector<DeviceIndex>> alone;
   for (const DeviceIndex d : team.members) alone.push_back({d});
+  std::vector<Participant> participants;
   for (std::uint32_t i = begin; i < end; ++i) {
     const Lane lane = pass_[team.members.front()]->steps[i].lane;
     for (const auto& group : lane == Lane::compute ? alone : lane == Lane::tensor ? team.tensor : team.context) {
       const Step& s = pass_[group.front()]->steps[i];
-      std::vector<Participant> participants;
+      participants.clear();
       for (const DeviceIndex d : group) {
         join(d, i);
         participants.push_back({d, operation_[d]});
@@ -136,17 +135,20 @@ void PipelineLowering::emit_steps(const Team& team, std::uint32_t begin, std::ui
       }
       const TaskId task = builder_.add_task(step_template(*pass_[group.front()], i), participants);
       for (const DeviceIndex d : group) {
+        if (s.lane == Lane::compute || s.needed_by < 0) {
+          add_after(task, d);
+          continue;
+        }
         const std::vector<TaskId> before = waits_[d];
         add_after(task, d);
-        if (s.lane != Lane::compute && s.needed_by >= 0) {
-          pending[d].push_back({static_cast<std::uint32_t>(s.needed_by), task});
-          waits_[d] = before;
-        }
+        pending_[d].push_back({static_cast<std::uint32_t>(s.needed_by), task});
+        waits_[d] = before;
       }
     }
   }
   for (const DeviceIndex d : team.members) {
     join(d, kNone);
+    pending_[d].clear();
     if (waits_[d].size() > 1) add_after(builder_.add_task(join_, Participant{d, operation_[d]}), d);  // one exit
     const Fused& f = fused(*pass_[d], begin, end);
     if (f.has_host) builder_.add_task(f.host_after, Participant{d, kNone});

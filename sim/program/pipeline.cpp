@@ -53,6 +53,7 @@ void PipelineLowering::begin(const StepStart& start) {
   operation_.assign(devices, kNone);
   pass_.assign(devices, nullptr);
   history_.assign(devices, {});
+  pending_.resize(devices);
   output_.assign(devices, std::vector<TaskId>(slots, kNone));
   data_tasks_.assign(devices * 2, {});
   data_calls_seen_.assign(devices * 2, 0);

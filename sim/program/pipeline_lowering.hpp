@@ -51,6 +51,8 @@ class PipelineLowering {
   std::vector<const Pass*>
       pass_;  // the one being lowered: of the same steps, but not the same times, for all of a team
   std::vector<std::vector<TaskId>> history_;
+  // [device] calls that run beside the steps of the piece being emitted: (step that needs it, task); empty between.
+  std::vector<std::vector<std::pair<std::uint32_t, TaskId>>> pending_;
   std::vector<std::vector<TaskId>> output_;  // [device][slot] last task of the producer, or the message to this device
   std::vector<std::vector<TaskId>> data_tasks_;  // [first device of the group · 2 + replicas] in order of the calls
   std::vector<std::size_t> data_calls_seen_;     // [device · 2 + replicas]
