@@ -111,7 +111,9 @@ Json schema_of(const FieldTable& table) {
   if (table.shorthand().empty()) return map;
   const Field* f = table.find(table.shorthand());
   check(f != nullptr, "the shorthand of a field table names none of its fields");
-  return {{"anyOf", Json::array({map, element_schema(*f)})}};
+  Json text = element_schema(*f);
+  text["description"] = f->doc;
+  return {{"description", table.doc()}, {"anyOf", Json::array({map, text})}};
 }
 
 // Text that a YAML reader takes back as the same value.

@@ -31,6 +31,13 @@ Json preset_schema_of(const FieldTable& table) {
   return schema;
 }
 
+// Names an editor offers where a file of the user's is allowed too.
+void offer(Json& schema, const char* key, const std::vector<std::string>& names) {
+  Json& map = schema.contains("anyOf") ? schema["anyOf"][0] : schema;
+  map["properties"][key]["examples"] = names;
+  if (schema.contains("anyOf")) schema["anyOf"][1]["examples"] = names;
+}
+
 }  // namespace
 
 std::string to_json(const Scenario& s) {
@@ -62,6 +69,12 @@ std::string json_schema() {
   properties["perturb"] = {{"type", "array"},
                            {"description", "What is slow or down."},
                            {"items", schema_of(hardware::perturbation_fields())}};
+  offer(properties["model"], "type", model::list_models());
+  offer(properties["cluster"], "type", hardware::cluster_names());
+  offer(properties["stack"], "type", cost::stack_names());
+  std::vector<std::string> schedules;
+  for (const schedule::ScheduleKind& kind : schedule::schedule_kinds()) schedules.emplace_back(kind.name);
+  offer(properties["schedule"], "type", schedules);
   Json schema;
   schema["$schema"] = "http://json-schema.org/draft-07/schema#";
   schema["title"] = "Orrery scenario";
