@@ -34,6 +34,10 @@ std::vector<ObservedCall> DataParallel::observed() {
   std::array<bool, 5> kinds{};
   for (const auto& of_rank : plan_.schedule.order)
     for (const schedule::Operation& op : of_rank) kinds[static_cast<std::size_t>(op.kind)] = true;
+  bool& halves = kinds[static_cast<std::size_t>(OpKind::overlapped)];
+  for (const OpKind half : {OpKind::forward, OpKind::backward})
+    kinds[static_cast<std::size_t>(half)] = kinds[static_cast<std::size_t>(half)] || halves;
+  halves = false;
   for (int stage = 0; stage < stages_.stages(); ++stage)
     for (std::size_t kind = 0; kind < kinds.size(); ++kind)
       for (const bool first : {false, true})
@@ -68,11 +72,14 @@ TemplateId DataParallel::collective(std::int32_t group, Collective kind, Bytes b
   return it->second = builder_.add_template(t);
 }
 
-std::vector<DataCall> DataParallel::calls(DeviceIndex device, const schedule::Operation& op, bool first, bool last) {
+std::vector<DataCall> DataParallel::calls(DeviceIndex device, const schedule::Operation& op, bool forward_half,
+                                          bool first, bool last) {
   if (!sharded() && !replicated()) return {};
   const auto rank = static_cast<std::size_t>(devices_.representative[device]);
-  const int stage = op.kind == OpKind::overlapped ? op.backward_stage : op.stage;
-  const Key key{ranks_.shard_of[rank], ranks_.replicas_of[rank], stage, op.kind, first, last};
+  const bool x = op.kind == OpKind::overlapped;
+  const int stage = x && !forward_half ? op.backward_stage : op.stage;
+  const OpKind kind = !x ? op.kind : forward_half ? OpKind::forward : OpKind::backward;
+  const Key key{ranks_.shard_of[rank], ranks_.replicas_of[rank], stage, kind, first, last};
   const auto [it, fresh] = calls_.try_emplace(key);
   if (fresh) it->second = make_calls(key);
   return it->second;
@@ -97,8 +104,7 @@ void DataParallel::reduce(const Key& key, std::int64_t parameters, std::uint32_t
 
 std::vector<DataCall> DataParallel::make_calls(const Key& key) {
   std::vector<DataCall> calls;
-  const bool backward = key.kind == OpKind::backward || key.kind == OpKind::overlapped;
-  const bool gradients = backward || key.kind == OpKind::weight_gradient;
+  const bool gradients = key.kind == OpKind::backward || key.kind == OpKind::weight_gradient;
   const PassKind kind = key.kind == OpKind::forward           ? PassKind::forward
                         : key.kind == OpKind::input_gradient  ? PassKind::input_gradient
                         : key.kind == OpKind::weight_gradient ? PassKind::weight_gradient

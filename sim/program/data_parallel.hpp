@@ -31,7 +31,9 @@ class DataParallel {
   // Every collective of the groups in a step: what the folding must find alike. To be asked before form_groups().
   std::vector<ObservedCall> observed();
   void form_groups();  // once the devices are known
-  std::vector<DataCall> calls(DeviceIndex device, const schedule::Operation& operation, bool first, bool last);
+  // Of an overlapped operation: of its forward or of its backward half.
+  std::vector<DataCall> calls(DeviceIndex device, const schedule::Operation& operation, bool forward_half, bool first,
+                              bool last);
   const std::vector<DeviceIndex>& group(DeviceIndex device, bool replicas) const {
     return (replicas ? replicas_ : shards_)[device];
   }

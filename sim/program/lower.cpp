@@ -178,9 +178,10 @@ PipelinePlan StepLowering::pipeline_plan() {
     p.overlapped_pass = [this](DeviceIndex d, const schedule::Operation& op) {
       return &overlapped_.pass(devices_.representative[d], op);
     };
-  p.data_calls = [this, overlaps](DeviceIndex d, const schedule::Operation& op, bool first, bool last) {
-    std::vector<DataCall> calls = data_.calls(d, op, first, last);
-    if (overlaps && op.kind == OpKind::overlapped) overlapped_.place(op, calls);
+  p.data_calls = [this, overlaps](DeviceIndex d, const schedule::Operation& op, bool forward_half, bool first,
+                                  bool last) {
+    std::vector<DataCall> calls = data_.calls(d, op, forward_half, first, last);
+    if (overlaps && op.kind == OpKind::overlapped) overlapped_.place(op, forward_half, calls);
     return calls;
   };
   p.peer = [this](DeviceIndex d, int stage, int pipe) {

@@ -123,8 +123,8 @@ const Pass& OverlappedPasses::pass(std::int32_t rank, const schedule::Operation&
   return it->second;
 }
 
-void OverlappedPasses::place(const schedule::Operation& op, std::vector<DataCall>& calls) {
-  const std::vector<std::uint32_t>& at = order(op).at[1];
+void OverlappedPasses::place(const schedule::Operation& op, bool forward_half, std::vector<DataCall>& calls) {
+  const std::vector<std::uint32_t>& at = order(op).at[forward_half ? 0 : 1];
   for (DataCall& call : calls)
     call.position = call.gather || call.position == 0 ? at[call.position] : at[call.position - 1] + 1;
   std::stable_sort(calls.begin(), calls.end(),

@@ -29,8 +29,8 @@ class OverlappedPasses {
  public:
   OverlappedPasses(StageCosts& stages, int percent) : stages_(stages), percent_(percent) {}
   const Pass& pass(std::int32_t rank, const schedule::Operation& operation);
-  // Moves calls from their places in the backward pass to those in the joint pass.
-  void place(const schedule::Operation& operation, std::vector<DataCall>& calls);
+  // Moves calls from their places in the pass of a half to those in the joint pass.
+  void place(const schedule::Operation& operation, bool forward_half, std::vector<DataCall>& calls);
 
  private:
   const JointOrder& order(const schedule::Operation& operation);

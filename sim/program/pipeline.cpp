@@ -163,7 +163,7 @@ void PipelineLowering::lower_operation(const Team& team, const schedule::Operati
   const bool forward = op.kind == OpKind::forward || x;
   enter(team, op, op.stage, op.micro_batch, op.pipe, forward);
   if (x) enter(team, op, op.backward_stage, op.backward_micro_batch, op.backward_pipe, false);
-  std::vector<std::vector<DataCall>> calls(team.members.size());
+  std::vector<std::vector<DataCall>> calls(team.members.size()), forward_calls(x ? team.members.size() : 0);
   for (std::size_t i = 0; i < team.members.size(); ++i) {
     const DeviceIndex d = team.members[i];
     operation_[d] = builder_.add_operation({d, activity_of(op.kind), static_cast<std::uint8_t>(op.pipe), op.stage,
@@ -173,17 +173,24 @@ void PipelineLowering::lower_operation(const Team& team, const schedule::Operati
       waits_[d].push_back(start_->validated[d]);
       validated_[d] = true;
     }
-    if (plan_.data_calls) calls[i] = plan_.data_calls(d, op, first, last);
+    if (!plan_.data_calls) continue;
+    calls[i] = plan_.data_calls(d, op, false, first, last);
+    if (x) forward_calls[i] = plan_.data_calls(d, op, true, first, last);
   }
   const auto take = [&](OpKind kind, int stage, int pipe) {
     for (const DeviceIndex d : team.members) pass_[d] = &plan_.pass(d, kind, stage, pipe);
   };
   if (x && plan_.overlapped_pass) {
     for (const DeviceIndex d : team.members) pass_[d] = plan_.overlapped_pass(d, op);
+    for (std::size_t i = 0; i < calls.size(); ++i) {
+      calls[i].insert(calls[i].begin(), forward_calls[i].begin(), forward_calls[i].end());
+      std::stable_sort(calls[i].begin(), calls[i].end(),
+                       [](const DataCall& a, const DataCall& b) { return a.position < b.position; });
+    }
     emit_pass(team, calls);
   } else if (x) {
     take(OpKind::forward, op.stage, op.pipe);
-    emit_pass(team, {});
+    emit_pass(team, forward_calls);
     take(OpKind::backward, op.backward_stage, op.backward_pipe);
     emit_pass(team, calls);
   } else {

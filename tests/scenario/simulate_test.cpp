@@ -103,6 +103,10 @@ TEST_CASE("the same holds where forward and backward passes run together") {
                             "tensor: 2, pipeline: 2, data: 2, virtual: 2, zero: optimizer, sequence_parallel: true", 1,
                             16, ", overlap_data: true, overlap_tensor: true") +
                     stack + "schedule: interleaved_1f1b_overlap\n");
+    // Layers are gathered for both halves.
+    check_every_way(text_of("{type: gpt3-350m}", "pipeline: 2, data: 4, virtual: 2, zero: parameters", 1, 32,
+                            ", overlap_data: true") +
+                    stack + "schedule: dualpipev\n");
   }
 }
 

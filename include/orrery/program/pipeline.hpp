@@ -70,8 +70,10 @@ struct PipelinePlan {
   std::function<const Pass&(DeviceIndex, schedule::OpKind kind, int stage, int pipe)> pass;
   // Overlapped operations as one pass of their own; empty = forward steps, then backward steps.
   std::function<const Pass*(DeviceIndex, const schedule::Operation&)> overlapped_pass;
-  // Collectives of the data-parallel ranks that go with this operation, by ascending position; empty for most.
-  std::function<std::vector<DataCall>(DeviceIndex, const schedule::Operation&, bool first_of_stage, bool last_of_stage)>
+  // Collectives of the data-parallel ranks that go with this operation, by ascending position; empty for most. Of
+  // overlapped operations those of the forward half or of the backward half.
+  std::function<std::vector<DataCall>(DeviceIndex, const schedule::Operation&, bool forward_half, bool first_of_stage,
+                                      bool last_of_stage)>
       data_calls;
   // The device that runs the neighbouring stage for the same (tensor, context, data) rank, and the message's template.
   std::function<DeviceIndex(DeviceIndex, int to_stage, int pipe)> peer;
