@@ -19,7 +19,7 @@ struct System {
   network::Tuning tuning;
 };
 
-// Settings that a row says were made stand in the name of its system: NCCL_ALGO=Ring, MIN_CTAS=24.
+// Settings that a row says were made stand in the name of its system: NCCL_ALGO=Ring, NCCL_PROTO=LL128, MIN_CTAS=24.
 class Systems {
  public:
   const System* find(const std::string& cluster, int nodes, int gpus, bool more_channels, std::string& why) {
@@ -71,8 +71,8 @@ std::vector<hardware::DeviceId> group_of(Collective kind, int nodes, int gpus, i
   return group;
 }
 
-std::string algorithm_in(const std::string& system) {
-  constexpr std::string_view key = "NCCL_ALGO=";
+// What a system says after a key such as "NCCL_ALGO=", in our names.
+std::string setting_in(const std::string& system, std::string_view key) {
   const std::size_t at = system.find(key);
   if (at == std::string::npos) return {};
   std::string name;
@@ -100,7 +100,8 @@ void predict(const Cells& cells, Systems& systems, Row& row) {
       systems.find(cells.text("cluster"), nodes, gpus, settings.find("MIN_CTAS") != std::string::npos, row.why);
   if (system == nullptr) return;
   const std::vector<hardware::DeviceId> group = group_of(*kind, nodes, gpus, system->topology->devices_per_node());
-  const network::CollectiveCall call{*kind, Bytes{bytes}, group, algorithm_in(settings)};
+  const network::CollectiveCall call{*kind, Bytes{bytes}, group, setting_in(settings, "NCCL_ALGO="),
+                                     setting_in(settings, "NCCL_PROTO=")};
   row.why = network::unsupported(call, *system->topology);
   if (!row.why.empty()) return;
   const network::CollectivePlan plan = network::plan_collective(call, *system->topology, system->tuning);

@@ -97,6 +97,18 @@ TEST_CASE("flows are held against the file beside them, or against another one")
   CHECK(json["rows"][0]["equal"] == true);
 }
 
+TEST_CASE("settings of the library in a system's name are taken") {
+  const Report report = of_text(
+      "collective,system,cluster,nodes,gpus,msg_bytes,time_us\n"
+      "all_reduce,stock,dgx-h100,8,64,1073741824,6000\n"
+      "all_reduce,NCCL_ALGO=Ring NCCL_PROTO=LL128,dgx-h100,8,64,1073741824,6000\n"
+      "all_reduce,MIN_CTAS=24 QPS=2,dgx-h100,8,64,1073741824,6000\n");
+  REQUIRE(report.rows.size() == 3);
+  CHECK(report.rows[0].what.ends_with("nvls_tree simple"));
+  CHECK(report.rows[1].what.ends_with("ring ll128"));
+  CHECK(report.rows[2].what.find(" ring ") != std::string::npos);  // with more channels rings fill the NICs
+}
+
 TEST_CASE("kernels and collectives are predicted row by row") {
   const Report kernels = of_file("cost/kernels.csv");
   CHECK(kernels.rows.size() == 432);
