@@ -32,12 +32,13 @@ TEST_CASE("orrery compare ranks all schedules within the same memory, each as or
     CHECK(r["memory_bytes"] <= kLimit);
     before = r["tokens_per_s"];
     const std::string cap = r.contains("memory_cap") ? ", memory_cap: " + r["memory_cap"].dump() : "";
-    const json run =
-        json::parse(run_orrery(fmt::format("run {} --set 'schedule={{type: {}{}}}' --set layout.virtual={} --set "
-                                           "training.micro_batch={} --set training.recompute={} --json 2>/dev/null",
-                                           kScenario, r["schedule"].get<std::string>(), cap, r["virtual"].dump(),
-                                           r["micro_batch"].dump(), r["recompute"].get<std::string>()))
-                        .text);
+    const json run = json::parse(
+        run_orrery(
+            fmt::format("run {} --set 'schedule={{type: {}{}}}' --set layout.virtual={} --set "
+                        "training.micro_batch={} --set training.recompute={} --set network=steady --json 2>/dev/null",
+                        kScenario, r["schedule"].get<std::string>(), cap, r["virtual"].dump(), r["micro_batch"].dump(),
+                        r["recompute"].get<std::string>()))
+            .text);
     CHECK(run["step_time_s"] == r["step_time_s"]);
   }
   for (const json& r : all["refused"]) {

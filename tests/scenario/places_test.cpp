@@ -19,8 +19,8 @@ const std::string kQuiet =
 std::string text_of(const std::string& layout, int nodes, int batch, const std::string& more) {
   return fmt::format(
       "model: gpt3-350m\ncluster: {{type: dgx-h100, nodes: {}}}\nlayout: {{{}}}\ntraining: {{sequence_length: 1024, "
-      "global_batch: {}, overlap_data: false}}\n{}{}",
-      nodes, layout, batch, kQuiet, more);
+      "global_batch: {}, overlap_data: false}}\n{}{}{}",
+      nodes, layout, batch, kQuiet, more.find("network:") == std::string::npos ? "network: steady\n" : "", more);
 }
 
 report::RunResult simulated(const std::string& text, const RunOptions& options = {}) {

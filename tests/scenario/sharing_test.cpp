@@ -140,12 +140,15 @@ TEST_CASE("network auto is flows where that is quick, and says so") {
   const report::RunResult few = simulated(base + "global_batch: 260}\nnetwork: auto\n");
   CHECK(few.network_mode == "flows");
   CHECK(few.notes.front() ==
-        "network auto is flows: 49920 passes of a layer on a rank, not more than the 50000 that flows plays in "
-        "seconds.");
+        "network auto is flows: 16 GPUs and 49920 passes of a layer on a GPU, flows takes up to 128 and 50000.");
   const report::RunResult many = simulated(base + "global_batch: 262}\nnetwork: auto\n");
   CHECK(many.network_mode == "steady");
   CHECK(many.notes.front() ==
-        "network auto is steady: 50304 passes of a layer on a rank, more than the 50000 that flows plays in seconds.");
+        "network auto is steady: 16 GPUs and 50304 passes of a layer on a GPU, flows takes up to 128 and 50000.");
+  CHECK(simulated(base + "global_batch: 2}\n").network_mode == "flows");  // the default
+  std::string wide = base + "global_batch: 18}\n";
+  wide.replace(wide.find("nodes: 2"), 8, "nodes: 18");
+  CHECK(simulated(wide).network_mode == "steady");
   const auto scenario = read_scenario_text(base + "global_batch: 2}\nnetwork: auto\n", "test.yaml");
   REQUIRE(scenario.ok());
   CHECK(for_sweep(*scenario).network.mode == NetworkModeChoice::steady);

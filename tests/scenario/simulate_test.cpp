@@ -35,7 +35,7 @@ std::string text_of(const std::string& model, const std::string& layout, int nod
                     const std::string& more) {
   return fmt::format(
       "model: {}\ncluster: {{type: selene, nodes: {}}}\nlayout: {{{}}}\ntraining: {{sequence_length: 1024, "
-      "global_batch: {}{}}}\n",
+      "global_batch: {}{}}}\nnetwork: steady\n",
       model, nodes, layout, batch, more);
 }
 

@@ -48,7 +48,7 @@ struct ScheduleChoice {
 enum class NetworkModeChoice : std::uint8_t { automatic, ideal, steady, flows };
 
 struct NetworkChoice {
-  NetworkModeChoice mode = NetworkModeChoice::steady;
+  NetworkModeChoice mode = NetworkModeChoice::automatic;
   std::string algorithm = "auto", protocol = "auto";  // of collectives; auto = by size, ranks and topology
 };
 

@@ -10,12 +10,12 @@ namespace orrery::scenario {
 
 // These change only the speed of the simulation, never its result.
 struct RunOptions {
-  bool every_rank = false;                      // simulate each rank instead of each class of alike ranks
-  bool fuse = true;                             // one task per piece of a pass instead of one per kernel
-  bool force_events = false;                    // play the events even where one pass would do
-  int steps = 0;                                // played, of which the last is reported; 0 = as many as it takes
-  bool record_links = false;                    // network.mode flows: keep how much of the links is in use over time
-  std::function<void(std::string_view)> phase;  // told what begins, of a run that may take minutes
+  bool every_rank = false;    // simulate each rank instead of each class of alike ranks
+  bool fuse = true;           // one task per piece of a pass instead of one per kernel
+  bool force_events = false;  // play the events even where one pass would do
+  int steps = 0;              // played, of which the last is reported; 0 = as many as it takes
+  bool record_links = false;  // network.mode flows: keep how much of the links is in use over time
+  std::function<void(std::string_view)> phase = {};  // told what begins, of a run that may take minutes
 };
 
 // A scenario as a sweep plays it: network auto is steady.
