@@ -135,6 +135,8 @@ const Fields<KernelModel>& kernel_model_fields() {
           .required()
           .add("sustained", &M::sustained, "rate under hours of training over that of a lone kernel")
           .number_range(0.1, 1)
+          .add("fp8_sustained", &M::fp8_sustained, "the same again, for fp8 products")
+          .number_range(0.1, 1)
           .section("gemm", &M::gemm, gemm_fields(), "matrix products")
           .section("attention", &M::attention, library_fields(), "fused attention by library, the default first")
           .section("memory", &M::memory, memory_fields(), "memory-bound kernels");

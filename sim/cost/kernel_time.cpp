@@ -69,7 +69,8 @@ double grid_time(const Gemm& gemm, Tile tile, std::int64_t splits) {
   const double operand_cost = kLargestTile * (1 / real(tile.rows) + 1 / real(tile.columns));
   const double rate = gemm.rate / (1 + gemm.model.small_tile_cost * (operand_cost - 1));
   const double main_loop = 2 * real(tile.rows * tile.columns) * real(depth) / rate;
-  const std::int64_t element = splits > 1 ? 4 : size_of(k.out_dtype) * (k.accumulate ? 2 : 1);
+  // What an accumulating product adds to is fetched beside its main loop: only the result is exposed.
+  const std::int64_t element = splits > 1 ? 4 : size_of(k.out_dtype);
   const double result_bytes = real(tile.rows * tile.columns * element);
   const double epilogue = gemm.model.exposed_epilogue * result_bytes * gemm.multiprocessors / gemm.bandwidth;
   return waves * (seconds(gemm.model.fill) + main_loop + epilogue);
@@ -105,6 +106,7 @@ double gemm_seconds(const hardware::Gpu& gpu, const KernelModel& constants, cons
   const double peak = real(gpu.peak(kernel.dtype).value) * model.rate.of(kernel.dtype);
   check(peak > 0, "GPU without a rate for the number format of a matrix product");
   double rate = peak / gpu.multiprocessors * constants.sustained * layout_rate(model, kernel.layout);
+  if (kernel.dtype == DType::fp8) rate *= constants.fp8_sustained;
   if (!aligned(kernel)) rate *= model.misaligned_rate;
   const Gemm gemm{kernel, model, real(gpu.multiprocessors), rate, bytes_per_second(gpu, model.memory_efficiency)};
   const double traffic = real(kernel.bytes.value) / gemm.bandwidth;

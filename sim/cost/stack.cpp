@@ -24,6 +24,8 @@ const Fields<StackKernels>& kernel_fields() {
           .add("fused_norm", &K::fused_norm, "a norm is one kernel")
           .add("fused_rotary", &K::fused_rotary, "rotary embedding is one kernel")
           .add("fused_cross_entropy", &K::fused_cross_entropy, "the loss is one kernel over the logits")
+          .add("fused_log_softmax", &K::fused_log_softmax,
+               "the loss of a whole vocabulary is PyTorch's cross_entropy: one kernel for log-softmax")
           .add("fused_gradient_accumulation", &K::fused_gradient_accumulation,
                "weight gradients add into the main gradient inside the product")
           .add("gradient_placeholders", &K::gradient_placeholders,
@@ -50,6 +52,10 @@ const Fields<StackCommunication>& communication_fields() {
           .add("overlap_tensor", &C::overlap_tensor, "tensor-parallel calls run beside compute where the pass allows")
           .add("overlap_context", &C::overlap_context, "context-parallel exchanges run beside attention")
           .add("overlap_data", &C::overlap_data, "gradients are reduced and parameters gathered beside the passes")
+          .add("overlap_gather", &C::overlap_gather,
+               "with overlap_data: parameters of a sharded optimizer are gathered beside the first passes; false: "
+               "behind "
+               "its update")
           .choice("messages", &C::messages,
                   {{"asynchronous", MessageKind::asynchronous},
                    {"serialised", MessageKind::serialised},
@@ -80,6 +86,8 @@ const Fields<StackCommunication>& communication_fields() {
               "operations that run a forward and a backward pass together: of the calls of each, how many of a hundred "
               "run beside the compute of the other")
           .range(0, 100)
+          .add("network_step", &C::network_step,
+               "time that a call inside the passes takes more for each step of its ring between nodes")
           .add("bucket", &C::bucket, "gradient bucket; 0 B = one bucket per stage")
           .add("prefetch", &C::prefetch, "layers gathered ahead (ZeRO-3, FSDP)")
           .range(0, 1000);
@@ -180,6 +188,7 @@ void apply(const Stack& stack, layout::PassOptions& options) {
   options.fused_norm = kernels.fused_norm;
   options.fused_rotary = kernels.fused_rotary;
   options.fused_cross_entropy = kernels.fused_cross_entropy;
+  options.fused_log_softmax = kernels.fused_log_softmax;
   options.fused_gradient_accumulation = kernels.fused_gradient_accumulation;
   options.gradient_placeholders = kernels.gradient_placeholders;
   options.loss_copies = static_cast<int>(kernels.loss_copies);

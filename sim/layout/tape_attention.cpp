@@ -12,7 +12,8 @@ using model::GemmLayout;
 
 namespace {
 constexpr std::int64_t kFlashStatisticBytes = 4;  // log-sum-exp of each row, fp32
-}
+constexpr std::int64_t kSoftmaxBatches = 4;       // batches per block from 256 keys on (scaled_masked_softmax.h)
+}  // namespace
 
 // Unfused attention over context ranks gathers keys and values; grouped keys and values are repeated for each head.
 void TapeBuilder::gather_keys_values() {
@@ -89,13 +90,17 @@ void TapeBuilder::attention_softmax() {
   op.attention_core = true;
   const std::int64_t values = r_.micro_batch * r_.heads * r_.sequence * r_.sequence * r_.context,
                      width = activation_bytes();
-  const bool whole = o_.fused_softmax || o_.compiled;
+  // The fused kernel takes `kSoftmaxBatches` rows of queries at a time and gives way where they do not divide
+  // (Megatron-LM, FusedScaleMaskSoftmax.is_kernel_available: attn_batches % batch_per_block == 0).
+  const bool divides = r_.micro_batch * r_.heads % kSoftmaxBatches == 0;
+  const bool whole = (o_.fused_softmax && divides) || o_.compiled;
   op.in = {branch_}, op.gradients = {{branch_}};
   add_relative(op);
   op.out = op.keep_for_input = {tensor(values)};
-  // Scale, mask, softmax; backward softmax (reads gradient and result), mask, scale.
-  op.forward.push_back({memory(op.name, (whole ? 2 : 6) * width * values, whole ? 1 : 3)});
-  op.backward.push_back({memory(op.name, (whole ? 3 : 7) * width * values, whole ? 1 : 3)});
+  // Unfused, in fp32 (forward_torch_softmax): cast, scale, mask, softmax, cast; backward cast, softmax (reads gradient
+  // and result), mask, scale, cast.
+  op.forward.push_back({memory(op.name, (whole ? 2 * width : 2 * width + 32) * values, whole ? 1 : 5)});
+  op.backward.push_back({memory(op.name, (whole ? 3 * width : 2 * width + 36) * values, whole ? 1 : 5)});
   branch_ = finish(std::move(op));
 }
 

@@ -23,6 +23,15 @@ void TapeBuilder::cross_entropy() {
   }
   op.gradients = {{branch_}};
   op.out = op.keep_for_input = {tensor(logits, 4)};
+  if (o_.fused_log_softmax && !tensor_parallel() && !o_.compiled) {
+    // Cast; log_softmax reads a row twice (maximum and sum, result) and writes it. Backward: a gradient of zeros but
+    // for the targets is filled in, log_softmax reads it and the result, cast back (ATen SoftMax.cu, Loss.cpp).
+    op.forward.push_back({memory(op.name, (width + 4 + 12) * logits, 2)});
+    for (int i = 0; i < o_.loss_copies; ++i) op.backward_workspace.push_back({{4 * logits}, true, false});
+    op.backward.push_back({memory(op.name, (4 + 12 + 4 + width) * logits, 3)});
+    finish(std::move(op));
+    return;
+  }
   const int chain = o_.compiled ? 1 : 3;
   op.forward.push_back({memory(op.name, (width + 4 + 4) * logits, o_.compiled ? 1 : 2)});  // cast, maximum
   const PassStep reduce = communicate(op.name, Collective::all_reduce, token);

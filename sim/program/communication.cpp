@@ -50,6 +50,17 @@ network::CollectivePlan Communication::plan(Collective kind, Bytes bytes,
   return network::plan_collective(call, plan_.topology, plan_.tuning);
 }
 
+// Calls inside the passes (tensor, context): what the stack adds for each step between nodes of the ring in rank order.
+Time Communication::wait_for_network(const Family& family, const std::vector<std::int32_t>& group) const {
+  if (family.lane != Lane::tensor && family.lane != Lane::context) return {};
+  std::int64_t steps = 0;
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    const auto from = static_cast<std::size_t>(group[i]), to = static_cast<std::size_t>(group[(i + 1) % group.size()]);
+    steps += plan_.topology.same_domain(plan_.placement[from], plan_.placement[to]) ? 0 : 1;
+  }
+  return plan_.execution.network_step * steps;
+}
+
 std::vector<CallCost> Communication::compute(const Family& family, Collective kind, Bytes bytes) const {
   const std::vector<hardware::Link>& links = plan_.topology.links();
   std::vector<network::CollectivePlan> plans;
@@ -74,7 +85,8 @@ std::vector<CallCost> Communication::compute(const Family& family, Collective ki
     const std::vector<double> rates = steady ? network::steady_rates(links, transfers, &limits) : std::vector<double>();
     for (std::size_t i = 0; i < transfers.size(); ++i) {
       const auto g = static_cast<std::size_t>(transfers[i].tag);
-      const network::Phase& phase = plans[g].phases[k];
+      network::Phase& phase = plans[g].phases[k];
+      if (k == 0) phase.latency += wait_for_network(family, family.groups[g]);
       const Time alone = network::unshared_time(phase, links);
       const Time takes = steady ? network::time_at_rate(phase, rates[i], links) : alone;
       CallCost& cost = costs[g];

@@ -31,6 +31,7 @@ class Communication {
  private:
   network::CollectivePlan plan(Collective kind, Bytes bytes, std::span<const hardware::DeviceId> devices) const;
   std::vector<CallCost> compute(const Family& family, Collective kind, Bytes bytes) const;
+  Time wait_for_network(const Family& family, const std::vector<std::int32_t>& group) const;
 
   const StepPlan& plan_;
   std::map<std::tuple<const Family*, Collective, std::int64_t>, std::vector<CallCost>> cache_;

@@ -113,7 +113,8 @@ std::vector<DataCall> DataParallel::make_calls(const Key& key) {
     if (key.kind != OpKind::weight_gradient) gather_layers(key, kind, calls);
     if (gradients) reduce_layers(key, kind, calls);
   } else if (plan_.execution.overlap_data) {
-    if (key.kind == OpKind::forward && key.first && sharded()) gather_buckets(key, calls);
+    if (key.kind == OpKind::forward && key.first && sharded() && plan_.execution.overlap_gather)
+      gather_buckets(key, calls);
     if (gradients && key.last) reduce_buckets(key, kind, calls);
   }
   std::stable_sort(calls.begin(), calls.end(),
@@ -196,19 +197,21 @@ std::vector<DataParallel::EndCall> DataParallel::at_end(DeviceIndex device) {
 std::vector<DataParallel::EndCall> DataParallel::end_calls(int pipeline_rank, std::int32_t shard,
                                                            std::int32_t replicas) {
   std::vector<EndCall> result;
-  if (plan_.layout.gathers_parameters() || plan_.execution.overlap_data) return result;
+  const bool overlap = plan_.execution.overlap_data;
+  if (plan_.layout.gathers_parameters()) return result;
   const std::int64_t parameters = stages_.parameters_of_rank(pipeline_rank);
   const std::int64_t gradient_bytes = plan_.execution.gradient_bytes;
   const Bytes gradients{parameters * gradient_bytes}, weights{parameters * plan_.execution.weight_bytes},
       of_shard{ceil_div(parameters, plan_.layout.shards()) * gradient_bytes};
   const std::int64_t buffer = std::min(parameters, plan_.execution.reduce_buffer_elements) * gradient_bytes;
-  if (sharded())
+  if (!overlap && sharded())
     result.push_back({false, false, collective(shard, Collective::reduce_scatter, gradients, buffer, -buffer)});
-  if (replicated())
+  if (!overlap && replicated())
     result.push_back(
         {false, true,
          collective(replicas, Collective::all_reduce, of_shard, sharded() ? 0 : buffer, sharded() ? 0 : -buffer)});
-  if (sharded()) result.push_back({true, false, collective(shard, Collective::all_gather, weights, 0, 0)});
+  if (sharded() && !(overlap && plan_.execution.overlap_gather))
+    result.push_back({true, false, collective(shard, Collective::all_gather, weights, 0, 0)});
   return result;
 }
 

@@ -65,13 +65,21 @@ const PipelineLowering::Fused& PipelineLowering::fused(const Pass& pass, std::ui
   return fused_.emplace(key, result).first->second;
 }
 
+// The host's part before a piece starts; it begins when the host is free and what it waits for has arrived.
+void PipelineLowering::launch_before(TemplateId host, DeviceIndex device) {
+  const TaskId launch = builder_.add_task(host, Participant{device, kNone});
+  for (const TaskId message : host_waits_[device]) builder_.add_edge(message, launch, EdgeKind::host);
+  host_waits_[device].clear();
+  waits_[device].push_back(launch);
+}
+
 void PipelineLowering::emit_fused(const std::vector<DeviceIndex>& members, const Pass& pass, std::uint32_t begin,
                                   std::uint32_t end) {
   const Fused& f = fused(pass, begin, end);
   std::vector<Participant> participants;
   for (const DeviceIndex d : members) {
     participants.push_back({d, operation_[d]});
-    if (f.has_host) waits_[d].push_back(builder_.add_task(f.host_before, Participant{d, kNone}));
+    if (f.has_host) launch_before(f.host_before, d);
   }
   const TaskId task = builder_.add_task(f.task, participants);
   for (const DeviceIndex d : members) {
@@ -114,7 +122,7 @@ TemplateId PipelineLowering::step_template(const Pass& pass, std::uint32_t index
 void PipelineLowering::emit_steps(const Team& team, std::uint32_t begin, std::uint32_t end) {
   for (const DeviceIndex d : team.members) {
     const Fused& f = fused(*pass_[d], begin, end);  // for the host's part, which is the piece's either way
-    if (f.has_host) waits_[d].push_back(builder_.add_task(f.host_before, Participant{d, kNone}));
+    if (f.has_host) launch_before(f.host_before, d);
   }
   const auto join = [&](DeviceIndex d, std::uint32_t step) {
     for (auto& [needed_by, task] : pending_[d])

@@ -54,6 +54,7 @@ void PipelineLowering::begin(const StepStart& start) {
   pass_.assign(devices, nullptr);
   history_.assign(devices, {});
   pending_.resize(devices);
+  host_waits_.assign(devices, {});
   output_.assign(devices, std::vector<TaskId>(slots, kNone));
   data_tasks_.assign(devices * 2, {});
   data_calls_seen_.assign(devices * 2, 0);
@@ -145,7 +146,8 @@ void PipelineLowering::leave(const Team& team, int stage, int micro_batch, int p
 }
 
 // Blocking messages: all of an exchange are posted together, each starts when both ends have posted it, and the device
-// goes on when all are done.
+// goes on when all are done. So does the host (torch.cuda.synchronize behind each exchange in Megatron-LM's
+// p2p_communication.py; shapes read back in nanotron and DeepSpeed): it launches nothing ahead of a message.
 void PipelineLowering::exchange(DeviceIndex d, std::span<const schedule::Message> messages) {
   std::vector<TaskId> posted;
   for (const schedule::Message& m : messages) {
@@ -155,7 +157,8 @@ void PipelineLowering::exchange(DeviceIndex d, std::span<const schedule::Message
   for (const TaskId m : posted)
     for (const TaskId before : waits_[d])
       if (before != kNone && before != m) builder_.add_edge(before, m, EdgeKind::rendezvous);
-  waits_[d] = std::move(posted);
+  waits_[d] = posted;
+  host_waits_[d] = std::move(posted);
 }
 
 void PipelineLowering::lower_operation(const Team& team, const schedule::Operation& op, bool first, bool last) {

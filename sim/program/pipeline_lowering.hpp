@@ -29,6 +29,7 @@ class PipelineLowering {
   void emit_steps(const Team& team, std::uint32_t begin, std::uint32_t end);
   TemplateId step_template(const Pass& pass, std::uint32_t index);
   void wait_for_launch(DeviceIndex device, Time launch);
+  void launch_before(TemplateId host, DeviceIndex device);
   void gather_before(DeviceIndex device, const std::vector<DataCall>& calls, std::uint32_t position,
                      std::vector<TaskId>& issued);
   void reduce_after(const Team& team, std::size_t member, const std::vector<DataCall>& calls, std::uint32_t position);
@@ -53,6 +54,7 @@ class PipelineLowering {
   std::vector<std::vector<TaskId>> history_;
   // [device] calls that run beside the steps of the piece being emitted: (step that needs it, task); empty between.
   std::vector<std::vector<std::pair<std::uint32_t, TaskId>>> pending_;
+  std::vector<std::vector<TaskId>> host_waits_;  // [device] blocking messages that the host has yet to wait for
   std::vector<std::vector<TaskId>> output_;  // [device][slot] last task of the producer, or the message to this device
   std::vector<std::vector<TaskId>> data_tasks_;  // [first device of the group · 2 + replicas] in order of the calls
   std::vector<std::size_t> data_calls_seen_;     // [device · 2 + replicas]

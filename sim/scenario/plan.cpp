@@ -91,10 +91,12 @@ PlanParts plan_parts(const Scenario& s) {
   const cost::StackCommunication& c = s.stack.communication;
   program::ExecutionPlan& e = parts.execution;
   e.overlap_data = s.training.overlap_data.value_or(c.overlap_data);
+  e.overlap_gather = c.overlap_gather;
   e.overlap_tensor = s.training.overlap_tensor.value_or(c.overlap_tensor);
   e.overlap_context = s.training.overlap_context.value_or(c.overlap_context);
   e.messages = message_mode(c.messages);
   e.scatter_gather_messages = c.scatter_gather_messages;
+  e.network_step = c.network_step;
   e.bucket_bytes = c.bucket.value;
   e.prefetch = static_cast<int>(c.prefetch);
   e.data_slowdown = {static_cast<std::int32_t>(c.data_slowdown_percent), 100};

@@ -220,6 +220,49 @@ TEST_CASE("tensor parallel communication outside the layers") {
         Calls{{Collective::all_gather, hidden}, {Collective::all_gather, 3 * 4 * token}});
 }
 
+TEST_CASE("the fused softmax gives way where its four rows of a block do not divide") {
+  const model::ModelSpec m = gpt(1, 64, 4, 256);
+  PassOptions o;
+  o.sequence_length = 32;
+  Layout layout;
+  layout.tensor = 4;  // one head a rank
+  const auto softmax = [&](PassKind kind) {
+    for (const PassStep& s : StageModel(m, layout, {.layers = 1}, o).pass(kind))
+      if (std::string(s.name) == "attention.softmax") return std::pair{s.kernels, s.kernel.bytes.value};
+    return std::pair{0, std::int64_t{0}};
+  };
+  o.micro_batch = 4;
+  const std::int64_t values = 32 * 32;  // of a head
+  CHECK(softmax(PassKind::forward) == std::pair{1, 4 * values * 2 * 2});
+  CHECK(softmax(PassKind::backward) == std::pair{1, 4 * values * 3 * 2});
+  o.micro_batch = 2;  // cast, scale, mask, softmax, cast in fp32
+  CHECK(softmax(PassKind::forward) == std::pair{5, 2 * values * (2 + 4 + 3 * 8 + 4 + 2)});
+  CHECK(softmax(PassKind::backward) == std::pair{5, 2 * values * (2 + 4 + 12 + 8 + 8 + 4 + 2)});
+}
+
+TEST_CASE("PyTorch's cross-entropy: log-softmax is one kernel, its gradient starts from zeros") {
+  const model::ModelSpec m = gpt(1, 64, 4, 256);
+  PassOptions o;
+  o.sequence_length = 32, o.micro_batch = 1;
+  o.fused_log_softmax = true;
+  const auto bytes = [&](PassKind kind, int tensor) {
+    Layout layout;
+    layout.tensor = tensor;
+    std::int64_t sum = 0;
+    for (const PassStep& s : StageModel(m, layout, {.layers = 1, .head = true}, o).pass(kind))
+      if (std::string(s.name) == "cross_entropy") sum += s.kernel.bytes.value;
+    return sum;
+  };
+  const std::int64_t logits = 32 * 256;
+  CHECK(bytes(PassKind::forward, 1) == (2 + 4 + 3 * 4) * logits);
+  CHECK(bytes(PassKind::backward, 1) == (4 + 3 * 4 + 4 + 2) * logits);
+  o.fused_log_softmax = false;
+  CHECK(bytes(PassKind::forward, 1) == (2 + 4 + 4 + 20 + 8) * logits);
+  const std::int64_t split = bytes(PassKind::forward, 4);
+  o.fused_log_softmax = true;  // over a split vocabulary the chain is written out
+  CHECK(bytes(PassKind::forward, 4) == split);
+}
+
 TEST_CASE("tensor parallel communication: bytes of a layer, forward and backward") {
   const model::ModelSpec m = gpt(1, 64, 4, 256);
   PassOptions o;

@@ -341,3 +341,43 @@ TEST_CASE("the gather at the start of a step stands for that of the step before"
     CHECK(second.timeline.step_time.value > one_step.timeline.step_time.value / 1000 * 995);
   }
 }
+
+TEST_CASE("a stack may add to each step that a ring of tensor ranks makes between nodes") {
+  const auto at = [](int tensor, const char* step) {
+    return simulated(text_of("gpt3-350m", fmt::format("tensor: {}", tensor), tensor / 8, 4, ", micro_batch: 1") +
+                     fmt::format("stack: {{type: megatron-2022, launch: {{mode: graph}}, communication: "
+                                 "{{network_step: {}}}}}\n",
+                                 step))
+        .timeline.makespan.value;
+  };
+  // Ring of 16 ranks on two nodes: two steps between nodes. A micro-batch makes 4 calls a layer, one after the
+  // embedding, 3 in the loss, one behind the head.
+  const std::int64_t calls = 4 * (4 * 24 + 1 + 3 + 1), ms = 1'000'000'000;
+  CHECK(at(16, "1 ms") - at(16, "0 ms") == 2 * calls * ms);
+  CHECK(at(8, "1 ms") == at(8, "0 ms"));
+}
+
+TEST_CASE("parameters of a sharded optimizer are gathered beside the passes or behind the update") {
+  const auto text = [](bool beside) {
+    return text_of("gpt3-350m", "data: 16, zero: optimizer", 2, 32, ", micro_batch: 1, overlap_data: true") +
+           fmt::format("stack: {{type: megatron-2024, communication: {{overlap_gather: {}}}}}\n", beside);
+  };
+  check_every_way(text(false));
+  CHECK(simulated(text(false)).timeline.makespan > simulated(text(true)).timeline.makespan);
+}
+
+// Launches take longer than kernels: with messages beside compute the last stage's host launches from the start, m(F+B)
+// in all; where it waits for each message it begins a stage later, (m + 1)(F + B).
+TEST_CASE("the host launches nothing ahead of a blocking message") {
+  const auto at = [](const char* messages) {
+    const auto run = simulated(
+        text_of("gpt3-350m", "pipeline: 2, data: 4", 1, 16, ", micro_batch: 1") +
+        fmt::format("stack: {{type: megatron-2022, launch: {{per_kernel: 2 ms, per_kernel_backward: 2 ms, per_step: 0 "
+                    "s}}, communication: {{messages: {}}}}}\n",
+                    messages));
+    return static_cast<double>(run.timeline.makespan.value);
+  };
+  const double ahead = at("asynchronous"), waiting = at("blocking");
+  CHECK(waiting > ahead * 1.2);
+  CHECK(waiting < ahead * 1.3);
+}

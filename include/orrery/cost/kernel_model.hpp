@@ -64,6 +64,8 @@ struct KernelModel {
   std::string source;        // where the figures are from
   // Clock under hours of training over that of a lone kernel (power limit): a factor on every matrix rate.
   double sustained = 1;
+  // The same again for fp8 products: twice the rate at the same power.
+  double fp8_sustained = 1;
   GemmModel gemm;
   std::vector<AttentionKernels> attention;  // the first is the default
   MemoryModel memory;

@@ -24,6 +24,7 @@ struct StackKernels {
   bool fused_norm = true;
   bool fused_rotary = true;
   bool fused_cross_entropy = false;
+  bool fused_log_softmax = false;
   bool fused_gradient_accumulation = true;  // weight gradients add into the main gradient inside the product
   bool gradient_placeholders = false;
   // fp32 copies of the logits in the backward pass of the loss, beside the softmax: 0 = in place (Megatron), 2 = the
@@ -45,6 +46,7 @@ enum class MessageKind : std::uint8_t { asynchronous, serialised, blocking };
 // work takes percent/100 of its time, a rational number.
 struct StackCommunication {
   bool overlap_tensor = false, overlap_context = false, overlap_data = false;
+  bool overlap_gather = true;  // with overlap_data: parameters of a sharded optimizer beside the first passes
   MessageKind messages = MessageKind::asynchronous;
   std::int64_t tensor_slowdown_percent = 100, context_slowdown_percent = 100, data_slowdown_percent = 100,
                pipeline_slowdown_percent = 100;
@@ -61,6 +63,7 @@ struct StackCommunication {
   // context and expert calls of each half, how many of a hundred run beside the compute of the other; the rest stop
   // both. 0: the operation takes the time of its halves.
   std::int64_t pass_overlap_percent = 0;
+  Time network_step{};        // of a call inside the passes, more for each step of its ring between nodes
   Bytes bucket{};             // of gradients; 0 = one bucket per stage
   std::int64_t prefetch = 1;  // layers gathered ahead (ZeRO-3, FSDP)
 };

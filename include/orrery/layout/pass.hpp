@@ -43,6 +43,7 @@ struct PassOptions {
   bool fused_rotary = true;
   bool fused_cross_entropy = false;
   int loss_copies = 0;  // fp32 copies of the logits that the loss makes in the backward pass, beside the softmax
+  bool fused_log_softmax = false;  // cross-entropy by torch.nn.functional.cross_entropy
   // Megatron with fused accumulation hands autograd a placeholder of each weight gradient (see
   // StageModel::placeholders).
   bool gradient_placeholders = false;

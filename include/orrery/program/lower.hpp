@@ -23,6 +23,7 @@ enum class PostValidation : std::uint8_t { never, split_backward, always };
 // How the software runs a step (the part of a stack the lowering needs).
 struct ExecutionPlan {
   bool overlap_data = false;    // gradients reduced (parameters gathered) beside the passes
+  bool overlap_gather = true;   // with overlap_data: parameters of a sharded optimizer too; false: behind its update
   bool overlap_tensor = false;  // tensor-parallel calls beside the next steps, where the pass allows it
   bool overlap_context = true;
   MessageMode messages = MessageMode::asynchronous;
@@ -33,6 +34,7 @@ struct ExecutionPlan {
   Time launch_forward{}, launch_backward{}, launch_collective{}, launch_collective_rank{}, micro_batch_overhead{},
       step_overhead{};
   bool blocking_launch = false;
+  Time network_step{};                      // of a call inside the passes, more per step between nodes
   Slowdown data_slowdown{};                 // of kernels while gradients are reduced or parameters gathered beside them
   std::int64_t bucket_bytes = 0;            // gradient buckets of the data-parallel reduction; 0 = one a stage
   int prefetch = 1;                         // layers gathered ahead (ZeRO-3/FSDP)
