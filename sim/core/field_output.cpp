@@ -126,7 +126,8 @@ std::string yaml_scalar(const Json& value) {
                          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                          "_-./ ") == std::string::npos &&
                      text.front() != ' ' && text.front() != '-' && text.back() != ' ' && text != "true" &&
-                     text != "false" && text != "null" && text.front() != '.' && !parse_number(text, number).empty();
+                     text != "false" && text != "null" && text != "Null" && text != "NULL" && text.front() != '.' &&
+                     !parse_number(text, number).empty();
   return plain ? text : dump(value, -1);
 }
 

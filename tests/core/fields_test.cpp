@@ -254,6 +254,19 @@ TEST_CASE("the resolved dump shows every field and reads back as the same struct
   CHECK(dump_yaml(node_fields(), &again) == text);
 }
 
+TEST_CASE("a text that spells a null, a number or a truth value is dumped in quotes") {
+  for (const char* word : {"NULL", "Null", "null", "true", "7", "1e3", ""}) {
+    Node n;
+    n.type = word;
+    n.port.bandwidth = {1};
+    const std::string text = dump_yaml(node_fields(), &n);
+    CHECK(text.starts_with(std::string("type: \"") + word + "\"\n"));
+    const Result<YamlTree> tree = read_yaml_text(text, "dump");
+    REQUIRE_MESSAGE(tree.ok(), text);
+    CHECK((*tree)[tree->find(tree->root(), "type")].text == word);
+  }
+}
+
 TEST_CASE("the schema is draft-07, closed, with defaults, enumerations and the shorthand") {
   const auto schema = nlohmann::json::parse(json_schema(node_fields(), "node.schema.json"));
   CHECK(schema["$schema"] == "http://json-schema.org/draft-07/schema#");
