@@ -67,8 +67,6 @@ const Fields<StackCommunication>& communication_fields() {
           .range(100, 1000)
           .add("data_slowdown_percent", &C::data_slowdown_percent, "time of compute beside a data-parallel call")
           .range(100, 1000)
-          .add("pipeline_slowdown_percent", &C::pipeline_slowdown_percent, "time of compute beside a pipeline message")
-          .range(100, 1000)
           .add("scatter_gather_messages", &C::scatter_gather_messages,
                "pipeline messages are split over the tensor ranks and gathered on arrival")
           .choice("context_exchange", &C::context_exchange,

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "slow_beside.hpp"
+
 namespace orrery::program {
 
 using layout::PassKind;
@@ -199,6 +201,7 @@ const Pass& StageCosts::pass(std::int32_t rank, int stage, PassKind kind) {
   if (kind == PassKind::forward && !pass.steps.empty())
     pass.steps.front().launch += plan_.execution.micro_batch_overhead;
   if (plan_.execution.blocking_launch) launch_blocking(pass);
+  slow_beside_calls(pass.steps, plan_.execution.tensor_slowdown, plan_.execution.context_slowdown);
   return pass;
 }
 

@@ -100,6 +100,8 @@ PlanParts plan_parts(const Scenario& s) {
   e.bucket_bytes = c.bucket.value;
   e.prefetch = static_cast<int>(c.prefetch);
   e.data_slowdown = {static_cast<std::int32_t>(c.data_slowdown_percent), 100};
+  e.tensor_slowdown = {static_cast<std::int32_t>(c.tensor_slowdown_percent), 100};
+  e.context_slowdown = {static_cast<std::int32_t>(c.context_slowdown_percent), 100};
   const cost::StackLaunch& l = s.stack.launch;
   const bool launches = l.mode != cost::LaunchMode::graph;
   if (launches) {

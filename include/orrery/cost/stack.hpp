@@ -48,8 +48,7 @@ struct StackCommunication {
   bool overlap_tensor = false, overlap_context = false, overlap_data = false;
   bool overlap_gather = true;  // with overlap_data: parameters of a sharded optimizer beside the first passes
   MessageKind messages = MessageKind::asynchronous;
-  std::int64_t tensor_slowdown_percent = 100, context_slowdown_percent = 100, data_slowdown_percent = 100,
-               pipeline_slowdown_percent = 100;
+  std::int64_t tensor_slowdown_percent = 100, context_slowdown_percent = 100, data_slowdown_percent = 100;
   bool scatter_gather_messages = false;  // over the tensor ranks
   layout::ContextExchange context_exchange = layout::ContextExchange::ring;
   bool regather_in_backward = true;

@@ -34,15 +34,16 @@ struct ExecutionPlan {
   Time launch_forward{}, launch_backward{}, launch_collective{}, launch_collective_rank{}, micro_batch_overhead{},
       step_overhead{};
   bool blocking_launch = false;
-  Time network_step{};                      // of a call inside the passes, more per step between nodes
-  Slowdown data_slowdown{};                 // of kernels while gradients are reduced or parameters gathered beside them
-  std::int64_t bucket_bytes = 0;            // gradient buckets of the data-parallel reduction; 0 = one a stage
-  int prefetch = 1;                         // layers gathered ahead (ZeRO-3/FSDP)
-  std::int64_t optimizer_traffic = 0;       // bytes read and written per parameter this rank updates
-  std::int64_t gradient_traffic = 0;        // bytes per parameter held: unscale, overflow check, norm, copies
-  std::int64_t reduce_buffer_elements = 0;  // gradients reduced after the passes go through such a buffer
-  std::int64_t optimizer_copies = 0;        // bytes per parameter this rank updates, held while the optimizer runs
-  Time optimizer_launch{};                  // host time of all launches of the optimizer
+  Time network_step{};       // of a call inside the passes, more per step between nodes
+  Slowdown data_slowdown{};  // of kernels while gradients are reduced or parameters gathered beside them
+  Slowdown tensor_slowdown{}, context_slowdown{};  // of kernels while calls of their own pass run beside them
+  std::int64_t bucket_bytes = 0;                   // gradient buckets of the data-parallel reduction; 0 = one a stage
+  int prefetch = 1;                                // layers gathered ahead (ZeRO-3/FSDP)
+  std::int64_t optimizer_traffic = 0;              // bytes read and written per parameter this rank updates
+  std::int64_t gradient_traffic = 0;               // bytes per parameter held: unscale, overflow check, norm, copies
+  std::int64_t reduce_buffer_elements = 0;         // gradients reduced after the passes go through such a buffer
+  std::int64_t optimizer_copies = 0;  // bytes per parameter this rank updates, held while the optimizer runs
+  Time optimizer_launch{};            // host time of all launches of the optimizer
   PostValidation post_validation = PostValidation::never;
   // Of the calls of each half of an overlapped operation, how many of a hundred run beside the compute of the other
   // half; 0 = the halves run one after the other.
