@@ -50,7 +50,8 @@ void headline(const RunResult& run, const Metrics& m, const TextStyle& style, Pa
       page.line(line);
       used = 0;
     }
-    line = (used == 0 ? "  " : line + "   ") + name + " " + page.paint()(Tone::bold, value);
+    if (used == 0) line.clear();
+    line.append(used == 0 ? "  " : "   ").append(name).append(" ").append(page.paint()(Tone::bold, value));
     used += (used == 0 ? 2 : 3) + wide;
   }
   page.line(line);
@@ -97,10 +98,10 @@ std::string placement_text(const PlacementResult& p) {
                                                 {"context", p.context_domains},
                                                 {"data", p.data_domains},
                                                 {"pipeline", p.pipeline_domains}};
+  int spread = 0;
   for (const auto& [name, domains] : groups)
-    text += fmt::format(" {} groups reach over {} domain{}{}", name, domains, domains == 1 ? "" : "s",
-                        std::string_view(name) == "pipeline" ? "." : ",");
-  return text;
+    if (domains > 1) text += fmt::format("{} {} groups reach over {} domains", spread++ > 0 ? "," : "", name, domains);
+  return text + (spread == 0 ? " each group stays in one domain." : ", the others stay in one.");
 }
 
 std::string transfers_text(const SharedTransfers& s) {
