@@ -34,7 +34,7 @@ class Builder {
     const Node norm =
         elementwise(end < m_.layers ? K::norm : K::final_norm, residual, m_.hidden, m_.hidden, norm_parameters());
     if (o_.head) head(norm);
-    return std::move(graph_);
+    return graph_;
   }
 
  private:

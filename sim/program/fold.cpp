@@ -46,7 +46,8 @@ void see(const Relation& relation, std::size_t number, const std::vector<std::in
 
 }  // namespace
 
-std::vector<std::int32_t> fold_classes(std::vector<std::int64_t> initial, const std::vector<Relation>& relations) {
+std::vector<std::int32_t> fold_classes(const std::vector<std::int64_t>& initial,
+                                       const std::vector<Relation>& relations) {
   std::vector<std::int64_t> colour = intern(initial);
   for (std::int64_t classes = -1; classes != count_of(colour);) {
     classes = count_of(colour);

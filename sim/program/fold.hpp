@@ -17,6 +17,7 @@ struct Relation {
 };
 
 // Class of each rank, numbered by first appearance.
-std::vector<std::int32_t> fold_classes(std::vector<std::int64_t> initial, const std::vector<Relation>& relations);
+std::vector<std::int32_t> fold_classes(const std::vector<std::int64_t>& initial,
+                                       const std::vector<Relation>& relations);
 
 }  // namespace orrery::program

@@ -10,7 +10,6 @@ namespace orrery::report {
 namespace {
 
 using program::Activity;
-using program::Category;
 using program::kNone;
 using program::Lane;
 using program::Program;

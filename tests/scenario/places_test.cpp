@@ -55,7 +55,7 @@ std::int64_t time_of(const report::RunResult& run, std::int32_t rank, Category c
 void check_ways_agree(const std::string& text) {
   CAPTURE(text);
   const report::RunResult folded = simulated(text);
-  for (const RunOptions options :
+  for (const RunOptions& options :
        {RunOptions{true, true, false}, RunOptions{true, false, true}, RunOptions{false, false, false}}) {
     const report::RunResult other = simulated(text, options);
     CHECK(other.timeline.makespan == folded.timeline.makespan);

@@ -69,7 +69,7 @@ TEST_CASE("the report names the links that were shared and what it cost") {
 
 TEST_CASE("what is fused, folded or played apart says the same of shared links") {
   const report::RunResult folded = simulated(text_of(2, "steady"));
-  for (const RunOptions options : {RunOptions{.every_rank = true}, RunOptions{.fuse = false}}) {
+  for (const RunOptions& options : {RunOptions{.every_rank = true}, RunOptions{.fuse = false}}) {
     const report::RunResult other = simulated(text_of(2, "steady"), options);
     REQUIRE(other.shared.size() == folded.shared.size());
     CHECK(other.shared[0].took_s == folded.shared[0].took_s);
