@@ -23,10 +23,12 @@ struct Entry {
 
 const std::vector<Entry>& entries() {
   static const std::vector<Entry> list = {
-      {{"gpipe", "all forwards, then all backwards", false, false}, Chunks::one, kinds::gpipe},
-      {{"1f1b", "one forward, one backward (PipeDream-Flush)", false, false}, Chunks::one, kinds::one_f_one_b},
+      {{"gpipe", "all forwards, then all backwards", false, false, 1, 1, true}, Chunks::one, kinds::gpipe},
+      {{"1f1b", "one forward, one backward (PipeDream-Flush)", false, false, 1, 1, true},
+       Chunks::one,
+       kinds::one_f_one_b},
       {{"eager_1f1b", "1F1B with a longer warm-up that hides latency", false, false}, Chunks::one, kinds::eager_1f1b},
-      {{"interleaved_1f1b", "1F1B over several chunks a rank (Megatron-LM)", true, false},
+      {{"interleaved_1f1b", "1F1B over several chunks a rank (Megatron-LM)", true, false, 1, 1, true},
        Chunks::any,
        kinds::interleaved_1f1b},
       {{"looped_bfs", "breadth-first over several chunks a rank", true, false}, Chunks::any, kinds::looped_bfs},

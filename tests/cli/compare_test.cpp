@@ -51,6 +51,27 @@ TEST_CASE("orrery compare ranks all schedules within the same memory, each as or
   CHECK(!all["refused"].empty());  // gpipe holds all 16 micro-batches
 }
 
+TEST_CASE("where messages block, schedules that nobody runs so get asynchronous ones, and that is said") {
+  const std::string blocking =
+      "compare scenarios/quickstart-8gpu.yaml --set stack=megatron-2022 --schedules 1f1b,zb_h1 ";
+  const json all = json::parse(run_orrery(blocking + "--json").text);
+  REQUIRE(all["results"].size() == 2);
+  for (const json& r : all["results"]) {
+    const bool changed = r["schedule"] == "zb_h1";
+    CHECK(r.value("messages", "") == (changed ? "asynchronous" : ""));
+    const json run = json::parse(
+        run_orrery(fmt::format("run scenarios/quickstart-8gpu.yaml --set stack=megatron-2022 --set schedule={} --set "
+                               "training.micro_batch={} --set training.recompute={} --set network=steady {} --json "
+                               "2>/dev/null",
+                               r["schedule"].get<std::string>(), r["micro_batch"].dump(),
+                               r["recompute"].get<std::string>(),
+                               changed ? "--set stack.communication.messages=asynchronous" : ""))
+            .text);
+    CHECK(run["step_time_s"] == r["step_time_s"]);
+  }
+  CHECK(run_orrery(blocking).text.find("\nmessages asynchronous: those of megatron-2022 block") != std::string::npos);
+}
+
 TEST_CASE("more memory never makes a schedule slower") {
   const auto best = [](const std::string& memory) {
     const json all =
@@ -75,9 +96,9 @@ TEST_CASE("what cannot be compared ends with its reason and code") {
   CHECK(run_orrery("compare " + kScenario + "--schedules 1f1c 2>/dev/null").code == 2);
   CHECK(run_orrery("compare " + kScenario + "--memory 40 2>/dev/null").code == 2);
   CHECK(run_orrery("compare " + kScenario + "--set layout.pipeline=1 --set layout.data=8 2>/dev/null").code == 2);
-  // A stack whose messages block: the schedules that deadlock are named with the rank that stands still.
-  const Outcome blocked = run_orrery("compare scenarios/quickstart-8gpu.yaml --schedules 1f1b,zbv 2>&1");
-  CHECK(blocked.code == 0);
-  CHECK(blocked.text.find("zbv: zbv deadlocks with the blocking messages of megatron-2022: rank 0") !=
-        std::string::npos);
+  // With a stack whose messages block, a schedule that deadlocks is refused with the rank that stands still.
+  const Outcome blocked =
+      run_orrery("check scenarios/quickstart-8gpu.yaml --set schedule=zbv --set layout.virtual=2 2>&1");
+  CHECK(blocked.code == 2);
+  CHECK(blocked.text.find("zbv deadlocks with the blocking messages of megatron-2022: rank 0") != std::string::npos);
 }

@@ -1,6 +1,6 @@
 // orrery compare SCENARIO: the scenario under each pipeline schedule, each at its best within the same memory. For
 // every micro-batch and number of chunks that the schedule takes, recomputation grows until the step fits; the fastest
-// counts.
+// counts. Where the stack's messages block, schedules of which there is no such implementation get asynchronous ones.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -32,6 +32,7 @@ struct Variant {
   std::int64_t micro_batch = 1, chunks = 1;
   double memory_cap = 0;  // zb_auto only
   std::string recompute;
+  bool asynchronous = false;  // messages, though the stack's block
 };
 
 struct Best {
@@ -51,7 +52,8 @@ struct Outcome {
 std::string parameters_of(const Variant& v) {
   std::string text = fmt::format("micro_batch {}, recompute {}", v.micro_batch, v.recompute);
   if (v.chunks > 1) text += fmt::format(", virtual {}", v.chunks);
-  return v.memory_cap > 0 ? text + fmt::format(", memory_cap {}", v.memory_cap) : text;
+  if (v.memory_cap > 0) text += fmt::format(", memory_cap {}", v.memory_cap);
+  return v.asynchronous ? text + ", messages asynchronous" : text;
 }
 
 class Comparison {
@@ -96,10 +98,12 @@ std::vector<std::int64_t> Comparison::chunks_of(const schedule::ScheduleKind& ki
 std::optional<Best> Comparison::run(const Variant& v, Outcome& outcome) const {
   YamlTree tree = tree_;
   const std::string cap = v.memory_cap > 0 ? fmt::format(", memory_cap: {}", v.memory_cap) : "";
-  for (const std::string& assignment :
-       {fmt::format("schedule={{type: {}{}}}", v.schedule, cap), fmt::format("layout.virtual={}", v.chunks),
-        fmt::format("training.micro_batch={}", v.micro_batch), "training.recompute=" + v.recompute,
-        std::string("training.recompute_every=1")})
+  std::vector<std::string> assignments{fmt::format("schedule={{type: {}{}}}", v.schedule, cap),
+                                       fmt::format("layout.virtual={}", v.chunks),
+                                       fmt::format("training.micro_batch={}", v.micro_batch),
+                                       "training.recompute=" + v.recompute, "training.recompute_every=1"};
+  if (v.asynchronous) assignments.emplace_back("stack.communication.messages=asynchronous");
+  for (const std::string& assignment : assignments)
     if (!tree.set(assignment).empty()) internal_error("a variant of a scenario cannot be set");
   const auto refuse = [&](const Diagnostics& errors) {
     if (outcome.why.empty()) outcome.why = errors.front().message;
@@ -133,10 +137,11 @@ Outcome Comparison::best_of(const schedule::ScheduleKind& kind) const {
   Outcome outcome{kind.name, {}, {}, {}, 0};
   const double p = base_.layout.pipeline;
   const bool searched = outcome.schedule == "zb_auto";
+  const bool asynchronous = base_.stack.communication.messages == cost::MessageKind::blocking && !kind.exchanges_block;
   for (const std::int64_t micro_batch : micro_batches())
     for (const std::int64_t chunks : chunks_of(kind))
       for (const double cap : searched ? std::vector<double>{p, 1.5 * p, 2 * p} : std::vector<double>{0})
-        adapt({kind.name, micro_batch, chunks, cap, {}}, outcome);
+        adapt({kind.name, micro_batch, chunks, cap, {}, asynchronous}, outcome);
   if (outcome.leanest)
     outcome.why = fmt::format("does not fit: {} at its leanest, with {}",
                               gibibytes_text(static_cast<double>(outcome.leanest->memory)),
@@ -191,6 +196,10 @@ std::string to_text(const scenario::Scenario& s, std::int64_t limit, const std::
                gibibytes_text(static_cast<double>(r.memory)), parameters_of(r.variant)});
   }
   if (!ranked.empty()) text += table.text();
+  const auto other_messages = [](const Outcome& o) { return o.best->variant.asynchronous; };
+  if (std::any_of(ranked.begin(), ranked.end(), other_messages))
+    text += fmt::format(
+        "\nmessages asynchronous: those of {} block; only 1f1b, interleaved_1f1b and gpipe are run so\n", s.stack.type);
   if (!refused.empty()) text += "\nnot possible:\n";
   for (const Outcome& o : refused) text += fmt::format("  {}: {}\n", o.schedule, o.why);
   return text;
@@ -216,6 +225,7 @@ std::string to_json(const CompareCommand& options, std::int64_t limit, const std
                {"virtual", r.variant.chunks},
                {"simulated", o.simulated}};
     if (r.variant.memory_cap > 0) entry["memory_cap"] = r.variant.memory_cap;
+    if (r.variant.asynchronous) entry["messages"] = "asynchronous";
     json["results"].push_back(entry);
   }
   for (const Outcome& o : refused) json["refused"].push_back({{"schedule", o.schedule}, {"why", o.why}});

@@ -80,6 +80,8 @@ struct ScheduleKind {
   bool split_backward;  // I and W apart
   int chunks = 1;       // stages a rank holds of each copy of the model; 0 = as many as asked for
   int copies = 1;       // 2 = every stage is held twice: parameters, gradients and optimizer state, too
+  // Played with messages that block, as Megatron-LM and DeepSpeed do; of the others there is no such implementation.
+  bool exchanges_block = false;
 };
 const std::vector<ScheduleKind>& schedule_kinds();
 
