@@ -137,6 +137,8 @@ const Fields<KernelModel>& kernel_model_fields() {
           .number_range(0.1, 1)
           .add("fp8_sustained", &M::fp8_sustained, "the same again, for fp8 products")
           .number_range(0.1, 1)
+          .add("tables_under_load", &M::tables_under_load,
+               "published tables of its kernels were measured under sustained load, not as lone kernels")
           .section("gemm", &M::gemm, gemm_fields(), "matrix products")
           .section("attention", &M::attention, library_fields(), "fused attention by library, the default first")
           .section("memory", &M::memory, memory_fields(), "memory-bound kernels");

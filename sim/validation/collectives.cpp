@@ -122,7 +122,8 @@ Result<std::vector<Row>> collective_rows(const CsvTable& table) {
     Row row;
     row.id = cells.has("id") ? cells.text("id") : std::to_string(i + 1);
     const std::optional<double> time = measured_time(cells);
-    row.figures = {{"time_us", false, time ? Value(*time) : Value(), {}}};
+    row.figures.emplace_back().name = "time_us";
+    if (time) row.figures[0].reference = *time;
     row.groups.emplace_back("system", cells.text("system"));
     row.in_subset = cells.integer("msg_bytes", 1, std::int64_t{1} << 50) >= kLarge;
     row.what = fmt::format("{} {} B, {} nodes, {} GPUs, {}", cells.text("collective"), cells.text("msg_bytes"),

@@ -1,5 +1,5 @@
-// Measured efficiencies of matrix products and fused attention: fraction of `peak_tflops`. The clock is that of
-// training (cost::KernelModel::sustained).
+// Measured efficiencies of matrix products and fused attention: fraction of `peak_tflops`. Tables time lone kernels, at
+// the clock of a burst, unless the constants of the GPU say otherwise; the best product of a sweep is always a burst.
 #include <fmt/format.h>
 
 #include <map>
@@ -64,8 +64,19 @@ Kernel attention(const Cells& cells) {
 }
 
 struct Device {
+  explicit Device(const std::string& name) : gpu(hardware::load_gpu(name)), constants(cost::load_kernel_model(name)) {
+    if (!constants.ok()) return;
+    burst = *constants;
+    burst.sustained = burst.fp8_sustained = 1;
+  }
+  const cost::KernelModel& constants_for(const Cells& cells) const {
+    const std::string layout = cells.text("layout");
+    const bool best_of_sweep = cells.text("kernel") == "gemm" && layout != "TN" && layout != "NN" && layout != "NT";
+    return constants->tables_under_load && !best_of_sweep ? *constants : burst;
+  }
   Result<hardware::Gpu> gpu;
   Result<cost::KernelModel> constants;
+  cost::KernelModel burst;
 };
 
 void predict(const Cells& cells, const Device& device, Row& row) {
@@ -85,7 +96,7 @@ void predict(const Cells& cells, const Device& device, Row& row) {
     return;
   }
   row.figures[0].predicted = static_cast<double>(kernel.flops.value) /
-                             (peak * seconds(cost::kernel_time(*device.gpu, *device.constants, kernel)));
+                             (peak * seconds(cost::kernel_time(*device.gpu, device.constants_for(cells), kernel)));
 }
 
 }  // namespace
@@ -99,14 +110,15 @@ Result<std::vector<Row>> kernel_rows(const CsvTable& table) {
     Row row;
     row.id = cells.has("id") ? cells.text("id") : std::to_string(i + 1);
     const std::optional<double> efficiency = cells.number("efficiency");
-    row.figures = {{"efficiency", false, efficiency ? Value(*efficiency) : Value(), {}}};
+    row.figures.emplace_back().name = "efficiency";
+    if (efficiency) row.figures[0].reference = *efficiency;
     const std::string gpu = cells.text("gpu");
     row.groups.emplace_back("gpu_and_kernel", gpu + " " + cells.text("kernel"));
     row.what = cells.text("kernel") == "gemm" ? fmt::format("{} {}×{}×{} {}", gpu, cells.text("m"), cells.text("n"),
                                                             cells.text("k"), cells.text("layout"))
                                               : fmt::format("{} {} s={} heads={}", gpu, cells.text("kernel"),
                                                             cells.text("seq_len"), cells.text("heads"));
-    const auto at = devices.try_emplace(gpu, Device{hardware::load_gpu(gpu), cost::load_kernel_model(gpu)}).first;
+    const auto at = devices.try_emplace(gpu, gpu).first;
     predict(cells, at->second, row);
     rows.push_back(std::move(row));
   }

@@ -66,6 +66,8 @@ struct KernelModel {
   double sustained = 1;
   // The same again for fp8 products: twice the rate at the same power.
   double fp8_sustained = 1;
+  // Published tables of its kernels come from loops that meet the power limit as training does, not from lone kernels.
+  bool tables_under_load = false;
   GemmModel gemm;
   std::vector<AttentionKernels> attention;  // the first is the default
   MemoryModel memory;

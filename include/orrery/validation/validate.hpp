@@ -82,7 +82,7 @@ struct Options {
   std::string expected;  // flows: the file of expected completions; empty = beside the cases
   int threads = 0;       // speed only; 0 = as many as the machine has
   // Told after each row how many of how many are done, by whichever thread did it.
-  std::function<void(std::size_t done, std::size_t rows)> progress;
+  std::function<void(std::size_t done, std::size_t rows)> progress = {};
 };
 
 // Fails only where the file itself is broken; what the simulator refuses is a row with its reason.
