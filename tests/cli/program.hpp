@@ -5,10 +5,9 @@
 
 #include <array>
 #include <cstdio>
-#include <cstdlib>
-#include <fstream>
-#include <sstream>
 #include <string>
+
+#include "golden.hpp"
 
 namespace orrery::testing {
 
@@ -31,17 +30,11 @@ inline Outcome run_orrery(const std::string& arguments) {
   return outcome;
 }
 
-// The text equals the file (relative to the source tree); ORRERY_UPDATE_GOLDEN=1 writes the file instead.
+// The text equals the file (relative to the source tree), or rewrites it where golden files are updated.
 inline void check_golden(const std::string& file, const std::string& text) {
-  const std::string path = ORRERY_SOURCE_DIR "/" + file;
-  if (const char* update = std::getenv("ORRERY_UPDATE_GOLDEN"); update != nullptr && *update != '\0') {
-    std::ofstream(path, std::ios::binary) << text;
-    return;
-  }
-  std::stringstream golden;
-  golden << std::ifstream(path, std::ios::binary).rdbuf();
-  INFO(file << " differs; `tools/test --update` rewrites it");
-  CHECK(golden.str() == text);
+  check_golden(file, text, [&](const std::string& golden, const std::string& now) {
+    return updates_golden() ? std::string() : "was:\n" + golden + "is:\n" + now;
+  });
 }
 
 }  // namespace orrery::testing
