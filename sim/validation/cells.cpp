@@ -5,10 +5,15 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <iterator>
+#include <sstream>
 
 #include "orrery/core/yaml.hpp"
 
 namespace orrery::validation {
+namespace {
+constexpr double kSmallest = 1e-15, kLargest = 1e15;
+}
 
 std::string Cells::text(const char* column) const {
   const int at = table_.column(column);
@@ -19,6 +24,11 @@ void Cells::refuse(const char* column, const std::string& message, const std::st
   const int at = table_.column(column);
   check(at >= 0, "an error is about a column that is there");
   errors_.push_back(table_.at(row_, static_cast<std::size_t>(at), message, help));
+}
+
+void Cells::refuse_row(const char* column, const std::string& message) const {
+  const std::string text = fmt::format("{}: {}", column, message);
+  if (why_.find(text) == std::string::npos) why_ += (why_.empty() ? "" : "; ") + text;
 }
 
 std::int64_t Cells::integer(const char* column, std::int64_t low, std::int64_t high,
@@ -38,8 +48,12 @@ std::optional<double> Cells::number(const char* column) const {
   if (cell.empty()) return {};
   double value = 0;
   const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
-  if (error == std::errc() && end == cell.data() + cell.size() && std::isfinite(value)) return value;
-  refuse(column, fmt::format("'{}' is not a number", cell));
+  if (error != std::errc() || end != cell.data() + cell.size() || !std::isfinite(value))
+    refuse(column, fmt::format("'{}' is not a number", cell));
+  else if (value == 0 || (std::abs(value) >= kSmallest && std::abs(value) <= kLargest))
+    return value;
+  else
+    refuse(column, fmt::format("'{}' is no measurement, allowed: 0, or from {:g} to {:g}", cell, kSmallest, kLargest));
   return {};
 }
 
@@ -63,8 +77,9 @@ void require_columns(const CsvTable& table, std::initializer_list<const char*> c
   }
 }
 
-void refuse_misspelt(const CsvTable& table, std::initializer_list<const char*> columns, Diagnostics& errors) {
-  const std::vector<std::string> known(columns.begin(), columns.end());
+void refuse_misspelt(const CsvTable& table, const char* columns, Diagnostics& errors) {
+  std::istringstream words(columns);
+  const std::vector<std::string> known(std::istream_iterator<std::string>(words), {});
   for (const CsvCell& title : table.header) {
     if (std::find(known.begin(), known.end(), title.text) != known.end()) continue;
     const std::string nearest = did_you_mean(title.text, known);

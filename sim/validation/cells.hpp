@@ -1,4 +1,5 @@
-// Typed cells of one row. A cell that cannot be read is an error with its place; the row goes on with the default.
+// Typed cells of one row. A cell that cannot be read (a number that is none) is an error of the file, with its place; a
+// word that is not known here refuses its row alone. Either way the row goes on with the default.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -18,20 +19,28 @@ class Cells {
   // Must be there and hold a whole number in [low, high]; blank = `blank` where one is given.
   std::int64_t integer(const char* column, std::int64_t low, std::int64_t high,
                        std::optional<std::int64_t> blank = {}) const;
-  std::optional<double> number(const char* column) const;    // finite; blank or no column = nothing
+  // Blank or no column = nothing. Else 0, or of a size that no unit of measurement exceeds: errors relative to it are
+  // finite, and so are their sums.
+  std::optional<double> number(const char* column) const;
   std::optional<double> positive(const char* column) const;  // the same, above 0
   bool flag(const char* column) const;                       // 0 or 1; blank = 0
   void refuse(const char* column, const std::string& message, const std::string& help = {}) const;
+
+  // The row cannot be played: a word that is not known, or something that is not simulated.
+  void refuse_row(const char* column, const std::string& message) const;
+  // Why the row is refused, each reason once; empty = it is not.
+  const std::string& why() const { return why_; }
 
  private:
   const CsvTable& table_;
   std::size_t row_;
   Diagnostics& errors_;
+  mutable std::string why_;
 };
 
 // Every column that a kind of file cannot do without.
 void require_columns(const CsvTable& table, std::initializer_list<const char*> columns, Diagnostics& errors);
 // Columns beside the known ones are nobody's business, but one that is nearly known is a slip that would go unnoticed.
-void refuse_misspelt(const CsvTable& table, std::initializer_list<const char*> columns, Diagnostics& errors);
+void refuse_misspelt(const CsvTable& table, const char* columns, Diagnostics& errors);  // separated by spaces
 
 }  // namespace orrery::validation

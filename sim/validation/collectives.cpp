@@ -19,7 +19,8 @@ struct System {
   network::Tuning tuning;
 };
 
-// Settings that a row says were made stand in the name of its system: NCCL_ALGO=Ring, NCCL_PROTO=LL128, MIN_CTAS=24.
+// Settings that a row says were made stand in columns of their own, or in the name of its system: NCCL_ALGO=Ring,
+// NCCL_PROTO=LL128, MIN_CTAS=24.
 class Systems {
  public:
   const System* find(const std::string& cluster, int nodes, int gpus, bool more_channels, std::string& why) {
@@ -94,14 +95,18 @@ void predict(const Cells& cells, Systems& systems, Row& row) {
   const std::int64_t bytes = cells.integer("msg_bytes", 1, std::int64_t{1} << 50);
   const std::optional<Collective> kind = kind_of(cells.text("collective"));
   if (!kind)
-    return cells.refuse("collective", fmt::format("'{}' is no collective known here", cells.text("collective")));
+    return cells.refuse_row("collective", fmt::format("'{}' is no collective known here", cells.text("collective")));
   const std::string settings = cells.text("system");
   const System* system =
       systems.find(cells.text("cluster"), nodes, gpus, settings.find("MIN_CTAS") != std::string::npos, row.why);
   if (system == nullptr) return;
   const std::vector<hardware::DeviceId> group = group_of(*kind, nodes, gpus, system->topology->devices_per_node());
-  const network::CollectiveCall call{*kind, Bytes{bytes}, group, setting_in(settings, "NCCL_ALGO="),
-                                     setting_in(settings, "NCCL_PROTO=")};
+  const auto setting = [&](const char* column, const char* key) {
+    const std::string text = cells.text(column);
+    return text.empty() ? setting_in(settings, key) : text;
+  };
+  const network::CollectiveCall call{*kind, Bytes{bytes}, group, setting("algorithm", "NCCL_ALGO="),
+                                     setting("protocol", "NCCL_PROTO=")};
   row.why = network::unsupported(call, *system->topology);
   if (!row.why.empty()) return;
   const network::CollectivePlan plan = network::plan_collective(call, *system->topology, system->tuning);
@@ -129,6 +134,7 @@ Result<std::vector<Row>> collective_rows(const CsvTable& table) {
     row.what = fmt::format("{} {} B, {} nodes, {} GPUs, {}", cells.text("collective"), cells.text("msg_bytes"),
                            cells.text("nodes"), cells.text("gpus"), cells.text("cluster"));
     predict(cells, systems, row);
+    if (row.why.empty()) row.why = cells.why();
     rows.push_back(std::move(row));
   }
   if (!errors.empty()) return errors;

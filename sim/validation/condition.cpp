@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "orrery/validation/validate.hpp"
 
@@ -42,6 +44,23 @@ bool compare(double value, const std::string& comparison, double bound) {
   return value <= bound;
 }
 
+bool is_of(const Row& row, const std::string& group) {
+  return group.empty() || group == "all" ||
+         std::any_of(row.groups.begin(), row.groups.end(), [&](const auto& each) { return each.second == group; });
+}
+
+// Rows refused or unequal: counted, not measured.
+Result<bool> compare_count(const Condition& c, const Report& report) {
+  std::int64_t of_group = 0, count = 0;
+  for (const Row& row : report.rows) {
+    if (!is_of(row, c.group)) continue;
+    ++of_group;
+    if (c.statistic == "refused" ? !row.why.empty() : row.equal && !*row.equal) ++count;
+  }
+  if (of_group == 0 && !c.group.empty()) return wrong(c.text, fmt::format("there is no group '{}'", c.group));
+  return compare(static_cast<double>(count), c.comparison, c.bound);
+}
+
 }  // namespace
 
 Result<Condition> parse_condition(const std::string& text) {
@@ -54,6 +73,8 @@ Result<Condition> parse_condition(const std::string& text) {
   const auto [end, error] = std::from_chars(bound.data(), bound.data() + bound.size(), c.bound);
   if (error != std::errc() || end != bound.data() + bound.size())
     return wrong(text, fmt::format("'{}' is not a number", bound));
+  if (!std::isfinite(c.bound))
+    return wrong(text, fmt::format("no figure can be held against '{}', a number such as 0.15 is needed", bound));
   std::string left = trimmed(std::string_view(text).substr(0, at));
   if (const std::size_t colon = left.find(':'); colon != std::string::npos) {
     c.group = left.substr(0, colon);
@@ -71,8 +92,7 @@ Result<Condition> parse_condition(const std::string& text) {
 }
 
 Result<bool> holds(const Condition& c, const Report& report) {
-  if (c.statistic == "refused") return compare(static_cast<double>(report.refused()), c.comparison, c.bound);
-  if (c.statistic == "unequal") return compare(static_cast<double>(report.unequal()), c.comparison, c.bound);
+  if (c.statistic == "refused" || c.statistic == "unequal") return compare_count(c, report);
   for (const Group& group : report.groups) {
     if (group.name != (c.group.empty() ? "all" : c.group)) continue;
     for (const Group::OfFigure& figure : group.figures) {

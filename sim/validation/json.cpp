@@ -7,7 +7,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kKinds[] = {"runs", "schedules", "collectives", "kernels", "flows"};
+constexpr const char* kKinds[] = {"runs",  "schedules",     "collectives",     "kernels", "flows",
+                                  "plans", "expert_layers", "expert_exchange", "goodput"};
 
 Json value_json(const Value& value) {
   if (const auto* number = std::get_if<double>(&value)) return *number;
@@ -72,6 +73,9 @@ std::string to_json(const Report& report) {
     if (!row.why.empty()) json["refused"].push_back({{"id", row.id}, {"why", row.why}});
     if (row.equal && *row.equal) ++equal;
   }
+  json["refused_by_reason"] = Json::array();
+  for (const Refusal& each : refusals_of(report))
+    json["refused_by_reason"].push_back({{"why", each.why}, {"rows", each.ids.size()}});
   json["groups"] = Json::array();
   for (const Group& group : report.groups)
     if (!group.figures.empty()) json["groups"].push_back(group_json(group, report.subset));

@@ -2,6 +2,7 @@
 // the clock of a burst, unless the constants of the GPU say otherwise; the best product of a sweep is always a burst.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "cells.hpp"
@@ -17,9 +18,21 @@ using model::KernelKind;
 
 constexpr std::int64_t kMost = std::int64_t{1} << 24;
 
-// The format of the arithmetic, but for products that accumulate in fp32.
+constexpr const char* kFormats[] = {"", "bf16", "fp16", "fp16/bf16", "fp32", "tf32", "fp8"};
+
+void check_format(const Cells& cells, const char* column) {
+  const std::string type = cells.text(column);
+  if (std::find(std::begin(kFormats), std::end(kFormats), type) == std::end(kFormats))
+    cells.refuse_row(column, fmt::format("'{}' is not known, allowed: bf16, fp16, fp16/bf16, fp32, tf32, fp8", type));
+}
+
+// The format of the arithmetic: `dtype`, or, where that is blank or bf16, what `out_dtype` says, but for products that
+// accumulate in fp32.
 DType arithmetic(const Cells& cells, bool accumulate) {
-  const std::string type = cells.text("out_dtype");
+  check_format(cells, "dtype");
+  check_format(cells, "out_dtype");
+  std::string type = cells.text("dtype");
+  if (type.empty() || type == "bf16") type = cells.text("out_dtype");
   if (type == "fp8") return DType::fp8;
   if (type == "tf32") return DType::tf32;
   if (type == "fp16") return DType::fp16;
@@ -47,6 +60,8 @@ Kernel product(const Cells& cells) {
 // FLOPs in full, as if not causal: forward 2·b·s²·heads·(qk + v), backward 2.5 times that.
 Kernel attention(const Cells& cells) {
   Kernel k;
+  if (const std::string type = cells.text("dtype"); !type.empty() && type != "bf16" && type != "fp16")
+    cells.refuse_row("dtype", fmt::format("'{}' is not known of attention, allowed: bf16, fp16", type));
   const bool backward = cells.text("kernel") == "attention_backward";
   k.kind = backward ? KernelKind::attention_backward : KernelKind::attention_forward;
   k.batch = cells.integer("batch", 1, kMost, 1);
@@ -86,9 +101,10 @@ void predict(const Cells& cells, const Device& device, Row& row) {
   }
   const std::string name = cells.text("kernel");
   if (name != "gemm" && name != "attention_forward" && name != "attention_backward")
-    return cells.refuse("kernel",
-                        fmt::format("'{}' is not known, allowed: gemm, attention_forward, attention_backward", name));
+    return cells.refuse_row(
+        "kernel", fmt::format("'{}' is not known, allowed: gemm, attention_forward, attention_backward", name));
   const Kernel kernel = name == "gemm" ? product(cells) : attention(cells);
+  if (!cells.why().empty()) return;
   double peak = cells.number("peak_tflops").value_or(0) * 1e12;
   if (peak <= 0) peak = static_cast<double>(device.gpu->peak(kernel.dtype).value);
   if (peak <= 0) {
@@ -120,6 +136,7 @@ Result<std::vector<Row>> kernel_rows(const CsvTable& table) {
                                                             cells.text("seq_len"), cells.text("heads"));
     const auto at = devices.try_emplace(gpu, gpu).first;
     predict(cells, at->second, row);
+    if (row.why.empty()) row.why = cells.why();
     rows.push_back(std::move(row));
   }
   if (!errors.empty()) return errors;

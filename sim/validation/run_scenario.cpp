@@ -47,7 +47,7 @@ T word(const Cells& cells, const char* column, std::initializer_list<std::pair<c
     if (text == name) return value;
     if (*name != '\0') allowed += fmt::format("{}{}", allowed.empty() ? "" : ", ", name);
   }
-  cells.refuse(column, fmt::format("'{}' is not known, allowed: {}", text, allowed));
+  cells.refuse_row(column, fmt::format("'{}' is not known, allowed: {}", text, allowed));
   return words.begin()->second;
 }
 
@@ -60,7 +60,7 @@ model::ModelChoice model_of(const Cells& cells, const Dialect& dialect) {
   m.kv_heads = cells.integer("kv_heads", 1, 1 << 20, m.heads);
   m.ffn_hidden = cells.integer("ffn_hidden", 1, 1 << 26, 4 * m.hidden);
   m.vocab = cells.integer("vocab", 1, 1 << 28);
-  m.head_dim = m.heads > 0 ? m.hidden / m.heads : 0;
+  m.head_dim = cells.integer("head_dim", 1, 1 << 20, m.hidden / m.heads);
   m.tied_embeddings = cells.flag("tied_embeddings");
   m.vocab_multiple = dialect.vocab_multiple;
   if (cells.flag("gated_mlp")) {
@@ -70,12 +70,31 @@ model::ModelChoice model_of(const Cells& cells, const Dialect& dialect) {
     m.bias = m.norm_bias = m.dropout = false;
     return m;
   }
-  m.position = dialect.position;
+  m.position = cells.text("position").empty()
+                   ? dialect.position
+                   : word<Position>(cells, "position", {{"learned", Position::learned}, {"rotary", Position::rotary}});
   m.bias = m.norm_bias = dialect.bias;
   m.dropout = dialect.dropout;
   m.embedding_norm = dialect.embedding_norm;
   if (m.position == Position::learned) m.max_positions = cells.integer("seq_len", 1, kMost);
   return m;
+}
+
+// What a row says of its model or its split that is not simulated: the row must not be played as if it did not. The
+// first says enough: such rows are counted by their reason.
+void refuse_what_there_is_not(const Cells& cells) {
+  struct Absent {
+    const char *column, *nothing, *what;
+  };
+  constexpr Absent kAbsent[] = {{"experts", "0", "layers with experts are"},
+                                {"q_lora_rank", "0", "latent attention is"},
+                                {"kv_lora_rank", "0", "latent attention is"},
+                                {"mtp_layers", "0", "layers for multi-token prediction are"},
+                                {"sliding_window", "0", "attention within a window is"},
+                                {"pipeline_layout", "", "a written layout of the pipeline is"}};
+  for (const Absent& absent : kAbsent)
+    if (const std::string text = cells.text(absent.column); !text.empty() && text != absent.nothing)
+      return cells.refuse_row(absent.column, fmt::format("{} not simulated", absent.what));
 }
 
 layout::Layout layout_of(const Cells& cells) {
@@ -177,6 +196,7 @@ Result<scenario::Scenario> scenario_of(const Cells& cells, Catalogue& catalogue)
   const Dialect& dialect = dialect_of(cells.text("stack"));
   s.name = s.model.name = cells.text("model");
   s.model = model_of(cells, dialect);
+  refuse_what_there_is_not(cells);
   s.layout = layout_of(cells);
   if (dialect.splits_by_cost_shares) s.layout.partition = Partition::cost_shares;
   s.training = training_of(cells);
@@ -187,8 +207,9 @@ Result<scenario::Scenario> scenario_of(const Cells& cells, Catalogue& catalogue)
 
   Diagnostics errors;
   take(catalogue.cluster(cells.text("cluster")), s.cluster, errors);
-  take(catalogue.gpu(cells.text("gpu")), s.gpu, errors);
-  take(catalogue.kernels(cells.text("gpu")), s.kernels, errors);
+  // A GPU that there is not has no constants either: one reason.
+  if (take(catalogue.gpu(cells.text("gpu")), s.gpu, errors))
+    take(catalogue.kernels(cells.text("gpu")), s.kernels, errors);
   take(catalogue.stack(cells.text("stack")), s.stack, errors);
   if (!errors.empty()) return errors;
   s.cluster.gpu = cells.text("gpu");

@@ -11,6 +11,16 @@
 namespace orrery::validation {
 namespace {
 
+// Of runs.csv and runs_moe.csv.
+constexpr const char* kColumns =
+    "id source model layers hidden heads kv_heads ffn_hidden gated_mlp tied_embeddings vocab seq_len gpu cluster gpus "
+    "gpus_per_node tp pp vp dp cp micro_batch global_batch schedule partition recompute sequence_parallel zero_stage "
+    "attention dtype grad_bytes stack compile p2p_scatter_gather overlap_dp overlap_tp cuda_graph experts top_k "
+    "expert_hidden shared_experts shared_expert_hidden expert_parallel expert_tensor_parallel first_k_dense "
+    "moe_layer_interval dispatcher routing ep_overlap head_dim q_lora_rank kv_lora_rank qk_nope_head_dim "
+    "qk_rope_head_dim v_head_dim mtp_layers sliding_window position pipeline_layout step_time_s peak_memory_gib "
+    "memory_kind tier notes";
+
 constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
 
 // Prefixes of ids as the table's README lists them; vtrain has two kinds of models.
@@ -52,7 +62,7 @@ std::string in_words(const Cells& cells) {
          fmt::format(" mb{} gb{} {}", cells.text("micro_batch"), cells.text("global_batch"), cells.text("recompute"));
 }
 
-enum class MemoryKind : std::uint8_t { allocated, reserved, process };
+enum class MemoryKind : std::uint8_t { allocated, allocated_last_rank, reserved, process };
 
 // What is played, and in which unit memory is asked for.
 struct Job {
@@ -84,12 +94,30 @@ Row row_of(const Cells& cells, std::size_t number) {
 MemoryKind memory_kind(const Cells& cells) {
   const std::string kind = cells.text("memory_kind");
   if (kind == "allocated") return MemoryKind::allocated;
+  if (kind == "allocated_last_rank") return MemoryKind::allocated_last_rank;
   const Dialect& dialect = dialect_of(cells.text("stack"));
   if (kind == "reserved" || (kind == "tool-reported" && !dialect.reports_process)) return MemoryKind::reserved;
   if (kind == "tool-reported" || (kind.empty() && dialect.reports_process)) return MemoryKind::process;
   if (!kind.empty())
-    cells.refuse("memory_kind", fmt::format("'{}' is not known, allowed: allocated, reserved, tool-reported", kind));
+    cells.refuse_row(
+        "memory_kind",
+        fmt::format("'{}' is not known, allowed: allocated, allocated_last_rank, reserved, tool-reported", kind));
   return dialect.reports_reserved ? MemoryKind::reserved : MemoryKind::allocated;
+}
+
+// Of the fullest rank, or of the last one.
+std::int64_t peak_of(const report::RunResult& run, MemoryKind kind) {
+  const std::vector<program::Device>& devices = run.program.devices;
+  const std::int32_t last = std::max_element(devices.begin(), devices.end(), [](const auto& a, const auto& b) {
+                              return a.ranks.back() < b.ranks.back();
+                            })->ranks.back();
+  std::int64_t peak = 0;
+  for (std::size_t d = 0; d < devices.size(); ++d) {
+    if (kind == MemoryKind::allocated_last_rank && devices[d].ranks.back() != last) continue;
+    const bool reserved = kind == MemoryKind::reserved || kind == MemoryKind::process;
+    peak = std::max(peak, reserved ? run.reserved[d] : run.memory[d].peak);
+  }
+  return peak + (kind == MemoryKind::process ? run.context_memory.value : 0);
 }
 
 void play(const Job& job, Row& row) {
@@ -103,12 +131,8 @@ void play(const Job& job, Row& row) {
     row.why = reason(run.errors());
     return;
   }
-  std::int64_t peak = 0;
-  for (std::size_t d = 0; d < run->memory.size(); ++d)
-    peak = std::max(peak, job.memory == MemoryKind::allocated ? run->memory[d].peak : run->reserved[d]);
-  if (job.memory == MemoryKind::process) peak += run->context_memory.value;
   row.figures[0].predicted = seconds(run->timeline.step_time);
-  row.figures[1].predicted = static_cast<double>(peak) / kGiB;
+  row.figures[1].predicted = static_cast<double>(peak_of(*run, job.memory)) / kGiB;
 }
 
 }  // namespace
@@ -119,49 +143,7 @@ Result<std::vector<Row>> run_rows(const CsvTable& table, const Options& options)
                   {"model", "layers", "hidden", "heads", "vocab", "seq_len", "gpu", "cluster", "gpus", "tp", "pp", "dp",
                    "micro_batch", "global_batch", "schedule", "recompute", "attention", "dtype", "stack"},
                   errors);
-  refuse_misspelt(table,
-                  {"id",
-                   "source",
-                   "model",
-                   "layers",
-                   "hidden",
-                   "heads",
-                   "kv_heads",
-                   "ffn_hidden",
-                   "gated_mlp",
-                   "tied_embeddings",
-                   "vocab",
-                   "seq_len",
-                   "gpu",
-                   "cluster",
-                   "gpus",
-                   "gpus_per_node",
-                   "tp",
-                   "pp",
-                   "vp",
-                   "dp",
-                   "cp",
-                   "micro_batch",
-                   "global_batch",
-                   "schedule",
-                   "partition",
-                   "recompute",
-                   "sequence_parallel",
-                   "zero_stage",
-                   "attention",
-                   "dtype",
-                   "grad_bytes",
-                   "stack",
-                   "compile",
-                   "p2p_scatter_gather",
-                   "overlap_dp",
-                   "overlap_tp",
-                   "step_time_s",
-                   "peak_memory_gib",
-                   "memory_kind",
-                   "tier",
-                   "notes"},
-                  errors);
+  refuse_misspelt(table, kColumns, errors);
   if (!errors.empty()) return errors;
   Catalogue catalogue;
   std::vector<Row> rows;
@@ -171,10 +153,9 @@ Result<std::vector<Row>> run_rows(const CsvTable& table, const Options& options)
     rows.push_back(row_of(cells, i + 1));
     jobs[i].memory = memory_kind(cells);
     Result<scenario::Scenario> scenario = scenario_of(cells, catalogue);
-    if (scenario.ok())
-      jobs[i].scenario = std::move(scenario).value();
-    else
-      rows.back().why = reason(scenario.errors());
+    rows.back().why = cells.why();
+    if (!scenario.ok()) rows.back().why += (cells.why().empty() ? "" : "; ") + reason(scenario.errors());
+    if (rows.back().why.empty()) jobs[i].scenario = std::move(scenario).value();
   }
   if (!errors.empty()) return errors;
   for_each_row(rows.size(), options, [&](std::size_t i) {

@@ -74,8 +74,8 @@ double memory_cap(const Cells& cells, int ranks) {
   if (per_rank) cap.pop_back();
   const std::optional<double> value = per_rank && cap.empty() ? 1.0 : number(cap);
   if (!value || !(*value > 0))
-    cells.refuse("memory_cap",
-                 fmt::format("'{}' is not a cap, allowed: inf, a number, a multiple of p as in 1.5p", cap));
+    cells.refuse_row("memory_cap",
+                     fmt::format("'{}' is not a cap, allowed: inf, a number, a multiple of p as in 1.5p", cap));
   return value.value_or(0) * (per_rank ? ranks : 1);
 }
 
@@ -266,9 +266,11 @@ Result<std::vector<Row>> schedule_rows(const CsvTable& table, const Options& opt
     const Cells cells(table, i, errors);
     jobs.push_back(job_of(cells));
     rows.push_back(row_of(cells, i + 1));
+    rows.back().why = cells.why();
   }
   if (!errors.empty()) return errors;
   for_each_row(rows.size(), options, [&](std::size_t i) {
+    if (!rows[i].why.empty()) return;
     try {
       evaluate(jobs[i], rows[i]);
     } catch (const std::exception& bug) {

@@ -93,15 +93,8 @@ std::string worst(const Report& report, std::size_t figure) {
 
 // Reasons, each with the rows it holds for.
 std::string refusals(const Report& report) {
-  std::vector<std::pair<std::string, std::vector<std::string>>> reasons;
-  for (const Row& row : report.rows) {
-    if (row.why.empty()) continue;
-    auto at = std::find_if(reasons.begin(), reasons.end(), [&](const auto& r) { return r.first == row.why; });
-    if (at == reasons.end()) at = reasons.insert(reasons.end(), {row.why, {}});
-    at->second.push_back(row.id);
-  }
   std::string text;
-  for (const auto& [why, ids] : reasons) {
+  for (const auto& [why, ids] : refusals_of(report)) {
     text += fmt::format("refused {} ({}", ids.size(), ids.front());
     for (std::size_t i = 1; i < ids.size() && i < 5; ++i) text += ", " + ids[i];
     text += fmt::format("{}): {}\n", ids.size() > 5 ? ", …" : "", why);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "core/read_file.hpp"
 #include "kinds.hpp"
@@ -20,13 +21,38 @@ bool is_flow_text(std::string_view text) {
   return false;
 }
 
+// Tables of measurements that exist and that nothing here predicts yet.
+struct NotSimulated {
+  FileKind kind;
+  const char *column, *other_column, *why;
+};
+constexpr NotSimulated kNotSimulated[] = {
+    {FileKind::plans, "layers_per_stage", "replicas_per_stage", "replicas and layers chosen stage by stage"},
+    {FileKind::expert_layers, "expert_hidden", "num_tokens", "layers with experts"},
+    {FileKind::expert_exchange, "dispatch_us", "combine_us", "dispatch and combine of tokens among experts"},
+    {FileKind::goodput, "quantity", "value", "what a run of many steps loses to checkpoints and failures"}};
+
 std::optional<FileKind> kind_of(const CsvTable& table) {
   const auto has = [&](const char* column) { return table.column(column) >= 0; };
   if (has("stack") && has("layers") && has("tp")) return FileKind::runs;
   if (has("schedule") && has("p") && has("m")) return FileKind::schedules;
   if (has("collective") && has("msg_bytes")) return FileKind::collectives;
   if (has("kernel") && has("gpu")) return FileKind::kernels;
+  for (const NotSimulated& kind : kNotSimulated)
+    if (has(kind.column) && has(kind.other_column)) return kind.kind;
   return {};
+}
+
+std::vector<Row> refused_rows(FileKind kind, const CsvTable& table) {
+  const NotSimulated* what = std::find_if(std::begin(kNotSimulated), std::end(kNotSimulated),
+                                          [&](const NotSimulated& each) { return each.kind == kind; });
+  const int id = table.column("id");
+  std::vector<Row> rows(table.rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    rows[i].id = id < 0 ? std::to_string(i + 1) : table.rows[i][static_cast<std::size_t>(id)].text;
+    rows[i].why = fmt::format("not simulated: {}", what->why);
+  }
+  return rows;
 }
 
 const char* subset_of(FileKind kind) {
@@ -43,6 +69,11 @@ Result<std::vector<Row>> rows_of(FileKind kind, const CsvTable& table, const Opt
       return collective_rows(table);
     case FileKind::kernels:
       return kernel_rows(table);
+    case FileKind::plans:
+    case FileKind::expert_layers:
+    case FileKind::expert_exchange:
+    case FileKind::goodput:
+      return refused_rows(kind, table);
     case FileKind::flows:
       break;
   }
@@ -80,6 +111,22 @@ std::int64_t Report::refused() const {
 }
 std::int64_t Report::unequal() const {
   return std::count_if(rows.begin(), rows.end(), [](const Row& row) { return row.equal && !*row.equal; });
+}
+bool Report::nothing_predicted() const {
+  return std::all_of(rows.begin(), rows.end(),
+                     [](const Row& row) { return !row.why.empty() && !row.equal.value_or(false); });
+}
+
+std::vector<Refusal> refusals_of(const Report& report) {
+  std::vector<Refusal> reasons;
+  std::map<std::string_view, std::size_t> known;
+  for (const Row& row : report.rows) {
+    if (row.why.empty()) continue;
+    const auto [at, fresh] = known.try_emplace(row.why, reasons.size());
+    if (fresh) reasons.push_back({row.why, {}});
+    reasons[at->second].ids.push_back(row.id);
+  }
+  return reasons;
 }
 
 Result<Report> validate_table(std::string_view text, const std::string& name, const Options& options) {

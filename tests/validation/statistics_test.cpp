@@ -104,6 +104,14 @@ TEST_CASE("conditions of --fail-on") {
   CHECK_FALSE(holds("unequal>0"));
   CHECK(holds("bias<0.2"));
   CHECK(holds("rows<=4"));
+  CHECK(holds("s:refused>0"));
+  CHECK_FALSE(validation::holds(*parse_condition("t:refused>0"), example()).ok());
+  // What no figure can be: it would never hold, or always.
+  for (const char* wrong : {"mape>nan", "mape<-nan", "bias>=inf", "refused<-inf"}) {
+    const auto condition = parse_condition(wrong);
+    REQUIRE_FALSE(condition.ok());
+    CHECK(render(condition.errors()).find("a number such as 0.15 is needed") != std::string::npos);
+  }
   for (const char* wrong : {"mape", "mape>x", "mope>1", "mape>1 2", ">1", ""}) CHECK_FALSE(parse_condition(wrong).ok());
   CHECK_FALSE(validation::holds(*parse_condition("t:mape>1"), example()).ok());
   CHECK_FALSE(validation::holds(*parse_condition("s:memory.mape>1"), example()).ok());

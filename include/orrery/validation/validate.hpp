@@ -8,6 +8,12 @@
 //   collectives  collective, msg_bytes …     rows of nccl-tests
 //   kernels      kernel, gpu, efficiency …   matrix products and fused attention
 //   flows        text of `case … end`        network/maxmin_cases.hpp
+// Known too, to be counted, with each row refused by what it would need: plans (layers_per_stage, replicas_per_stage),
+// expert_layers (kind, expert_hidden), expert_exchange (dispatch_us, combine_us), goodput (quantity, value).
+//
+// A row with a word, a GPU, a cluster or a stack that is not known is refused, with the reason, and the others are
+// predicted. A file without a header it can be known by, or with a cell that should be a number and is none, is an
+// error.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -21,7 +27,17 @@
 
 namespace orrery::validation {
 
-enum class FileKind : std::uint8_t { runs, schedules, collectives, kernels, flows };
+enum class FileKind : std::uint8_t {
+  runs,
+  schedules,
+  collectives,
+  kernels,
+  flows,
+  plans,
+  expert_layers,
+  expert_exchange,
+  goodput
+};
 
 // Nothing, a number, one number a stage, or a word.
 using Value = std::variant<std::monostate, double, std::vector<double>, std::string>;
@@ -76,7 +92,15 @@ struct Report {
 
   std::int64_t refused() const;
   std::int64_t unequal() const;
+  bool nothing_predicted() const;  // each row was refused, and no refusal was what an oracle expects; or there is none
 };
+
+// The rows refused for one reason, by the row that was first.
+struct Refusal {
+  std::string why;
+  std::vector<std::string> ids;
+};
+std::vector<Refusal> refusals_of(const Report& report);
 
 struct Options {
   std::string expected;  // flows: the file of expected completions; empty = beside the cases
