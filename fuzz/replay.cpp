@@ -53,7 +53,7 @@ std::vector<std::string> read_corpus(const std::filesystem::path& folder) {
 
 // Cuts, doubles, swaps in a part of another file, or writes a byte that means something in YAML.
 std::string mutate(std::string text, const std::vector<std::string>& corpus, orrery::Random& random) {
-  static const std::string kBytes = ":-[]{},#&*!|>'\"%@`~<. \n\t019eE_x\0\xC3\xFF"s;  // with its NUL
+  static const std::string kBytes = ":-[]{},#&*!|>'\"%@`~<. \n\t019eENuU_x\\\0\xC3\xFF"s;  // with its NUL
   for (std::uint64_t n = random.below(4); n != ~std::uint64_t{0}; --n) {
     const std::size_t at = random.below(text.size() + 1),
                       length = random.below(std::min<std::size_t>(text.size() - at, 20) + 1);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "orrery/core/show.hpp"
+
 namespace orrery {
 
 namespace {
@@ -38,13 +40,15 @@ std::string excerpt(const Diagnostic& d) {
 }  // namespace
 
 std::string render(const Diagnostic& d) {
-  std::string text = d.place.file;
+  // File names, keys and values are the user's: none says anything to the terminal, and no name ends the line.
+  const auto shown = [](const std::string& text) { return safe_to_show(text, Shown::one_line); };
+  std::string text = shown(d.place.file);
   if (d.place.line > 0) text += fmt::format(":{}:{}", d.place.line, d.place.column);
   if (!text.empty()) text += ": ";
-  if (!d.path.empty()) text += d.path + ": ";
-  text += d.message + "\n";
-  if (!d.source_line.empty()) text += excerpt(d);
-  if (!d.help.empty()) text += "  help: " + d.help + "\n";
+  if (!d.path.empty()) text += shown(d.path) + ": ";
+  text += safe_to_show(d.message) + "\n";
+  if (!d.source_line.empty()) text += safe_to_show(excerpt(d));
+  if (!d.help.empty()) text += "  help: " + safe_to_show(d.help) + "\n";
   return text;
 }
 

@@ -10,6 +10,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "core/utf8.hpp"
+
 namespace orrery {
 
 namespace {
@@ -29,24 +31,6 @@ std::string read_all(int file, std::size_t limit, std::string& text) {
     text.append(buffer.data(), static_cast<std::size_t>(got));
   }
   return {};
-}
-
-// Bytes of the UTF-8 sequence at `at`, 0 if it is none (RFC 3629: no overlong forms, no surrogates, up to U+10FFFF).
-std::size_t utf8_length(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-  const unsigned b0 = byte(at), b1 = byte(at + 1);
-  const auto tail = [&](std::size_t i) { return (byte(i) & 0xC0u) == 0x80u; };
-  if (b0 < 0x80) return 1;
-  if (b0 >= 0xC2 && b0 <= 0xDF) return tail(at + 1) ? 2 : 0;
-  if (b0 >= 0xE0 && b0 <= 0xEF) {
-    const bool good = (b0 != 0xE0 || b1 >= 0xA0) && (b0 != 0xED || b1 <= 0x9F);
-    return good && tail(at + 1) && tail(at + 2) ? 3 : 0;
-  }
-  if (b0 >= 0xF0 && b0 <= 0xF4) {
-    const bool good = (b0 != 0xF0 || b1 >= 0x90) && (b0 != 0xF4 || b1 <= 0x8F);
-    return good && tail(at + 1) && tail(at + 2) && tail(at + 3) ? 4 : 0;
-  }
-  return 0;
 }
 
 }  // namespace

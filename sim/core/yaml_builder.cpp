@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <sstream>
 
+#include "core/utf8.hpp"
+
 namespace orrery {
 
 namespace {
@@ -142,9 +144,10 @@ void YamlBuilder::OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) {
 }
 
 void YamlBuilder::OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                           const std::string& value) {
+                           const std::string& raw) {
   guard(mark, tag, anchor);
   const bool quoted = tag == "!";
+  const std::string value = text_of(mark, raw);
   if (!quoted) check_plain(mark, value);
   if (at_key()) {
     take_key(mark, value, quoted);
@@ -155,6 +158,25 @@ void YamlBuilder::OnScalar(const YAML::Mark& mark, const std::string& tag, YAML:
     attach(mark, std::move(node));
   }
   last_scalar_ = true;
+}
+
+// The text of a scalar as UTF-8 without control characters; the file has none, so what is found here was an escape.
+// yaml-cpp writes "\N" and "\_" as the bytes of Latin-1, which stand alone between whole characters of the file.
+std::string YamlBuilder::text_of(const YAML::Mark& mark, const std::string& raw) const {
+  std::string text;
+  for (std::size_t at = 0; at < raw.size();) {
+    const std::size_t length = utf8_length(raw, at);
+    const auto byte = static_cast<unsigned char>(raw[at]);
+    if (length == 0 && byte != 0x85 && byte != 0xA0)
+      refuse(mark, fmt::format("the escaped byte 0x{:02X} is not valid UTF-8", byte), "write the character itself");
+    const char32_t c = length == 0 ? byte : utf8_character(raw, at, length);
+    if (is_control(c) && c != '\n' && c != '\t' && c != '\r')
+      refuse(mark, fmt::format("control character U+{:04X}, written as an escape; expected printable text",
+                               static_cast<unsigned>(c)));
+    text += length == 0 ? std::string("\xC2") + raw[at] : raw.substr(at, length);
+    at += std::max<std::size_t>(length, 1);
+  }
+  return text;
 }
 
 // A plain text that is not in the file as it stands went over several lines: nearly always a missing blank after ':'.

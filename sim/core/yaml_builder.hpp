@@ -57,6 +57,7 @@ class YamlBuilder : public YAML::EventHandler {
   std::string path() const;
   bool at_key() const;
   void guard(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) const;
+  std::string text_of(const YAML::Mark& mark, const std::string& raw) const;
   void check_plain(const YAML::Mark& mark, const std::string& value) const;
   void take_key(const YAML::Mark& mark, const std::string& value, bool quoted);
   NodeId attach(const YAML::Mark& mark, YamlNode node);

@@ -250,3 +250,26 @@ TEST_CASE("long lines and letters of several bytes keep the caret in place") {
   CHECK(render(d) == "f:1:205: wrong\n    1 | ..." + std::string(56, 'a') + ": éb" + std::string(49, 'c') +
                          "...\n      |    " + std::string(59, ' ') + "^\n");
 }
+
+TEST_CASE("every text is UTF-8 without control characters, whatever its escapes say") {
+  const auto text = [](const std::string& yaml) {
+    const Result<YamlTree> tree = read_yaml_text("a: \"" + yaml + "\"", "f");
+    return tree ? (*tree)[tree->find(tree->root(), "a")].text : render(tree.errors());
+  };
+  CHECK(text("b\\_c") ==
+        "b\xC2\xA0"
+        "c");  // yaml-cpp: the single byte A0
+  CHECK(text("é\\_") == "é\xC2\xA0");
+  CHECK(text("\\L\\P\\x41\\u00e9\\U0001F600") ==
+        "\xE2\x80\xA8\xE2\x80\xA9"
+        "Aé\xF0\x9F\x98\x80");
+  CHECK(text("1\\n2\\t3") == "1\n2\t3");
+  for (const char* escape : {"\\N", "\\x85", "\\0", "\\a", "\\e", "\\x7f", "\\x9b"}) {
+    CAPTURE(escape);
+    CHECK(text(escape).starts_with("f:1:4: a: control character U+00"));
+  }
+  for (const char* escape : {"\\uD800", "\\uDFFF", "\\U00110000"})
+    CHECK(text(escape).starts_with("f:1:"));  // no character at all
+  const Result<YamlTree> key = read_yaml_text("\"\\_\": 1\n\"\\e\": 2\n", "f");
+  CHECK(render(key.errors()).starts_with("f:2:1: control character U+001B, written as an escape"));
+}
