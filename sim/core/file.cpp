@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -66,6 +67,40 @@ void remove_unfinished_files() noexcept {
     if (const char* name = slot.load()) ::unlink(name);
 }
 
+namespace {
+
+constexpr std::array kEnding{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXCPU};
+
+extern "C" void end_cleanly(int signal) {
+  remove_unfinished_files();
+  ::_exit(128 + signal);
+}
+
+// While it lives, no signal ends the program between a file's beginning and its being remembered.
+class SignalsWait {
+ public:
+  SignalsWait() {
+    sigset_t ending;
+    ::sigemptyset(&ending);
+    for (const int signal : kEnding) ::sigaddset(&ending, signal);
+    ::pthread_sigmask(SIG_BLOCK, &ending, &before_);
+  }
+  ~SignalsWait() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsWait(const SignalsWait&) = delete;
+  SignalsWait& operator=(const SignalsWait&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
+}  // namespace
+
+void end_cleanly_on_signals() noexcept {
+  for (const int signal : {SIGPIPE, SIGXFSZ}) std::signal(signal, SIG_IGN);
+  for (const int signal : kEnding)
+    if (std::signal(signal, end_cleanly) == SIG_IGN && signal == SIGHUP) std::signal(signal, SIG_IGN);
+}
+
 Result<OutputFile> OutputFile::create(const std::string& path, bool force) {
   OutputFile out;
   out.path_ = path;
@@ -82,6 +117,7 @@ Result<OutputFile> OutputFile::create(const std::string& path, bool force) {
     out.file_ = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
   } else {
     out.temporary_ = path + ".XXXXXX";
+    const SignalsWait wait;
     out.file_ = ::mkstemp(out.temporary_.data());
     if (out.file_ < 0) {
       out.temporary_.clear();
@@ -153,6 +189,10 @@ Diagnostics OutputFile::rename_into_place() {
   forget(temporary_);
   temporary_.clear();
   return {};
+}
+
+bool is_standard_output(const std::string& path) {
+  return path == "-" || path == "/dev/stdout" || path == "/dev/fd/1" || path == "/proc/self/fd/1";
 }
 
 Diagnostics write_file(const std::string& path, std::string_view text, bool force) {

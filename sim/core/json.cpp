@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "orrery/core/error.hpp"
+#include "orrery/core/show.hpp"
 
 namespace orrery {
 
@@ -24,7 +25,8 @@ void check_finite(const nlohmann::ordered_json& value, const std::string& path) 
 
 std::string dump(const nlohmann::ordered_json& value, int indent) {
   check_finite(value, "");
-  return value.dump(indent);
+  // What is left to write as \u007f are characters that a terminal would obey.
+  return safe_to_show(value.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
 }  // namespace orrery

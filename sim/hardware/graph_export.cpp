@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "graph.hpp"
+#include "orrery/core/show.hpp"
 
 namespace orrery::hardware {
 namespace {
@@ -17,6 +18,16 @@ constexpr std::array<const char*, 6> kLevels{"scale_up", "nic", "leaf", "spine",
 
 std::string level_name(LinkLevel level) {
   return kLevels[static_cast<std::size_t>(level)];
+}
+
+// A name between the quotes of DOT, where a backslash begins an escape.
+std::string dot_text(const std::string& name) {
+  std::string text;
+  for (const char c : safe_to_show(name, Shown::one_line)) {
+    if (c == '"' || c == '\\') text += '\\';
+    text += c;
+  }
+  return text;
 }
 
 struct VertexText {
@@ -45,7 +56,7 @@ std::string to_dot(const Topology& topology) {
   out.imbue(std::locale::classic());
   const auto vertex = [&](std::ostream& o, std::size_t v) {
     const bool device = static_cast<int>(v) < topology.devices();
-    o << fmt::format("[label=\"{}\", shape={}]", topology.vertex_name(static_cast<VertexId>(v)),
+    o << fmt::format("[label=\"{}\", shape={}]", dot_text(topology.vertex_name(static_cast<VertexId>(v))),
                      device ? "box" : "ellipse");
   };
   const auto edge = [&](std::ostream& o, const auto& e) {
@@ -60,7 +71,8 @@ std::string to_dot(const Topology& topology) {
 std::string to_graphml(const Topology& topology) {
   boost::adjacency_list<boost::vecS, boost::vecS, boost::bidirectionalS, VertexText, LinkText> graph(
       static_cast<std::size_t>(topology.vertices()));
-  for (VertexId v = 0; v < topology.vertices(); ++v) graph[static_cast<std::size_t>(v)].name = topology.vertex_name(v);
+  for (VertexId v = 0; v < topology.vertices(); ++v)
+    graph[static_cast<std::size_t>(v)].name = safe_to_show(topology.vertex_name(v), Shown::one_line);
   for (const Link& link : topology.links())
     boost::add_edge(static_cast<std::size_t>(link.from), static_cast<std::size_t>(link.to),
                     LinkText{level_name(link.level), link.bandwidth.value, link.latency.value}, graph);

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "orrery/core/show.hpp"
 #include "orrery/model/presets.hpp"
 
 namespace orrery::model {
@@ -46,7 +47,7 @@ class Reader {
       m_.head_dim = m_.hidden / m_.heads;
     }
     if (!errors_.empty()) return errors_;
-    m_.name = text("_name_or_path").value_or(family_);
+    m_.name = safe_to_show(text("_name_or_path").value_or(family_), Shown::one_line);
     m_.source = file_;
     return m_;
   }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "orrery/core/show.hpp"
 #include "orrery/hardware/cluster.hpp"
 #include "orrery/model/flops.hpp"
 #include "orrery/network/tuning.hpp"
@@ -29,10 +30,11 @@ std::string title_of(const Scenario& s) {
     places = fmt::format(" · placement {}", hardware::name_of(s.placement.kind));
   if (const std::size_t n = s.cluster.perturb.size(); n > 0)
     places += fmt::format(" · {} perturbation{}", n, n == 1 ? "" : "s");
-  return fmt::format("{} on {} × {} ({}):{}{} · {} · batch {} × {} tokens", s.model.name, l.ranks(), s.gpu.name,
-                     s.cluster.name, degrees.empty() ? " one GPU" : degrees, places,
-                     s.schedule.file.empty() ? s.schedule.type : s.schedule.file, s.training.global_batch,
-                     s.training.sequence_length);
+  const std::string title = fmt::format("{} on {} × {} ({}):{}{} · {} · batch {} × {} tokens", s.model.name, l.ranks(),
+                                        s.gpu.name, s.cluster.name, degrees.empty() ? " one GPU" : degrees, places,
+                                        s.schedule.file.empty() ? s.schedule.type : s.schedule.file,
+                                        s.training.global_batch, s.training.sequence_length);
+  return safe_to_show(title, Shown::one_line);
 }
 
 std::string_view named(const std::string& choice) {

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -103,4 +104,39 @@ TEST_CASE("a signal handler can remove what is not finished") {
   remove_unfinished_files();
   CHECK(directory.entries() == 1);
   CHECK(content(directory.path / "whole") == "whole");
+}
+
+TEST_CASE("no signal that ends the program leaves a temporary file") {
+  const Directory directory;
+  for (const int signal : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXCPU}) {
+    CAPTURE(signal);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      std::signal(signal, SIG_DFL);  // a test under nohup ignores SIGHUP
+      end_cleanly_on_signals();
+      Result<OutputFile> out = OutputFile::create(directory.path / "out.json", false);
+      out->write(std::string(1 << 20, 'x'));
+      ::raise(signal);
+      ::_exit(0);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 128 + signal);
+    CHECK(directory.entries() == 0);
+  }
+}
+
+TEST_CASE("a signal that is ignored from outside stays ignored") {
+  const Directory directory;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    std::signal(SIGHUP, SIG_IGN);
+    end_cleanly_on_signals();
+    ::raise(SIGHUP);
+    ::_exit(7);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WEXITSTATUS(status) == 7);
 }

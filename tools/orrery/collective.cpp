@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "cli.hpp"
+#include "json_text.hpp"
 #include "orrery/core/field_table.hpp"
 #include "orrery/hardware/catalogue.hpp"
 #include "orrery/network/tuning.hpp"
@@ -152,7 +153,7 @@ int run(const CollectiveCommand& options, const Console& console) {
                   {"cluster", spec->name},
                   {"gpus", options.gpus},
                   {"results", bench.json}};
-  console.print(options.json ? json.dump(2) + "\n"
+  console.print(options.json ? json_text(json)
                              : fmt::format("{} on {} GPUs of {}\n{}", options.kind, options.gpus, spec->name,
                                            bench.table.text()));
   return kOk;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <sstream>
 
+#include "json_text.hpp"
 #include "orrery/core/field_table.hpp"
 #include "orrery/scenario/simulate.hpp"
 #include "progress.hpp"
@@ -229,7 +230,7 @@ std::string to_json(const CompareCommand& options, std::int64_t limit, const std
     json["results"].push_back(entry);
   }
   for (const Outcome& o : refused) json["refused"].push_back({{"schedule", o.schedule}, {"why", o.why}});
-  return json.dump(2) + "\n";
+  return json_text(json);
 }
 
 // The scenario as it is read, and as it stands.

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "cli.hpp"
+#include "orrery/core/show.hpp"
 
 namespace orrery::cli {
 
@@ -20,6 +21,11 @@ int write_all(int file, std::string_view text) {
       return errno;
   }
   return 0;
+}
+
+// All text goes out through here, but for traces and graphs, whose formats have an escape of their own.
+std::string shown(std::string_view text, bool colored) {
+  return safe_to_show(text, colored ? Shown::coloured : Shown::lines);
 }
 
 std::string_view environment(const char* variable) {
@@ -55,16 +61,16 @@ std::string Console::styled(Style style, std::string_view text, bool on) const {
 }
 
 void Console::print(std::string_view text) const {
-  if (print_error_ == 0) print_error_ = write_all(STDOUT_FILENO, text);
+  if (print_error_ == 0) print_error_ = write_all(STDOUT_FILENO, shown(text, color_out()));
 }
 
 void Console::say(std::string_view text) const {
-  if (verbosity >= 0) write_all(STDERR_FILENO, text);
+  if (verbosity >= 0) write_all(STDERR_FILENO, shown(text, color_err()));
 }
 
 void Console::complain(std::string_view text, std::string_view help) const {
-  std::string message = styled(Style::error, "error:", color_err()) + " " + std::string(text) + "\n";
-  if (!help.empty()) message += styled(Style::help, "  help:", color_err()) + " " + std::string(help) + "\n";
+  std::string message = styled(Style::error, "error:", color_err()) + " " + safe_to_show(text) + "\n";
+  if (!help.empty()) message += styled(Style::help, "  help:", color_err()) + " " + safe_to_show(help) + "\n";
   write_all(STDERR_FILENO, message);
 }
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli.hpp"
+#include "json_text.hpp"
 #include "orrery/cost/stack.hpp"
 #include "orrery/hardware/catalogue.hpp"
 #include "orrery/model/presets.hpp"
@@ -185,7 +186,7 @@ Action add_list(CLI::App& app, const Console& console) {
   return [what, json, &console] {
     const Listing list = listing_of(*what);
     if (!list.errors.empty()) return console.refuse(list.errors);
-    console.print(*json ? Json{{"schema", "orrery.list/1"}, {*what, list.entries}}.dump(2) + "\n" : list.table.text());
+    console.print(*json ? json_text(Json{{"schema", "orrery.list/1"}, {*what, list.entries}}) : list.table.text());
     return kOk;
   };
 }

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <exception>
 #include <map>
 #include <new>
@@ -24,11 +23,6 @@ void open_standard_streams() {
     // The wrong way round on purpose: writing to a stdout that was closed stays an error.
     [[maybe_unused]] const int opened = ::open("/dev/null", file == STDIN_FILENO ? O_WRONLY : O_RDONLY);
   }
-}
-
-extern "C" void stop(int signal) {
-  remove_unfinished_files();
-  ::_exit(128 + signal);
 }
 
 std::vector<std::string> option_names(const CLI::App& app) {
@@ -152,10 +146,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   orrery::cli::open_standard_streams();
-  std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGXFSZ, SIG_IGN);  // a file beyond the limit is an error of the write, and what was written goes away
-  std::signal(SIGINT, orrery::cli::stop);
-  std::signal(SIGTERM, orrery::cli::stop);
+  orrery::end_cleanly_on_signals();
   try {
     return orrery::cli::run(argc, argv);
   } catch (...) {  // thrown before or after the subcommand: nothing of the user's is to blame

@@ -4,6 +4,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "orrery/core/show.hpp"
+
 namespace orrery::cli {
 namespace {
 
@@ -55,7 +57,7 @@ void Progress::show(const std::string& line, bool at_once) {
   if (!at_once && (now - begin_ < 500ms || now - last_ < 100ms)) return;
   last_ = now;
   shown_ = true;
-  write_line("\r" + line.substr(0, columns()) + "\x1b[K");
+  write_line("\r" + safe_to_show(line, Shown::one_line).substr(0, columns()) + "\x1b[K");
 }
 
 void Progress::clear() {

@@ -28,6 +28,15 @@ int write_trace_file(const report::RunResult& run, const RunCommand& options, co
   return kOk;
 }
 
+// One stream holds one thing: a trace on standard output sends the report to stderr, JSON the books.
+void say_results(const report::RunResult& run, const RunCommand& options, const Console& console) {
+  const bool talk = is_standard_output(options.trace);
+  const auto out = [&](const std::string& text) { talk ? console.say(text) : console.print(text); };
+  const bool color = talk ? console.color_err() : console.color_out();
+  out(options.json ? report::to_json(run) : report::to_text(run, {color, 100}));
+  if (options.audit) (options.json ? console.say(report::books_text(run)) : out(report::books_text(run)));
+}
+
 int run_scenario(const RunCommand& options, const Console& console) {
   const Result<scenario::Scenario> scenario = scenario::load_scenario(options.scenario.path, options.scenario.sets);
   if (!scenario.ok()) return console.refuse(scenario.errors());
@@ -44,8 +53,7 @@ int run_scenario(const RunCommand& options, const Console& console) {
   for (const std::string& warning : run->warnings) console.say("warning: " + warning + "\n");
   if (!options.trace.empty())
     if (const int code = write_trace_file(*run, options, console); code != kOk) return code;
-  console.print(options.json ? report::to_json(*run) : report::to_text(*run, {console.color_out(), 100}));
-  if (options.audit) (options.json ? console.say(report::books_text(*run)) : console.print(report::books_text(*run)));
+  say_results(*run, options, console);
   if (!run->books.empty()) {
     console.complain("orrery run: the books of this run do not balance: " + run->books.front());
     return kInternal;
@@ -59,7 +67,8 @@ Action add_run(CLI::App& app, const Console& console) {
   auto options = std::make_shared<RunCommand>();
   add_scenario_options(app, options->scenario);
   app.add_flag("--json", options->json, "one JSON object instead of the report");
-  app.add_option("--trace", options->trace, "write the timeline as a Chrome trace (- for standard output)");
+  app.add_option("--trace", options->trace,
+                 "write the timeline as a Chrome trace (- for standard output; the report goes to stderr then)");
   app.add_flag("--force", options->force, "replace an existing trace file");
   app.add_flag("--audit", options->audit, "print the books that balance at the end of the run");
   app.add_flag("--every-rank", options->run.every_rank,

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "cli.hpp"
+#include "json_text.hpp"
 #include "orrery/core/units.hpp"
 #include "orrery/schedule/csv.hpp"
 #include "orrery/schedule/draw.hpp"
@@ -127,8 +128,7 @@ int show(const ScheduleCommand& options, const std::vector<Schedule>& all, const
     if (options.json) json["schedules"].push_back(json_of(s, played));
   }
   const int width = options.width > 0 ? options.width : terminal_width();
-  console.print(options.json ? json.dump(2) + "\n"
-                             : schedule::draw(all, times, {console.color_out(), width, {}, mode}));
+  console.print(options.json ? json_text(json) : schedule::draw(all, times, {console.color_out(), width, {}, mode}));
   return stuck ? kNo : kOk;
 }
 

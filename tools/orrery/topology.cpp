@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli.hpp"
+#include "json_text.hpp"
 #include "orrery/core/file.hpp"
 #include "orrery/hardware/catalogue.hpp"
 #include "orrery/hardware/graph_export.hpp"
@@ -37,7 +38,7 @@ std::string to_json(const hardware::ClusterSpec& spec, const TopologySummary& s)
                                     {"cables", s.cables},
                                     {"bisection_bytes_per_s", s.bisection_bandwidth.value},
                                     {"diameter", s.diameter}};
-  return json.dump(2) + "\n";
+  return json_text(json);
 }
 
 std::string to_text(const hardware::ClusterSpec& spec, const TopologySummary& s) {
@@ -58,6 +59,11 @@ std::string to_text(const hardware::ClusterSpec& spec, const TopologySummary& s)
 }
 
 int run(const TopologyCommand& options, const Console& console) {
+  if (is_standard_output(options.dot) && is_standard_output(options.graphml)) {
+    console.complain("orrery topology: --dot and --graphml cannot both go to standard output",
+                     "give one of them a file");
+    return kWrong;
+  }
   Result<hardware::ClusterSpec> spec = hardware::load_cluster(options.cluster);
   if (!spec.ok()) return console.refuse(spec.errors());
   const int nodes = options.nodes > 0 ? options.nodes : spec->nodes;
@@ -70,7 +76,7 @@ int run(const TopologyCommand& options, const Console& console) {
     if (const Diagnostics errors = write_file(*file, graph, options.force); !errors.empty())
       return console.refuse(errors);
   }
-  if (options.dot == "-" || options.graphml == "-") return kOk;  // the graph is the output then
+  if (is_standard_output(options.dot) || is_standard_output(options.graphml)) return kOk;  // the graph is the output
   const TopologySummary summary = hardware::summarize(**topology);
   console.print(options.json ? to_json(*spec, summary) : to_text(*spec, summary));
   return kOk;

@@ -38,6 +38,14 @@ class OutputFile {
 // Removes the temporary files of all OutputFiles; safe in a signal handler that then ends the program.
 void remove_unfinished_files() noexcept;
 
+// The program ends with 128 + SIGNAL and without temporary files at SIGHUP (unless it is ignored: nohup), SIGINT,
+// SIGQUIT, SIGTERM and SIGXCPU; a closed pipe or a file beyond the limit (SIGPIPE, SIGXFSZ) is an error of the write.
+// For programs; a library leaves signals alone.
+void end_cleanly_on_signals() noexcept;
+
+// "-", or a name that the system has for it (/dev/stdout).
+bool is_standard_output(const std::string& path);
+
 [[nodiscard]] Diagnostics write_file(const std::string& path, std::string_view text, bool force);
 
 }  // namespace orrery
