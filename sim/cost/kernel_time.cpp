@@ -161,4 +161,14 @@ Time kernel_time(const hardware::Gpu& gpu, const KernelModel& constants, const K
   internal_error("kernel of an unknown kind");
 }
 
+// As attention_seconds has it: in the mean a block of B does (B + 1) / 2B of its work.
+Flops executed_flops(const KernelModel& constants, const Kernel& kernel, AttentionLibrary library) {
+  const bool backward = kernel.kind == KernelKind::attention_backward;
+  if ((kernel.kind != KernelKind::attention_forward && !backward) || !kernel.causal) return kernel.flops;
+  const AttentionKernels& kernels = constants.attention_of(library);
+  const std::int64_t blocks = ceil_div(backward ? kernel.sequence_kv : kernel.sequence_q,
+                                       backward ? kernels.backward.rows : kernels.forward.rows);
+  return {checked_narrow(static_cast<Int128>(kernel.flops.value) * (blocks + 1) / (2 * blocks))};
+}
+
 }  // namespace orrery::cost

@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 
+#include "flops_book.hpp"
 #include "overlap.hpp"
 #include "pipeline_lowering.hpp"
 #include "step_end.hpp"
@@ -238,16 +239,14 @@ void StepLowering::summarise(LoweredStep& step, const std::vector<layout::StageS
       most = std::max(most, stages_.compute_time(r, stage, kind));
     return most;
   };
-  const auto times = static_cast<Int128>(plan_.schedule.micro_batches) * plan_.layout.tensor * plan_.layout.context *
-                     plan_.layout.data;
   for (int s = 0; s < stages_.stages(); ++s) {
     const layout::StageModel& stage = stages_.stage(s);
-    step.model_flops += static_cast<Int128>(stage.model_flops().value) * times;
-    step.hardware_flops += static_cast<Int128>(stage.hardware_flops().value) * times;
     step.stages.push_back({spans[static_cast<std::size_t>(s)], stage.parameters(), slowest(s, PassKind::forward),
                            slowest(s, PassKind::backward), slowest(s, PassKind::input_gradient),
                            slowest(s, PassKind::weight_gradient)});
   }
+  step.flops = count_flops(plan_, stages_);
+  step.flops_book = audit_flops(plan_, step.flops);
   step.ranks = ranks_.count;
   step.fold_class = devices_.fold_class;
   step.splits = devices_.splits;

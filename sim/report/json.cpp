@@ -45,6 +45,17 @@ std::string total_text(const Metrics& m) {
   return object.close();
 }
 
+std::string flops_text(const program::StepFlops& flops) {
+  ObjectText object(2);
+  object.add_wide("model_linear", flops.model.linear);
+  object.add_wide("model_attention", flops.model.attention);
+  object.add_wide("executed_linear", flops.executed.linear);
+  object.add_wide("executed_attention", flops.executed.attention);
+  object.add_wide("recomputed", flops.again.total());
+  object.add_wide("korthikanti_eq8", flops.korthikanti);
+  return object.close();
+}
+
 ordered_json device_json(const RunResult& run, std::size_t d) {
   const program::Device& device = run.program.devices[d];
   ordered_json memory = ordered_json::object();
@@ -117,10 +128,12 @@ std::string to_json(const RunResult& run) {
   object.add("span_bubble_fraction", run.schedule_bubbles.span_bubble());
   object.add("mfu", m.mfu);
   object.add("hfu", m.hfu);
+  object.add("hfu_korthikanti_eq8", m.hfu_korthikanti);
   object.add("tokens_per_s", m.tokens_per_s);
   object.add("tokens_per_s_per_gpu", m.tokens_per_s_per_gpu);
-  object.add_wide("model_flops", run.model_flops);
-  object.add_wide("hardware_flops", run.hardware_flops);
+  object.add_wide("model_flops", run.flops.model.total());
+  object.add_wide("hardware_flops", run.flops.executed.total());
+  object.add_text("flops", flops_text(run.flops));
   object.add("fits", m.fits);
   object.add_text("breakdown_ps", total_text(m));
   object.add("breakdown_s", by_category(m.mean_s));

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <limits>
 
 #include "orrery/report/run_result.hpp"
@@ -34,8 +36,8 @@ void find_fullest(const RunResult& run, Metrics& m) {
 
 }  // namespace
 
-// MFU = model FLOPs / (step time · GPUs · peak); HFU the same with the FLOPs that are run, recomputation included
-// (Korthikanti et al. 2022, section 6.3; PaLM, appendix B).
+// MFU = model FLOPs / (step time · GPUs · peak) (PaLM, appendix B); HFU the same with the FLOPs that the kernels run:
+// recomputation is in, what causal kernels skip is not. Korthikanti et al. 2022, section 6.3, count attention in full.
 Metrics metrics_of(const RunResult& run) {
   check(!run.program.devices.empty(), "a report needs a device");
   check(run.split.size() == run.program.devices.size() && run.memory.size() == run.split.size() &&
@@ -45,13 +47,21 @@ Metrics metrics_of(const RunResult& run) {
   Metrics m;
   m.step_time_s = seconds(run.timeline.step_time);
   const double possible = m.step_time_s * static_cast<double>(run.gpus) * run.peak_flops_per_second;
-  m.mfu = static_cast<double>(run.model_flops) / possible;
-  m.hfu = static_cast<double>(run.hardware_flops) / possible;
+  m.mfu = static_cast<double>(run.flops.model.total()) / possible;
+  m.hfu = static_cast<double>(run.flops.executed.total()) / possible;
+  m.hfu_korthikanti = static_cast<double>(run.flops.korthikanti) / possible;
   m.tokens_per_s = static_cast<double>(run.tokens) / m.step_time_s;
   m.tokens_per_s_per_gpu = m.tokens_per_s / static_cast<double>(run.gpus);
   sum_time(run, m);
   find_fullest(run, m);
   return m;
+}
+
+std::vector<std::string> audit_rates(const RunResult& run) {
+  const double hfu = metrics_of(run).hfu;
+  if (hfu <= 1) return {};
+  return {fmt::format("FLOPs: the kernels run {} in a step, {:.1f} % of what the GPUs can", run.flops.executed.total(),
+                      100 * hfu)};
 }
 
 }  // namespace orrery::report

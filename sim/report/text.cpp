@@ -57,6 +57,28 @@ void headline(const RunResult& run, const Metrics& m, const TextStyle& style, Pa
   page.line(line);
 }
 
+std::string flops_text(WideFlops flops) {
+  if (flops == 0) return "0";
+  std::string text = fmt::format("{:.2e}", static_cast<double>(flops));
+  text.erase(text.find('+'), 1);
+  return text;
+}
+
+// Why MFU and HFU differ: both counts side by side, and the one that papers print. Nothing where all agree.
+void flops(const RunResult& run, const Metrics& m, Page& page) {
+  const program::StepFlops& f = run.flops;
+  if (f.model.total() == f.executed.total() && f.model.total() == f.korthikanti) return;
+  std::string text =
+      fmt::format(" {} of the model (attention {}), {} run (attention {}", flops_text(f.model.total()),
+                  flops_text(f.model.attention), flops_text(f.executed.total()), flops_text(f.executed.attention));
+  if (f.again.total() > 0) text += fmt::format(", recomputation {}", flops_text(f.again.total()));
+  text += ")";
+  if (f.executed.attention - f.again.attention < f.model.attention)
+    text += ": causal kernels skip attention that MFU counts in full";
+  page.paragraph(Tone::plain, "FLOPs a step:",
+                 text + fmt::format(". HFU by Korthikanti et al. eq. 8: {}.", percent_text(m.hfu_korthikanti)));
+}
+
 void memory(const RunResult& run, const Metrics& m, Page& page) {
   const auto d = static_cast<std::size_t>(m.worst_device);
   const std::int64_t used = run.reserved[d] + run.context_memory.value;
@@ -142,6 +164,7 @@ std::string to_text(const RunResult& run, const TextStyle& style) {
   for (const std::string& part : wrap(run.title, style.width)) page.line(page.paint()(Tone::bold, part));
   page.line("");
   headline(run, m, style, page);
+  flops(run, m, page);
   memory(run, m, page);
   page.line("");
   page.lines(time_bar(m, style));
@@ -170,7 +193,8 @@ std::string books_text(const RunResult& run) {
       "The books balance:\n"
       "  every task starts when its last predecessor ends: {} tasks, {} edges\n"
       "  the time of each device sums to the step: {} devices, {} ps each\n"
-      "  the memory of each device ends where it began, class by class\n",
+      "  the memory of each device ends where it began, class by class\n"
+      "  the FLOPs that the kernels run equal their closed form, and the GPUs can run them\n",
       run.program.tasks(), run.program.predecessors.size(), run.program.devices.size(), run.timeline.step_time.value);
 }
 

@@ -168,10 +168,9 @@ Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options)
   run.peak_flops_per_second = static_cast<double>(s.gpu.peak(parts.pass.compute).value);
   run.usable_memory = s.gpu.usable_memory;
   run.context_memory = s.gpu.context_memory;
-  run.model_flops = lowered->model_flops;
+  run.flops = lowered->flops;
   if (s.training.flops == FlopsCount::causal)
-    run.model_flops -= model::causal_saving(padded, s.training.sequence_length, s.training.global_batch);
-  run.hardware_flops = lowered->hardware_flops;
+    run.flops.model.attention -= model::causal_saving(padded, s.training.sequence_length, s.training.global_batch);
   run.program = std::move(lowered->program);
   run.stages = std::move(lowered->stages);
 
@@ -193,6 +192,8 @@ Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options)
   run.schedule_bubbles = engine::schedule_bubbles(run.program, run.timeline);
   run.timeline_hash = engine::timeline_hash(run.program, run.timeline);
   run.books = engine::audit(run.program, run.timeline, run.split, run.memory);
+  run.books.insert(run.books.end(), lowered->flops_book.begin(), lowered->flops_book.end());
+  for (std::string& wrong : report::audit_rates(run)) run.books.push_back(std::move(wrong));
   return run;
 }
 

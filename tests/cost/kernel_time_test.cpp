@@ -144,6 +144,25 @@ Kernel attention(std::int64_t sequence, std::int64_t heads, bool causal) {
   return kernel;
 }
 
+TEST_CASE("executed FLOPs: half of causal fused attention and its diagonal, all of anything else") {
+  KernelModel model = ideal();
+  model.attention.resize(1);
+  model.attention[0].forward.rows = 128, model.attention[0].backward.rows = 64;
+  CHECK(executed_flops(model, gemm(512, 1024, 1024)) == gemm(512, 1024, 1024).flops);
+  CHECK(executed_flops(model, attention(1024, 4, false)) == attention(1024, 4, false).flops);
+  // 8 blocks of queries: the first does 1/8 of its work, the last all: (1 + 2 + … + 8) / 64 = 9/16.
+  Kernel kernel = attention(1024, 4, true);
+  CHECK(executed_flops(model, kernel).value == kernel.flops.value / 16 * 9);
+  // Backward by blocks of keys: 2048 in 64s are 32 blocks, 33/64.
+  kernel.kind = KernelKind::attention_backward, kernel.sequence_kv = 2048;
+  CHECK(executed_flops(model, kernel).value == kernel.flops.value / 64 * 33);
+  // One block is all diagonal; a part of a FLOP is not counted: 7 FLOPs in 2 blocks are 3/4 · 7 = 5.25.
+  CHECK(executed_flops(model, attention(128, 1, true)) == attention(128, 1, true).flops);
+  kernel = attention(129, 1, true);
+  kernel.flops = {7};
+  CHECK(executed_flops(model, kernel).value == 5);
+}
+
 TEST_CASE("fused attention: half the work with the causal mask, but never less than its longest block") {
   KernelModel model = ideal();
   model.attention.resize(1);

@@ -67,8 +67,9 @@ inline RunResult run_example(const Example& e = {}) {
   for (program::MemoryEffect& effect : run.program.effects) effect.bytes *= 2 * kGiB;
   play(run);
   for (const engine::DeviceMemory& m : run.memory) run.reserved.push_back(m.peak + kGiB);
-  run.model_flops = static_cast<Int128>(1'248'000'000'000) * run.gpus;
-  run.hardware_flops = static_cast<Int128>(1'560'000'000'000) * run.gpus;
+  run.flops.model.linear = static_cast<Int128>(1'248'000'000'000) * run.gpus;
+  run.flops.executed.linear = run.flops.korthikanti = static_cast<Int128>(1'560'000'000'000) * run.gpus;
+  run.flops.again.linear = static_cast<Int128>(312'000'000'000) * run.gpus;
   return run;
 }
 

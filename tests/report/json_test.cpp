@@ -82,10 +82,12 @@ TEST_CASE("the JSON has exactly its keys, in order") {
                                                  "span_bubble_fraction",
                                                  "mfu",
                                                  "hfu",
+                                                 "hfu_korthikanti_eq8",
                                                  "tokens_per_s",
                                                  "tokens_per_s_per_gpu",
                                                  "model_flops",
                                                  "hardware_flops",
+                                                 "flops",
                                                  "fits",
                                                  "breakdown_ps",
                                                  "breakdown_s",
@@ -136,7 +138,7 @@ TEST_CASE("the sums in the JSON hold") {
 
 TEST_CASE("integers beyond 64 bits stay exact") {
   RunResult run = testing::run_example();
-  run.model_flops = Int128{10'000'000'000'000'001} * 10'000;  // 10^20 + 10^4
+  run.flops.model.linear = Int128{10'000'000'000'000'001} * 10'000;  // 10^20 + 10^4
   // Two devices of 500 000 ranks, with 10^18 ps (12 days) in one category: 10^6 · 10^18 = 10^24.
   for (std::size_t d = 0; d < 2; ++d) {
     run.program.devices[d].ranks.assign(500'000, 0);

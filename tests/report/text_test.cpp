@@ -93,6 +93,8 @@ TEST_CASE("the report of a small run, to the letter") {
 toy model on 2 GPUs: pipeline 2, 1f1b
 
   step time 15.40 ms   tokens/s 259,740   tokens/s/GPU 129,870   MFU 26.0 %   HFU 32.5 %
+  FLOPs a step: 2.50e12 of the model (attention 0), 3.12e12 run (attention 0, recomputation
+  6.24e11). HFU by Korthikanti et al. eq. 8: 32.5 %.
   fits: 46.0 GiB of 79.0 GiB on the fullest GPU (rank 0), 33.0 GiB free
   at its peak: weights 10.0 GiB, optimizer 30.0 GiB, activations 4.00 GiB, allocator slack
   1.00 GiB, CUDA context 1.00 GiB

@@ -80,7 +80,7 @@ TEST_CASE("a GPU at half speed takes twice as long for each kernel, and the othe
   CHECK(time_of(slow, 1, Category::compute) == 2 * compute);
   CHECK(time_of(slow, 1, Category::optimizer) == 2 * update);
   CHECK(slow.timeline.makespan == plain.timeline.makespan + Time{compute + update});
-  CHECK(slow.model_flops == plain.model_flops);
+  CHECK(slow.flops.model.total() == plain.flops.model.total());
   // A node is all its GPUs; what the run does not use changes nothing.
   CHECK(simulated(two + "perturb: [{node: 0, compute_factor: 0.5}]\n").timeline.makespan == slow.timeline.makespan);
   CHECK(simulated(two + "perturb: [{device: 7, compute_factor: 0.5}]\n").timeline_hash == plain.timeline_hash);

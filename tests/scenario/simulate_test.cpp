@@ -59,7 +59,7 @@ void check_every_way(const std::string& text) {
         CHECK(other.timeline.makespan == folded.timeline.makespan);
         CHECK(other.timeline_hash == folded.timeline_hash);
         CHECK(by_rank(other) == by_rank(folded));
-        CHECK(other.model_flops == folded.model_flops);
+        CHECK(other.flops.model.total() == folded.flops.model.total());
         CHECK(other.schedule_bubbles.busy == folded.schedule_bubbles.busy);
         CHECK(other.books.empty());
       }
@@ -181,9 +181,9 @@ TEST_CASE("model FLOPs equal Korthikanti equation 7, hardware FLOPs with full re
   const auto run =
       simulated(text_of("gpt3-1.3b", "tensor: 4, pipeline: 2", 1, 8, ", recompute: full, attention: unfused") +
                 "stack: megatron-2022\n");
-  CHECK(run.model_flops == 72 * b * l * s * h * h + 12 * b * l * s * s * h + 6 * b * s * h * v);
+  CHECK(run.flops.model.total() == 72 * b * l * s * h * h + 12 * b * l * s * s * h + 6 * b * s * h * v);
   // 96 B l s h² (1 + s/(6h) + V/(16 l h)) = 96 B l s h² + 16 B l s² h + 6 B s h V
-  CHECK(run.hardware_flops == 96 * b * l * s * h * h + 16 * b * l * s * s * h + 6 * b * s * h * v);
+  CHECK(run.flops.executed.total() == 96 * b * l * s * h * h + 16 * b * l * s * s * h + 6 * b * s * h * v);
 }
 
 // A gather asked for one layer ahead must not stand behind the reduction of the layer before: with compute far longer

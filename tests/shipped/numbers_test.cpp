@@ -56,8 +56,8 @@ std::string block_of(const std::string& name, const report::RunResult& run) {
   add("span_bubble", run.schedule_bubbles.span_bubble());
   for (std::size_t c = 0; c < program::kCategories; ++c)  // summed over all ranks
     if (metrics.total[c] != 0) add(fmt::format("{}_ps", program::kCategoryNames[c]), metrics.total[c]);
-  add("model_flops", run.model_flops);
-  add("hardware_flops", run.hardware_flops);
+  add("model_flops", run.flops.model.total());
+  add("hardware_flops", run.flops.executed.total());
   const auto fullest = std::max_element(run.memory.begin(), run.memory.end(),
                                         [](const auto& a, const auto& b) { return a.peak < b.peak; });
   add("peak_bytes", fullest->peak);

@@ -12,4 +12,9 @@ namespace orrery::cost {
 Time kernel_time(const hardware::Gpu& gpu, const KernelModel& constants, const model::Kernel& kernel,
                  AttentionLibrary library = AttentionLibrary::flash2);
 
+// FLOPs that a kernel runs: of fused attention under a causal mask the part that its blocks do not skip, half and the
+// blocks on the diagonal (rounded down to a whole FLOP); of all others all.
+Flops executed_flops(const KernelModel& constants, const model::Kernel& kernel,
+                     AttentionLibrary library = AttentionLibrary::flash2);
+
 }  // namespace orrery::cost

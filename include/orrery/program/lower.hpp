@@ -83,10 +83,25 @@ struct StageSummary {
   Time forward{}, backward{}, input_gradient{}, weight_gradient{};  // one micro-batch
 };
 
+// FLOPs of a step, all ranks. Attention: the products of queries, keys and values with each other; linear: all else.
+struct FlopCount {
+  WideFlops linear = 0, attention = 0;
+  WideFlops total() const { return linear + attention; }
+};
+struct StepFlops {
+  FlopCount model;     // forward and backward, attention in full, no recomputation
+  FlopCount executed;  // what the kernels run (cost::executed_flops)
+  FlopCount again;     // of `executed`, what is recomputation
+  // As Korthikanti et al. count: attention in full, one forward more of each product that is run again; eq. 8
+  // (selective recomputation) as they print it, with twice the attention of the model.
+  WideFlops korthikanti = 0;
+};
+
 struct LoweredStep {
   Program program;
   std::vector<StageSummary> stages;
-  WideFlops model_flops = 0, hardware_flops = 0;  // of the step, all ranks
+  StepFlops flops;
+  std::vector<std::string> flops_book;  // empty: what the kernels run is what the closed form says
   std::int64_t ranks = 0;
   std::vector<std::int32_t> fold_class;  // [rank]
   std::vector<std::string> splits;       // why ranks of one place in the pipeline are not all alike; empty if they are

@@ -48,12 +48,12 @@ struct RunResult {
   PlacementResult placement;
   std::vector<std::string> warnings;
   std::int64_t gpus = 0;
-  std::int64_t tokens = 0;                        // per step
-  std::int64_t sequences = 0;                     // per step
-  double peak_flops_per_second = 0;               // of one GPU, dense, of the GEMM dtype
-  Bytes usable_memory{};                          // of one GPU
-  Bytes context_memory{};                         // CUDA context and libraries, outside the allocator
-  WideFlops model_flops = 0, hardware_flops = 0;  // of the step, all GPUs
+  std::int64_t tokens = 0;           // per step
+  std::int64_t sequences = 0;        // per step
+  double peak_flops_per_second = 0;  // of one GPU, dense, of the GEMM dtype
+  Bytes usable_memory{};             // of one GPU
+  Bytes context_memory{};            // CUDA context and libraries, outside the allocator
+  program::StepFlops flops;          // of the step, all GPUs; the model's as training.flops counts them
 
   // What happened.
   program::Program program;
@@ -75,6 +75,7 @@ struct Metrics {
   double step_time_s = 0;
   double bubble_fraction = 0;
   double mfu = 0, hfu = 0;
+  double hfu_korthikanti = 0;  // of the FLOPs as Korthikanti et al. eq. 8 counts them (program::StepFlops)
   double tokens_per_s = 0, tokens_per_s_per_gpu = 0;
   std::array<Int128, program::kCategories> total{};   // ps, summed over all ranks (10^5 ranks x 100 s pass 2^63)
   std::array<double, program::kCategories> mean_s{};  // per rank; sums to the step time
@@ -83,6 +84,9 @@ struct Metrics {
   bool fits = true;
 };
 Metrics metrics_of(const RunResult& run);
+
+// The book of rates: empty, or that a step runs more FLOPs than its GPUs can.
+std::vector<std::string> audit_rates(const RunResult& run);
 
 std::string to_json(const RunResult& run);  // schema "orrery.run/1", one object, ends with a newline
 
