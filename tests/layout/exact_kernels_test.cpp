@@ -1,0 +1,66 @@
+// Kernels of passes that few models and stacks have, each counted by hand.
+#include <doctest/doctest.h>
+
+#include <string_view>
+
+#include "stages.hpp"
+
+using namespace orrery;
+using namespace orrery::layout;
+using namespace orrery::layout::test;
+
+namespace {
+
+std::vector<model::Kernel> kernels_of(const std::vector<PassStep>& pass, std::string_view name) {
+  std::vector<model::Kernel> found;
+  for (const PassStep& step : pass)
+    if (!step.is_communication && name == step.name) found.push_back(step.kernel);
+  return found;
+}
+
+bool is_product(const model::Kernel& k, std::int64_t batch, std::int64_t m, std::int64_t n, std::int64_t depth,
+                model::GemmLayout layout) {
+  return k.kind == model::KernelKind::gemm && k.batch == batch && k.m == m && k.n == n && k.k == depth &&
+         k.layout == layout && k.flops.value == 2 * batch * m * n * depth;
+}
+
+}  // namespace
+
+// 2 sequences of 64 tokens, 8 heads of 16: scores of queries and encodings S = Q Rᵀ; dQ = dS R, dR = dSᵀ Q.
+TEST_CASE("relative attention: one batched product forward, two backward") {
+  model::ModelSpec m = gpt(1, 128, 8, 512);
+  m.position = model::Position::relative;
+  PassOptions o;
+  o.sequence_length = 64, o.micro_batch = 2;
+  const StageModel stage(m, {}, {.layers = 1}, o);
+  const auto forward = kernels_of(stage.pass(PassKind::forward), "attention.relative");
+  REQUIRE(forward.size() == 1);
+  CHECK(is_product(forward[0], 16, 64, 64, 16, model::GemmLayout::tn));
+  const auto backward = kernels_of(stage.pass(PassKind::backward), "attention.relative");
+  REQUIRE(backward.size() == 2);
+  CHECK(is_product(backward[0], 16, 64, 16, 64, model::GemmLayout::nn));
+  CHECK(is_product(backward[1], 16, 64, 16, 64, model::GemmLayout::nt));
+  // The encodings are constants: their projection has a weight gradient, and no gradient of its input.
+  CHECK(kernels_of(stage.pass(PassKind::backward), "relative_positions").size() == 1);
+  CHECK(kernels_of(stage.pass(PassKind::forward), "relative_positions").size() == 1);
+}
+
+// The input gradients of q, k and v (of gate and up) are of one tensor: each but the first is added, two reads and a
+// write of 2 bytes a value.
+TEST_CASE("products apart: their input gradients are added, products in one need no addition") {
+  const model::ModelSpec m = llama(1, 128, 8, 4, 256, 512);
+  PassOptions o;
+  o.sequence_length = 64, o.micro_batch = 2, o.separate_projections = true;
+  const auto apart = kernels_of(StageModel(m, {}, {.layers = 1}, o).pass(PassKind::backward), "input.add_gradient");
+  REQUIRE(apart.size() == 2 + 1);
+  for (const model::Kernel& k : apart) CHECK(k.bytes.value == 3 * 2 * 128 * 128);
+  o.separate_projections = false;
+  CHECK(kernels_of(StageModel(m, {}, {.layers = 1}, o).pass(PassKind::backward), "input.add_gradient").empty());
+  // On 4 tensor ranks with sequence parallelism the products, and so the sums, are of the whole sequence.
+  o.separate_projections = true;
+  Layout four;
+  four.tensor = 4, four.sequence_parallel = true;
+  for (const model::Kernel& k :
+       kernels_of(StageModel(m, four, {.layers = 1}, o).pass(PassKind::backward), "input.add_gradient"))
+    CHECK(k.bytes.value == 3 * 2 * 128 * 128);
+}
