@@ -1,8 +1,9 @@
 // The split of each device's time (definition: engine/account.hpp).
 //
-// First the own state of each device is laid out as runs: a run is a stretch in which one work task runs, or in which
-// only transfers of one kind move bytes, or in which nothing of the device's own happens. Then each empty run is
-// resolved by following what blocks the device. A fused block counts by its inner segments, so fused and unfused agree.
+// First the own state of each device is laid out as runs: a run is a stretch in which one work task runs, in which only
+// transfers of one kind move bytes, in which the host launches while the device stands still, or in which nothing of
+// the device's own happens. Then each of the last is resolved by following what the device waits for, from its next
+// task backwards. A fused block counts by its inner segments, so fused and unfused agree.
 #include <algorithm>
 #include <tuple>
 
@@ -17,9 +18,9 @@ using namespace program;
 
 struct Run {
   std::int64_t begin, end;
-  Category category;  // bubble = nothing of the device's own
-  TaskId task;        // of work, else kNone
-  TaskId next;        // of an idle run: the task of its own that ends it
+  Category category;  // bubble = nothing of the device's own: it waits
+  TaskId task;        // a fused block, by whose segments the run counts; else kNone
+  TaskId next;        // of a waiting run: the next task in the order of the device; kNone = the end of the step
 };
 
 struct Change {
@@ -29,10 +30,22 @@ struct Change {
   TaskId task;
 };
 
+// Where a device is in following what it waits for: `at` waits until `until` for its last predecessor.
+struct Chain {
+  TaskId next, at;
+  std::int64_t until;
+};
+
 class Splitter {
  public:
   Splitter(const Program& program, const Timeline& timeline)
-      : program_(program), timeline_(timeline), by_device_(participations(program)) {}
+      : program_(program), timeline_(timeline), by_device_(participations(program)), last_(last_task()) {
+    for (const TaskTemplate& t : program.templates) {
+      const auto segments = std::span(program.segments).subspan(t.segments.first, t.segments.count);
+      stands_still_.push_back(
+          std::any_of(segments.begin(), segments.end(), [](const Segment& s) { return s.category == Category::host; }));
+    }
+  }
 
   std::vector<Breakdown> split() {
     for (DeviceIndex d = 0; d < program_.devices.size(); ++d) runs_.push_back(own_runs(d));
@@ -48,76 +61,123 @@ class Splitter {
   }
 
  private:
+  std::vector<Change> changes_of(DeviceIndex device) const;
+  void add_changes(TaskId task, std::vector<Change>& changes) const;
   std::vector<Run> own_runs(DeviceIndex device) const;
-  TaskId first_starting(const std::vector<Change>& changes, std::size_t at) const;
+  void find_next(DeviceIndex device, std::vector<Run>& runs) const;
   void account(DeviceIndex device, std::int64_t from, std::int64_t to, Breakdown& into) const;
   void add(Breakdown& into, const Run& run, std::int64_t begin, std::int64_t end, bool own) const;
-  void resolve(const Run& idle, std::int64_t begin, std::int64_t end, Breakdown& into) const;
+  void resolve(std::int64_t begin, std::int64_t end, Chain& chain, Breakdown& into) const;
+  void blame(TaskId task, std::int64_t begin, std::int64_t end, Breakdown& into) const;
   TaskId last_predecessor(TaskId task) const;
-  // Order that does not depend on task ids, so folded and expanded Programs choose alike.
+  TaskId last_task() const;
+  bool ends_later(TaskId task, TaskId than) const;
+  Lane lane_of(const Participation& p) const {
+    const TaskTemplate& t = program_.template_of(p.task);
+    return p.participant == 0 ? t.lane : t.partner_lane;
+  }
+  // Order that depends neither on task ids nor on how a pass is cut into tasks, so folded and expanded, fused and
+  // unfused Programs choose alike.
   auto rank_of(TaskId task) const {
-    const std::uint32_t operation = program_.participants[program_.participant_begin[task]].operation;
-    const Operation op = operation == kNone ? Operation{} : program_.operations[operation];
-    return std::make_tuple(program_.template_of(task).category, op.activity, op.stage, op.micro_batch, op.pipe);
+    const Participant& first = program_.participants[program_.participant_begin[task]];
+    const bool none = first.operation == kNone;  // the host
+    const Operation op = none ? Operation{} : program_.operations[first.operation];
+    const std::vector<std::int32_t>& ranks = program_.devices[first.device].ranks;
+    return std::make_tuple(none, op.activity, op.stage, op.micro_batch, op.pipe, ranks.empty() ? -1 : ranks.front());
   }
 
   const Program& program_;
   const Timeline& timeline_;
   ByDevice by_device_;
+  TaskId last_;                     // the one the step ends with
+  std::vector<bool> stands_still_;  // [template] a fused block in which the device waits for launches
   std::vector<std::vector<Run>> runs_;
 };
 
-// Of the tasks that start at the time of changes[at].
-TaskId Splitter::first_starting(const std::vector<Change>& changes, std::size_t at) const {
-  TaskId best = kNone;
-  for (std::size_t i = at; i < changes.size() && changes[i].time == changes[at].time; ++i)
-    if (changes[i].starts && (best == kNone || rank_of(changes[i].task) < rank_of(best))) best = changes[i].task;
-  return best;
+// A fused block without launches inside is never idle, and of what is in it only work and its own transfers outrank
+// others: it counts as work here. The launches of other blocks leave room for transfers beside them.
+void Splitter::add_changes(TaskId task, std::vector<Change>& changes) const {
+  const TaskTemplate& t = program_.template_of(task);
+  const std::int64_t start = timeline_.start[task], end = timeline_.end[task];
+  if (t.segments.count == 0 || !stands_still_[program_.task_template[task]]) {
+    const Category category = t.segments.count > 0 ? Category::compute : t.category;
+    const TaskId block = t.segments.count > 0 ? task : kNone;
+    changes.push_back({start, category, true, block});
+    changes.push_back({end, category, false, block});
+    return;
+  }
+  std::int64_t from = start;
+  for (std::uint32_t i = t.segments.first; i < t.segments.first + t.segments.count; ++i) {
+    const Segment& segment = program_.segments[i];
+    changes.push_back({from, segment.category, true, kNone});
+    from = start + segment.end.value;
+    changes.push_back({from, segment.category, false, kNone});
+  }
 }
 
-std::vector<Run> Splitter::own_runs(DeviceIndex device) const {
+std::vector<Change> Splitter::changes_of(DeviceIndex device) const {
   std::vector<Change> changes;
   for (std::uint32_t i = by_device_.begin[device]; i < by_device_.begin[device + 1]; ++i) {
-    const TaskId task = by_device_.items[i].task;
-    const TaskTemplate& t = program_.template_of(task);
-    if (t.category == Category::host || timeline_.start[task] == timeline_.end[task]) continue;
-    // A fused block is never idle inside, and only work and its own transfers outrank others: it counts as work here.
-    const Category category = t.segments.count > 0 ? Category::compute : t.category;
-    changes.push_back({timeline_.start[task], category, true, task});
-    changes.push_back({timeline_.end[task], category, false, task});
+    const Participation& p = by_device_.items[i];
+    if (lane_of(p) != Lane::host && timeline_.start[p.task] != timeline_.end[p.task]) add_changes(p.task, changes);
   }
   std::sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) {
     return std::tie(a.time, a.starts, a.category, a.task) < std::tie(b.time, b.starts, b.category, b.task);
   });
+  return changes;
+}
+
+std::vector<Run> Splitter::own_runs(DeviceIndex device) const {
   std::vector<Run> runs;
   std::array<std::int32_t, kCategories> active{};
-  TaskId working = kNone;
+  TaskId block = kNone;
   std::int64_t from = 0;
-  for (std::size_t i = 0; i < changes.size(); ++i) {
-    const Change& c = changes[i];
+  for (const Change& c : changes_of(device)) {
     if (c.time > from) {
       std::size_t best = 0;
       while (best < kCategories - 1 && active[best] == 0) ++best;
       const auto category = static_cast<Category>(best);
-      runs.push_back({from, c.time, category, is_work(category) ? working : kNone,
-                      category == Category::bubble ? first_starting(changes, i) : kNone});
+      runs.push_back({from, c.time, category, is_work(category) ? block : kNone, kNone});
       from = c.time;
     }
     active[static_cast<std::size_t>(c.category)] += c.starts ? 1 : -1;
-    if (is_work(c.category)) working = c.starts ? c.task : (working == c.task ? kNone : working);
+    if (is_work(c.category)) block = c.starts ? c.task : (block == c.task ? kNone : block);
   }
   if (timeline_.makespan.value > from) runs.push_back({from, timeline_.makespan.value, Category::bubble, kNone, kNone});
+  find_next(device, runs);
   return runs;
+}
+
+// The order of a device is that of its compute lane: a message that arrives early is waited for by nobody. Behind the
+// last task there it is what else starts (the collectives that end a step).
+void Splitter::find_next(DeviceIndex device, std::vector<Run>& runs) const {
+  std::vector<TaskId> order, others;
+  for (std::uint32_t i = by_device_.begin[device]; i < by_device_.begin[device + 1]; ++i) {
+    const Lane lane = lane_of(by_device_.items[i]);
+    if (lane != Lane::host) (lane == Lane::compute ? order : others).push_back(by_device_.items[i].task);
+  }
+  const auto earlier = [&](TaskId a, TaskId b) {
+    return timeline_.start[a] != timeline_.start[b] ? timeline_.start[a] < timeline_.start[b] : rank_of(a) < rank_of(b);
+  };
+  const auto starts_before = [&](TaskId task, std::int64_t time) { return timeline_.start[task] < time; };
+  std::sort(others.begin(), others.end(), earlier);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](TaskId a, TaskId b) { return timeline_.start[a] < timeline_.start[b]; });
+  for (Run& run : runs) {
+    if (run.category != Category::bubble) continue;
+    const std::vector<TaskId>& from = !order.empty() && timeline_.start[order.back()] >= run.end ? order : others;
+    const auto next = std::lower_bound(from.begin(), from.end(), run.end, starts_before);
+    if (next != from.end()) run.next = *next;
+  }
 }
 
 // Adds [begin, end) of a run: as the device's own time, or as time another device waits for it.
 void Splitter::add(Breakdown& into, const Run& run, std::int64_t begin, std::int64_t end, bool own) const {
   const auto put = [&](Category c, std::int64_t amount) {
-    into[static_cast<std::size_t>(own || is_transfer(c) ? c : Category::bubble)] += amount;
+    into[static_cast<std::size_t>(own || !is_work(c) ? c : Category::bubble)] += amount;
   };
   if (run.task == kNone) return put(run.category, end - begin);
   const TaskTemplate& t = program_.template_of(run.task);
-  if (t.segments.count == 0) return put(t.category, end - begin);
   std::int64_t at = timeline_.start[run.task];
   for (std::uint32_t i = t.segments.first; i < t.segments.first + t.segments.count; ++i) {
     const std::int64_t until = timeline_.start[run.task] + program_.segments[i].end.value;
@@ -130,55 +190,70 @@ void Splitter::add(Breakdown& into, const Run& run, std::int64_t begin, std::int
 // Of the runs, what lies in [from, to).
 void Splitter::account(DeviceIndex device, std::int64_t from, std::int64_t to, Breakdown& into) const {
   const std::vector<Run>& runs = runs_[device];
-  for (std::size_t i = 0; i < runs.size(); ++i) {
+  Chain chain{kNone, kNone, -1};
+  for (std::size_t i = runs.size(); i-- > 0;) {
     const Run& run = runs[i];
     const std::int64_t begin = std::max(from, run.begin), end = std::min(to, run.end);
     if (begin >= end) continue;
     if (run.category != Category::bubble) {
       add(into, run, begin, end, true);
-    } else if (i == 0 || i + 1 == runs.size()) {
-      into[static_cast<std::size_t>(Category::bubble)] += end - begin;
-    } else {
-      resolve(run, begin, end, into);
+      continue;
     }
+    if (chain.until < 0 || chain.next != run.next)
+      chain = {run.next, run.next, run.next == kNone ? timeline_.makespan.value : timeline_.start[run.next]};
+    resolve(begin, end, chain, into);
   }
+}
+
+bool Splitter::ends_later(TaskId task, TaskId than) const {
+  if (than == kNone) return true;
+  if (timeline_.end[task] != timeline_.end[than]) return timeline_.end[task] > timeline_.end[than];
+  return rank_of(task) < rank_of(than);
 }
 
 TaskId Splitter::last_predecessor(TaskId task) const {
   TaskId best = kNone;
-  for (std::uint32_t i = program_.predecessor_begin[task]; i < program_.predecessor_begin[task + 1]; ++i) {
-    const TaskId p = program_.predecessors[i];
-    if (best == kNone || timeline_.end[p] > timeline_.end[best] ||
-        (timeline_.end[p] == timeline_.end[best] && rank_of(p) < rank_of(best)))
-      best = p;
-  }
+  for (std::uint32_t i = program_.predecessor_begin[task]; i < program_.predecessor_begin[task + 1]; ++i)
+    if (ends_later(program_.predecessors[i], best)) best = program_.predecessors[i];
   return best;
 }
 
-void Splitter::resolve(const Run& idle, std::int64_t begin, std::int64_t end, Breakdown& into) const {
-  TaskId at = idle.next;
-  check(at != kNone, "an idle stretch of a device ends with a task of its own");
-  while (begin < end) {
-    at = last_predecessor(at);
-    if (at == kNone) {  // nothing blocked it: it was not there to run (time before the first task of its chain)
-      into[static_cast<std::size_t>(Category::bubble)] += end - begin;
+TaskId Splitter::last_task() const {
+  TaskId best = kNone;
+  for (TaskId task = 0; task < program_.tasks(); ++task)
+    if (ends_later(task, best)) best = task;
+  return best;
+}
+
+// Follows the chain back to `begin`; of it [begin, end) counts.
+void Splitter::resolve(std::int64_t begin, std::int64_t end, Chain& chain, Breakdown& into) const {
+  while (chain.until > begin) {
+    const TaskId before = chain.at == kNone ? last_ : last_predecessor(chain.at);
+    if (before == kNone) {
+      into[static_cast<std::size_t>(Category::bubble)] += std::min(end, chain.until) - begin;
       return;
     }
-    const std::int64_t from = std::max(begin, timeline_.start[at]);
-    if (from >= end) continue;
-    const TaskTemplate& t = program_.template_of(at);
-    if (t.category == Category::host || t.category >= Category::expert_comm) {
-      into[static_cast<std::size_t>(t.category)] += end - from;
-    } else {  // part of a pass: what its device is doing, piece by piece
-      const DeviceIndex other = program_.participants[program_.participant_begin[at]].device;
-      const std::vector<Run>& runs = runs_[other];
-      auto it =
-          std::upper_bound(runs.begin(), runs.end(), from, [](std::int64_t x, const Run& r) { return x < r.end; });
-      for (; it != runs.end() && it->begin < end; ++it)
-        add(into, *it, std::max(from, it->begin), std::min(end, it->end), false);
-    }
-    end = from;
+    const std::int64_t from = std::max(begin, timeline_.start[before]), to = std::min(end, chain.until);
+    if (from < to) blame(before, from, to, into);
+    if (timeline_.start[before] < begin) return;  // what is waited for before `begin`, too
+    chain.at = before;
+    chain.until = timeline_.start[before];
   }
+}
+
+// Time in which a device waits for a task that runs.
+void Splitter::blame(TaskId task, std::int64_t begin, std::int64_t end, Breakdown& into) const {
+  const TaskTemplate& t = program_.template_of(task);
+  const bool beside_passes = t.segments.count == 0 && t.category >= Category::expert_comm;
+  if (t.lane == Lane::host || (beside_passes && is_transfer(t.category))) {
+    into[static_cast<std::size_t>(t.category)] += end - begin;
+    return;
+  }
+  // Part of a pass: what its device is doing, piece by piece.
+  const std::vector<Run>& runs = runs_[program_.participants[program_.participant_begin[task]].device];
+  auto it = std::upper_bound(runs.begin(), runs.end(), begin, [](std::int64_t x, const Run& r) { return x < r.end; });
+  for (; it != runs.end() && it->begin < end; ++it)
+    add(into, *it, std::max(begin, it->begin), std::min(end, it->end), false);
 }
 
 }  // namespace

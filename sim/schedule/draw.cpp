@@ -94,8 +94,8 @@ std::string summary(const Replay& played) {
     for (const Blocked& blocked : played.deadlock) text += "  " + to_string(blocked) + "\n";
     return text;
   }
-  return fmt::format("  makespan {}  bubble {:.1f} % ({})  span bubble {:.1f} % ({})  peak in flight {}\n",
-                     played.makespan, 100 * played.bubble_fraction(),
+  return fmt::format("  makespan {}  schedule bubble {:.1f} % ({})  span bubble {:.1f} % ({})  peak in flight {}\n",
+                     played.makespan, 100 * played.schedule_bubble_fraction(),
                      fraction(played.idle(), played.ranks * played.makespan), 100 * played.span_bubble_fraction(),
                      fraction(played.span_idle(), played.ranks * played.max_rank_span),
                      fmt::join(played.peak_until_weight, " "));

@@ -216,7 +216,7 @@ void finish_replay(const Schedule& schedule, const StageTimes& times, Replay& ou
   }
 }
 
-double Replay::bubble_fraction() const {
+double Replay::schedule_bubble_fraction() const {
   return share(idle(), ranks, makespan);
 }
 double Replay::span_bubble_fraction() const {

@@ -49,7 +49,7 @@ TEST_CASE("blocking messages agree with the oracle row") {
     const Replay played = replay(*schedule, times_of(row, request.ranks), MessageMode::rendezvous);
     REQUIRE(played.deadlock.empty());
     CHECK(played.makespan == half_units(row.at("makespan")));
-    CHECK(std::abs(played.bubble_fraction() - std::stod(row.at("bubble_fraction"))) < 6e-13);
+    CHECK(std::abs(played.schedule_bubble_fraction() - std::stod(row.at("bubble_fraction"))) < 6e-13);
     CHECK(played.peak_until_weight == integers(row.at("peak_inflight_per_stage"), ';'));
   }
   CHECK(rows == 1);

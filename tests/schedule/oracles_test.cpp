@@ -48,7 +48,7 @@ TEST_CASE("schedules with equal stages agree with the oracle rows") {
     REQUIRE(played.deadlock.empty());
     CHECK(played.makespan == half_units(row.at("makespan")));
     CHECK(played.max_rank_span == half_units(row.at("max_rank_span")));
-    CHECK(same_fraction(played.bubble_fraction(), row.at("bubble_fraction")));
+    CHECK(same_fraction(played.schedule_bubble_fraction(), row.at("bubble_fraction")));
     CHECK(same_fraction(played.span_bubble_fraction(), row.at("span_bubble_rate")));
     CHECK(played.peak_until_weight == integers(row.at("peak_inflight_per_stage"), ';'));
     CHECK(played.peak_until_input == integers(row.at("peak_until_I_per_stage"), ';'));
@@ -72,7 +72,7 @@ TEST_CASE("schedules with unequal stages agree with the oracle rows") {
     REQUIRE(played.deadlock.empty());
     CHECK(played.makespan == half_units(row.at("makespan")));
     CHECK(played.max_rank_span == half_units(row.at("max_rank_span")));
-    CHECK(same_fraction(played.bubble_fraction(), row.at("bubble_fraction")));
+    CHECK(same_fraction(played.schedule_bubble_fraction(), row.at("bubble_fraction")));
     CHECK(played.peak_until_weight == integers(row.at("peak_inflight_per_stage"), ';'));
     std::int64_t busy = 0;
     for (const int value : integers(row.at("busy_per_rank"), ';')) busy += 2 * value;

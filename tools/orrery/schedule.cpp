@@ -97,7 +97,7 @@ Json json_of(const Schedule& s, const schedule::Replay& played) {
   if (played.deadlock.empty()) {
     json["makespan"] = played.makespan;
     json["max_rank_span"] = played.max_rank_span;
-    json["schedule_bubble_fraction"] = played.bubble_fraction();
+    json["schedule_bubble_fraction"] = played.schedule_bubble_fraction();
     json["span_bubble_fraction"] = played.span_bubble_fraction();
     json["peak_inflight"] = played.peak_until_weight;
     json["peak_inflight_until_input_gradient"] = played.peak_until_input;

@@ -15,9 +15,10 @@ using Breakdown = std::array<std::int64_t, program::kCategories>;  // ps by cate
 // Split of the last step of each device; each sums to the step time exactly. Of a Program of one step that is [0,
 // makespan); of several, the step time up to the end of the device's own last step (devices begin and end a step at
 // different times where nothing makes them wait for each other). An instant goes to the first that holds:
-// work runs; a transfer of its own moves bytes (tensor, context, expert, data, pipeline); otherwise the device waits:
-// follow what blocks it to the task running at that instant: a transfer → its kind, another device's work → bubble, the
-// host → host; before its first and after its last task → bubble.
+// work runs; a transfer of its own moves bytes (tensor, context, expert, data, pipeline); its host holds it in a
+// blocking launch → host; otherwise it waits for the next task of its compute lane (behind the last: for its next task
+// at all, then for the task that the step ends with): follow what that waits for, the last predecessor each time, to
+// the task running at that instant: a transfer → its kind, a host → host, another device's work → bubble.
 std::vector<Breakdown> split_time(const program::Program& program, const Timeline& timeline);
 
 struct DeviceMemory {
@@ -46,8 +47,9 @@ struct OperationTimes {
 };
 OperationTimes operation_times(const program::Program& program, const Timeline& timeline);
 
-// Schedule bubbles of the last step: F, B, I, W, X operations only. `bubble` = 1 − busy/(ranks · end of the last
-// operation); `span_bubble` = 1 − busy/(ranks · longest span from a rank's first start to its own last end).
+// Schedule and span bubble of the last step: F, B, I, W, X operations only. `bubble` = 1 − busy/(ranks · stretch from
+// the first start to the last end of all); `span_bubble` = 1 − busy/(ranks · longest span from a rank's first start to
+// its own last end).
 struct ScheduleBubbles {
   Int128 busy = 0;  // over all ranks
   std::int64_t ranks = 0, makespan = 0, longest_span = 0;

@@ -55,7 +55,7 @@ struct Replay {
   // Exact as idle / (ranks · makespan) and idle in the span / (ranks · max_rank_span).
   std::int64_t idle() const { return ranks * makespan - busy; }
   std::int64_t span_idle() const { return ranks * max_rank_span - busy; }
-  double bubble_fraction() const;
+  double schedule_bubble_fraction() const;
   double span_bubble_fraction() const;
 };
 

@@ -1,0 +1,86 @@
+// The split of whole steps: what must hold whatever the stack, and the two runs whose split was wrong while its sums
+// balanced.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include "orrery/core/random.hpp"
+#include "orrery/report/run_result.hpp"
+#include "orrery/scenario/simulate.hpp"
+
+using namespace orrery;
+using namespace orrery::scenario;
+
+namespace {
+
+using program::Category;
+
+report::RunResult simulated(const std::string& text, const RunOptions& options = {}) {
+  CAPTURE(text);
+  const auto scenario = read_scenario_text(text, "test.yaml");
+  REQUIRE_MESSAGE(scenario.ok(), render(scenario.errors()));
+  auto run = simulate(*scenario, options);
+  REQUIRE_MESSAGE(run.ok(), render(run.errors()));
+  CHECK(run->books == std::vector<std::string>{});
+  return std::move(run).value();
+}
+
+double share(const report::RunResult& run, Category c) {
+  const report::Metrics m = report::metrics_of(run);
+  return m.mean_s[static_cast<std::size_t>(c)] / m.step_time_s;
+}
+
+std::string gpt2_alone(const char* stack) {
+  return fmt::format(
+      "model: gpt2\ncluster: {{type: selene, nodes: 1, gpus: 1}}\ntraining: {{sequence_length: 1024, global_batch: "
+      "4}}\nstack: {}\nnetwork: steady\n",
+      stack);
+}
+
+const char* one_of(Random& random, std::initializer_list<const char*> all) {
+  return all.begin()[random.below(all.size())];
+}
+
+// Without a pipeline: tensor × context × data of a node, any launch and messages.
+std::string random_flat(Random& random) {
+  const int tensor = 1 << random.below(3), context = 1 << random.below(2), data = 1 << random.below(2);
+  return fmt::format(
+      "model: {{type: gpt3-125m, vocab: 51200}}\ncluster: {{type: dgx-a100, nodes: {}, gpus: {}}}\nlayout: {{tensor: "
+      "{}, context: {}, data: {}, zero: {}}}\ntraining: {{sequence_length: 1024, global_batch: {}, recompute: "
+      "{}}}\nnetwork: {}\nstack: {{type: {}, launch: {{mode: {}}}, communication: {{overlap_data: {}, "
+      "data_slowdown_percent: {}}}}}\n",
+      tensor * context * data > 8 ? 2 : 1, tensor * context * data, tensor, context, data,
+      data > 1 ? one_of(random, {"none", "optimizer", "parameters"}) : "none", data * (1 + random.below(3)),
+      one_of(random, {"none", "selective", "full"}), one_of(random, {"ideal", "steady"}),
+      one_of(random, {"megatron-2022", "megatron-deepspeed-2022", "nemo-2022", "nemo-2025", "llm-foundry"}),
+      one_of(random, {"eager", "blocking", "graph"}), one_of(random, {"true", "false"}),
+      one_of(random, {"100", "110"}));
+}
+
+}  // namespace
+
+TEST_CASE("a host that waits for each kernel takes its own time and no kernel's, fused or not") {
+  const auto fused = simulated(gpt2_alone("megatron-deepspeed-2022"));
+  const auto unfused = simulated(gpt2_alone("megatron-deepspeed-2022"), {.fuse = false});
+  CHECK(fused.split == unfused.split);
+  CHECK(share(fused, Category::compute) == doctest::Approx(0.0774).epsilon(0.01));
+  CHECK(share(fused, Category::host) == doctest::Approx(0.8961).epsilon(0.01));
+  CHECK(share(fused, Category::bubble) == 0);
+}
+
+TEST_CASE("what the host takes before the first kernel is no bubble") {
+  const auto run = simulated(gpt2_alone("nemo-2022"));
+  CHECK(share(run, Category::host) == doctest::Approx(0.8003).epsilon(0.01));
+  CHECK(share(run, Category::bubble) == 0);
+}
+
+TEST_CASE("without a pipeline and a straggler there is no bubble, fused or not, folded or not") {
+  for (std::uint64_t seed = 0; seed < 24; ++seed) {
+    Random random(seed);
+    const std::string text = random_flat(random);
+    CAPTURE(seed);
+    const auto run = simulated(text);
+    CHECK(share(run, Category::bubble) == 0);
+    CHECK(simulated(text, {.fuse = false}).split == run.split);
+    CHECK(report::metrics_of(simulated(text, {.every_rank = true})).total == report::metrics_of(run).total);
+  }
+}
