@@ -6,7 +6,7 @@
 #include "orrery/core/error.hpp"
 #include "orrery/core/hash.hpp"
 #include "orrery/engine/account.hpp"
-#include "participation.hpp"
+#include "time_books.hpp"
 
 namespace orrery::engine {
 namespace {
@@ -102,21 +102,9 @@ std::uint64_t timeline_hash(const Program& program, const Timeline& timeline) {
 std::vector<std::string> audit(const Program& program, const Timeline& timeline, const std::vector<Breakdown>& split,
                                const std::vector<DeviceMemory>& memory) {
   std::vector<std::string> wrong;
-  for (TaskId task = 0; task < program.tasks(); ++task) {
-    std::int64_t ready = 0;
-    for (std::uint32_t i = program.predecessor_begin[task]; i < program.predecessor_begin[task + 1]; ++i)
-      ready = std::max(ready, timeline.end[program.predecessors[i]]);
-    if (timeline.start[task] != ready || timeline.end[task] < timeline.start[task])
-      wrong.push_back(fmt::format("task {} starts at {} ps, its last predecessor ends at {} ps", task,
-                                  timeline.start[task], ready));
-  }
-  for (DeviceIndex d = 0; d < split.size(); ++d) {
-    std::int64_t sum = 0;
-    for (const std::int64_t part : split[d]) sum += part;
-    if (sum != timeline.step_time.value)
-      wrong.push_back(
-          fmt::format("the time of device {} sums to {} ps, the step takes {} ps", d, sum, timeline.step_time.value));
-  }
+  audit_order(program, timeline, wrong);
+  audit_bounds(program, timeline, wrong);
+  audit_split(program, timeline, split, wrong);
   for (DeviceIndex d = 0; d < memory.size(); ++d)
     for (std::size_t c = 0; c < kMemoryClasses; ++c)
       if (memory[d].at_end[c] != program.devices[d].resident[c])

@@ -191,8 +191,10 @@ std::string books_text(const RunResult& run) {
   }
   return fmt::format(
       "The books balance:\n"
-      "  every task starts when its last predecessor ends: {} tasks, {} edges\n"
+      "  every task starts when its last predecessor ends, no lane does two things at once: {} tasks, {} edges\n"
+      "  no task is quicker than its template: critical path <= makespan <= all tasks one after the other\n"
       "  the time of each device sums to the step: {} devices, {} ps each\n"
+      "  its work is that of its kernels, category by category, and it waits for no more than there is\n"
       "  the memory of each device ends where it began, class by class\n"
       "  the FLOPs that the kernels run equal their closed form, and the GPUs can run them\n",
       run.program.tasks(), run.program.predecessors.size(), run.program.devices.size(), run.timeline.step_time.value);
