@@ -213,7 +213,7 @@ StepStart StepLowering::start_of_step(const PipelineEnds& before) {
     host.duration = plan_.execution.step_overhead;
     host.category = Category::host;
     host.lane = host.partner_lane = Lane::host;
-    host.name = "step overhead";
+    host.name = kStepOverhead;
     overhead_ = builder_.add_template(host);
   }
   start.ready.clear();

@@ -29,6 +29,23 @@ std::string memory_limit(const RunResult& run, const Metrics& m) {
                      bytes_text(-m.headroom), bytes_text(held[most]), program::kMemoryClassNames[most], remedy);
 }
 
+// As it is on the critical path: what is not there could take nothing and the step were no shorter.
+double critical_share(const RunResult& run, Category category) {
+  return static_cast<double>(run.critical.of[static_cast<std::size_t>(category)]) /
+         static_cast<double>(run.timeline.step_time.value);
+}
+
+// What a loss weighs. Waiting for another device is on no path: what is waited for is.
+double weight(const RunResult& run, const Metrics& m, Category category) {
+  return category == Category::bubble ? share(m, category) : critical_share(run, category);
+}
+
+bool slow(const RunResult& run, const program::Device& device) {
+  return std::any_of(device.ranks.begin(), device.ranks.end(), [&](std::int32_t rank) {
+    return std::binary_search(run.slow_ranks.begin(), run.slow_ranks.end(), rank);
+  });
+}
+
 // How much longer the busiest pipeline rank works than the average one, as a part of the step.
 struct Imbalance {
   std::int32_t pipeline_rank = 0;
@@ -38,8 +55,9 @@ struct Imbalance {
 Imbalance imbalance(const RunResult& run) {
   std::int32_t last = 0;
   for (const program::Device& d : run.program.devices) last = std::max(last, d.pipeline_rank);
-  std::vector<std::int64_t> busy(static_cast<std::size_t>(last) + 1, 0);
+  std::vector<std::int64_t> busy(static_cast<std::size_t>(last) + 1, -1);  // -1: all of its devices are slow
   for (std::size_t d = 0; d < run.split.size(); ++d) {
+    if (slow(run, run.program.devices[d])) continue;  // its stage is none the longer for it
     std::int64_t sum = 0;
     for (auto c = Category::compute; c <= Category::expert_comm; c = static_cast<Category>(static_cast<int>(c) + 1))
       sum += run.split[d][static_cast<std::size_t>(c)];
@@ -47,7 +65,9 @@ Imbalance imbalance(const RunResult& run) {
     most = std::max(most, sum);
   }
   double mean = 0;
-  for (const std::int64_t b : busy) mean += static_cast<double>(b) / static_cast<double>(busy.size());
+  const auto known = std::count_if(busy.begin(), busy.end(), [](std::int64_t b) { return b >= 0; });
+  for (const std::int64_t b : busy)
+    if (b >= 0) mean += static_cast<double>(b) / static_cast<double>(known);
   const auto longest = std::max_element(busy.begin(), busy.end());
   const double excess = static_cast<double>(*longest) - mean;
   return {static_cast<std::int32_t>(longest - busy.begin()), static_cast<int>(busy.size()),
@@ -61,24 +81,71 @@ int micro_batches(const RunResult& run) {
   return count;
 }
 
+// What the step would be without something, as a part of the step that it would be shorter by.
+double cost_of(const RunResult& run, Time without) {
+  if (without.value == 0) return 0;
+  return 1 - static_cast<double>(without.value) / static_cast<double>(run.timeline.step_time.value);
+}
+
+// What is slow or down costs what the step is shorter by without it.
+std::string straggler_text(const RunResult& run) {
+  constexpr std::size_t kNamed = 3;
+  std::string who;
+  const std::size_t n = run.perturbations.size();
+  for (std::size_t i = 0; i < std::min(n, kNamed); ++i)
+    who += (i == 0 ? "" : i + 1 == n ? " and " : ", ") + run.perturbations[i];
+  if (n > kNamed) who += fmt::format(" and {} more", n - kNamed);
+  return fmt::format("{} cost{} {} of the step: without {} the step would take {}.", who, n == 1 ? "s" : "",
+                     percent_text(cost_of(run, run.unperturbed)), n == 1 ? "it" : "them",
+                     time_text(run.unperturbed.value));
+}
+
 std::string bubble_limit(const RunResult& run, double part) {
   const Imbalance uneven = imbalance(run);
   if (uneven.pipeline_ranks == 1)
     return fmt::format("Waiting takes {} of the step: the GPUs wait for the slowest among them.", percent_text(part));
+  if (cost_of(run, run.asynchronous) > part / 2)
+    return fmt::format(
+        "Waiting takes {} of the step, mostly because messages block: a sender waits until its receiver takes what it "
+        "sends. With asynchronous ones (stack.communication.messages) the step takes {}, {} less.",
+        percent_text(part), time_text(run.asynchronous.value), percent_text(cost_of(run, run.asynchronous)));
   if (uneven.of_step > part / 2)
     return fmt::format(
         "The pipeline bubble takes {} of the step, mostly because stages are unequal: pipeline rank {} works {} "
         "longer than the average; moving layers away from it would shrink it.",
         percent_text(part), uneven.pipeline_rank, percent_text(uneven.over_mean));
+  // More of them launch more: no advice where the host is critical itself.
+  if (const double host = critical_share(run, Category::host); host >= 0.1)
+    return fmt::format(
+        "The pipeline bubble takes {} of the step ({} micro-batches over {} pipeline ranks), and the host {} of its "
+        "critical path: fewer pipeline ranks or virtual stages would shrink the one, larger kernels the other.",
+        percent_text(part), micro_batches(run), uneven.pipeline_ranks, percent_text(host));
   return fmt::format(
       "The pipeline bubble takes {} of the step ({} micro-batches over {} pipeline ranks): more micro-batches or "
       "virtual stages would shrink it.",
       percent_text(part), micro_batches(run), uneven.pipeline_ranks);
 }
 
+std::string host_limit(const RunResult& run, const std::string& text) {
+  const std::int64_t host = run.critical.of[static_cast<std::size_t>(Category::host)];
+  if (run.critical.step_overhead > host / 2)
+    return fmt::format(
+        "The host takes {} of the step, mostly before its first kernel ({}): more tokens a step, or less to prepare, "
+        "would shrink it.",
+        text, time_text(run.critical.step_overhead));
+  if (run.critical.blocking_launches > host / 2)
+    return fmt::format(
+        "The host takes {} of the step, mostly in launches that the GPU stands still for: larger kernels, fewer of "
+        "them, or a host that launches ahead would shrink it.",
+        text);
+  return fmt::format("The host takes {} of the step: larger kernels or fewer launches would shrink it.", text);
+}
+
 std::string category_limit(const RunResult& run, const Metrics& m, Category category) {
-  const double part = share(m, category);
-  const std::string text = percent_text(part);
+  const double part = share(m, category), critical = critical_share(run, category);
+  const std::string text = critical - part < 0.0005 ? percent_text(part)
+                                                    : fmt::format("{} of the critical path and {}",
+                                                                  percent_text(critical), percent_text(part));
   switch (category) {
     case Category::recompute:
       return m.headroom > run.usable_memory.value / 10
@@ -115,7 +182,7 @@ std::string category_limit(const RunResult& run, const Metrics& m, Category cate
           "shrink it.",
           text);
     case Category::host:
-      return fmt::format("The host takes {} of the step: larger kernels or fewer launches would shrink it.", text);
+      return host_limit(run, text);
     case Category::bubble:
       return bubble_limit(run, part);
     case Category::compute:
@@ -130,16 +197,22 @@ std::string what_limits(const RunResult& run, const Metrics& m) {
   if (!m.fits) return memory_limit(run, m);
   auto largest = Category::recompute;
   for (std::size_t c = 1; c < program::kCategories; ++c)
-    if (share(m, static_cast<Category>(c)) > share(m, largest)) largest = static_cast<Category>(c);
+    if (weight(run, m, static_cast<Category>(c)) > weight(run, m, largest)) largest = static_cast<Category>(c);
+  const double most = weight(run, m, largest), straggler = cost_of(run, run.unperturbed);
+  // The others wait for a straggler: much of their waiting is its cost.
+  if (straggler >= 0.05 && straggler >= (largest == Category::bubble ? most / 2 : most)) return straggler_text(run);
+  const std::string besides = straggler >= 0.0005 ? " " + straggler_text(run) : "";
   // Where less than a twentieth is to be won, the arithmetic itself is the limit; HFU over its share is its rate.
-  if (share(m, largest) < 0.05) {
+  if (most < 0.05) {
     const double arithmetic = share(m, Category::compute) + share(m, Category::recompute);
     return fmt::format(
-        "Arithmetic: it fills {} of the step, at {} of the GPUs' peak rate; nothing else takes more than {} ({}).",
-        percent_text(arithmetic), percent_text(m.hfu / arithmetic), percent_text(share(m, largest)),
-        program::kCategoryNames[static_cast<std::size_t>(largest)]);
+               "Arithmetic: it fills {} of the step, at {} of the GPUs' peak rate; nothing else takes more than {} "
+               "({}).",
+               percent_text(arithmetic), percent_text(m.hfu / arithmetic), percent_text(most),
+               program::kCategoryNames[static_cast<std::size_t>(largest)]) +
+           besides;
   }
-  return category_limit(run, m, largest);
+  return category_limit(run, m, largest) + besides;
 }
 
 }  // namespace orrery::report

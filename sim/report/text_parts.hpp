@@ -11,8 +11,8 @@ namespace orrery::report {
 // Where the time went: a bar over all ranks, and its legend.
 std::vector<std::string> time_bar(const Metrics& m, const TextStyle& style);
 
-// What limits the run, in one sentence: the memory where it does not fit, else what takes most of the step beside the
-// arithmetic of the model.
+// What limits the run: the memory where it does not fit; what is slow, named with what it costs; else what takes most
+// of the critical path beside the arithmetic of the model, or what all wait for.
 std::string what_limits(const RunResult& run, const Metrics& m);
 
 // One row a stage, grouped by the ranks that hold it. Columns are left out where the width is small.

@@ -37,6 +37,33 @@ Result<Places> make_places(const Scenario& s) {
   return places;
 }
 
+std::vector<std::string> perturbation_texts(const Scenario& s) {
+  std::vector<std::string> texts;
+  for (const hardware::Perturbation& p : s.cluster.perturb) {
+    std::string text = !p.link.empty() ? "link " + p.link
+                                       : fmt::format("{} {}", p.node >= 0 ? "node" : "GPU", std::max(p.node, p.device));
+    if (p.down) {
+      text += " down";
+    } else {
+      const char* of = p.link.empty() ? " of its links' bandwidth" : " of its bandwidth";
+      if (p.compute_factor != 1) text += fmt::format(" at {} of its speed", p.compute_factor);
+      if (p.bandwidth_factor != 1)
+        text += fmt::format("{} at {}{}", p.compute_factor != 1 ? " and" : "", p.bandwidth_factor, of);
+    }
+    texts.push_back(std::move(text));
+  }
+  return texts;
+}
+
+std::vector<std::int32_t> slow_ranks(const Places& places) {
+  std::vector<std::int32_t> ranks;
+  if (places.speed.empty()) return ranks;
+  const double fastest = *std::max_element(places.speed.begin(), places.speed.end());
+  for (std::size_t r = 0; r < places.speed.size(); ++r)
+    if (places.speed[r] < fastest) ranks.push_back(static_cast<std::int32_t>(r));
+  return ranks;
+}
+
 namespace {
 
 int domains_of(const std::vector<int>& ranks, const Places& places) {

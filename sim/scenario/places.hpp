@@ -20,6 +20,10 @@ struct Places {
 };
 Result<Places> make_places(const Scenario& scenario);
 
+// What is slow or down of what the run may use, in words, and the ranks on GPUs slower than the fastest.
+std::vector<std::string> perturbation_texts(const Scenario& scenario);
+std::vector<std::int32_t> slow_ranks(const Places& places);
+
 // How far the groups reach: a tensor group within one domain is fast, one over several is not.
 report::PlacementResult placement_result(const Scenario& scenario, const Places& places);
 

@@ -108,6 +108,33 @@ Diagnostics fit_to_times(const Scenario& s, const PlanParts& parts, const layout
   return {};
 }
 
+// Beyond so many tasks the step is not played again for a sentence of the report.
+constexpr std::size_t kQuick = 3'000'000;
+
+// The step without what a user could change, played as it was itself: what the thing costs is the difference.
+void play_without(const Scenario& s, const RunOptions& asked, report::RunResult& run) {
+  const auto step_time = [&](const Scenario& other) {
+    RunOptions options = asked;
+    options.what_if = options.record_links = false;
+    options.phase = {};
+    const Result<report::RunResult> played = simulate(other, options);
+    return played.ok() ? played->timeline.step_time : Time{};
+  };
+  if (!s.cluster.perturb.empty()) {
+    Scenario other = s;
+    other.cluster.perturb.clear();
+    run.perturbations = perturbation_texts(s);
+    run.unperturbed = step_time(other);
+  }
+  const bool waits = report::metrics_of(run).bubble_fraction >= 0.05;
+  if (s.layout.pipeline > 1 && s.stack.communication.messages == cost::MessageKind::blocking && waits &&
+      run.program.tasks() <= kQuick) {
+    Scenario other = s;
+    other.stack.communication.messages = cost::MessageKind::asynchronous;
+    run.asynchronous = step_time(other);
+  }
+}
+
 }  // namespace
 
 Scenario for_sweep(Scenario scenario) {
@@ -189,11 +216,14 @@ Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options)
   run.memory = engine::memory_of(run.program, run.timeline, run.usable_memory - run.context_memory);
   for (const engine::DeviceMemory& m : run.memory) run.reserved.push_back(m.reserved);
   begins("balancing the books");
+  run.critical = engine::critical_path(run.program, run.timeline);
   run.schedule_bubbles = engine::schedule_bubbles(run.program, run.timeline);
   run.timeline_hash = engine::timeline_hash(run.program, run.timeline);
   run.books = engine::audit(run.program, run.timeline, run.split, run.memory);
   run.books.insert(run.books.end(), lowered->flops_book.begin(), lowered->flops_book.end());
   for (std::string& wrong : report::audit_rates(run)) run.books.push_back(std::move(wrong));
+  run.slow_ranks = slow_ranks(*places);
+  if (options.what_if) play_without(s, options, run);
   return run;
 }
 

@@ -126,7 +126,7 @@ void play(const Job& job, Row& row) {
     row.why = reason(broken);
     return;
   }
-  const Result<report::RunResult> run = scenario::simulate(scenario::for_sweep(*job.scenario));
+  const Result<report::RunResult> run = scenario::simulate(scenario::for_sweep(*job.scenario), {.what_if = false});
   if (!run.ok()) {
     row.why = reason(run.errors());
     return;

@@ -21,6 +21,7 @@ struct Example {
 inline void play(RunResult& run) {
   run.timeline = engine::evaluate_one_pass(run.program);
   run.split = engine::split_time(run.program, run.timeline);
+  run.critical = engine::critical_path(run.program, run.timeline);
   run.memory = engine::memory_of(run.program, run.timeline);
   run.schedule_bubbles = engine::schedule_bubbles(run.program, run.timeline);
   run.timeline_hash = engine::timeline_hash(run.program, run.timeline);

@@ -31,9 +31,12 @@ std::string limit_of(const RunResult& run) {
   return what_limits(run, metrics_of(run));
 }
 
-// All time of every device to `category` but what the others are given in percent.
+// That percentage of every device's time, and of the critical path, to `category`, the rest to compute.
 void split(RunResult& run, program::Category category, std::int64_t percent) {
   const std::int64_t step = run.timeline.makespan.value;
+  run.critical.of = {};
+  run.critical.of[static_cast<std::size_t>(category)] = step / 100 * percent;
+  run.critical.of[0] = step - step / 100 * percent;
   for (engine::Breakdown& parts : run.split) {
     parts = {};
     parts[static_cast<std::size_t>(category)] = step / 100 * percent;

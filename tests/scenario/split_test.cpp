@@ -84,3 +84,32 @@ TEST_CASE("without a pipeline and a straggler there is no bubble, fused or not, 
     CHECK(report::metrics_of(simulated(text, {.every_rank = true})).total == report::metrics_of(run).total);
   }
 }
+
+TEST_CASE("a straggler is played without, and the report names it and what it costs") {
+  const std::string text =
+      "model: {type: gpt3-125m, vocab: 51200}\ncluster: {type: dgx-a100, nodes: 1}\nlayout: {pipeline: 4, data: "
+      "2}\ntraining: {sequence_length: 1024, global_batch: 16}\nnetwork: steady\nstack: {type: nemo-2025, launch: "
+      "{mode: graph, per_step: 0 s}}\n";
+  const auto plain = simulated(text);
+  CHECK(plain.perturbations.empty());
+  CHECK(plain.unperturbed.value == 0);
+  const auto slow = simulated(text + "perturb: [{device: 7, compute_factor: 0.4}]\n");
+  CHECK(slow.unperturbed == plain.timeline.step_time);
+  CHECK(slow.timeline.step_time > plain.timeline.step_time);
+  CHECK(slow.perturbations == std::vector<std::string>{"GPU 7 at 0.4 of its speed"});
+  CHECK(slow.slow_ranks == std::vector<std::int32_t>{7});
+  const std::string report = report::to_text(slow, {.colour = false, .width = 1000});
+  CHECK(report.find("Limit: GPU 7 at 0.4 of its speed costs ") != std::string::npos);
+  CHECK(report.find("moving layers") == std::string::npos);
+  CHECK(simulated(text + "perturb: [{device: 7, compute_factor: 0.4}]\n", {.what_if = false}).unperturbed.value == 0);
+}
+
+TEST_CASE("a step that blocking messages hold up is played without them") {
+  const std::string text =
+      "model: {type: gpt3-125m, vocab: 51200}\ncluster: {type: dgx-a100, nodes: 1, gpus: 4}\nlayout: {pipeline: "
+      "4}\ntraining: {sequence_length: 1024, global_batch: 8}\nnetwork: steady\nstack: {type: megatron-2021, launch: "
+      "{mode: graph, per_step: 0 s}, communication: {messages: ";
+  const auto blocking = simulated(text + "blocking}}\n"), asynchronous = simulated(text + "asynchronous}}\n");
+  CHECK(blocking.asynchronous == asynchronous.timeline.step_time);
+  CHECK(asynchronous.asynchronous.value == 0);
+}

@@ -112,7 +112,7 @@ std::optional<Best> Comparison::run(const Variant& v, Outcome& outcome) const {
   };
   const Result<scenario::Scenario> scenario = scenario::read_scenario(tree);
   if (!scenario.ok()) return refuse(scenario.errors());
-  const Result<report::RunResult> played = scenario::simulate(scenario::for_sweep(*scenario));
+  const Result<report::RunResult> played = scenario::simulate(scenario::for_sweep(*scenario), {.what_if = false});
   if (!played.ok()) return refuse(played.errors());
   check(played->books.empty(), "the books of a compared run do not balance");
   ++outcome.simulated;

@@ -107,6 +107,8 @@ struct LoweredStep {
   std::vector<std::string> splits;       // why ranks of one place in the pipeline are not all alike; empty if they are
 };
 
+inline constexpr const char* kStepOverhead = "step overhead";  // name of what the host does before a step
+
 Result<LoweredStep> lower_step(const StepPlan& plan);
 
 }  // namespace orrery::program

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "orrery/engine/account.hpp"
+#include "orrery/engine/critical_path.hpp"
 #include "orrery/program/lower.hpp"
 
 namespace orrery::report {
@@ -62,12 +62,19 @@ struct RunResult {
   std::vector<engine::Breakdown> split;      // [device]
   std::vector<engine::DeviceMemory> memory;  // [device]
   std::vector<std::int64_t> reserved;        // [device] bytes, caching allocator
+  engine::CriticalPath critical;
   engine::ScheduleBubbles schedule_bubbles;
   std::uint64_t timeline_hash = 0;
   std::vector<std::string> books;       // empty = they balance
   std::vector<SharedTransfers> shared;  // those that lost time, most first
   std::vector<LevelUse> link_use;       // network mode flows; by level
   std::vector<std::string> notes;       // how it was simulated, and why so
+
+  // The step played again without one thing a user can change; 0 = not played.
+  std::vector<std::string> perturbations;  // in words: "GPU 70 at 0.7 of its speed"
+  std::vector<std::int32_t> slow_ranks;    // on GPUs slower than the fastest of the run
+  Time unperturbed{};                      // without all of them
+  Time asynchronous{};                     // with asynchronous messages in place of blocking ones
 };
 
 // Figures derived from the above, the same in text, JSON and tests.

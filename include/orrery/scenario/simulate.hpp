@@ -15,6 +15,7 @@ struct RunOptions {
   bool force_events = false;  // play the events even where one pass would do
   int steps = 0;              // played, of which the last is reported; 0 = as many as it takes
   bool record_links = false;  // network.mode flows: keep how much of the links is in use over time
+  bool what_if = true;        // play the step again without perturbations, and without blocking messages
   std::function<void(std::string_view)> phase = {};  // told what begins, of a run that may take minutes
 };
 

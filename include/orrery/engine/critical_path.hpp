@@ -1,0 +1,15 @@
+// The critical path of the last step: from the task it ends with, back through the last predecessor of each.
+#pragma once
+#include "orrery/engine/account.hpp"
+
+namespace orrery::engine {
+
+struct CriticalPath {
+  Breakdown of{};                      // ps by category of what runs at each instant; sums to the step time, no bubble
+  std::int64_t step_overhead = 0;      // of host: before the first launch of the step
+  std::int64_t blocking_launches = 0;  // of host: the device stands still for them
+};
+// Of predecessors that end together the path takes the one whose category comes first.
+CriticalPath critical_path(const program::Program& program, const Timeline& timeline);
+
+}  // namespace orrery::engine
