@@ -18,24 +18,11 @@ struct StageOperators {
   Tape tape;
   RecomputePlan plan;
   BackwardPass backward;  // refers to tape and plan
-  Bytes input_message{}, output_message{};
   bool placeholders = false;
   std::int64_t model_layers = 0, activation_bytes = 2;
 };
 
 namespace {
-
-// Sum over the cut edges, each tensor once, of values a token; the tensors have the shape of the residual stream.
-Bytes message(const model::OperatorGraph& graph, const std::vector<std::int32_t>& side, std::int32_t from,
-              std::int32_t to, std::int64_t bytes_per_feature) {
-  std::set<std::int32_t> sources;
-  std::int64_t features = 0;
-  for (const model::OperatorEdge& edge : model::cut_edges(graph, side))
-    if (side[static_cast<std::size_t>(edge.from)] == from && side[static_cast<std::size_t>(edge.to)] == to &&
-        sources.insert(edge.from).second)
-      features += edge.features;
-  return {checked_mul(features, bytes_per_feature)};
-}
 
 Flops forward_flops(const Tape& tape) {
   Flops sum{};
@@ -56,15 +43,6 @@ StageModel::StageModel(const model::ModelSpec& spec, const Layout& layout, const
                                                                   .embedding = span.embedding,
                                                                   .head = span.head});
   const auto operators = std::make_shared<StageOperators>(graph, spec, layout, span, options);
-  std::vector<std::int32_t> side;  // 0 before this stage, 1 in it, 2 after it
-  for (const model::Operator& op : graph.operators) {
-    const bool before = op.layer < 0 ? !span.embedding : op.layer < span.first_layer;
-    const bool after = op.layer == spec.layers ? !span.head : op.layer >= span.first_layer + span.layers;
-    side.push_back(before ? 0 : after ? 2 : 1);
-  }
-  const std::int64_t width = rank_shape(spec, layout, options).shard_tokens * size_of(options.activation);
-  operators->input_message = message(graph, side, 0, 1, width);
-  operators->output_message = message(graph, side, 1, 2, width);
   operators->placeholders = options.gradient_placeholders, operators->model_layers = spec.layers;
   operators->activation_bytes = size_of(options.activation);
   operators_ = operators;
@@ -109,13 +87,6 @@ Bytes StageModel::placeholders() const {
           op.layer < operators_->model_layers && shapes.insert({s.step.kernel.m, s.step.kernel.n}).second)
         sum += {checked_mul(s.step.kernel.m, s.step.kernel.n) * operators_->activation_bytes};
   return sum;
-}
-
-Bytes StageModel::input_message() const {
-  return operators_->input_message;
-}
-Bytes StageModel::output_message() const {
-  return operators_->output_message;
 }
 
 // Backward twice the forward matrix products, whatever a flash kernel computes again.

@@ -42,7 +42,7 @@ std::vector<ObservedCall> DataParallel::observed() {
     for (std::size_t kind = 0; kind < kinds.size(); ++kind)
       for (const bool first : {false, true})
         for (const bool last : {false, true})
-          if (kinds[kind]) make_calls({0, 0, stage, static_cast<OpKind>(kind), first, last});
+          if (kinds[kind]) make_calls({0, 0, stage, 0, static_cast<OpKind>(kind), first, last});
   for (int rank = 0; rank < plan_.layout.pipeline; ++rank) end_calls(rank, 0, 0);
   observing_ = nullptr;
   return list;
@@ -79,7 +79,8 @@ std::vector<DataCall> DataParallel::calls(DeviceIndex device, const schedule::Op
   const bool x = op.kind == OpKind::overlapped;
   const int stage = x && !forward_half ? op.backward_stage : op.stage;
   const OpKind kind = !x ? op.kind : forward_half ? OpKind::forward : OpKind::backward;
-  const Key key{ranks_.shard_of[rank], ranks_.replicas_of[rank], stage, kind, first, last};
+  const int pipe = x && !forward_half ? op.backward_pipe : op.pipe;
+  const Key key{ranks_.shard_of[rank], ranks_.replicas_of[rank], stage, pipe, kind, first, last};
   const auto [it, fresh] = calls_.try_emplace(key);
   if (fresh) it->second = make_calls(key);
   return it->second;
@@ -123,12 +124,13 @@ std::vector<DataCall> DataParallel::make_calls(const Key& key) {
 }
 
 // Steps added before the layout's own (the gather of a scattered message).
-std::uint32_t DataParallel::shift(int stage, PassKind kind) {
-  return static_cast<std::uint32_t>(stages_.pass(0, stage, kind).steps.size() - stages_.steps(stage, kind).size());
+std::uint32_t DataParallel::shift(const Key& key, PassKind kind) {
+  return static_cast<std::uint32_t>(stages_.pass(0, key.stage, kind, key.pipe).steps.size() -
+                                    stages_.steps(key.stage, kind).size());
 }
 
 void DataParallel::gather_layers(const Key& key, PassKind kind, std::vector<DataCall>& calls) {
-  const std::uint32_t moved = shift(key.stage, kind);
+  const std::uint32_t moved = shift(key, kind);
   for (const LayerRange& range : layer_ranges(stages_.steps(key.stage, kind))) {
     const std::int64_t bytes = stages_.stage(key.stage).parameters_of_layer(range.layer) * plan_.execution.weight_bytes;
     if (bytes == 0) continue;
@@ -139,7 +141,7 @@ void DataParallel::gather_layers(const Key& key, PassKind kind, std::vector<Data
 }
 
 void DataParallel::reduce_layers(const Key& key, PassKind kind, std::vector<DataCall>& calls) {
-  const std::uint32_t moved = shift(key.stage, kind);
+  const std::uint32_t moved = shift(key, kind);
   for (const LayerRange& range : layer_ranges(stages_.steps(key.stage, kind))) {
     const std::int64_t parameters = stages_.stage(key.stage).parameters_of_layer(range.layer);
     if (parameters > 0) reduce(key, parameters, range.end + moved, calls);
@@ -148,7 +150,7 @@ void DataParallel::reduce_layers(const Key& key, PassKind kind, std::vector<Data
 
 // Parameters of a sharded optimizer arrive in buckets in the order of use, all asked for at the start of the step.
 void DataParallel::gather_buckets(const Key& key, std::vector<DataCall>& calls) {
-  const std::uint32_t moved = shift(key.stage, PassKind::forward);
+  const std::uint32_t moved = shift(key, PassKind::forward);
   const std::int64_t limit =
       plan_.execution.bucket_bytes > 0 ? plan_.execution.bucket_bytes : std::numeric_limits<std::int64_t>::max();
   std::int64_t bytes = 0;
@@ -169,7 +171,7 @@ void DataParallel::gather_buckets(const Key& key, std::vector<DataCall>& calls) 
 
 // A bucket is reduced once it is full, at the first step boundary at which no overlapped call of the pass is in flight.
 void DataParallel::reduce_buckets(const Key& key, PassKind kind, std::vector<DataCall>& calls) {
-  const std::vector<Step>& steps = stages_.pass(0, key.stage, kind).steps;
+  const std::vector<Step>& steps = stages_.pass(0, key.stage, kind, key.pipe).steps;
   const std::vector<PassStep>& from = stages_.steps(key.stage, kind);
   const std::size_t moved = steps.size() - from.size();
   const std::int64_t limit =

@@ -32,13 +32,14 @@ PassKind pass_kind(OpKind kind) {
 
 class StepLowering {
  public:
-  StepLowering(const StepPlan& plan, const std::vector<layout::StageSpan>& spans)
+  StepLowering(const StepPlan& plan, const layout::StageGraph& graph, const std::vector<layout::StageSpan>& spans)
       : plan_(plan),
-        ranks_(plan),
+        graph_(graph),
+        ranks_(plan, graph),
         communication_(plan),
-        stages_(plan, ranks_, communication_, builder_, spans),
+        stages_(plan, graph, ranks_, communication_, builder_, spans),
         data_(plan, ranks_, devices_, communication_, stages_, builder_),
-        end_(plan, ranks_, devices_, communication_, stages_, data_, builder_),
+        end_(plan, graph, ranks_, devices_, communication_, stages_, data_, builder_),
         // Where transfers share links, ranks that are alike by themselves may meet on them: each is played.
         devices_(fold_ranks(ranks_, observed_calls(), communication_, plan.fold && plan.mode != NetworkMode::flows)) {
     data_.form_groups();
@@ -51,7 +52,7 @@ class StepLowering {
   void add_devices();
   std::vector<Team> teams() const;
   PipelinePlan pipeline_plan();
-  TemplateId message(DeviceIndex from, DeviceIndex to, int stage, bool forward);
+  TemplateId message(DeviceIndex from, DeviceIndex to, std::int32_t edge, bool forward);
   int steps() const;
   StepStart start_of_step(const PipelineEnds& before);
   void summarise(LoweredStep& step, const std::vector<layout::StageSpan>& spans);
@@ -59,6 +60,7 @@ class StepLowering {
   std::size_t devices() const { return devices_.representative.size(); }
 
   const StepPlan& plan_;
+  const layout::StageGraph& graph_;
   Builder builder_;
   Ranks ranks_;
   Communication communication_;
@@ -66,7 +68,7 @@ class StepLowering {
   DataParallel data_;
   StepEnd end_;
   Devices devices_;
-  std::map<std::tuple<std::int32_t, std::int64_t, bool, bool>, TemplateId> messages_;
+  std::map<std::tuple<const Family*, std::int32_t, std::int64_t, bool>, TemplateId> messages_;
   std::optional<TemplateId> overhead_;
   OverlappedPasses overlapped_{stages_, plan_.execution.pass_overlap_percent};
 };
@@ -135,13 +137,12 @@ std::vector<Team> StepLowering::teams() const {
   return teams;
 }
 
-TemplateId StepLowering::message(DeviceIndex from, DeviceIndex to, int stage, bool forward) {
-  const auto rank = static_cast<std::size_t>(devices_.representative[from]);
-  const Family& family = ranks_.pairs(builder_.device(from).pipeline_rank, builder_.device(to).pipeline_rank);
-  const bool up = &family == &ranks_.forward;
-  const std::int32_t pair = up ? ranks_.forward_from[rank] : ranks_.backward_from[rank];
-  const Bytes bytes = stages_.message_bytes(stage, forward);
-  const auto [it, fresh] = messages_.try_emplace({pair, bytes.value, up, forward});
+TemplateId StepLowering::message(DeviceIndex from, DeviceIndex to, std::int32_t edge, bool forward) {
+  const int to_rank = builder_.device(to).pipeline_rank;
+  const Family& family = ranks_.pairs(builder_.device(from).pipeline_rank, to_rank);
+  const std::int32_t pair = ranks_.pair_of(devices_.representative[from], to_rank);
+  const Bytes bytes = stages_.message_bytes(edge);
+  const auto [it, fresh] = messages_.try_emplace({&family, pair, bytes.value, forward});
   if (!fresh) return it->second;
   const CallCost& cost = communication_.costs(family, Collective::send_receive, bytes)[static_cast<std::size_t>(pair)];
   // The sender keeps its copy until the message has left; the receiver's goes over to the pass that uses it.
@@ -164,14 +165,15 @@ TemplateId StepLowering::message(DeviceIndex from, DeviceIndex to, int stage, bo
 PipelinePlan StepLowering::pipeline_plan() {
   PipelinePlan p;
   p.schedule = &plan_.schedule;
+  p.stages = &graph_;
   p.teams = teams();
   p.fuse = plan_.fuse && plan_.mode != NetworkMode::flows;
   p.messages = plan_.execution.messages;
   const Slowdown& slowdown = plan_.execution.data_slowdown;
   if (plan_.execution.overlap_data && slowdown.numerator != slowdown.denominator)
     p.slowdown_class = builder_.add_slowdown(slowdown);
-  p.pass = [this](DeviceIndex d, OpKind kind, int stage, int) -> const Pass& {
-    return stages_.pass(devices_.representative[d], stage, pass_kind(kind));
+  p.pass = [this](DeviceIndex d, OpKind kind, int stage, int pipe) -> const Pass& {
+    return stages_.pass(devices_.representative[d], stage, pass_kind(kind), pipe);
   };
   // A host that waits for each kernel keeps nothing beside another.
   const bool overlaps = plan_.execution.pass_overlap_percent > 0 && !plan_.execution.blocking_launch;
@@ -187,10 +189,10 @@ PipelinePlan StepLowering::pipeline_plan() {
   };
   p.peer = [this](DeviceIndex d, int stage, int pipe) {
     const int to = plan_.schedule.placement.rank_of(stage, pipe);
-    return devices_.device_of[static_cast<std::size_t>(ranks_.neighbour(devices_.representative[d], to))];
+    return devices_.device_of[static_cast<std::size_t>(ranks_.at_pipeline(devices_.representative[d], to))];
   };
-  p.message = [this](DeviceIndex from, DeviceIndex to, int stage, bool forward) {
-    return message(from, to, stage, forward);
+  p.message = [this](DeviceIndex from, DeviceIndex to, std::int32_t edge, bool forward) {
+    return message(from, to, edge, forward);
   };
   p.data_group = [this](DeviceIndex d, bool replicas) -> const std::vector<DeviceIndex>& {
     return data_.group(d, replicas);
@@ -201,7 +203,7 @@ PipelinePlan StepLowering::pipeline_plan() {
 // Where work crosses the boundary between steps, the second of two steps is the one that is asked for.
 int StepLowering::steps() const {
   if (plan_.steps > 0) return plan_.steps;
-  return end_.post_validates() ? 2 : 1;
+  return post_validates(plan_) ? 2 : 1;
 }
 
 // The host prepares a step once the device has ended the one before (it reads the loss and the norm).
@@ -276,8 +278,9 @@ Result<LoweredStep> StepLowering::lower(const std::vector<layout::StageSpan>& sp
 Result<LoweredStep> lower_step(const StepPlan& plan) {
   auto spans = layout::partition_layers(plan.model, plan.layout);
   if (!spans.ok()) return spans.errors();
-  if (Diagnostics broken = check_routes(Ranks(plan), plan); !broken.empty()) return broken;
-  return StepLowering(plan, *spans).lower(*spans);
+  const layout::StageGraph stages = layout::stage_graph(plan.model, plan.layout, *spans, plan.pass);
+  if (Diagnostics broken = check_routes(Ranks(plan, stages), plan); !broken.empty()) return broken;
+  return StepLowering(plan, stages, *spans).lower(*spans);
 }
 
 }  // namespace orrery::program

@@ -108,16 +108,16 @@ Pass joint_pass(const JointOrder& order, const Pass& forward, const Pass& backwa
 }
 
 const JointOrder& OverlappedPasses::order(const schedule::Operation& op) {
-  const auto [it, fresh] = orders_.try_emplace({op.stage, op.backward_stage});
+  const auto [it, fresh] = orders_.try_emplace({op.stage, op.pipe, op.backward_stage, op.backward_pipe});
   if (fresh)
-    it->second = joint_order(stages_.pass(0, op.stage, PassKind::forward),
-                             stages_.pass(0, op.backward_stage, PassKind::backward), percent_);
+    it->second = joint_order(stages_.pass(0, op.stage, PassKind::forward, op.pipe),
+                             stages_.pass(0, op.backward_stage, PassKind::backward, op.backward_pipe), percent_);
   return it->second;
 }
 
 const Pass& OverlappedPasses::pass(std::int32_t rank, const schedule::Operation& op) {
-  const Pass& forward = stages_.pass(rank, op.stage, PassKind::forward);
-  const Pass& backward = stages_.pass(rank, op.backward_stage, PassKind::backward);
+  const Pass& forward = stages_.pass(rank, op.stage, PassKind::forward, op.pipe);
+  const Pass& backward = stages_.pass(rank, op.backward_stage, PassKind::backward, op.backward_pipe);
   const auto [it, fresh] = passes_.try_emplace({&forward, &backward});
   if (fresh) it->second = joint_pass(order(op), forward, backward, percent_);
   return it->second;

@@ -2,6 +2,7 @@
 // two takes turns, and of the communication of each half the share that the stack names runs beside the compute of the
 // other. Without such a rule the halves run one after the other.
 #pragma once
+#include <array>
 #include <map>
 #include <utility>
 #include <vector>
@@ -37,7 +38,7 @@ class OverlappedPasses {
 
   StageCosts& stages_;
   int percent_;
-  std::map<std::pair<int, int>, JointOrder> orders_;  // by the stages of the halves
+  std::map<std::array<int, 4>, JointOrder> orders_;  // by stage and pipe of the halves
   std::map<std::pair<const Pass*, const Pass*>, Pass> passes_;
 };
 

@@ -34,6 +34,7 @@ PipelineLowering::PipelineLowering(const PipelinePlan& plan, Builder& builder)
     : plan_(plan),
       builder_(builder),
       placement_(plan.schedule->placement),
+      graph_(*plan.stages),
       stages_(placement_.stages),
       micro_batches_(plan.schedule->micro_batches),
       join_(builder.add_template({})) {
@@ -41,11 +42,27 @@ PipelineLowering::PipelineLowering(const PipelinePlan& plan, Builder& builder)
   for (const Team& team : plan.teams)
     for (const DeviceIndex d : team.members) devices = std::max<std::size_t>(devices, d + 1);
   waits_.resize(devices);
+  check(graph_.stages() == stages_, "PipelineLowering: a graph of the stages of the schedule");
+  number_slots();
+}
+
+// A rank has slots for what its own stages make and for what arrives at them.
+void PipelineLowering::number_slots() {
+  const auto number = [&](std::vector<std::int32_t>& numbers, int count, const auto& stage_of) {
+    std::vector<std::int32_t> next(static_cast<std::size_t>(placement_.ranks), 0);
+    for (int pipe = 0; pipe < placement_.pipes; ++pipe)
+      for (int i = 0; i < count; ++i)
+        for (const bool forward : {true, false})
+          numbers.push_back(next[static_cast<std::size_t>(placement_.rank_of(stage_of(i, forward), pipe))]++);
+    return next;
+  };
+  made_on_ = number(stage_slot_, stages_, [](int stage, bool) { return stage; });
+  arrive_on_ = number(edge_slot_, static_cast<int>(graph_.edges().size()),
+                      [&](int edge, bool forward) { return graph_.edge(edge).target(forward); });
 }
 
 void PipelineLowering::begin(const StepStart& start) {
   const std::size_t devices = waits_.size();
-  const auto slots = static_cast<std::size_t>(stages_ * placement_.pipes * micro_batches_) * 2;
   start_ = &start;
   waits_.assign(devices, {});
   for (std::size_t d = 0; d < start.ready.size(); ++d) waits_[d].push_back(start.ready[d]);
@@ -55,7 +72,14 @@ void PipelineLowering::begin(const StepStart& start) {
   history_.assign(devices, {});
   pending_.resize(devices);
   host_waits_.assign(devices, {});
-  output_.assign(devices, std::vector<TaskId>(slots, kNone));
+  output_.assign(devices, {});
+  arrived_.assign(devices, {});
+  for (DeviceIndex d = 0; d < devices; ++d) {
+    const auto rank = static_cast<std::size_t>(builder_.device(d).pipeline_rank);
+    const auto each = static_cast<std::size_t>(micro_batches_);
+    output_[d].assign(static_cast<std::size_t>(made_on_[rank]) * each, kNone);
+    arrived_[d].assign(static_cast<std::size_t>(arrive_on_[rank]) * each, kNone);
+  }
   data_tasks_.assign(devices * 2, {});
   data_calls_seen_.assign(devices * 2, 0);
   sent_.assign(devices * 2, {});
@@ -100,7 +124,7 @@ void PipelineLowering::lower_team(const Team& team) {
     for (std::size_t i = 0; i < order[rank].size(); ++i) lower(i);
     return;
   }
-  const schedule::BlockingProgram program = schedule::blocking_program(*plan_.schedule, static_cast<int>(rank));
+  const schedule::BlockingProgram program = schedule::blocking_program(*plan_.schedule, graph_, static_cast<int>(rank));
   for (const schedule::ProgramStep& step : program.steps) {
     if (step.operation >= 0) {
       lower(static_cast<std::size_t>(step.operation));
@@ -113,35 +137,37 @@ void PipelineLowering::lower_team(const Team& team) {
   }
 }
 
-// The operation may start when its inputs are there: the activation of the stage before, the gradient of the stage
-// after.
+// The operation may start when its inputs are there: what arrives on the edges of its stage.
 void PipelineLowering::enter(const Team& team, const schedule::Operation& op, int stage, int micro_batch, int pipe,
                              bool forward) {
-  const int from = forward ? stage - 1 : stage + 1;
+  if (op.kind == OpKind::weight_gradient) return;  // its I came before it on this rank
+  const auto edges = graph_.arriving(stage, forward);
   for (const DeviceIndex d : team.members) {
-    if (op.kind == OpKind::weight_gradient) continue;  // its I came before it on this rank
-    if (from >= 0 && from < stages_) {
+    for (const std::int32_t edge : edges) {
+      const int from = graph_.edge(edge).source(forward);
       const DeviceIndex source = plan_.peer(d, from, pipe);
       if (source == d) {
-        waits_[d].push_back(output_[d][slot(from, micro_batch, pipe, forward)]);
+        waits_[d].push_back(made(d, from, micro_batch, pipe, forward));
       } else if (plan_.messages != MessageMode::rendezvous) {  // else an exchange before it has received it
-        waits_[d].push_back(message(source, from, micro_batch, pipe, forward));
+        waits_[d].push_back(message(source, edge, micro_batch, pipe, forward));
       }
     }
-    if (!forward && stage == stages_ - 1) waits_[d].push_back(output_[d][slot(stage, micro_batch, pipe, true)]);
+    if (!forward && edges.empty()) waits_[d].push_back(made(d, stage, micro_batch, pipe, true));
   }
 }
 
 void PipelineLowering::leave(const Team& team, int stage, int micro_batch, int pipe, bool forward) {
-  const int to = forward ? stage + 1 : stage - 1;
   for (const DeviceIndex d : team.members) {
     const TaskId tail = waits_[d].front();
-    output_[d][slot(stage, micro_batch, pipe, forward)] = tail;
-    if (to < 0 || to >= stages_ || plan_.peer(d, to, pipe) == d) continue;
+    made(d, stage, micro_batch, pipe, forward) = tail;
     if (plan_.messages == MessageMode::rendezvous) continue;  // an exchange after it sends it
-    const TaskId sent = message(d, stage, micro_batch, pipe, forward);
-    builder_.add_edge(tail, sent, EdgeKind::data);
-    sent_[d * 2 + (forward ? 0 : 1)].push_back({plan_.peer(d, to, pipe), sent});
+    for (const std::int32_t edge : graph_.leaving(stage, forward)) {
+      const DeviceIndex to = plan_.peer(d, graph_.edge(edge).target(forward), pipe);
+      if (to == d) continue;
+      const TaskId sent = message(d, edge, micro_batch, pipe, forward);
+      builder_.add_edge(tail, sent, EdgeKind::data);
+      sent_[d * 2 + (forward ? 0 : 1)].push_back({to, sent});
+    }
   }
 }
 
@@ -152,7 +178,7 @@ void PipelineLowering::exchange(DeviceIndex d, std::span<const schedule::Message
   std::vector<TaskId> posted;
   for (const schedule::Message& m : messages) {
     const DeviceIndex from = m.sends ? d : plan_.peer(d, m.stage, m.pipe);
-    posted.push_back(message(from, m.stage, m.micro_batch, m.pipe, !m.gradient));
+    posted.push_back(message(from, m.edge, m.micro_batch, m.pipe, !m.gradient));
   }
   for (const TaskId m : posted)
     for (const TaskId before : waits_[d])
@@ -257,16 +283,16 @@ TaskId PipelineLowering::data_task(DeviceIndex device, const DataCall& call) {
   return tasks[index];
 }
 
-TaskId PipelineLowering::message(DeviceIndex from, int stage, int micro_batch, int pipe, bool forward) {
-  const int to_stage = forward ? stage + 1 : stage - 1;
-  const DeviceIndex to = plan_.peer(from, to_stage, pipe);
-  TaskId& task = output_[to][slot(stage, micro_batch, pipe, forward)];
+TaskId PipelineLowering::message(DeviceIndex from, std::int32_t edge, int micro_batch, int pipe, bool forward) {
+  const int stage = graph_.edge(edge).source(forward);
+  const DeviceIndex to = plan_.peer(from, graph_.edge(edge).target(forward), pipe);
+  TaskId& task = arrived(to, edge, micro_batch, pipe, forward);
   if (task == kNone) {
     const Activity activity = forward ? Activity::send_forward : Activity::send_backward;
     const auto p = static_cast<std::uint8_t>(pipe);
     const Participant ends[2] = {{from, builder_.add_operation({from, activity, p, stage, micro_batch})},
                                  {to, builder_.add_operation({to, activity, p, stage, micro_batch})}};
-    task = builder_.add_task(plan_.message(from, to, stage, forward), ends, Builder::Ordering::free);
+    task = builder_.add_task(plan_.message(from, to, edge, forward), ends, Builder::Ordering::free);
   }
   return task;
 }

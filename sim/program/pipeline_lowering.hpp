@@ -34,18 +34,32 @@ class PipelineLowering {
                      std::vector<TaskId>& issued);
   void reduce_after(const Team& team, std::size_t member, const std::vector<DataCall>& calls, std::uint32_t position);
   TaskId data_task(DeviceIndex device, const DataCall& call);
-  TaskId message(DeviceIndex from, int stage, int micro_batch, int pipe, bool forward);
+  TaskId message(DeviceIndex from, std::int32_t edge, int micro_batch, int pipe, bool forward);
   void add_after(TaskId task, DeviceIndex device);
   void serialise_messages();
 
-  std::size_t slot(int stage, int micro_batch, int pipe, bool forward) const {
-    return static_cast<std::size_t>(((pipe * stages_ + stage) * micro_batches_ + micro_batch) * 2 + (forward ? 0 : 1));
+  void number_slots();
+  // What a stage makes of a micro-batch, on its own device.
+  TaskId& made(DeviceIndex device, int stage, int micro_batch, int pipe, bool forward) {
+    return output_[device][slot(stage_slot_, (pipe * stages_ + stage) * 2 + (forward ? 0 : 1), micro_batch)];
+  }
+  // What an edge carries of a micro-batch, on the device that it reaches.
+  TaskId& arrived(DeviceIndex device, std::int32_t edge, int micro_batch, int pipe, bool forward) {
+    const int edges = static_cast<int>(graph_.edges().size());
+    return arrived_[device][slot(edge_slot_, (pipe * edges + edge) * 2 + (forward ? 0 : 1), micro_batch)];
+  }
+  std::size_t slot(const std::vector<std::int32_t>& number, int of, int micro_batch) const {
+    return static_cast<std::size_t>(number[static_cast<std::size_t>(of)]) * static_cast<std::size_t>(micro_batches_) +
+           static_cast<std::size_t>(micro_batch);
   }
 
   const PipelinePlan& plan_;
   Builder& builder_;
   const schedule::Placement& placement_;
+  const layout::StageGraph& graph_;
   int stages_, micro_batches_;
+  std::vector<std::int32_t> stage_slot_, edge_slot_;  // [pipe, stage or edge, way] number among those of its rank
+  std::vector<std::int32_t> made_on_, arrive_on_;     // [rank] how many there are
   // Per device: what the next task must wait for, the operation being lowered, tails of the pieces so far.
   std::vector<std::vector<TaskId>> waits_;
   std::vector<OperationId> operation_;
@@ -54,8 +68,8 @@ class PipelineLowering {
   std::vector<std::vector<TaskId>> history_;
   // [device] calls that run beside the steps of the piece being emitted: (step that needs it, task); empty between.
   std::vector<std::vector<std::pair<std::uint32_t, TaskId>>> pending_;
-  std::vector<std::vector<TaskId>> host_waits_;  // [device] blocking messages that the host has yet to wait for
-  std::vector<std::vector<TaskId>> output_;  // [device][slot] last task of the producer, or the message to this device
+  std::vector<std::vector<TaskId>> host_waits_;        // [device] blocking messages that the host has yet to wait for
+  std::vector<std::vector<TaskId>> output_, arrived_;  // [device][slot] last task of a pass; message to this device
   std::vector<std::vector<TaskId>> data_tasks_;  // [first device of the group · 2 + replicas] in order of the calls
   std::vector<std::size_t> data_calls_seen_;     // [device · 2 + replicas]
   std::vector<std::vector<std::pair<DeviceIndex, TaskId>>> sent_;  // [device · 2 + forward] (to, message) in order

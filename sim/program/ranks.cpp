@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "fold.hpp"
+#include "orrery/schedule/placement.hpp"
 
 namespace orrery::program {
 namespace {
@@ -22,36 +23,27 @@ void fill(Family& family, std::vector<std::int32_t>& of, int ranks, const std::v
   }
 }
 
-// Which pipeline rank sends to which: the neighbours that hold neighbouring stages.
-std::vector<std::vector<bool>> messages_between(const schedule::Placement& placement, int pipeline) {
-  const auto size = static_cast<std::size_t>(pipeline);
+// Which pipeline rank sends to which: where the ends of an edge of the stages stand, and both ways of the norm that
+// goes along the model.
+std::vector<std::vector<bool>> messages_between(const StepPlan& plan, const layout::StageGraph& stages,
+                                                const std::vector<int>& along_model) {
+  const auto size = static_cast<std::size_t>(plan.layout.pipeline);
   std::vector<std::vector<bool>> sends(size, std::vector<bool>(size));
+  const auto join = [&](int a, int b) {
+    sends[static_cast<std::size_t>(a)][static_cast<std::size_t>(b)] = a != b;
+    sends[static_cast<std::size_t>(b)][static_cast<std::size_t>(a)] = a != b;
+  };
+  const schedule::Placement& placement = plan.schedule.placement;
   for (int pipe = 0; pipe < placement.pipes; ++pipe)
-    for (int s = 0; s + 1 < placement.stages; ++s) {
-      const auto a = static_cast<std::size_t>(placement.rank_of(s, pipe)),
-                 b = static_cast<std::size_t>(placement.rank_of(s + 1, pipe));
-      sends[a][b] = sends[b][a] = true;
-    }
+    for (const layout::StageEdge& edge : stages.edges())
+      join(placement.rank_of(edge.from, pipe), placement.rank_of(edge.to, pipe));
+  for (std::size_t i = 1; i < along_model.size() && post_validates(plan); ++i) join(along_model[i - 1], along_model[i]);
   return sends;
-}
-
-// Only pairs that send are a load on the network: the last rank sends to the first where stages go round (interleaved).
-void add_pairs(Family& family, std::vector<std::int32_t>& from, const Ranks& ranks,
-               const std::vector<std::vector<bool>>& sends, bool forward) {
-  from.assign(static_cast<std::size_t>(ranks.count), -1);
-  const auto pipeline = static_cast<int>(sends.size());
-  for (std::int32_t r = 0; r < ranks.count && pipeline > 1; ++r) {
-    const int p = ranks.at[static_cast<std::size_t>(r)].pipeline;
-    const int to = (p + (forward ? 1 : pipeline - 1)) % pipeline;
-    if (!sends[static_cast<std::size_t>(p)][static_cast<std::size_t>(to)]) continue;
-    from[static_cast<std::size_t>(r)] = static_cast<std::int32_t>(family.groups.size());
-    family.groups.push_back({r, ranks.neighbour(r, to)});
-  }
 }
 
 }  // namespace
 
-Ranks::Ranks(const StepPlan& plan) : grid(plan.layout), count(plan.layout.ranks()) {
+Ranks::Ranks(const StepPlan& plan, const layout::StageGraph& stages) : grid(plan.layout), count(plan.layout.ranks()) {
   speed_of.assign(static_cast<std::size_t>(count), 0);
   for (std::size_t r = 0; r < plan.speed.size(); ++r) {
     const auto known = std::find(speeds.begin(), speeds.end(), plan.speed[r]);
@@ -68,48 +60,84 @@ Ranks::Ranks(const StepPlan& plan) : grid(plan.layout), count(plan.layout.ranks(
   fill(replicas, replicas_of, count, at, [&](const auto& c) { return grid.replica_group(c); });
   context.lane = Lane::context;
   context.category = Category::context_comm;
-  for (Family* family : {&gradient, &shard, &replicas, &embedding, &model_parallel}) {
+  for (Family* family : {&gradient, &shard, &replicas, &model_parallel}) {
     family->lane = Lane::data;
     family->category = Category::data_comm;
   }
   // Hybrid sharding has two communicators, so the replicas' all-reduces run beside the shards' calls.
   if (plan.layout.shards() > 1) replicas.lane = Lane::replicas;
-  forward.lane = backward.lane = Lane::pipeline_send;
-  forward.category = backward.category = Category::pipeline_comm;
-  const int pipeline = plan.layout.pipeline;
-  const auto sends = messages_between(plan.schedule.placement, pipeline);
-  add_pairs(forward, forward_from, *this, sends, true);
-  add_pairs(backward, backward_from, *this, sends, false);
-  if (plan.model.tied_embeddings && pipeline > 1 && plan.schedule.placement.pipes == 1) {
-    const int first = plan.schedule.placement.rank_of(0),
-              last = plan.schedule.placement.rank_of(plan.schedule.placement.stages - 1);
-    for (std::int32_t r = 0; r < count && first != last; ++r)
-      if (at[static_cast<std::size_t>(r)].pipeline == first) embedding.groups.push_back({r, neighbour(r, last)});
-  }
+  add_pipeline(plan, stages);
+  add_shared(plan, stages);
   model_parallel.groups.emplace_back();
   for (std::int32_t r = 0; r < count; ++r)
     if (at[static_cast<std::size_t>(r)].data == 0 && at[static_cast<std::size_t>(r)].context == 0)
       model_parallel.groups[0].push_back(r);
 }
 
-std::int32_t Ranks::neighbour(std::int32_t rank, int pipeline_rank) const {
+// Only pairs that send are a load on the network: the last rank sends to the first where stages go round (interleaved).
+void Ranks::add_pipeline(const StepPlan& plan, const layout::StageGraph& stages) {
+  along_model = schedule::ranks_along_model(plan.schedule.placement);
+  place_.resize(along_model.size());
+  for (std::size_t i = 0; i < along_model.size(); ++i)
+    place_[static_cast<std::size_t>(along_model[i])] = static_cast<int>(i);
+  const auto sends = messages_between(plan, stages, along_model);
+  Family family;
+  family.lane = Lane::pipeline_send;
+  family.category = Category::pipeline_comm;
+  pipeline.assign(along_model.size(), family);
+  sends_on.assign(along_model.size(), std::vector<std::int32_t>(static_cast<std::size_t>(count), -1));
+  for (std::size_t places = 1; places < along_model.size(); ++places)
+    for (std::int32_t r = 0; r < count; ++r) {
+      const auto from = static_cast<std::size_t>(at[static_cast<std::size_t>(r)].pipeline);
+      const int to = along_model[(static_cast<std::size_t>(place_[from]) + places) % along_model.size()];
+      if (!sends[from][static_cast<std::size_t>(to)]) continue;
+      sends_on[places][static_cast<std::size_t>(r)] = static_cast<std::int32_t>(pipeline[places].groups.size());
+      pipeline[places].groups.push_back({r, at_pipeline(r, to)});
+    }
+}
+
+// Copies of the model (pipes) do not sum the gradients of what their stages share.
+void Ranks::add_shared(const StepPlan& plan, const layout::StageGraph& stages) {
+  Family family;
+  family.lane = Lane::data;
+  family.category = Category::data_comm;
+  shared.assign(stages.shared().size(), family);
+  for (std::size_t i = 0; i < shared.size() && plan.schedule.placement.pipes == 1; ++i) {
+    std::vector<int> holders;
+    for (const std::int32_t stage : stages.shared()[i].stages) {
+      const int holder = plan.schedule.placement.rank_of(stage);
+      if (std::find(holders.begin(), holders.end(), holder) == holders.end()) holders.push_back(holder);
+    }
+    for (std::int32_t r = 0; r < count && holders.size() > 1; ++r) {
+      if (at[static_cast<std::size_t>(r)].pipeline != holders.front()) continue;
+      shared[i].groups.emplace_back();
+      for (const int holder : holders) shared[i].groups.back().push_back(at_pipeline(r, holder));
+    }
+  }
+}
+
+std::int32_t Ranks::at_pipeline(std::int32_t rank, int pipeline_rank) const {
   layout::Coordinates c = at[static_cast<std::size_t>(rank)];
   c.pipeline = pipeline_rank;
   return grid.rank(c);
 }
 
-const Family& Ranks::pairs(int from_pipeline, int to_pipeline) const {
-  const int pipeline = grid.pipeline();
-  return (from_pipeline + pipeline - 1) % pipeline == to_pipeline && pipeline > 2 ? backward : forward;
+// Within one stage there is nothing to gain: all of its ranks end together.
+bool post_validates(const StepPlan& plan) {
+  const PostValidation when = plan.execution.post_validation;
+  return plan.layout.pipeline > 1 &&
+         (when == PostValidation::always || (when == PostValidation::split_backward && plan.schedule.split_backward));
 }
 
 Diagnostics check_routes(const Ranks& ranks, const StepPlan& plan) {
   constexpr std::size_t kMost = 8;
-  const std::pair<const Family*, const char*> families[] = {
-      {&ranks.tensor, "tensor-parallel group"}, {&ranks.context, "context-parallel group"},
-      {&ranks.shard, "data-parallel group"},    {&ranks.replicas, "data-parallel group"},
-      {&ranks.forward, "pipeline neighbours"},  {&ranks.backward, "pipeline neighbours"},
-      {&ranks.embedding, "tied embeddings"},    {&ranks.model_parallel, "gradient norm"}};
+  std::vector<std::pair<const Family*, const char*>> families{{&ranks.tensor, "tensor-parallel group"},
+                                                              {&ranks.context, "context-parallel group"},
+                                                              {&ranks.shard, "data-parallel group"},
+                                                              {&ranks.replicas, "data-parallel group"}};
+  for (const Family& pairs : ranks.pipeline) families.emplace_back(&pairs, "pipeline message");
+  for (const Family& copies : ranks.shared) families.emplace_back(&copies, "tied embeddings");
+  families.emplace_back(&ranks.model_parallel, "gradient norm");
   const auto device = [&](std::int32_t rank) { return plan.placement[static_cast<std::size_t>(rank)]; };
   const auto joined = [&](std::int32_t a, std::int32_t b) { return plan.topology.connected(device(a), device(b)); };
   const auto name = [&](std::int32_t rank) {
@@ -148,11 +176,12 @@ std::vector<std::string> splits_of(const Ranks& ranks, const std::vector<Observe
                                    Communication& communication) {
   std::vector<std::string> splits;
   if (ranks.speeds.size() > 1) splits.emplace_back("GPUs of different speed");
-  const std::pair<const Family*, const char*> families[] = {
-      {&ranks.tensor, "tensor groups"},       {&ranks.context, "context groups"},
-      {&ranks.shard, "data-parallel groups"}, {&ranks.replicas, "groups of replicas"},
-      {&ranks.forward, "pipeline messages"},  {&ranks.backward, "pipeline messages"},
-      {&ranks.embedding, "tied embeddings"}};
+  std::vector<std::pair<const Family*, const char*>> families{{&ranks.tensor, "tensor groups"},
+                                                              {&ranks.context, "context groups"},
+                                                              {&ranks.shard, "data-parallel groups"},
+                                                              {&ranks.replicas, "groups of replicas"}};
+  for (const Family& pairs : ranks.pipeline) families.emplace_back(&pairs, "pipeline messages");
+  for (const Family& copies : ranks.shared) families.emplace_back(&copies, "tied embeddings");
   for (const auto& [family, name] : families) {
     const bool differ = std::any_of(calls.begin(), calls.end(), [&, of = family](const ObservedCall& c) {
       return c.family == of && unlike(ranks, *of, communication.costs(*of, c.kind, c.bytes));
@@ -178,9 +207,11 @@ Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, C
       relation.cost.push_back(cost.duration.value);
     relations.push_back(std::move(relation));
   }
-  for (const Family* family : {&ranks.tensor, &ranks.context, &ranks.shard, &ranks.replicas, &ranks.embedding})
+  for (const Family* family : {&ranks.tensor, &ranks.context, &ranks.shard, &ranks.replicas})
     relations.push_back({&family->groups, {}, false});
-  for (const Family* family : {&ranks.forward, &ranks.backward}) relations.push_back({&family->groups, {}, true});
+  for (const Family& copies : ranks.shared) relations.push_back({&copies.groups, {}, false});
+  for (const Family& pairs : ranks.pipeline)
+    if (!pairs.groups.empty()) relations.push_back({&pairs.groups, {}, true});
 
   Devices devices;
   devices.fold_class = fold_classes(initial, relations);

@@ -10,26 +10,47 @@ namespace orrery::program {
 
 // Every family of groups of the run, and which group of each a rank is in.
 struct Ranks {
-  explicit Ranks(const StepPlan& plan);
+  Ranks(const StepPlan& plan, const layout::StageGraph& stages);
 
-  std::int32_t neighbour(std::int32_t rank, int pipeline_rank) const;  // same tensor, context, data rank
-  // The pairs on which one pipeline rank sends to another: `backward` to the one before it, else `forward`.
-  const Family& pairs(int from_pipeline, int to_pipeline) const;
+  std::int32_t at_pipeline(std::int32_t rank, int pipeline_rank) const;  // same tensor, context, data rank
+  // The pairs on which one pipeline rank sends to another, and which of them a rank of the first sends on.
+  const Family& pairs(int from_pipeline, int to_pipeline) const { return pipeline[apart(from_pipeline, to_pipeline)]; }
+  std::int32_t pair_of(std::int32_t rank, int to_pipeline) const {
+    const auto r = static_cast<std::size_t>(rank);
+    return sends_on[apart(at[r].pipeline, to_pipeline)][r];
+  }
 
   layout::RankGrid grid;
   int count = 0;
   std::vector<layout::Coordinates> at;  // [rank]
   Family tensor, context;
-  Family gradient;           // all data-parallel ranks
-  Family shard, replicas;    // its split by ZeRO: ranks that spread one copy of the shards, ranks that hold one shard
-  Family forward, backward;  // pipeline pairs (from, to)
-  Family embedding;          // pairs (first stage, last stage) that hold tied copies; empty without
-  Family model_parallel;     // one group: where the gradient norm is summed
+  Family gradient;         // all data-parallel ranks
+  Family shard, replicas;  // its split by ZeRO: ranks that spread one copy of the shards, ranks that hold one shard
+  // Pipeline pairs (from, to), each family the ranks that send to the one so many places further along the model: those
+  // of a chain are all in the first, their gradients in the last.
+  std::vector<Family> pipeline;
+  std::vector<int> along_model;  // [place] the pipeline rank there
+  std::vector<Family> shared;    // [of StageGraph::shared] the ranks that hold a copy; empty where one rank holds all
+  Family model_parallel;         // one group: where the gradient norm is summed
   std::vector<std::int32_t> tensor_of, context_of, shard_of, replicas_of;  // [rank] index of its group
-  std::vector<std::int32_t> forward_from, backward_from;  // [rank] index of the pair it sends on, −1 = none
-  std::vector<std::int32_t> speed_of;                     // [rank] index of its speed
-  std::vector<double> speeds;                             // of kernels, each once; {1} where nothing is slow
+  std::vector<std::vector<std::int32_t>> sends_on;  // [of `pipeline`][rank] index of the pair it sends on, −1 = none
+  std::vector<std::int32_t> speed_of;               // [rank] index of its speed
+  std::vector<double> speeds;                       // of kernels, each once; {1} where nothing is slow
+
+ private:
+  void add_pipeline(const StepPlan& plan, const layout::StageGraph& stages);
+  void add_shared(const StepPlan& plan, const layout::StageGraph& stages);
+  std::size_t apart(int from_pipeline, int to_pipeline) const {
+    const auto places = static_cast<int>(along_model.size());
+    return static_cast<std::size_t>(
+        (place_[static_cast<std::size_t>(to_pipeline)] - place_[static_cast<std::size_t>(from_pipeline)] + places) %
+        places);
+  }
+  std::vector<int> place_;  // [pipeline rank]
 };
+
+// Whether the norm of all gradients goes from stage to stage and no rank waits for it before it updates (step_end.hpp).
+bool post_validates(const StepPlan& plan);
 
 // An error for each group whose members cannot reach each other (a few of them, where there are many).
 Diagnostics check_routes(const Ranks& ranks, const StepPlan& plan);

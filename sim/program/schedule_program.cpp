@@ -56,9 +56,15 @@ class Overlapped {
 
 Result<Program> lower_schedule(const schedule::Schedule& schedule, const OperationTimes& times, Release release,
                                int steps) {
+  return lower_schedule(schedule, layout::stage_chain(schedule.placement.stages), times, release, steps);
+}
+
+Result<Program> lower_schedule(const schedule::Schedule& schedule, const layout::StageGraph& stages,
+                               const OperationTimes& times, Release release, int steps) {
   Builder builder;
   PipelinePlan plan;
   plan.schedule = &schedule;
+  plan.stages = &stages;
   plan.messages = times.mode;
   for (std::int32_t r = 0; r < schedule.placement.ranks; ++r) {
     Device device;
@@ -83,7 +89,7 @@ Result<Program> lower_schedule(const schedule::Schedule& schedule, const Operati
   plan.peer = [&](DeviceIndex, int stage, int pipe) {
     return static_cast<DeviceIndex>(schedule.placement.rank_of(stage, pipe));
   };
-  plan.message = [&](DeviceIndex, DeviceIndex, int, bool) { return message; };
+  plan.message = [&](DeviceIndex, DeviceIndex, std::int32_t, bool) { return message; };
   PipelineLowering lowering(plan, builder);
   PipelineEnds ends;
   for (int step = 0; step < steps; ++step) {

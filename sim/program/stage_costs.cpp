@@ -10,10 +10,11 @@ using layout::PassKind;
 using layout::PassStep;
 using layout::StepGroup;
 
-StageCosts::StageCosts(const StepPlan& plan, const Ranks& ranks, Communication& communication, Builder& builder,
-                       const std::vector<layout::StageSpan>& spans)
-    : plan_(plan), ranks_(ranks), communication_(communication), builder_(builder) {
+StageCosts::StageCosts(const StepPlan& plan, const layout::StageGraph& graph, const Ranks& ranks,
+                       Communication& communication, Builder& builder, const std::vector<layout::StageSpan>& spans)
+    : plan_(plan), graph_(graph), ranks_(ranks), communication_(communication), builder_(builder) {
   for (const layout::StageSpan& span : spans) stages_.emplace_back(plan.model, plan.layout, span, plan.pass);
+  find_messages();
   tensor_class_ = classes_of(ranks.tensor);
   context_class_ = classes_of(ranks.context);
 }
@@ -65,9 +66,30 @@ std::vector<LayerRange> layer_ranges(const std::vector<PassStep>& steps) {
   return ranges;
 }
 
+// Edges whose ends stand on different ranks; a pass is the same wherever the same messages reach it.
+void StageCosts::find_messages() {
+  const schedule::Placement& placement = plan_.schedule.placement;
+  std::map<std::vector<std::int32_t>, std::int32_t> number;
+  for (int pipe = 0; pipe < placement.pipes; ++pipe)
+    for (int stage = 0; stage < stages(); ++stage)
+      for (const bool forward : {true, false}) {
+        std::vector<std::int32_t> edges;
+        for (const std::int32_t e : graph_.arriving(stage, forward))
+          if (placement.rank_of(graph_.edge(e).source(forward), pipe) != placement.rank_of(stage, pipe))
+            edges.push_back(e);
+        const auto [it, fresh] = number.try_emplace(edges, static_cast<std::int32_t>(arrivals_.size()));
+        if (fresh) arrivals_.push_back(std::move(edges));
+        arrivals_of_.push_back(it->second);
+      }
+}
+
+const std::vector<std::int32_t>& StageCosts::messages_to(int stage, bool forward, int pipe) const {
+  return arrivals_[static_cast<std::size_t>(arrivals_of_[way(stage, forward, pipe)])];
+}
+
 // Pipeline messages: the whole boundary tensor, or its share of the tensor ranks where it is scattered and gathered.
-Bytes StageCosts::message_bytes(int from_stage, bool forward) const {
-  const Bytes whole = forward ? stage(from_stage).output_message() : stage(from_stage).input_message();
+Bytes StageCosts::message_bytes(std::int32_t edge) const {
+  const Bytes whole = graph_.edge(edge).bytes;
   return plan_.execution.scatter_gather_messages ? Bytes{ceil_div(whole.value, plan_.layout.tensor)} : whole;
 }
 
@@ -85,14 +107,12 @@ std::vector<ObservedCall> StageCosts::calls() {
         if (step.is_communication)
           add(step.group == StepGroup::context ? ranks_.context : ranks_.tensor, step.collective, step.message);
     for (int pipe = 0; pipe < placement.pipes; ++pipe)
-      for (const int to : {s + 1, s - 1}) {
-        if (to < 0 || to >= stages()) continue;
-        const int from_rank = placement.rank_of(s, pipe), to_rank = placement.rank_of(to, pipe);
-        if (from_rank == to_rank) continue;
-        add(ranks_.pairs(from_rank, to_rank), Collective::send_receive, message_bytes(s, to > s));
-        if (scattered())
-          add(ranks_.tensor, Collective::all_gather, to > s ? stage(s).output_message() : stage(s).input_message());
-      }
+      for (const bool forward : {true, false})
+        for (const std::int32_t e : messages_to(s, forward, pipe)) {
+          const int from = placement.rank_of(graph_.edge(e).source(forward), pipe);
+          add(ranks_.pairs(from, placement.rank_of(s, pipe)), Collective::send_receive, message_bytes(e));
+          if (scattered()) add(ranks_.tensor, Collective::all_gather, graph_.edge(e).bytes);
+        }
   }
   return calls;
 }
@@ -145,24 +165,26 @@ Step StageCosts::cost(const PassStep& from, PassKind kind, const Place& place) {
   return step;
 }
 
-// A stage that is fed by a message takes over its buffer; a scattered message is gathered over the tensor ranks first.
-void StageCosts::receive_message(Pass& pass, std::int32_t rank, int stage, PassKind kind) {
-  const bool forward = kind == PassKind::forward;
-  const int from = forward ? stage - 1 : stage + 1;
-  if (kind == PassKind::weight_gradient || from < 0 || from >= stages() || pass.steps.empty()) return;
-  const auto& placement = plan_.schedule.placement;
-  if (placement.rank_of(from) == placement.rank_of(stage)) return;
+// A stage takes over the buffers of the messages that feed it; scattered ones are gathered over the tensor ranks first.
+void StageCosts::receive_messages(Pass& pass, std::int32_t rank, const std::vector<std::int32_t>& edges,
+                                  PassKind kind) {
+  if (kind == PassKind::weight_gradient || edges.empty() || pass.steps.empty()) return;
   if (scattered()) {
-    PassStep gather;
-    gather.is_communication = true;
-    gather.name = "gather message";
-    gather.collective = Collective::all_gather;
-    gather.message = forward ? this->stage(from).output_message() : this->stage(from).input_message();
-    pass.steps.insert(pass.steps.begin(), cost(gather, kind, place_of(rank)));
+    std::vector<Step> gathers;
+    for (const std::int32_t e : edges) {
+      PassStep gather;
+      gather.is_communication = true;
+      gather.name = "gather message";
+      gather.collective = Collective::all_gather;
+      gather.message = graph_.edge(e).bytes;
+      gathers.push_back(cost(gather, kind, place_of(rank)));
+    }
     for (Step& s : pass.steps)
-      if (s.needed_by >= 0) ++s.needed_by;
+      if (s.needed_by >= 0) s.needed_by += static_cast<std::int32_t>(gathers.size());
+    pass.steps.insert(pass.steps.begin(), gathers.begin(), gathers.end());
   }
-  pass.steps.front().memory.push_back({false, MemoryClass::buffers, -message_bytes(from, forward).value});
+  for (const std::int32_t e : edges)
+    pass.steps.front().memory.push_back({false, MemoryClass::buffers, -message_bytes(e).value});
 }
 
 // ZeRO-3: a layer's parameters are whole from its gather to its last step here, its gradients from its first step to
@@ -190,13 +212,14 @@ void StageCosts::launch_blocking(Pass& pass) {
   }
 }
 
-const Pass& StageCosts::pass(std::int32_t rank, int stage, PassKind kind) {
+const Pass& StageCosts::pass(std::int32_t rank, int stage, PassKind kind, int pipe) {
   const Place place = place_of(rank);
-  const auto [it, fresh] = passes_.try_emplace({stage, kind, place});
+  const std::int32_t arrivals = arrivals_of_[way(stage, kind == PassKind::forward, pipe)];
+  const auto [it, fresh] = passes_.try_emplace({stage, kind, arrivals, place});
   if (!fresh) return it->second;
   Pass& pass = it->second;
   for (const PassStep& step : steps(stage, kind)) pass.steps.push_back(cost(step, kind, place));
-  receive_message(pass, rank, stage, kind);
+  receive_messages(pass, rank, arrivals_[static_cast<std::size_t>(arrivals)], kind);
   hold_gathered_layers(pass, stage, kind);
   if (kind == PassKind::forward && !pass.steps.empty())
     pass.steps.front().launch += plan_.execution.micro_batch_overhead;
@@ -207,7 +230,7 @@ const Pass& StageCosts::pass(std::int32_t rank, int stage, PassKind kind) {
 
 Time StageCosts::compute_time(std::int32_t rank, int stage, PassKind kind) {
   Time sum{};
-  for (const Step& s : pass(rank, stage, kind).steps)
+  for (const Step& s : pass(rank, stage, kind, 0).steps)
     if (s.lane == Lane::compute || s.needed_by < 0) sum += s.duration;
   return sum;
 }

@@ -11,17 +11,17 @@ namespace orrery::program {
 
 class StageCosts {
  public:
-  StageCosts(const StepPlan& plan, const Ranks& ranks, Communication& communication, Builder& builder,
-             const std::vector<layout::StageSpan>& spans);
+  StageCosts(const StepPlan& plan, const layout::StageGraph& graph, const Ranks& ranks, Communication& communication,
+             Builder& builder, const std::vector<layout::StageSpan>& spans);
 
   const layout::StageModel& stage(int index) const { return stages_[static_cast<std::size_t>(index)]; }
   int stages() const { return static_cast<int>(stages_.size()); }
   std::vector<int> on_rank(int pipeline_rank) const;  // the stages it holds, of all pipes
   std::int64_t parameters_of_rank(int pipeline_rank) const;
   const std::vector<layout::PassStep>& steps(int stage, layout::PassKind kind);
-  // The pass on a rank, with the costs of that rank's groups.
-  const Pass& pass(std::int32_t rank, int stage, layout::PassKind kind);
-  Bytes message_bytes(int from_stage, bool forward) const;  // per rank, as sent
+  // The pass on a rank, with the costs of that rank's groups and the messages that reach the stage in that pipe.
+  const Pass& pass(std::int32_t rank, int stage, layout::PassKind kind, int pipe);
+  Bytes message_bytes(std::int32_t edge) const;  // per rank, as sent
   // All communication calls inside the passes.
   std::vector<ObservedCall> calls();
   // Of one micro-batch on a rank that holds the stage, communication included.
@@ -37,17 +37,25 @@ class StageCosts {
   Place place_of(std::int32_t rank) const;  // the first groups with the same costs
   Step cost(const layout::PassStep& step, layout::PassKind kind, const Place& place);
   void launch_blocking(Pass& pass);
-  void receive_message(Pass& pass, std::int32_t rank, int stage, layout::PassKind kind);
+  void find_messages();
+  const std::vector<std::int32_t>& messages_to(int stage, bool forward, int pipe) const;
+  std::size_t way(int stage, bool forward, int pipe) const {
+    return static_cast<std::size_t>((pipe * stages() + stage) * 2 + (forward ? 0 : 1));
+  }
+  void receive_messages(Pass& pass, std::int32_t rank, const std::vector<std::int32_t>& edges, layout::PassKind kind);
   void hold_gathered_layers(Pass& pass, int stage, layout::PassKind kind);
 
   const StepPlan& plan_;
+  const layout::StageGraph& graph_;
   const Ranks& ranks_;
   Communication& communication_;
   Builder& builder_;
   std::vector<layout::StageModel> stages_;
   std::vector<std::int32_t> tensor_class_, context_class_;  // [group] the first group with the same costs
   std::map<std::pair<int, layout::PassKind>, std::vector<layout::PassStep>> steps_;
-  std::map<std::tuple<int, layout::PassKind, Place>, Pass> passes_;
+  std::vector<std::vector<std::int32_t>> arrivals_;  // lists of edges, each once
+  std::vector<std::int32_t> arrivals_of_;            // [way] which list: what reaches it from other ranks
+  std::map<std::tuple<int, layout::PassKind, std::int32_t, Place>, Pass> passes_;  // the third: of arrivals_
 };
 
 // What a kernel takes at a factor of its speed, rounded up to a picosecond.

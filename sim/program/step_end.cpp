@@ -5,22 +5,16 @@
 
 namespace orrery::program {
 
-StepEnd::StepEnd(const StepPlan& plan, const Ranks& ranks, const Devices& devices, Communication& communication,
-                 StageCosts& stages, DataParallel& data, Builder& builder)
+StepEnd::StepEnd(const StepPlan& plan, const layout::StageGraph& graph, const Ranks& ranks, const Devices& devices,
+                 Communication& communication, StageCosts& stages, DataParallel& data, Builder& builder)
     : plan_(plan),
+      graph_(graph),
       ranks_(ranks),
       devices_(devices),
       communication_(communication),
       stages_(stages),
       data_(data),
       builder_(builder) {}
-
-// Within one stage there is nothing to gain: all of its ranks end together.
-bool StepEnd::post_validates() const {
-  const PostValidation when = plan_.execution.post_validation;
-  return plan_.layout.pipeline > 1 &&
-         (when == PostValidation::always || (when == PostValidation::split_backward && plan_.schedule.split_backward));
-}
 
 std::vector<DeviceIndex> StepEnd::at_pipeline_rank(int rank) const {
   std::vector<DeviceIndex> result;
@@ -29,13 +23,13 @@ std::vector<DeviceIndex> StepEnd::at_pipeline_rank(int rank) const {
   return result;
 }
 
-DeviceIndex StepEnd::neighbour(DeviceIndex device, int pipeline_rank) const {
-  return devices_.device_of[static_cast<std::size_t>(ranks_.neighbour(devices_.representative[device], pipeline_rank))];
+DeviceIndex StepEnd::at_pipeline(DeviceIndex device, int pipeline_rank) const {
+  return devices_
+      .device_of[static_cast<std::size_t>(ranks_.at_pipeline(devices_.representative[device], pipeline_rank))];
 }
 
-// Tied embeddings: the copies on the first and last stage sum their gradients.
-Bytes StepEnd::embedding_bytes() const {
-  return {ceil_div(plan_.model.vocab, plan_.layout.tensor) * plan_.model.hidden * plan_.execution.gradient_bytes};
+Bytes StepEnd::shared_bytes(std::size_t index) const {
+  return {graph_.shared()[index].parameters * plan_.execution.gradient_bytes};
 }
 
 // Sequence parallelism: each tensor rank has seen its part of the sequence only, so the gradients of what all of them
@@ -52,13 +46,14 @@ constexpr Bytes kNorm{8};
 
 std::vector<ObservedCall> StepEnd::observed() const {
   std::vector<ObservedCall> calls;
-  if (!ranks_.embedding.groups.empty()) calls.push_back({&ranks_.embedding, Collective::all_reduce, embedding_bytes()});
+  for (std::size_t i = 0; i < ranks_.shared.size(); ++i)
+    if (!ranks_.shared[i].groups.empty()) calls.push_back({&ranks_.shared[i], Collective::all_reduce, shared_bytes(i)});
   for (int p = 0; p < plan_.layout.pipeline; ++p)
     if (const Bytes bytes = replicated_bytes(p); bytes.value > 0)
       calls.push_back({&ranks_.tensor, Collective::all_reduce, bytes});
-  if (!post_validates()) return calls;  // all wait for the norm together
-  calls.push_back({&ranks_.forward, Collective::send_receive, kNorm});
-  calls.push_back({&ranks_.backward, Collective::send_receive, kNorm});
+  if (!post_validates(plan_)) return calls;  // all wait for the norm together
+  for (const Family* pairs : {&ranks_.pipeline[1], &ranks_.pipeline.back()})
+    calls.push_back({pairs, Collective::send_receive, kNorm});
   if (plan_.layout.tensor > 1) calls.push_back({&ranks_.tensor, Collective::all_reduce, kNorm});
   if (plan_.layout.shards() > 1) calls.push_back({&ranks_.shard, Collective::all_reduce, kNorm});
   return calls;
@@ -67,8 +62,8 @@ std::vector<ObservedCall> StepEnd::observed() const {
 void StepEnd::lower(PipelineEnds& ends) {
   reduce_replicated(ends);
   reduce_gradients(ends);
-  reduce_embeddings(ends);
-  if (post_validates()) {
+  reduce_shared(ends);
+  if (post_validates(plan_)) {
     sum_stage_norm(ranks_.tensor, ranks_.tensor_of, ends);
     if (plan_.layout.shards() > 1) sum_stage_norm(ranks_.shard, ranks_.shard_of, ends);
     pass_partial_norms(ends);
@@ -109,16 +104,19 @@ void StepEnd::gather_parameters(PipelineEnds& ends) {
         if (call.gather) join(data_.group(d, false), call.task, Activity::parameter_gather, ends);
 }
 
-void StepEnd::reduce_embeddings(PipelineEnds& ends) {
+// Stages that hold copies of the same parameters (tied embeddings) sum their gradients, wherever they stand.
+void StepEnd::reduce_shared(PipelineEnds& ends) {
   if (!plan_.execution.embedding_reduce) return;
-  std::vector<std::vector<DeviceIndex>> done;
-  for (std::size_t g = 0; g < ranks_.embedding.groups.size(); ++g) {
-    const std::vector<DeviceIndex> pair = devices_of(devices_, ranks_.embedding.groups[g]);
-    if (std::find(done.begin(), done.end(), pair) != done.end()) continue;
-    done.push_back(pair);
-    const TaskTemplate t = collective_task(communication_, builder_, ranks_.embedding, g, Collective::all_reduce,
-                                           embedding_bytes(), "reduce embedding gradients");
-    join(pair, builder_.add_template(t), Activity::embedding_reduce, ends);
+  for (std::size_t i = 0; i < ranks_.shared.size(); ++i) {
+    std::vector<std::vector<DeviceIndex>> done;
+    for (std::size_t g = 0; g < ranks_.shared[i].groups.size(); ++g) {
+      const std::vector<DeviceIndex> copies = devices_of(devices_, ranks_.shared[i].groups[g]);
+      if (std::find(done.begin(), done.end(), copies) != done.end()) continue;
+      done.push_back(copies);
+      const TaskTemplate t = collective_task(communication_, builder_, ranks_.shared[i], g, Collective::all_reduce,
+                                             shared_bytes(i), "reduce embedding gradients");
+      join(copies, builder_.add_template(t), Activity::embedding_reduce, ends);
+    }
   }
 }
 
@@ -147,18 +145,17 @@ void StepEnd::sum_stage_norm(const Family& family, const std::vector<std::int32_
   }
 }
 
-TaskId StepEnd::norm_message(DeviceIndex from, bool forward) {
-  const auto rank = static_cast<std::size_t>(devices_.representative[from]);
-  const std::int32_t pair = forward ? ranks_.forward_from[rank] : ranks_.backward_from[rank];
+TaskId StepEnd::norm_message(DeviceIndex from, DeviceIndex to, bool forward) {
+  const int to_rank = builder_.device(to).pipeline_rank;
+  const Family& pairs = ranks_.pairs(builder_.device(from).pipeline_rank, to_rank);
+  const std::int32_t pair = ranks_.pair_of(devices_.representative[from], to_rank);
   const auto [it, fresh] = norm_tasks_.try_emplace({pair, forward});
   if (fresh) {
-    TaskTemplate t = collective_task(communication_, builder_, forward ? ranks_.forward : ranks_.backward,
-                                     static_cast<std::size_t>(pair), Collective::send_receive, kNorm,
-                                     forward ? "send partial norm" : "send full norm");
+    TaskTemplate t = collective_task(communication_, builder_, pairs, static_cast<std::size_t>(pair),
+                                     Collective::send_receive, kNorm, forward ? "send partial norm" : "send full norm");
     t.partner_lane = Lane::pipeline_receive;
     it->second = builder_.add_template(t);
   }
-  const DeviceIndex to = neighbour(from, builder_.device(from).pipeline_rank + (forward ? 1 : -1));
   const Activity activity = forward ? Activity::gradient_norm : Activity::validation;
   const Participant both[2] = {{from, builder_.add_operation({from, activity, 0, -1, -1})},
                                {to, builder_.add_operation({to, activity, 0, -1, -1})}};
@@ -166,24 +163,28 @@ TaskId StepEnd::norm_message(DeviceIndex from, bool forward) {
 }
 
 void StepEnd::pass_partial_norms(PipelineEnds& ends) {
-  for (int rank = 0; rank + 1 < plan_.layout.pipeline; ++rank)
-    for (const DeviceIndex from : at_pipeline_rank(rank)) {
-      const TaskId message = norm_message(from, true);
+  const std::vector<int>& order = ranks_.along_model;
+  for (std::size_t next = 1; next < order.size(); ++next)
+    for (const DeviceIndex from : at_pipeline_rank(order[next - 1])) {
+      const DeviceIndex to = at_pipeline(from, order[next]);
+      const TaskId message = norm_message(from, to, true);
       builder_.add_edge(ends.tail[from], message, EdgeKind::data);
       for (const TaskId before : ends.reductions[from]) builder_.add_edge(before, message, EdgeKind::data);
-      ends.reductions[neighbour(from, rank + 1)].push_back(message);
+      ends.reductions[to].push_back(message);
     }
 }
 
 std::vector<TaskId> StepEnd::validate(const PipelineEnds& ends) {
-  if (!post_validates() || ends.tail.empty()) return {};
+  if (!post_validates(plan_) || ends.tail.empty()) return {};
   std::vector<TaskId> validated(devices(), kNone);
-  for (int rank = plan_.layout.pipeline - 1; rank > 0; --rank)
-    for (const DeviceIndex from : at_pipeline_rank(rank)) {
-      const TaskId message = norm_message(from, false);
+  const std::vector<int>& order = ranks_.along_model;
+  for (std::size_t place = order.size(); --place > 0;)
+    for (const DeviceIndex from : at_pipeline_rank(order[place])) {
+      const DeviceIndex to = at_pipeline(from, order[place - 1]);
+      const TaskId message = norm_message(from, to, false);
       builder_.add_edge(ends.tail[from], message, EdgeKind::data);
       if (validated[from] != kNone) builder_.add_edge(validated[from], message, EdgeKind::data);
-      validated[neighbour(from, rank - 1)] = message;
+      validated[to] = message;
     }
   return validated;
 }

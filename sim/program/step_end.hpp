@@ -15,10 +15,9 @@ namespace orrery::program {
 
 class StepEnd {
  public:
-  StepEnd(const StepPlan& plan, const Ranks& ranks, const Devices& devices, Communication& communication,
-          StageCosts& stages, DataParallel& data, Builder& builder);
+  StepEnd(const StepPlan& plan, const layout::StageGraph& graph, const Ranks& ranks, const Devices& devices,
+          Communication& communication, StageCosts& stages, DataParallel& data, Builder& builder);
 
-  bool post_validates() const;
   std::vector<ObservedCall> observed() const;  // the calls it makes
   // Adds what follows the last operation of each device; ends.tail is then the last task of its step.
   void lower(PipelineEnds& ends);
@@ -26,23 +25,24 @@ class StepEnd {
   std::vector<TaskId> validate(const PipelineEnds& ends);
 
  private:
-  Bytes embedding_bytes() const;
+  Bytes shared_bytes(std::size_t index) const;
   Bytes replicated_bytes(int pipeline_rank) const;
   void reduce_replicated(PipelineEnds& ends);
   void reduce_gradients(PipelineEnds& ends);
-  void reduce_embeddings(PipelineEnds& ends);
+  void reduce_shared(PipelineEnds& ends);
   void sum_gradient_norm(PipelineEnds& ends);
   void sum_stage_norm(const Family& family, const std::vector<std::int32_t>& group_of, PipelineEnds& ends);
   void pass_partial_norms(PipelineEnds& ends);
   void run_optimizer(PipelineEnds& ends);
   void gather_parameters(PipelineEnds& ends);
   void join(const std::vector<DeviceIndex>& group, TemplateId task, Activity activity, PipelineEnds& ends);
-  TaskId norm_message(DeviceIndex from, bool forward);
+  TaskId norm_message(DeviceIndex from, DeviceIndex to, bool forward);
   std::vector<DeviceIndex> at_pipeline_rank(int rank) const;
-  DeviceIndex neighbour(DeviceIndex device, int pipeline_rank) const;
+  DeviceIndex at_pipeline(DeviceIndex device, int pipeline_rank) const;
   std::size_t devices() const { return devices_.representative.size(); }
 
   const StepPlan& plan_;
+  const layout::StageGraph& graph_;
   const Ranks& ranks_;
   const Devices& devices_;
   Communication& communication_;

@@ -1,5 +1,8 @@
 #include "orrery/schedule/exchange.hpp"
 
+#include <algorithm>
+
+#include "orrery/schedule/placement.hpp"
 #include "schedule/replay_state.hpp"
 
 namespace orrery::schedule {
@@ -7,15 +10,19 @@ namespace {
 
 class Writer {
  public:
-  Writer(const Schedule& schedule, int rank)
+  Writer(const Schedule& schedule, const layout::StageGraph& stages, int rank)
       : order_(schedule.order[index(rank)]),
         placement_(schedule.placement),
+        stages_(stages),
         rank_(rank),
         pairs_(placement_.stages * placement_.pipes > placement_.ranks) {
     // A list of all forwards, then all backwards, does not say whether its last forward belongs to the warm-up. A
-    // warm-up is one pass (interleaved: two) longer than that of the next rank, so the last rank tells.
-    const int last = placement_.ranks - 1, forwards = leading_forwards(order_);
-    const int warm_up = leading_forwards(schedule.order[index(last)]) - 1 + (pairs_ ? 2 : 1) * (last - rank);
+    // warm-up is one pass (interleaved: two) longer than that of the rank that the model reaches next, so the rank that
+    // it reaches last tells.
+    const std::vector<int> along = ranks_along_model(placement_);
+    const auto behind = static_cast<int>(along.end() - std::find(along.begin(), along.end(), rank)) - 1;
+    const int forwards = leading_forwards(order_);
+    const int warm_up = leading_forwards(schedule.order[index(along.back())]) - 1 + (pairs_ ? 2 : 1) * behind;
     all_warm_up_ = warm_up >= forwards && 2 * index(forwards) == order_.size();
   }
 
@@ -57,34 +64,31 @@ class Writer {
     return end;
   }
 
-  // The second needs nothing from another rank that the first leads to: only then can both inputs come beforehand.
+  // The second needs a gradient to which the first leads: then not both inputs can come beforehand. Behind the forward
+  // of a micro-batch that is so of each backward of it that waits for a gradient at all.
   bool feeds(std::size_t forward, std::size_t backward) const {
     const Operation &f = order_[forward], &b = order_[backward];
-    return f.micro_batch == b.micro_batch && f.pipe == b.pipe && f.stage <= b.stage && b.stage + 1 < placement_.stages;
+    return f.micro_batch == b.micro_batch && f.pipe == b.pipe && !stages_.arriving(b.stage, false).empty();
   }
 
   void receive(const Operation& o) {
-    if (has_forward(o) && o.stage > 0) {
-      add({o.stage - 1, o.micro_batch, o.pipe, false, false, placement_.rank_of(o.stage - 1, o.pipe)});
-    }
-    if (!has_gradient(o)) return;
-    const Half half = gradient_half(o);
-    if (half.stage + 1 == placement_.stages) return;
-    add({half.stage + 1, half.micro_batch, half.pipe, true, false, placement_.rank_of(half.stage + 1, half.pipe)});
+    if (has_forward(o)) add(forward_half(o), false, false);
+    if (has_gradient(o)) add(gradient_half(o), true, false);
   }
-
   void send(const Operation& o) {
-    if (has_forward(o) && o.stage + 1 < placement_.stages) {
-      add({o.stage, o.micro_batch, o.pipe, false, true, placement_.rank_of(o.stage + 1, o.pipe)});
-    }
-    if (!has_gradient(o)) return;
-    const Half half = gradient_half(o);
-    if (half.stage == 0) return;
-    add({half.stage, half.micro_batch, half.pipe, true, true, placement_.rank_of(half.stage - 1, half.pipe)});
+    if (has_forward(o)) add(forward_half(o), false, true);
+    if (has_gradient(o)) add(gradient_half(o), true, true);
   }
 
-  void add(const Message& message) {
-    if (message.peer != rank_) program_.messages.push_back(message);
+  // What leaves or arrives at the stage of a half; what stays on the rank is no message.
+  void add(const Half& half, bool gradient, bool sends) {
+    for (const std::int32_t e :
+         sends ? stages_.leaving(half.stage, !gradient) : stages_.arriving(half.stage, !gradient)) {
+      const layout::StageEdge& edge = stages_.edge(e);
+      const int maker = edge.source(!gradient), other = sends ? edge.target(!gradient) : maker;
+      const int peer = placement_.rank_of(other, half.pipe);
+      if (peer != rank_) program_.messages.push_back({e, maker, half.micro_batch, half.pipe, gradient, sends, peer});
+    }
   }
 
   // Ends the exchange under way.
@@ -96,6 +100,7 @@ class Writer {
 
   const std::vector<Operation>& order_;
   const Placement& placement_;
+  const layout::StageGraph& stages_;
   int rank_;
   bool pairs_, all_warm_up_ = false;
   std::int32_t posted_ = 0;  // messages of exchanges that are closed
@@ -104,8 +109,8 @@ class Writer {
 
 }  // namespace
 
-BlockingProgram blocking_program(const Schedule& schedule, int rank) {
-  return Writer(schedule, rank).write();
+BlockingProgram blocking_program(const Schedule& schedule, const layout::StageGraph& stages, int rank) {
+  return Writer(schedule, stages, rank).write();
 }
 
 }  // namespace orrery::schedule

@@ -43,4 +43,16 @@ Placement bidirectional_placement(int ranks) {
   return placement;
 }
 
+std::vector<int> ranks_along_model(const Placement& placement) {
+  std::vector<int> order;
+  std::vector<bool> reached(static_cast<std::size_t>(placement.ranks), false);
+  const auto reach = [&](int rank) {
+    if (!reached[static_cast<std::size_t>(rank)]) order.push_back(rank);
+    reached[static_cast<std::size_t>(rank)] = true;
+  };
+  for (int stage = 0; stage < placement.stages; ++stage) reach(placement.rank_of(stage));
+  for (int rank = 0; rank < placement.ranks; ++rank) reach(rank);
+  return order;
+}
+
 }  // namespace orrery::schedule

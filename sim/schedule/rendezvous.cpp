@@ -11,13 +11,15 @@ constexpr std::int64_t kNotYet = -1;
 
 class BlockingPlayer {
  public:
-  BlockingPlayer(const Schedule& schedule, const StageTimes& times)
-      : schedule_(schedule), times_(times), items_(schedule), placement_(schedule.placement) {
+  BlockingPlayer(const Schedule& schedule, const layout::StageGraph& stages, const StageTimes& times)
+      : schedule_(schedule), times_(times), items_(schedule), placement_(schedule.placement), stages_(stages) {
     start_replay(schedule, out_);
-    for (auto* posted : {&sent_, &received_, &made_}) posted->assign(2 * items_.count(), kNotYet);
+    made_.assign(2 * items_.count(), kNotYet);
+    for (auto* posted : {&sent_, &received_})
+      posted->assign(2 * index(placement_.pipes) * stages.edges().size() * index(items_.per_pipe()), kNotYet);
     next_.assign(index(placement_.ranks), 0);
     now_.assign(index(placement_.ranks), 0);
-    for (int rank = 0; rank < placement_.ranks; ++rank) programs_.push_back(blocking_program(schedule, rank));
+    for (int rank = 0; rank < placement_.ranks; ++rank) programs_.push_back(blocking_program(schedule, stages, rank));
   }
 
   Replay play() {
@@ -68,25 +70,35 @@ class BlockingPlayer {
     const std::int64_t start = now_[index(rank)], end = start + duration(o, times_);
     now_[index(rank)] = end;
     out_.spans[out_.first[index(rank)] + index(position)] = {start, end};
-    if (has_forward(o)) made_[static_cast<std::size_t>(2 * items_.of(forward_half(o)))] = end;
-    if (has_gradient(o)) made_[static_cast<std::size_t>(2 * items_.of(gradient_half(o)) + 1)] = end;
+    if (has_forward(o)) made_[output_of(forward_half(o), false)] = end;
+    if (has_gradient(o)) made_[output_of(gradient_half(o), true)] = end;
     return true;
   }
 
   bool lacks_own_input(const Operation& o, int rank, Message& missing) const {
     const auto lacks = [&](int stage, const Half& half, bool gradient) {
-      missing = {stage, half.micro_batch, half.pipe, gradient, false, rank};
-      return placement_.rank_of(stage, half.pipe) == rank && made_[item_of(missing)] == kNotYet;
+      missing = {-1, stage, half.micro_batch, half.pipe, gradient, false, rank};
+      return placement_.rank_of(stage, half.pipe) == rank &&
+             made_[output_of({stage, half.micro_batch, half.pipe}, gradient)] == kNotYet;
+    };
+    const auto lacks_arrival = [&](const Half& half, bool gradient) {
+      const auto edges = stages_.arriving(half.stage, !gradient);
+      return std::any_of(edges.begin(), edges.end(),
+                         [&](std::int32_t e) { return lacks(stages_.edge(e).source(!gradient), half, gradient); });
     };
     const Half there = forward_half(o), back = gradient_half(o);
     if (o.kind == OpKind::weight_gradient) return lacks(back.stage, back, true);
-    if (has_forward(o) && there.stage > 0 && lacks(there.stage - 1, there, false)) return true;
+    if (has_forward(o) && lacks_arrival(there, false)) return true;
     if (!has_gradient(o)) return false;
-    return lacks(back.stage, back, false) || (back.stage + 1 < placement_.stages && lacks(back.stage + 1, back, true));
+    return lacks(back.stage, back, false) || lacks_arrival(back, true);
   }
 
+  std::size_t output_of(const Half& half, bool gradient) const {
+    return static_cast<std::size_t>(2 * items_.of(half) + (gradient ? 1 : 0));
+  }
   std::size_t item_of(const Message& m) const {
-    return static_cast<std::size_t>(2 * items_.of({m.stage, m.micro_batch, m.pipe}) + (m.gradient ? 1 : 0));
+    const std::size_t of_edge = index(m.pipe) * stages_.edges().size() + index(m.edge);
+    return 2 * (of_edge * index(items_.per_pipe()) + index(m.micro_batch)) + (m.gradient ? 1 : 0);
   }
 
   void name_deadlock() {
@@ -125,9 +137,10 @@ class BlockingPlayer {
   const StageTimes& times_;
   Items items_;
   const Placement& placement_;
+  const layout::StageGraph& stages_;
   Replay out_;
-  std::vector<std::int64_t> sent_, received_;  // [2·item + gradient] when that end posted the message
-  std::vector<std::int64_t> made_;             // [2·item + gradient]
+  std::vector<std::int64_t> sent_, received_;  // [item_of] when that end posted the message
+  std::vector<std::int64_t> made_;             // [output_of]
   std::vector<BlockingProgram> programs_;      // [rank]
   std::vector<std::size_t> next_;              // [rank] step
   std::vector<std::int64_t> now_;              // [rank]
@@ -135,8 +148,8 @@ class BlockingPlayer {
 
 }  // namespace
 
-Replay replay_rendezvous(const Schedule& schedule, const StageTimes& times) {
-  return BlockingPlayer(schedule, times).play();
+Replay replay_rendezvous(const Schedule& schedule, const layout::StageGraph& stages, const StageTimes& times) {
+  return BlockingPlayer(schedule, stages, times).play();
 }
 
 }  // namespace orrery::schedule

@@ -15,11 +15,12 @@ constexpr std::int64_t kNotYet = -1;
 // One pass over a worklist of ranks: each goes on until an input is missing; whoever makes that input puts it back.
 class Player {
  public:
-  Player(const Schedule& schedule, const StageTimes& times, bool keeps_spans)
+  Player(const Schedule& schedule, const layout::StageGraph& stages, const StageTimes& times, bool keeps_spans)
       : schedule_(schedule),
         times_(times),
         items_(schedule),
         placement_(schedule.placement),
+        stages_(stages),
         keeps_spans_(keeps_spans) {
     if (keeps_spans) start_replay(schedule, out_);
     activation_.assign(items_.count(), kNotYet);
@@ -75,23 +76,26 @@ class Player {
   // Raises `start` to the arrival of the inputs; returns the number of one that is not made yet.
   std::int64_t inputs(const Operation& operation, int rank, std::int64_t& start) const {
     if (has_forward(operation)) {
-      const Half half = forward_half(operation);
-      if (half.stage > 0) {
-        const std::int64_t item = items_.of(half) - items_.per_pipe();
-        if (!arrive(activation_, item, placement_.rank_of(half.stage - 1, half.pipe), rank, start)) return 2 * item;
-      }
+      const std::int64_t missing = arrivals(forward_half(operation), true, rank, start);
+      if (missing != kNotYet) return missing;
     }
-    if (!has_forward(operation) || operation.kind == OpKind::overlapped) {
-      const Half half = gradient_half(operation);
-      const std::int64_t item = items_.of(half);
-      if (operation.kind == OpKind::weight_gradient) {
-        return arrive(gradient_, item, rank, rank, start) ? kNotYet : 2 * item + 1;
-      }
-      if (!arrive(activation_, item, rank, rank, start)) return 2 * item;
-      if (half.stage + 1 < placement_.stages) {
-        const std::int64_t above = item + items_.per_pipe();
-        if (!arrive(gradient_, above, placement_.rank_of(half.stage + 1, half.pipe), rank, start)) return 2 * above + 1;
-      }
+    if (has_forward(operation) && operation.kind != OpKind::overlapped) return kNotYet;
+    const Half half = gradient_half(operation);
+    const std::int64_t item = items_.of(half);
+    if (operation.kind == OpKind::weight_gradient) {
+      return arrive(gradient_, item, rank, rank, start) ? kNotYet : 2 * item + 1;
+    }
+    if (!arrive(activation_, item, rank, rank, start)) return 2 * item;
+    return arrivals(half, false, rank, start);
+  }
+
+  // The same of all that other stages make for a half.
+  std::int64_t arrivals(const Half& half, bool forward, int rank, std::int64_t& start) const {
+    for (const std::int32_t e : stages_.arriving(half.stage, forward)) {
+      const int from = stages_.edge(e).source(forward);
+      const std::int64_t item = items_.of({from, half.micro_batch, half.pipe});
+      if (!arrive(forward ? activation_ : gradient_, item, placement_.rank_of(from, half.pipe), rank, start))
+        return 2 * item + (forward ? 0 : 1);
     }
     return kNotYet;
   }
@@ -106,10 +110,9 @@ class Player {
   void hand_on(const Half& half, bool gradient, std::int64_t end) {
     const std::int64_t item = items_.of(half);
     (gradient ? gradient_ : activation_)[static_cast<std::size_t>(item)] = end;
-    const int to = half.stage + (gradient ? -1 : 1);
-    if (to < 0 || to >= placement_.stages) return;
-    const int rank = placement_.rank_of(to, half.pipe);
-    if (waits_[index(rank)] == 2 * item + (gradient ? 1 : 0)) {
+    for (const std::int32_t e : stages_.leaving(half.stage, !gradient)) {
+      const int rank = placement_.rank_of(stages_.edge(e).target(!gradient), half.pipe);
+      if (waits_[index(rank)] != 2 * item + (gradient ? 1 : 0)) continue;
       waits_[index(rank)] = kNotYet;
       work_.push_back(rank);
     }
@@ -133,6 +136,7 @@ class Player {
   const StageTimes& times_;
   Items items_;
   const Placement& placement_;
+  const layout::StageGraph& stages_;
   Replay out_;
   std::vector<std::int64_t> activation_, gradient_;  // [item] when it was made
   std::vector<std::size_t> next_;                    // [rank] position
@@ -240,16 +244,21 @@ StageTimes uniform_times(int stages, std::int64_t forward, std::int64_t input_gr
 }
 
 Replay replay(const Schedule& schedule, const StageTimes& times, MessageMode mode) {
-  const std::size_t stages = index(schedule.placement.stages);
-  check(times.forward.size() == stages && times.input_gradient.size() == stages &&
-            times.weight_gradient.size() == stages && (times.overlapped.empty() || times.overlapped.size() == stages),
-        "replay: one time per stage");
-  if (mode == MessageMode::rendezvous) return replay_rendezvous(schedule, times);
-  return Player(schedule, times, true).play();
+  return replay(schedule, layout::stage_chain(schedule.placement.stages), times, mode);
 }
 
-std::vector<Blocked> find_deadlock(const Schedule& schedule) {
-  return Player(schedule, uniform_times(schedule.placement.stages, 1, 1, 1), false).deadlock();
+Replay replay(const Schedule& schedule, const layout::StageGraph& stages, const StageTimes& times, MessageMode mode) {
+  const std::size_t count = index(schedule.placement.stages);
+  check(times.forward.size() == count && times.input_gradient.size() == count &&
+            times.weight_gradient.size() == count && (times.overlapped.empty() || times.overlapped.size() == count),
+        "replay: one time per stage");
+  check(stages.stages() == schedule.placement.stages, "replay: a graph of the stages of the schedule");
+  if (mode == MessageMode::rendezvous) return replay_rendezvous(schedule, stages, times);
+  return Player(schedule, stages, times, true).play();
+}
+
+std::vector<Blocked> find_deadlock(const Schedule& schedule, const layout::StageGraph& stages) {
+  return Player(schedule, stages, uniform_times(schedule.placement.stages, 1, 1, 1), false).deadlock();
 }
 
 }  // namespace orrery::schedule

@@ -54,7 +54,7 @@ Operation maker(const Schedule& schedule, const Half& half, bool gradient);
 void start_replay(const Schedule& schedule, Replay& out);
 void finish_replay(const Schedule& schedule, const StageTimes& times, Replay& out);
 // The deadlock of an asynchronous replay, times left out: whether there is one does not depend on them.
-std::vector<Blocked> find_deadlock(const Schedule& schedule);
-Replay replay_rendezvous(const Schedule& schedule, const StageTimes& times);
+std::vector<Blocked> find_deadlock(const Schedule& schedule, const layout::StageGraph& stages);
+Replay replay_rendezvous(const Schedule& schedule, const layout::StageGraph& stages, const StageTimes& times);
 
 }  // namespace orrery::schedule

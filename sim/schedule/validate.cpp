@@ -95,12 +95,12 @@ class Checker {
 };
 
 // Empty = placement, order and micro-batches fit each other.
-std::string misfit(const Schedule& s) {
+std::string misfit(const Schedule& s, int stages) {
   const Placement& p = s.placement;
   const bool ranks_ok = p.ranks > 0 && s.order.size() == index(p.ranks);
   const bool stages_ok = p.stages > 0 && p.pipes > 0 && p.rank.size() == index(p.stages) * index(p.pipes);
   const bool held = std::all_of(p.rank.begin(), p.rank.end(), [&](int r) { return r >= 0 && r < p.ranks; });
-  if (!ranks_ok || !stages_ok || !held) return "placement and order do not fit each other";
+  if (!ranks_ok || !stages_ok || !held || stages != p.stages) return "placement and order do not fit each other";
   if (s.micro_batches < p.pipes || s.micro_batches % p.pipes != 0) return "micro-batches do not divide over the pipes";
   return {};
 }
@@ -115,9 +115,13 @@ Diagnostics one(std::string message) {
 }  // namespace
 
 Diagnostics validate(const Schedule& schedule) {
-  if (std::string wrong = misfit(schedule); !wrong.empty()) return one(std::move(wrong));
+  return validate(schedule, layout::stage_chain(std::max(schedule.placement.stages, 0)));
+}
+
+Diagnostics validate(const Schedule& schedule, const layout::StageGraph& stages) {
+  if (std::string wrong = misfit(schedule, stages.stages()); !wrong.empty()) return one(std::move(wrong));
   if (Diagnostics errors = Checker(schedule).run(); !errors.empty()) return errors;
-  const std::vector<Blocked> deadlock = find_deadlock(schedule);
+  const std::vector<Blocked> deadlock = find_deadlock(schedule, stages);
   if (deadlock.empty()) return {};
   std::string message =
       fmt::format("deadlock: {} of {} ranks wait for ever", deadlock.size(), schedule.placement.ranks);

@@ -128,8 +128,7 @@ TEST_CASE("without output deallocation each micro-batch in flight keeps one mess
   Llama m;
   const std::int64_t without = m.stage().saved_activations().value;
   m.o.keep_stage_output = true;
-  CHECK(m.stage().saved_activations().value - without == m.stage().output_message().value);
-  CHECK(m.stage(false, true).output_message().value == 0);
+  CHECK(m.stage().saved_activations().value - without == 2 * h * kTokens);
   m.o.recompute = Recompute::full;
   const auto f = m.stage().pass(PassKind::forward), b = m.stage().pass(PassKind::backward);
   CHECK(net(f, MemoryClass::activations) == (m.layers + 1) * 2 * h * kTokens);

@@ -171,10 +171,6 @@ TEST_CASE("a tied head on another stage holds a copy of the table") {
   const StageModel first(m, {}, {.first_layer = 0, .layers = 2, .embedding = true}, o);
   const StageModel last(m, {}, {.first_layer = 2, .layers = 2, .head = true}, o);
   CHECK(first.parameters() + last.parameters() == model::parameter_count(m) + 256 * 64);
-  CHECK(first.input_message().value == 0);
-  CHECK(first.output_message().value == 2 * 64 * 64);
-  CHECK(last.input_message().value == 2 * 64 * 64);
-  CHECK(last.output_message().value == 0);
 }
 
 TEST_CASE("end stages without layers: the embedding alone, the head alone") {
@@ -185,7 +181,6 @@ TEST_CASE("end stages without layers: the embedding alone, the head alone") {
   const StageModel last(m, {}, {.first_layer = 2, .layers = 0, .head = true}, o);
   CHECK(first.parameters() == (256 + 2048) * 64);
   CHECK(last.parameters() == 256 * 64 + 2 * 64);
-  CHECK(first.output_message() == last.input_message());
   CHECK(first.pass(PassKind::backward).size() == 2);  // dropout, scattered gradient
   CHECK(first.model_flops().value == 0);
 }

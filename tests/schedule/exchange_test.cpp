@@ -23,7 +23,7 @@ Schedule made(const char* name, int ranks, int micro_batches, int chunks = 1) {
 // Operations as in CSV; exchanges as {>1A0 <2G0}: sends (>) or receives (<) the activation (A) or gradient (G) of a
 // stage.
 std::string text_of(const Schedule& schedule, int rank) {
-  const BlockingProgram program = blocking_program(schedule, rank);
+  const BlockingProgram program = blocking_program(schedule, layout::stage_chain(schedule.placement.stages), rank);
   std::string text;
   for (const ProgramStep& step : program.steps) {
     if (!text.empty()) text += ' ';
@@ -69,7 +69,8 @@ TEST_CASE("every message is posted once by its sender and once by its receiver")
     const Schedule schedule = made(name, 4, 8, chunks);
     std::vector<std::string> sent, received;
     for (int rank = 0; rank < 4; ++rank) {
-      for (const Message& m : blocking_program(schedule, rank).messages) {
+      for (const Message& m :
+           blocking_program(schedule, layout::stage_chain(schedule.placement.stages), rank).messages) {
         const int from = m.sends ? rank : m.peer, to = m.sends ? m.peer : rank;
         (m.sends ? sent : received)
             .push_back(fmt::format("{}{}{}@{} {}-{}", m.stage, m.gradient, m.micro_batch, m.pipe, from, to));

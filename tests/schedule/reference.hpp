@@ -30,12 +30,19 @@ struct RefPlay {
   std::vector<int> peak;  // [rank] activations held until W or B
 };
 
+// Which stage feeds which.
+using RefEdges = std::vector<std::pair<int, int>>;
+inline RefEdges ref_chain(int stages) {
+  RefEdges edges;
+  for (int s = 1; s < stages; ++s) edges.push_back({s - 1, s});
+  return edges;
+}
+
 // rank[pipe][stage]
 inline RefPlay play_reference(const std::vector<RefOrder>& order, const std::vector<std::vector<int>>& rank,
-                              const RefTimes& t) {
+                              const RefTimes& t, const RefEdges& edges) {
   using Key = std::tuple<char, int, int, int>;  // F: activation sent on; G: gradient sent on
   std::map<Key, std::int64_t> end;
-  const int stages = static_cast<int>(t.f.size());
   const auto ends = [&](char kind, int stage, int k, int pipe) {
     const auto it = end.find({kind, stage, k, pipe});
     return it == end.end() ? std::int64_t{-1} : it->second;
@@ -47,12 +54,15 @@ inline RefPlay play_reference(const std::vector<RefOrder>& order, const std::vec
     return sent < 0 ? sent : sent + (same ? 0 : t.message);
   };
   const auto ready = [&](char kind, int s, int k, int pipe) -> std::int64_t {  // -1: not yet
-    if (kind == 'F') return s == 0 ? 0 : from('F', s - 1, s, k, pipe);
     if (kind == 'W') return ends('G', s, k, pipe);
-    const std::int64_t own = ends('F', s, k, pipe);
-    if (own < 0 || s == stages - 1) return own;
-    const std::int64_t gradient = from('G', s + 1, s, k, pipe);
-    return gradient < 0 ? gradient : std::max(own, gradient);
+    std::int64_t all = kind == 'F' ? 0 : ends('F', s, k, pipe);
+    for (const auto& [a, b] : edges) {
+      const int here = kind == 'F' ? b : a, there = kind == 'F' ? a : b;
+      if (here != s || all < 0) continue;
+      const std::int64_t arrives = from(kind == 'F' ? 'F' : 'G', there, here, k, pipe);
+      all = arrives < 0 ? arrives : std::max(all, arrives);
+    }
+    return all;
   };
   RefPlay result;
   std::vector<std::size_t> next(order.size(), 0);
@@ -99,6 +109,12 @@ inline RefPlay play_reference(const std::vector<RefOrder>& order, const std::vec
     result.peak.push_back(most);
   }
   return result;
+}
+
+// Stages in a chain.
+inline RefPlay play_reference(const std::vector<RefOrder>& order, const std::vector<std::vector<int>>& rank,
+                              const RefTimes& t) {
+  return play_reference(order, rank, t, ref_chain(static_cast<int>(t.f.size())));
 }
 
 inline RefOrder ref_gpipe(int, int m, int r) {

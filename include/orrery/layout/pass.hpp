@@ -111,8 +111,6 @@ class StageModel {
   // storage type of activations, for each distinct shape of weight (Transformer Engine get_dummy_wgrad keeps them by
   // shape).
   Bytes placeholders() const;
-  Bytes input_message() const;  // from the stage before, per rank and micro-batch; 0 at the first
-  Bytes output_message() const;
   // Parameters that every tensor rank holds whole (norms, biases of projection and fc2): under sequence parallel their
   // gradients are partial and are all-reduced over the tensor ranks once a step (Megatron allreduce_layernorm_grads).
   std::int64_t replicated_parameters() const;

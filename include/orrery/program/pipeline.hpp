@@ -8,6 +8,7 @@
 #include <functional>
 #include <vector>
 
+#include "orrery/layout/stage_graph.hpp"
 #include "orrery/program/builder.hpp"
 #include "orrery/schedule/schedule.hpp"
 
@@ -62,6 +63,7 @@ enum class MessageMode : std::uint8_t { asynchronous, serialised, rendezvous };
 // (sim/program/pipeline_lowering.hpp).
 struct PipelinePlan {
   const schedule::Schedule* schedule = nullptr;
+  const layout::StageGraph* stages = nullptr;  // who feeds whom; of as many stages as the schedule has
   std::vector<Team> teams;
   bool fuse = true;
   MessageMode messages = MessageMode::asynchronous;
@@ -75,9 +77,11 @@ struct PipelinePlan {
   std::function<std::vector<DataCall>(DeviceIndex, const schedule::Operation&, bool forward_half, bool first_of_stage,
                                       bool last_of_stage)>
       data_calls;
-  // The device that runs the neighbouring stage for the same (tensor, context, data) rank, and the message's template.
-  std::function<DeviceIndex(DeviceIndex, int to_stage, int pipe)> peer;
-  std::function<TemplateId(DeviceIndex from, DeviceIndex to, int from_stage, bool forward)> message;
+  // The device that runs a stage for the same (tensor, context, data) rank, and the template of what an edge of
+  // `stages` carries from one device to another: the activation (forward) or its gradient. Never asked for within a
+  // device.
+  std::function<DeviceIndex(DeviceIndex, int stage, int pipe)> peer;
+  std::function<TemplateId(DeviceIndex from, DeviceIndex to, std::int32_t edge, bool forward)> message;
   // Who makes these calls with a device: the ranks of its shards, or the replicas of its shard.
   std::function<const std::vector<DeviceIndex>&(DeviceIndex, bool replicas)> data_group;
 };

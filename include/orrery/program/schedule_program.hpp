@@ -21,6 +21,9 @@ struct OperationTimes {
 
 // One simulated device per rank; each activation held counts as one byte of class activations, so peak memory = peak
 // in-flight activations (of chunks). Several steps follow each other on each rank, with nothing between them.
+Result<Program> lower_schedule(const schedule::Schedule& schedule, const layout::StageGraph& stages,
+                               const OperationTimes& times, Release release, int steps = 1);
+// With stages in a chain.
 Result<Program> lower_schedule(const schedule::Schedule& schedule, const OperationTimes& times, Release release,
                                int steps = 1);
 

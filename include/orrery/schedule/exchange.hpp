@@ -1,16 +1,17 @@
-// What a rank does, step by step, where messages block: operations, and exchanges of messages with its neighbours.
+// What a rank does, step by step, where messages block: operations, and exchanges of messages with other ranks.
 #pragma once
 #include <cstdint>
 #include <vector>
 
+#include "orrery/layout/stage_graph.hpp"
 #include "orrery/schedule/schedule.hpp"
 
 namespace orrery::schedule {
 
-// The activation or (gradient) the input gradient that `stage` of `pipe` made of a micro-batch, on its way to `peer`
-// or, if not sent, from it.
+// What an edge of the stage graph carries of a micro-batch, the activation or (gradient) its gradient, which `stage` of
+// `pipe` made: on its way to `peer` or, if not sent, from it.
 struct Message {
-  std::int32_t stage = 0, micro_batch = 0, pipe = 0;
+  std::int32_t edge = 0, stage = 0, micro_batch = 0, pipe = 0;
   bool gradient = false;
   bool sends = false;
   std::int32_t peer = 0;
@@ -33,6 +34,6 @@ struct BlockingProgram {
 // recv_backward, B, send_backward at the end. Several, forward_backward_pipelining_with_interleaving: one exchange
 // after each forward of the warm-up, after each pair [F, B], after each backward left, that sends what was made and
 // receives what the next one needs.
-BlockingProgram blocking_program(const Schedule& schedule, int rank);
+BlockingProgram blocking_program(const Schedule& schedule, const layout::StageGraph& stages, int rank);
 
 }  // namespace orrery::schedule

@@ -19,4 +19,7 @@ Placement v_placement(int ranks);
 // "Chimera", SC'21; DeepSeek's DualPipe).
 Placement bidirectional_placement(int ranks);
 
+// The ranks in the order in which the model reaches them, stage by stage of pipe 0; those it never reaches last.
+std::vector<int> ranks_along_model(const Placement& placement);
+
 }  // namespace orrery::schedule

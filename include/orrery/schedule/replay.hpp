@@ -1,14 +1,16 @@
 // Plays a schedule with given times, without devices, kernels or links: for checking schedules, for the search of
 // zb_auto and for quick answers. The Program and its engine are the real way and agree with it.
 //
-// Conventions. An operation starts when its rank is free and its inputs have arrived. An edge between two ranks delays
-// by `message`, asynchronously and without contention; an edge within a rank does not. A fused backward hands its input
-// gradient on at its end, a split one at the end of I. An overlapped operation hands on both outputs at its end.
+// Conventions. An operation starts when its rank is free and its inputs have arrived. An edge of the stage graph whose
+// ends stand on two ranks delays by `message`, asynchronously and without contention; an edge within a rank does not. A
+// fused backward hands its input gradient on at its end, a split one at the end of I. An overlapped operation hands on
+// both outputs at its end.
 #pragma once
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "orrery/layout/stage_graph.hpp"
 #include "orrery/schedule/schedule.hpp"
 
 namespace orrery::schedule {
@@ -64,6 +66,9 @@ StageTimes uniform_times(int stages, std::int64_t forward, std::int64_t input_gr
                          std::int64_t message = 0);
 
 // Operations of the schedule must be in range (see validate()); a missing one shows as a deadlock.
+Replay replay(const Schedule& schedule, const layout::StageGraph& stages, const StageTimes& times,
+              MessageMode mode = MessageMode::asynchronous);
+// With stages in a chain.
 Replay replay(const Schedule& schedule, const StageTimes& times, MessageMode mode = MessageMode::asynchronous);
 
 }  // namespace orrery::schedule

@@ -1,0 +1,68 @@
+// Who feeds whom: the edges of the model graph that run between pipeline stages. They are the messages of the pipeline,
+// and schedules, replay, lowering and costs know of neighbours from here alone.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "orrery/layout/layout.hpp"
+#include "orrery/layout/pass.hpp"
+#include "orrery/model/operators.hpp"
+
+namespace orrery::layout {
+
+// A tensor that one stage makes and another reads. Forward passes send it `from` → `to`, backward passes its gradient,
+// which is as large, `to` → `from`. "Forward" and "backward" below are these two ways.
+struct StageEdge {
+  std::int32_t from = 0, to = 0;
+  Bytes bytes{};            // per rank and micro-batch
+  const char* tensor = "";  // the operator that makes it; static text
+
+  std::int32_t source(bool forward) const { return forward ? from : to; }
+  std::int32_t target(bool forward) const { return forward ? to : from; }
+};
+
+// Parameters of which several stages hold a copy: the copies sum their gradients once a step.
+struct SharedParameters {
+  std::vector<std::int32_t> stages;
+  std::int64_t parameters = 0;  // of one rank
+};
+
+class StageGraph {
+ public:
+  // Edges join stages 0 … stages − 1, each two different ones.
+  explicit StageGraph(int stages = 1, std::vector<StageEdge> edges = {}, std::vector<SharedParameters> shared = {});
+
+  int stages() const { return static_cast<int>((first_.size() - 1) / 2); }
+  const std::vector<StageEdge>& edges() const { return edges_; }
+  const StageEdge& edge(std::int32_t index) const { return edges_[static_cast<std::size_t>(index)]; }
+  const std::vector<SharedParameters>& shared() const { return shared_; }
+  // Indices of edges. A forward pass of a stage waits for what arrives forward and sends what leaves forward; a
+  // backward pass, what arrives and leaves backward.
+  std::span<const std::int32_t> arriving(int stage, bool forward) const { return ends(2 * stage + (forward ? 0 : 1)); }
+  std::span<const std::int32_t> leaving(int stage, bool forward) const { return arriving(stage, !forward); }
+
+ private:
+  std::span<const std::int32_t> ends(int row) const {
+    const auto r = static_cast<std::size_t>(row);
+    return std::span(by_stage_).subspan(first_[r], first_[r + 1] - first_[r]);
+  }
+
+  std::vector<StageEdge> edges_;
+  std::vector<SharedParameters> shared_;
+  std::vector<std::int32_t> by_stage_;  // edges by the stage they lead to, then by the stage they come from
+  std::vector<std::size_t> first_;      // [2 · stage + (0 = edges to it, 1 = from it)], and the end
+};
+
+// Each stage feeds the next: what a schedule by itself is played with.
+StageGraph stage_chain(int stages);
+
+// The cut edges of a partition that gives stage[i] to operator i: each tensor once for each stage that reads it,
+// `bytes_per_feature` for each of its values a token. A stage may feed any others.
+StageGraph stage_graph(const model::OperatorGraph& graph, std::span<const std::int32_t> stage, int stages,
+                       std::int64_t bytes_per_feature);
+// That of the partition of a model into spans, as one rank sends it; with tied embeddings, the copies of the table.
+StageGraph stage_graph(const model::ModelSpec& spec, const Layout& layout, const std::vector<StageSpan>& spans,
+                       const PassOptions& options);
+
+}  // namespace orrery::layout

@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+"""The check of names that were given up finds each, and nothing else."""
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+CHECK = pathlib.Path(__file__).with_name("check_names.py")
+TREE = {
+    "sim/program/a.cpp": "const int from = forward ? stage - 1 : other;\nconst int to = rank_of(half.stage + 1, pipe);\n"
+                         "const int to = half.stage + (gradient ? -1 : 1);\nif (stage == stages_ - 1) return;\n"
+                         "for (int s = 0; s + 1 < p.stages; ++s) f(s);\ngo(device.pipeline_rank + 1);\nx = ranks.forward_from[r];\n",
+    "sim/program/fine.cpp": "stage += 1;\nf(2 * stage + 1);\n// stages 0 to stages - 1\nfirst_[s - 10];\n",
+    "sim/schedule/kinds/fine.cpp": "go(stage + 1);\n",
+    "sim/layout/b.cpp": "if (stage + 1 < stages) ++stage;\nBytes input_message();\n",
+}
+EXPECTED = """\
+sim/program/a.cpp:1: 'stage - 1' is gone
+sim/program/a.cpp:2: 'stage + 1' is gone
+sim/program/a.cpp:3: 'stage + (' is gone
+sim/program/a.cpp:4: '== stages_ - 1' is gone
+sim/program/a.cpp:5: 's + 1' is gone
+sim/program/a.cpp:6: 'pipeline_rank + 1' is gone
+sim/program/a.cpp:7: 'forward_from' is gone
+sim/layout/b.cpp:2: 'input_message' is gone
+"""
+
+with tempfile.TemporaryDirectory() as folder:
+    for name, text in TREE.items():
+        path = pathlib.Path(folder, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    run = subprocess.run([sys.executable, CHECK, folder], capture_output=True, text=True, check=False)
+found = "".join(line.split(" is gone")[0] + " is gone\n" for line in run.stdout.splitlines() if " is gone" in line)
+if run.returncode != 1 or found != EXPECTED:
+    print(f"expected exit code 1 and\n{EXPECTED}\ngot {run.returncode} and\n{run.stdout}{run.stderr}")
+    sys.exit(1)
