@@ -276,11 +276,21 @@ Result<LoweredStep> StepLowering::lower(const std::vector<layout::StageSpan>& sp
 }  // namespace
 
 Result<LoweredStep> lower_step(const StepPlan& plan) {
-  auto spans = layout::partition_layers(plan.model, plan.layout);
+  const auto spans = layout::partition_layers(plan.model, plan.layout);
   if (!spans.ok()) return spans.errors();
-  const layout::StageGraph stages = layout::stage_graph(plan.model, plan.layout, *spans, plan.pass);
+  return lower_step(plan, *spans, layout::stage_graph(plan.model, plan.layout, *spans, plan.pass));
+}
+
+Result<LoweredStep> lower_step(const StepPlan& plan, const std::vector<layout::StageSpan>& spans,
+                               const layout::StageGraph& stages) {
   if (Diagnostics broken = check_routes(Ranks(plan, stages), plan); !broken.empty()) return broken;
-  return StepLowering(plan, stages, *spans).lower(*spans);
+  return StepLowering(plan, stages, spans).lower(spans);
+}
+
+Diagnostics check_step(const StepPlan& plan) {
+  const auto spans = layout::partition_layers(plan.model, plan.layout);
+  if (!spans.ok()) return spans.errors();
+  return check_routes(Ranks(plan, layout::stage_graph(plan.model, plan.layout, *spans, plan.pass)), plan);
 }
 
 }  // namespace orrery::program

@@ -6,9 +6,11 @@
 
 #include "core/read_file.hpp"
 #include "orrery/layout/layout.hpp"
+#include "orrery/network/tuning.hpp"
 #include "orrery/schedule/csv.hpp"
 #include "orrery/schedule/replay.hpp"
 #include "places.hpp"
+#include "plan.hpp"
 
 namespace orrery::scenario {
 namespace {
@@ -62,8 +64,9 @@ Diagnostics check_messages(const Scenario& s, const schedule::Schedule& made) {
   const schedule::StageTimes times = schedule::uniform_times(made.placement.stages, 1, 1, 1);
   const schedule::Replay replay = schedule::replay(made, times, schedule::MessageMode::rendezvous);
   if (replay.deadlock.empty()) return {};
-  Diagnostic d = broken("schedule.type", fmt::format("{} deadlocks with the blocking messages of {}: {}", made.name,
-                                                     s.stack.name, schedule::to_string(replay.deadlock.front())));
+  Diagnostic d = broken(s.schedule.file.empty() ? "schedule.type" : "schedule.file",
+                        fmt::format("{} deadlocks with the blocking messages of {}: {}", made.name, s.stack.name,
+                                    schedule::to_string(replay.deadlock.front())));
   d.help = "choose a stack with asynchronous messages, or say stack: {type: " + s.stack.type +
            ", communication: {messages: asynchronous}}";
   return {d};
@@ -102,6 +105,17 @@ Diagnostics check_stages(const Scenario& s, const schedule::Schedule& made) {
                                            made.placement.stages / made.placement.ranks, s.layout.virtual_stages));
   d.help = fmt::format("layout: {{virtual: {}}}", made.placement.stages / made.placement.ranks);
   return {d};
+}
+
+// Links that are down may leave no way between ranks that must talk: which do is for the lowering to say.
+Diagnostics check_routes(const Scenario& s, const schedule::Schedule& made, const Places& places) {
+  const Result<network::Tuning> tuning = network::tuning_for(s.cluster);
+  if (!tuning.ok()) return tuning.errors();
+  const PlanParts parts = plan_parts(s);
+  const model::ModelSpec padded = model::pad_vocab(s.model, s.layout.tensor);
+  const layout::Layout running = running_layout(s);
+  return program::check_step({padded, running, parts.pass, parts.state, made, parts.execution, s.gpu, parts.kernels,
+                              *places.topology, *tuning, places.placement});
 }
 
 }  // namespace
@@ -147,9 +161,10 @@ Diagnostics check_rules(const Scenario& s) {
   if (Diagnostics blocked = check_messages(s, *made); !blocked.empty()) return blocked;
   const Result<std::vector<layout::StageSpan>> spans = layout::partition_layers(s.model, s.layout);
   if (!spans.ok()) return spans.errors();
-  if (s.placement.kind != hardware::PlacementKind::packed || !s.cluster.perturb.empty())
-    if (const Result<Places> places = make_places(s); !places.ok()) return places.errors();
-  return errors;
+  if (s.placement.kind == hardware::PlacementKind::packed && s.cluster.perturb.empty()) return {};
+  const Result<Places> places = make_places(s);
+  if (!places.ok()) return places.errors();
+  return s.cluster.perturb.empty() ? Diagnostics() : check_routes(s, *made, *places);
 }
 
 }  // namespace orrery::scenario

@@ -122,6 +122,7 @@ TEST_CASE("what is down under a rank is an error that names the ranks, elsewhere
                                   "node0.gpu3--node0.nic3, down: true}]\n");
   CHECK(cut.find("no route from rank 0 (node0.gpu0) to rank 3 (node0.gpu3), tensor-parallel group: what joins them is "
                  "down") != std::string::npos);
+  CHECK(cut.find("test.yaml:7:1: perturb: no route") == 0);  // reading finds it, and says where
   // With the way to its NIC whole it goes round, and is slower.
   CHECK(simulated(text + "perturb: [{link: node0.gpu3--node0.nvswitch, down: true}]\n").timeline.makespan >
         simulated(text).timeline.makespan);

@@ -110,5 +110,10 @@ struct LoweredStep {
 inline constexpr const char* kStepOverhead = "step overhead";  // name of what the host does before a step
 
 Result<LoweredStep> lower_step(const StepPlan& plan);
+// The same with stages given, whoever feeds whom, in place of those of the layout's partition.
+Result<LoweredStep> lower_step(const StepPlan& plan, const std::vector<layout::StageSpan>& spans,
+                               const layout::StageGraph& stages);
+// Why lower_step would refuse the plan; empty = it does not.
+Diagnostics check_step(const StepPlan& plan);
 
 }  // namespace orrery::program

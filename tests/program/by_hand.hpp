@@ -1,0 +1,69 @@
+// A step by hand: a small model on nodes of two GPUs, every part of its plan open to change.
+#pragma once
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <numeric>
+
+#include "../hardware/clusters.hpp"
+#include "../layout/stages.hpp"
+#include "orrery/hardware/catalogue.hpp"
+#include "orrery/network/tuning.hpp"
+#include "orrery/program/lower.hpp"
+
+namespace orrery::program::test {
+
+struct ByHand {
+  model::ModelSpec model = layout::test::gpt(24, 256, 4, 1024);
+  layout::Layout layout;
+  layout::PassOptions pass;
+  layout::StatePlan state;
+  schedule::Schedule schedule;
+  ExecutionPlan execution;
+  hardware::ClusterSpec cluster;
+  hardware::Gpu gpu;
+  cost::KernelModel kernels;
+  std::unique_ptr<hardware::Topology> topology;
+  network::Tuning tuning;
+  std::vector<hardware::DeviceId> placement;
+  NetworkMode mode = NetworkMode::ideal;
+  bool fold = true, fuse = true;
+
+  // `pipeline` ranks of as many stages as `chunks` asks for.
+  ByHand(const char* name, int tensor, int pipeline, int chunks, int micro_batches) {
+    layout.tensor = tensor, layout.pipeline = pipeline, layout.virtual_stages = chunks;
+    pass.sequence_length = 64;
+    auto made = schedule::make_schedule(
+        {.name = name, .ranks = pipeline, .chunks = chunks, .micro_batches = micro_batches, .times = {}});
+    REQUIRE_MESSAGE(made.ok(), render(made.errors()));
+    schedule = *made;
+    cluster = hardware::testing::superpod();
+    cluster.gpu = "h100-sxm-80gb";
+    cluster.gpus_per_node = cluster.scale_out.nics_per_node = cluster.scale_out.fat_tree.leaves_per_unit = 2;
+    gpu = hardware::gpu_of(cluster).value();
+    kernels = cost::load_kernel_model("h100-sxm-80gb").value();
+    tuning = network::tuning_for(cluster).value();
+    put_on((layout.ranks() + 1) / 2);
+  }
+  void put_on(int nodes) {
+    topology = hardware::testing::built(cluster, nodes);
+    placement.resize(static_cast<std::size_t>(layout.ranks()));
+    std::iota(placement.begin(), placement.end(), 0);
+  }
+  // Pipeline rank r becomes rank to[r].
+  void move(const std::vector<int>& to) {
+    const auto order = schedule.order;
+    for (auto& rank : schedule.placement.rank) rank = to[static_cast<std::size_t>(rank)];
+    for (std::size_t r = 0; r < to.size(); ++r) schedule.order[static_cast<std::size_t>(to[r])] = order[r];
+  }
+
+  StepPlan plan() const {
+    return {model,   layout,    pass,   state,     schedule, execution, gpu,
+            kernels, *topology, tuning, placement, mode,     fold,      fuse};
+  }
+  layout::StageGraph stages() const {
+    return layout::stage_graph(model, layout, layout::partition_layers(model, layout).value(), pass);
+  }
+};
+
+}  // namespace orrery::program::test
