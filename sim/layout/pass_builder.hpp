@@ -4,6 +4,10 @@
 
 namespace orrery::layout {
 
+// Allocates (bytes > 0) or frees a tensor at the start or end of a step.
+void change(std::vector<PassStep>& steps, int step, bool at_end, MemoryClass memory_class, Bytes bytes,
+            TensorId tensor);
+
 std::vector<PassStep> forward_pass(const Tape& tape, const RecomputePlan& plan);
 
 // The backward pass once, as B runs it; I and W are its two projections, so that nothing can be lost between them.
@@ -11,6 +15,7 @@ class BackwardPass {
  public:
   BackwardPass(const Tape& tape, const RecomputePlan& plan);
   std::vector<PassStep> pass(PassKind kind) const;
+  std::vector<TensorId> held_before(PassKind kind) const;
   Flops flops() const;
 
  private:
@@ -22,6 +27,7 @@ class BackwardPass {
   // Memory held from `from` (−1 = since the forward pass) to the last use in either phase (−1 = not used in it).
   struct Held {
     Bytes bytes{};
+    TensorId id = kNoTensor;
     int from = -1, last_input = -1, last_weight = -1;
     bool until_end = false;  // of I and of B: it is the message
   };
@@ -29,9 +35,14 @@ class BackwardPass {
   void run_again(std::size_t first, std::size_t last);
   void run_again(const RankOp& op);
   void differentiate(const RankOp& op);
-  void gradients(const RankOp& op, int first, int last_input, int last_weight);
+  int there(const std::vector<int>& held, TensorId t) const;
+  void gradients(const RankOp& op, int first, std::vector<int>& read, std::vector<int>& made);
   int append(const std::vector<OpStep>& steps, const std::vector<int>& position, bool again);
-  int hold(Bytes bytes, int from, int last_input, int last_weight = -1);
+  int hold(Bytes bytes, int from, TensorId id = kNoTensor);
+  void use(int held, int step);  // by a step: it lives until then
+  void use(const std::vector<int>& held, int begin, int end, Phase phase);
+  bool only_weight(const Held& held) const;
+  bool handed_on(const Held& held) const;
   void effects(PassKind kind, const Held& held, const std::vector<int>& map, std::vector<PassStep>& steps) const;
 
   const Tape& tape_;

@@ -10,9 +10,6 @@
 
 namespace orrery::layout {
 
-using TensorId = std::int32_t;
-inline constexpr TensorId kNoTensor = -1;
-
 enum class Phase : std::uint8_t { input, weight };  // I or W
 
 // Step of an operator. `needed_at` and `chunked_at` count from the first step of the operator's own list.
@@ -30,6 +27,7 @@ struct OpStep {
 struct GradientOf {
   TensorId input = kNoTensor;
   TensorId same_as = kNoTensor;  // it is the gradient of this output, passed through; kNoTensor = a tensor of its own
+  bool in_place = false;         // it stands where the input stood
 };
 
 // Work space of a pass, held from the first to the last step of the phases that use it.
@@ -42,6 +40,7 @@ struct RankOp {
   const char* name = "";
   std::int64_t layer = -1;
   bool attention_core = false;  // what selective recompute runs again
+  bool loss = false;            // gradients begin here
   std::vector<TensorId> in, out;
   std::vector<TensorId> keep_for_input, keep_for_weight;  // forward tensors its backward reads
   std::vector<GradientOf> gradients;

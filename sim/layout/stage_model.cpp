@@ -49,8 +49,15 @@ StageModel::StageModel(const model::ModelSpec& spec, const Layout& layout, const
 }
 
 std::vector<PassStep> StageModel::pass(PassKind kind) const {
-  if (kind == PassKind::forward) return forward_pass(operators_->tape, operators_->plan);
-  return operators_->backward.pass(kind);
+  std::vector<PassStep> steps =
+      kind == PassKind::forward ? forward_pass(operators_->tape, operators_->plan) : operators_->backward.pass(kind);
+  const std::vector<std::string> wrong = audit_pass(steps, held_before(kind));
+  check(wrong.empty(), wrong.empty() ? "" : wrong.front().c_str());
+  return steps;
+}
+
+std::vector<TensorId> StageModel::held_before(PassKind kind) const {
+  return kind == PassKind::forward ? std::vector<TensorId>{} : operators_->backward.held_before(kind);
 }
 
 std::int64_t StageModel::parameters() const {

@@ -13,8 +13,10 @@ void TapeBuilder::cross_entropy() {
   RankOp op = start("cross_entropy");
   const std::int64_t logits = checked_mul(r_.tokens, r_.vocab), width = activation_bytes(), token = 4 * r_.tokens;
   op.in = {branch_};
+  op.loss = true;
   if (o_.fused_cross_entropy) {
     op.keep_for_input = {branch_};
+    op.gradients = {{branch_, kNoTensor, true}};
     op.forward.push_back({memory(op.name, width * logits)});
     if (tensor_parallel()) op.forward.push_back({communicate(op.name, Collective::all_gather, 3 * token * r_.tensor)});
     op.forward.push_back({memory(op.name, 2 * width * logits)});

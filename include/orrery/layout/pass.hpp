@@ -64,10 +64,15 @@ enum class StepRole : std::uint8_t { compute, recompute };
 enum class StepGroup : std::uint8_t { tensor, context, expert };
 enum class MemoryClass : std::uint8_t { weights, gradients, optimizer, activations, buffers, context, other };
 
+// A tensor of a stage: the same in F, B, I and W of a micro-batch where it is held from one to the other.
+using TensorId = std::int32_t;
+inline constexpr TensorId kNoTensor = -1;
+
 struct MemoryChange {
   bool at_end = false;  // of the step; false = at its start
   MemoryClass memory_class = MemoryClass::activations;
   Bytes bytes{};  // > 0 allocates, < 0 frees
+  TensorId tensor = kNoTensor;
 };
 
 struct PassStep {
@@ -92,6 +97,7 @@ struct PassStep {
   // Parameters of this rank whose gradient is final after this step (in the last micro-batch), for gradient buckets.
   std::int64_t gradients_ready = 0;
   std::vector<MemoryChange> memory;
+  std::vector<TensorId> uses;  // what it reads or writes of activations, gradients and work space: alive while it runs
 };
 
 enum class PassKind : std::uint8_t { forward, backward, input_gradient, weight_gradient };
@@ -104,6 +110,7 @@ class StageModel {
   StageModel(const model::ModelSpec& spec, const Layout& layout, const StageSpan& span, const PassOptions& options);
 
   std::vector<PassStep> pass(PassKind kind) const;
+  std::vector<TensorId> held_before(PassKind kind) const;  // tensors that passes before it left behind
   std::int64_t parameters() const;  // of this rank (after the tensor split), tied copies included
   std::int64_t parameters_of_layer(std::int64_t layer) const;  // −1 embedding, layers = head + final norm
   Bytes saved_activations() const;                             // held from the end of F to B, per micro-batch
@@ -121,6 +128,11 @@ class StageModel {
  private:
   std::shared_ptr<const StageOperators> operators_;
 };
+
+// The books of a pass that begins with the tensors `held`: a line for each step that uses a tensor which is not there,
+// each tensor made twice or freed twice. A call beside other steps uses its tensors until the step that needs it.
+// pass() holds every pass to it.
+std::vector<std::string> audit_pass(const std::vector<PassStep>& steps, const std::vector<TensorId>& held);
 
 // Bytes that stay for the whole run, per rank, by class (weights, gradients, optimizer), as ZeRO divides them.
 struct StateBytes {

@@ -1,0 +1,63 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "orrery/layout/pass.hpp"
+
+namespace orrery::layout {
+namespace {
+
+class PassAudit {
+ public:
+  PassAudit(const std::vector<PassStep>& steps, const std::vector<TensorId>& held) : steps_(steps) {
+    for (const TensorId t : held) there_[t] = true;
+  }
+
+  std::vector<std::string> run() {
+    for (int i = 0; i < static_cast<int>(steps_.size()); ++i) {
+      const PassStep& step = steps_[static_cast<std::size_t>(i)];
+      apply(i, false);
+      for (const TensorId t : step.uses) find(t, i);
+      if (step.needed_by > i + 1) beside_.push_back(i);
+      apply(i, true);
+      std::erase_if(beside_, [&](int call) { return steps_[static_cast<std::size_t>(call)].needed_by <= i + 1; });
+    }
+    return std::move(wrong_);
+  }
+
+ private:
+  void find(TensorId t, int step) {
+    if (const auto it = there_.find(t); it == there_.end() || !it->second)
+      say(step, it == there_.end() ? "uses a tensor that nothing made" : "uses a tensor that is freed", t);
+  }
+  void apply(int i, bool at_end) {
+    for (const MemoryChange& c : steps_[static_cast<std::size_t>(i)].memory) {
+      if (c.at_end != at_end || c.tensor == kNoTensor) continue;
+      bool& there = there_[c.tensor];
+      if (there == (c.bytes.value > 0))
+        say(i, there ? "makes a tensor twice" : "frees a tensor that is not there", c.tensor);
+      there = c.bytes.value > 0;
+      if (there) continue;
+      for (const int call : beside_)
+        if (call != i && std::ranges::count(steps_[static_cast<std::size_t>(call)].uses, c.tensor) > 0)
+          say(i, "frees a tensor that a call beside it still uses", c.tensor);
+    }
+  }
+  void say(int step, const char* what, TensorId t) {
+    wrong_.push_back(fmt::format("step {} ({}) {} ({})", step, steps_[static_cast<std::size_t>(step)].name, what, t));
+  }
+
+  const std::vector<PassStep>& steps_;
+  std::map<TensorId, bool> there_;
+  std::vector<int> beside_;  // calls in flight
+  std::vector<std::string> wrong_;
+};
+
+}  // namespace
+
+std::vector<std::string> audit_pass(const std::vector<PassStep>& steps, const std::vector<TensorId>& held) {
+  return PassAudit(steps, held).run();
+}
+
+}  // namespace orrery::layout
