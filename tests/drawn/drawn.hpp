@@ -1,0 +1,21 @@
+// Small scenarios drawn at random over all that a scenario can say.
+#pragma once
+#include <map>
+#include <string>
+
+#include "orrery/scenario/scenario.hpp"
+
+namespace orrery::testing {
+
+struct Drawn {
+  std::string text;
+  std::map<std::string, std::string> choices;  // what was drawn for stack, launch, messages, network and schedule
+  scenario::Scenario scenario;
+};
+
+// The i-th of a seed. Stacks and schedules take turns, so that each is drawn as often as any other; all else is drawn
+// until it is a scenario (where a schedule deadlocks with the messages drawn, say, all but stack and schedule is drawn
+// again).
+Drawn draw_scenario(std::uint64_t seed, int i);
+
+}  // namespace orrery::testing

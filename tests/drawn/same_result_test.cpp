@@ -1,0 +1,88 @@
+// Ways of simulating that must not change the result, in any field of the JSON, over scenarios drawn at random.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "drawn.hpp"
+#include "orrery/scenario/simulate.hpp"
+
+using namespace orrery;
+using namespace orrery::scenario;
+using nlohmann::json;
+
+namespace {
+
+// All that is said of a run but how it was simulated, the devices by rank. Coordinates in the groups are those of the
+// first rank that a device stands for.
+json result_of(const report::RunResult& run) {
+  json all = json::parse(report::to_json(run));
+  for (const char* key : {"simulation", "evaluated_by", "notes"}) all.erase(key);
+  json by_rank = json::object();
+  for (json device : all["devices"]) {
+    const json ranks = device["ranks"];
+    device.erase("ranks");
+    for (const char* key : {"tensor_rank", "context_rank", "data_rank"}) device.erase(key);
+    for (const json& rank : ranks) by_rank[rank.dump()] = device;
+  }
+  all["devices"] = by_rank;
+  return all;
+}
+
+json simulated(const Scenario& scenario, const RunOptions& options) {
+  const auto run = simulate(scenario, options);
+  REQUIRE_MESSAGE(run.ok(), render(run.errors()));
+  CHECK_MESSAGE(run->books.empty(), run->books.front());
+  return result_of(*run);
+}
+
+// The first few places where they differ.
+std::string differences(const json& a, const json& b) {
+  std::string text;
+  const json patch = json::diff(a, b);
+  for (std::size_t i = 0; i < patch.size() && i < 8; ++i) {
+    const json::json_pointer at(patch[i]["path"].get<std::string>());
+    text += fmt::format("  {}: {} -> {}\n", at.to_string(), a.contains(at) ? a[at].dump() : "none",
+                        b.contains(at) ? b[at].dump() : "none");
+  }
+  return text;
+}
+
+struct Way {
+  const char* name;
+  RunOptions options;
+};
+const Way kWays[] = {{"every rank", {.every_rank = true}},
+                     {"unfused", {.fuse = false}},
+                     {"events", {.force_events = true}},
+                     {"every rank, unfused, events", {.every_rank = true, .fuse = false, .force_events = true}}};
+
+}  // namespace
+
+TEST_CASE("every rank, unfused and events say what folded, fused and one pass say") {
+  const char* number = std::getenv("ORRERY_DRAWS");
+  const int draws = number != nullptr ? std::atoi(number) : 408;  // of 17 stacks and 18 schedules
+  std::map<std::string, std::map<std::string, int>> counts;
+  for (int i = 0; i < draws; ++i) {
+    const testing::Drawn drawn = testing::draw_scenario(20261128, i);
+    for (const auto& [what, choice] : drawn.choices) ++counts[what][choice];
+    const json base = simulated(drawn.scenario, {});
+    for (const Way& way : kWays) {
+      // Known: of kernels that the host waits for, the fused split of time is not the one of single kernels.
+      if (drawn.choices.at("launch") == "blocking" && !way.options.fuse) continue;
+      const json other = simulated(drawn.scenario, way.options);
+      if (other == base) continue;
+      FAIL_CHECK("scenario " << i << ", " << std::string(way.name) << ":\n" << differences(base, other) << drawn.text);
+    }
+  }
+  std::string table;
+  for (const auto& [what, choices] : counts) {
+    table += "\n  " + what + ":";
+    for (const auto& [choice, count] : choices) {
+      table += fmt::format(" {} {}", choice, count);
+      if (draws >= 400) CHECK(count >= 10);
+    }
+  }
+  MESSAGE(draws << " scenarios drawn" << table);
+}
