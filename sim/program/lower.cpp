@@ -41,7 +41,7 @@ class StepLowering {
         data_(plan, ranks_, devices_, communication_, stages_, builder_),
         end_(plan, graph, ranks_, devices_, communication_, stages_, data_, builder_),
         // Where transfers share links, ranks that are alike by themselves may meet on them: each is played.
-        devices_(fold_ranks(ranks_, observed_calls(), communication_, plan.fold && plan.mode != NetworkMode::flows)) {
+        devices_(fold_ranks(ranks_, observed_calls(), plan, communication_)) {
     data_.form_groups();
   }
 

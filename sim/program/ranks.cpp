@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include "fold.hpp"
@@ -162,17 +163,30 @@ Diagnostics check_routes(const Ranks& ranks, const StepPlan& plan) {
 
 namespace {
 
-// Times of a family's groups that differ within one place in the pipeline.
-bool unlike(const Ranks& ranks, const Family& family, const std::vector<CallCost>& costs) {
-  std::map<int, Time> first;
+// What is told of a call: what it takes, what it would take alone, and where it was held back.
+using Cost = std::tuple<Time, Time, int>;
+
+std::vector<Cost> costs_of(const ObservedCall& call, const StepPlan& plan, Communication& communication) {
+  std::vector<Cost> costs;
+  for (const CallCost& cost : communication.costs(*call.family, call.kind, call.bytes)) {
+    const hardware::LinkId link = cost.call.link;
+    costs.emplace_back(cost.duration, cost.call.alone,
+                       link < 0 ? -1 : static_cast<int>(plan.topology.links()[static_cast<std::size_t>(link)].level));
+  }
+  return costs;
+}
+
+// Costs of a family's groups that differ within one place in the pipeline.
+bool unlike(const Ranks& ranks, const Family& family, const std::vector<Cost>& costs) {
+  std::map<int, Cost> first;
   for (std::size_t g = 0; g < costs.size(); ++g) {
     const int place = ranks.at[static_cast<std::size_t>(family.groups[g].front())].pipeline;
-    if (first.emplace(place, costs[g].duration).first->second != costs[g].duration) return true;
+    if (first.emplace(place, costs[g]).first->second != costs[g]) return true;
   }
   return false;
 }
 
-std::vector<std::string> splits_of(const Ranks& ranks, const std::vector<ObservedCall>& calls,
+std::vector<std::string> splits_of(const Ranks& ranks, const std::vector<ObservedCall>& calls, const StepPlan& plan,
                                    Communication& communication) {
   std::vector<std::string> splits;
   if (ranks.speeds.size() > 1) splits.emplace_back("GPUs of different speed");
@@ -184,7 +198,7 @@ std::vector<std::string> splits_of(const Ranks& ranks, const std::vector<Observe
   for (const Family& copies : ranks.shared) families.emplace_back(&copies, "tied embeddings");
   for (const auto& [family, name] : families) {
     const bool differ = std::any_of(calls.begin(), calls.end(), [&, of = family](const ObservedCall& c) {
-      return c.family == of && unlike(ranks, *of, communication.costs(*of, c.kind, c.bytes));
+      return c.family == of && unlike(ranks, *of, costs_of(c, plan, communication));
     });
     const std::string text = std::string(name) + " on links of different speed or use";
     if (differ && (splits.empty() || splits.back() != text)) splits.push_back(text);
@@ -194,8 +208,8 @@ std::vector<std::string> splits_of(const Ranks& ranks, const std::vector<Observe
 
 }  // namespace
 
-Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, Communication& communication,
-                   bool fold) {
+Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, const StepPlan& plan,
+                   Communication& communication) {
   std::vector<std::int64_t> initial;
   for (std::size_t r = 0; r < ranks.at.size(); ++r)  // what a rank is by itself: its stages and its speed
     initial.push_back(ranks.at[r].pipeline * static_cast<std::int64_t>(ranks.speeds.size()) + ranks.speed_of[r]);
@@ -203,8 +217,9 @@ Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, C
   for (const ObservedCall& call : calls) {
     Relation relation{
         &call.family->groups, {}, call.kind == Collective::send_receive && call.family->lane == Lane::pipeline_send};
-    for (const CallCost& cost : communication.costs(*call.family, call.kind, call.bytes))
-      relation.cost.push_back(cost.duration.value);
+    std::map<Cost, std::int64_t> known;
+    for (const Cost& cost : costs_of(call, plan, communication))
+      relation.cost.push_back(known.emplace(cost, static_cast<std::int64_t>(known.size())).first->second);
     relations.push_back(std::move(relation));
   }
   for (const Family* family : {&ranks.tensor, &ranks.context, &ranks.shard, &ranks.replicas})
@@ -213,9 +228,10 @@ Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, C
   for (const Family& pairs : ranks.pipeline)
     if (!pairs.groups.empty()) relations.push_back({&pairs.groups, {}, true});
 
+  const bool fold = plan.fold && plan.mode != NetworkMode::flows;
   Devices devices;
   devices.fold_class = fold_classes(initial, relations);
-  devices.splits = splits_of(ranks, calls, communication);
+  devices.splits = splits_of(ranks, calls, plan, communication);
   for (std::int32_t r = 0; r < ranks.count; ++r) {
     const auto device = static_cast<std::size_t>(fold ? devices.fold_class[static_cast<std::size_t>(r)] : r);
     devices.device_of.push_back(static_cast<DeviceIndex>(device));

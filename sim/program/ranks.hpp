@@ -70,7 +70,8 @@ struct ObservedCall {
   Collective kind;
   Bytes bytes;
 };
-Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, Communication& communication, bool fold);
+Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, const StepPlan& plan,
+                   Communication& communication);
 
 // Simulated devices of a group of ranks, each once, ascending.
 std::vector<DeviceIndex> devices_of(const Devices& devices, const std::vector<std::int32_t>& ranks);

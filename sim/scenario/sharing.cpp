@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <span>
 
 namespace orrery::scenario {
 namespace {
@@ -19,16 +21,20 @@ std::size_t index_of(LinkLevel level) {
 }
 
 struct Family {
-  Int128 took = 0, alone = 0;  // ps, over all ranks
-  std::vector<Int128> lost;    // [link], once something is lost
+  Int128 took = 0, alone = 0;                           // ps, over all ranks
+  std::vector<std::array<std::int64_t, kLevels>> lost;  // [device] of one of its ranks, once something is lost
 };
+
+std::size_t family_of(const Call& call) {
+  return static_cast<std::size_t>(call.category) * kCollectives + static_cast<std::size_t>(call.collective);
+}
 
 class Sharing {
  public:
   Sharing(const hardware::Topology& topology, const Program& program, const engine::Timeline& timeline)
       : topology_(topology), program_(program), timeline_(timeline) {
     for (const program::Device& device : program.devices) ranks_ += static_cast<std::int64_t>(device.ranks.size());
-    for (TaskId task = 0; task < program.tasks(); ++task) add_task(task);
+    each_call([&](const Call& call, std::span<const program::Participant> who) { add(call, who); });
   }
 
   std::vector<report::SharedTransfers> result(bool fat_tree) const {
@@ -41,7 +47,7 @@ class Sharing {
       shared.collective = static_cast<Collective>(i % kCollectives);
       shared.took_s = mean_seconds(family.took);
       shared.alone_s = mean_seconds(family.alone);
-      name_link(family, shared);
+      name_link(i, shared);
       if (fat_tree) shared.oversubscription = oversubscription(shared.level);
       all.push_back(std::move(shared));
     }
@@ -55,46 +61,59 @@ class Sharing {
     return static_cast<double>(ps) / static_cast<double>(ranks_ * program_.steps) / 1e12;
   }
 
-  void add_task(TaskId task) {
-    const program::TaskTemplate& t = program_.template_of(task);
-    if (t.calls.count == 0) return;
-    std::int64_t ranks = 0;
-    for (std::uint32_t i = program_.participant_begin[task]; i < program_.participant_begin[task + 1]; ++i)
-      ranks += static_cast<std::int64_t>(program_.devices[program_.participants[i].device].ranks.size());
-    for (std::uint32_t i = t.calls.first; i < t.calls.first + t.calls.count; ++i) {
-      Call call = program_.calls[i];
-      if (t.transfer != program::kNone && !timeline_.limited_by.empty()) {  // how it went, not how it was planned
-        call.took = {timeline_.end[task] - timeline_.start[task]};
-        call.link = timeline_.limited_by[task];
+  template <class Visit>
+  void each_call(const Visit& visit) const {
+    for (TaskId task = 0; task < program_.tasks(); ++task) {
+      const program::TaskTemplate& t = program_.template_of(task);
+      const std::span who(program_.participants.begin() + program_.participant_begin[task],
+                          program_.participants.begin() + program_.participant_begin[task + 1]);
+      for (std::uint32_t i = t.calls.first; i < t.calls.first + t.calls.count; ++i) {
+        Call call = program_.calls[i];
+        if (t.transfer != program::kNone && !timeline_.limited_by.empty()) {  // how it went, not how it was planned
+          call.took = {timeline_.end[task] - timeline_.start[task]};
+          call.link = timeline_.limited_by[task];
+        }
+        visit(call, who);
       }
-      add(call, ranks);
     }
   }
-  void add(const Call& call, std::int64_t ranks) {
-    Family& family =
-        families_[static_cast<std::size_t>(call.category) * kCollectives + static_cast<std::size_t>(call.collective)];
-    family.took += static_cast<Int128>(call.took.value) * ranks;
-    family.alone += static_cast<Int128>(call.alone.value) * ranks;
-    if (call.link < 0 || call.took <= call.alone) return;
-    if (family.lost.empty()) family.lost.resize(topology_.links().size());
-    family.lost[static_cast<std::size_t>(call.link)] += static_cast<Int128>((call.took - call.alone).value) * ranks;
+  void add(const Call& call, std::span<const program::Participant> who) {
+    Family& family = families_[family_of(call)];
+    const bool lost = call.link >= 0 && call.took > call.alone;
+    if (lost && family.lost.empty()) family.lost.resize(program_.devices.size());
+    for (const program::Participant& p : who) {
+      const auto ranks = static_cast<Int128>(program_.devices[p.device].ranks.size());
+      family.took += call.took.value * ranks;
+      family.alone += call.alone.value * ranks;
+      if (lost) family.lost[p.device][level_of(call.link)] += (call.took - call.alone).value;
+    }
   }
+  std::size_t level_of(LinkId link) const { return index_of(topology_.links()[static_cast<std::size_t>(link)].level); }
 
-  // The level that cost most, and its worst link.
-  void name_link(const Family& family, report::SharedTransfers& shared) const {
+  // The level that cost most, and its worst link to the rank that lost most there: the first of those that lost as
+  // much, which stands for itself however the others are folded.
+  void name_link(std::size_t of, report::SharedTransfers& shared) const {
+    const Family& family = families_[of];
     std::array<Int128, kLevels> of_level{};
-    const auto& links = topology_.links();
-    for (std::size_t l = 0; l < family.lost.size(); ++l) of_level[index_of(links[l].level)] += family.lost[l];
-    const auto worst = std::max_element(of_level.begin(), of_level.end()) - of_level.begin();
+    for (std::size_t d = 0; d < family.lost.size(); ++d)
+      for (std::size_t level = 0; level < kLevels; ++level)
+        of_level[level] += static_cast<Int128>(family.lost[d][level]) * program_.devices[d].ranks.size();
+    const auto worst = static_cast<std::size_t>(std::max_element(of_level.begin(), of_level.end()) - of_level.begin());
     shared.level = static_cast<LinkLevel>(worst);
-    std::size_t most = 0;
-    Int128 lost = 0;
-    for (std::size_t l = 0; l < family.lost.size(); ++l)
-      if (links[l].level == shared.level && family.lost[l] > lost) {
-        lost = family.lost[l];
-        most = l;
-      }
-    if (lost > 0) shared.link = topology_.link_name(static_cast<LinkId>(most));
+    if (of_level[worst] == 0) return;
+    const auto device = static_cast<program::DeviceIndex>(
+        std::max_element(family.lost.begin(), family.lost.end(),
+                         [&](const auto& a, const auto& b) { return a[worst] < b[worst]; }) -
+        family.lost.begin());
+    std::map<LinkId, std::int64_t> lost;
+    each_call([&](const Call& call, std::span<const program::Participant> who) {
+      if (family_of(call) != of || call.link < 0 || call.took <= call.alone || level_of(call.link) != worst) return;
+      for (const program::Participant& p : who)
+        if (p.device == device) lost[call.link] += (call.took - call.alone).value;
+    });
+    const auto most =
+        std::max_element(lost.begin(), lost.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+    shared.link = topology_.link_name(most->first);
   }
 
   // Bandwidth of the NICs over that of a level above them.

@@ -24,7 +24,7 @@ struct SharedTransfers {
   Collective collective = Collective::all_reduce;
   double took_s = 0, alone_s = 0;
   hardware::LinkLevel level = hardware::LinkLevel::other;  // where most of the difference arose
-  std::string link;                                        // the link of that level that cost most
+  std::string link;                                        // of that level, what cost most the rank that lost most
   double oversubscription = 0;  // of that level: bandwidth of the NICs over its own; 0 = no such figure
 };
 
