@@ -76,17 +76,31 @@ std::vector<int> RankGrid::data_group(const Coordinates& at) const {
 std::vector<int> RankGrid::gradient_group(const Coordinates& at) const {
   return along(at, true, true, false);
 }
+namespace {
+
+// Ranks of the gradient group of `at` from place `first` on, `stride` apart: the whole group, which may be all ranks,
+// is not written down for each of its parts.
+std::vector<int> part_of_gradient_group(const RankGrid& grid, Coordinates at, int context, int first, int count,
+                                        int stride) {
+  std::vector<int> ranks;
+  for (int i = 0; i < count; ++i) {
+    const int place = first + i * stride;
+    at.data = place / context;
+    at.context = place % context;
+    ranks.push_back(grid.rank(at));
+  }
+  return ranks;
+}
+
+}  // namespace
+
 std::vector<int> RankGrid::shard_group(const Coordinates& at) const {
-  const std::vector<int> group = gradient_group(at);
-  const auto first = group.begin() + (at.data * context_ + at.context) / shards_ * shards_;
-  return {first, first + shards_};
+  const int block = (at.data * context_ + at.context) / shards_;
+  return part_of_gradient_group(*this, at, context_, block * shards_, shards_, 1);
 }
 std::vector<int> RankGrid::replica_group(const Coordinates& at) const {
-  const std::vector<int> group = gradient_group(at);
-  std::vector<int> ranks;
-  for (int i = (at.data * context_ + at.context) % shards_; i < data_ * context_; i += shards_)
-    ranks.push_back(group[static_cast<std::size_t>(i)]);
-  return ranks;
+  const int place = (at.data * context_ + at.context) % shards_;
+  return part_of_gradient_group(*this, at, context_, place, data_ * context_ / shards_, shards_);
 }
 std::vector<int> RankGrid::pipeline_group(const Coordinates& at) const {
   std::vector<int> ranks;

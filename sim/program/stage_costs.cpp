@@ -19,7 +19,7 @@ StageCosts::StageCosts(const StepPlan& plan, const layout::StageGraph& graph, co
   context_class_ = classes_of(ranks.context);
 }
 
-// Groups of equal costs share their passes; where transfers share links each group has links of its own.
+// Groups of equal costs share their passes; where transfers share links each group that has any has its own.
 std::vector<std::int32_t> StageCosts::classes_of(const Family& family) {
   std::vector<std::vector<std::int64_t>> costs(family.groups.size());
   for (const ObservedCall& call : calls()) {
@@ -31,7 +31,8 @@ std::vector<std::int32_t> StageCosts::classes_of(const Family& family) {
   std::vector<std::int32_t> result;
   for (std::size_t g = 0; g < costs.size(); ++g) {
     const auto index = static_cast<std::int32_t>(g);
-    result.push_back(plan_.mode == NetworkMode::flows ? index : first.emplace(costs[g], index).first->second);
+    const bool own_links = plan_.mode == NetworkMode::flows && family.groups[g].size() > 1;
+    result.push_back(own_links ? index : first.emplace(costs[g], index).first->second);
   }
   return result;
 }

@@ -1,6 +1,7 @@
 // Rank grid, partition, checks, state bytes.
 #include <doctest/doctest.h>
 
+#include <ctime>
 #include <numeric>
 #include <set>
 
@@ -179,4 +180,18 @@ TEST_CASE("state bytes as ZeRO divides them") {
   CHECK(total(Zero::parameters, 2) == n * 2);  // 16/8
   layout.shard_degree = 4;
   CHECK(total(Zero::parameters, 2) == n * 4);  // HSDP: over 4 of the 8 ranks
+}
+
+TEST_CASE("the parts of one group of 65536 ranks take as long as the group, not its square") {
+  Layout layout;
+  layout.data = 1 << 16;
+  const std::clock_t begin = std::clock();
+  const RankGrid grid(layout);
+  std::int64_t sum = 0;
+  for (int rank = 0; rank < layout.ranks(); ++rank) sum += grid.shard_group(grid.coordinates(rank)).front();
+  layout.zero = Zero::parameters;
+  const RankGrid sharded(layout);
+  for (int rank = 0; rank < layout.ranks(); ++rank) sum -= sharded.replica_group(sharded.coordinates(rank)).front();
+  CHECK(sum == 0);
+  CHECK(static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC < 2);  // a square took 30 s
 }
