@@ -16,7 +16,9 @@ struct Played {
   std::vector<Breakdown> split;
   std::vector<DeviceMemory> memory;
   Played() {
-    const auto schedule = schedule::make_schedule({.name = "1f1b", .ranks = 2, .micro_batches = 3});
+    schedule::ScheduleRequest request;
+    request.ranks = 2, request.micro_batches = 3;
+    const auto schedule = schedule::make_schedule(request);
     REQUIRE(schedule.ok());
     program::OperationTimes times;
     times.forward = {{10}, {12}}, times.input_gradient = {{9}, {9}}, times.weight_gradient = {{8}, {8}};

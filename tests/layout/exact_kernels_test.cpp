@@ -64,3 +64,22 @@ TEST_CASE("products apart: their input gradients are added, products in one need
        kernels_of(StageModel(m, four, {.layers = 1}, o).pass(PassKind::backward), "input.add_gradient"))
     CHECK(k.bytes.value == 3 * 2 * 128 * 128);
 }
+
+// Unfused attention repeats 4 key and value heads for 8 query heads: a kernel each, 64 whole values a token read, 128
+// written, 2 bytes each; backward the sums. With as many key heads as query heads there is nothing to do.
+TEST_CASE("unfused attention repeats grouped keys and values, and only grouped ones") {
+  PassOptions o;
+  o.sequence_length = 64, o.micro_batch = 2;
+  for (const PassKind kind : {PassKind::forward, PassKind::backward}) {
+    int found = 0;
+    for (const PassStep& step : StageModel(llama(1, 128, 8, 4, 256, 512), {}, {.layers = 1}, o).pass(kind)) {
+      if (std::string_view(step.name) != "attention.repeat_heads") continue;
+      ++found;
+      CHECK(step.kernels == 2);
+      CHECK(step.kernel.bytes.value == 2 * 2 * 128 * (64 + 128));
+    }
+    CHECK(found == 1);
+    for (const PassStep& step : StageModel(llama(1, 128, 8, 8, 256, 512), {}, {.layers = 1}, o).pass(kind))
+      CHECK(std::string_view(step.name) != "attention.keys_values");
+  }
+}

@@ -13,7 +13,9 @@ using namespace orrery::schedule::kinds;
 namespace {
 
 Schedule as_schedule(int ranks, int micro_batches, std::vector<std::vector<Operation>> order) {
-  const auto like = make_schedule({.name = "zb_h1", .ranks = ranks, .micro_batches = micro_batches});
+  ScheduleRequest request;
+  request.name = "zb_h1", request.ranks = ranks, request.micro_batches = micro_batches;
+  const auto like = make_schedule(request);
   REQUIRE(like.ok());
   Schedule schedule = *like;
   schedule.order = std::move(order);
