@@ -20,8 +20,9 @@ Result<Scenario> read(const std::string& cluster, const std::string& stack) {
 }  // namespace
 
 TEST_CASE("quantities in quotes") {
-  const auto s = read(", pcie_bandwidth: \"32 GB/s\", pcie_latency: '700 ns', gpu_definition: {usable_memory: \"70 GiB\"}",
-                      ", communication: {bucket: \"11 MB\"}");
+  const auto s =
+      read(", pcie_bandwidth: \"32 GB/s\", pcie_latency: '700 ns', gpu_definition: {usable_memory: \"70 GiB\"}",
+           ", communication: {bucket: \"11 MB\"}");
   REQUIRE_MESSAGE(s.ok(), render(s.errors()));
   CHECK(s->cluster.pcie_bandwidth.value == 32'000'000'000);
   CHECK(s->cluster.pcie_latency.value == 700'000);
