@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "orrery/engine/account.hpp"
 #include "orrery/program/schedule_program.hpp"
 
@@ -32,6 +34,11 @@ struct Played {
   }
   std::vector<std::string> books() const { return audit(program, timeline, split, memory); }
 };
+
+// Other books may find the same fault from their side.
+bool among(const std::vector<std::string>& books, const std::string& words) {
+  return std::any_of(books.begin(), books.end(), [&](const std::string& line) { return line.starts_with(words); });
+}
 
 bool one_that_begins(const std::vector<std::string>& books, const std::string& words) {
   return books.size() == 1 && books[0].starts_with(words);
@@ -64,12 +71,12 @@ TEST_CASE("the book of order: a task that starts before or after its last predec
   for (const std::int64_t off : {1, -1}) {
     Played run;
     run.timeline.start[last] += off;
-    CHECK(one_that_begins(run.books(), fmt::format("task {} starts at {} ps, its last predecessor ends at {} ps", last,
-                                                   whole.timeline.start[last] + off, whole.timeline.start[last])));
+    CHECK(among(run.books(), fmt::format("task {} starts at {} ps, its last predecessor ends at {} ps", last,
+                                         whole.timeline.start[last] + off, whole.timeline.start[last])));
   }
   Played run;
   run.timeline.end[last] = run.timeline.start[last] - 1;
-  CHECK(one_that_begins(run.books(), fmt::format("task {} starts at", last)));
+  CHECK(among(run.books(), fmt::format("task {} starts at", last)));
 }
 
 TEST_CASE("the book of memory: a class that does not end where it began") {

@@ -116,7 +116,7 @@ TEST_CASE("ranks fold only where their messages cost alike") {
     const Ranks ranks = ranks_of(step);
     const StepPlan plan = step.plan();
     Communication communication(plan);
-    return fold_ranks(ranks, {{&ranks.pipeline[1], Collective::send_receive, Bytes{1 << 20}}}, communication, true);
+    return fold_ranks(ranks, {{&ranks.pipeline[1], Collective::send_receive, Bytes{1 << 20}}}, plan, communication);
   };
   CHECK(classes({0, 1, 2, 3}).fold_class == std::vector<std::int32_t>{0, 0, 1, 1});
   CHECK(classes({0, 2, 1, 3}).fold_class == std::vector<std::int32_t>{0, 0, 1, 1});

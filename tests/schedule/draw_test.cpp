@@ -23,7 +23,7 @@ TEST_CASE("a schedule in plain ASCII") {
         "1f1b: 2 ranks, 2 stages, 3 micro-batches\n"
         "  rank 0 F0F1....B0  F2B1  ..B2  \n"
         "  rank 1 ..F0B0  F1B1  F2B2  ....\n"
-        "  makespan 12  bubble 25.0 % (1/4)  span bubble 25.0 % (1/4)  peak in flight 2 1\n");
+        "  makespan 12  schedule bubble 25.0 % (1/4)  span bubble 25.0 % (1/4)  peak in flight 2 1\n");
 }
 
 TEST_CASE("small letters are every second chunk; schedules stack at one scale") {
@@ -33,12 +33,12 @@ TEST_CASE("small letters are every second chunk; schedules stack at one scale") 
         "interleaved_1f1b: 2 ranks, 4 stages, 2 micro-batches\n"
         "  rank 0 F0F1f0f1....b0  ..b1  B0  B1  \n"
         "  rank 1 ..F0F1f0b0  f1b1  B0  B1  ....\n"
-        "  makespan 15  bubble 20.0 % (1/5)  span bubble 20.0 % (1/5)  peak in flight 4 3\n"
+        "  makespan 15  schedule bubble 20.0 % (1/5)  span bubble 20.0 % (1/5)  peak in flight 4 3\n"
         "\n"
         "zb_h1: 2 ranks, 2 stages, 2 micro-batches\n"
         "  rank 0 F0F1..I0W0I1W1\n"
         "  rank 1 ..F0I0F1I1W0W1\n"
-        "  makespan 7  bubble 14.3 % (1/7)  span bubble 14.3 % (1/7)  peak in flight 2 2\n");
+        "  makespan 7  schedule bubble 14.3 % (1/7)  span bubble 14.3 % (1/7)  peak in flight 2 2\n");
 }
 
 TEST_CASE("a picture fits into its width, with letters alone where numbers have no room") {
