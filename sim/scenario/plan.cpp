@@ -7,6 +7,8 @@ DType compute_type(Precision precision) {
   switch (precision) {
     case Precision::fp32:
       return DType::fp32;
+    case Precision::tf32:
+      return DType::tf32;
     case Precision::fp16:
       return DType::fp16;
     case Precision::bf16:
@@ -48,9 +50,7 @@ layout::PassOptions pass_options(const Scenario& s) {
   o.sequence_length = t.sequence_length;
   o.micro_batch = t.micro_batch;
   o.compute = compute_type(t.precision);
-  o.activation = t.precision == Precision::fp32   ? DType::fp32
-                 : t.precision == Precision::fp16 ? DType::fp16
-                                                  : DType::bf16;
+  o.activation = is_fp32(t.precision) ? DType::fp32 : t.precision == Precision::fp16 ? DType::fp16 : DType::bf16;
   o.recompute = t.recompute;
   o.recompute_every = t.recompute_every;
   o.attention = t.attention.value_or(s.stack.kernels.attention.front());
@@ -67,7 +67,7 @@ bool keeps_whole(const Scenario& s) {
 // Bytes per parameter between steps: mixed precision keeps fp32 master weights and two moments; fp32 training only
 // moments.
 layout::StatePlan state_plan(const Scenario& s) {
-  const bool fp32 = s.training.precision == Precision::fp32;
+  const bool fp32 = is_fp32(s.training.precision);
   layout::StatePlan plan;
   plan.weight_bytes = s.training.weight_bytes.value_or(fp32 ? 4 : 2);
   plan.gradient_bytes = s.training.gradient_bytes.value_or(s.stack.optimizer.gradient_bytes);

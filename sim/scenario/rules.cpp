@@ -46,10 +46,13 @@ void check_batch(const Scenario& s, Diagnostics& errors) {
 }
 
 void check_precision(const Scenario& s, Diagnostics& errors) {
-  constexpr DType of[] = {DType::fp32, DType::fp16, DType::bf16, DType::fp8};
+  constexpr DType of[] = {DType::fp32, DType::fp16, DType::bf16, DType::fp8, DType::tf32};
   const DType type = of[static_cast<std::size_t>(s.training.precision)];
   if (s.gpu.peak(type).value == 0)
     errors.push_back(broken("training.precision", fmt::format("{} has no {} arithmetic", s.gpu.name, name_of(type))));
+  else if (!(s.kernels.gemm.rate.of(type) > 0))
+    errors.push_back(broken("training.precision", fmt::format("no rate of {} products is known of the kernels of {}",
+                                                              name_of(type), s.gpu.name)));
   if (s.training.attention) {
     const auto& allowed = s.stack.kernels.attention;
     if (std::find(allowed.begin(), allowed.end(), *s.training.attention) == allowed.end())

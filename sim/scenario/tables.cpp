@@ -61,10 +61,11 @@ const Fields<Training>& training_fields() {
           .range(1, 1 << 24)
           .choice("precision", &Training::precision,
                   {{"fp32", Precision::fp32},
+                   {"tf32", Precision::tf32},
                    {"fp16", Precision::fp16},
                    {"bf16", Precision::bf16},
                    {"fp8", Precision::fp8}},
-                  "of the matrix products; fp8: of linear layers, the rest in bf16")
+                  "of the matrix products; fp8, tf32: of linear layers only, the rest in bf16, in fp32")
           .choice("recompute", &Training::recompute,
                   {{"none", Recompute::none},
                    {"selective", Recompute::selective},
@@ -77,7 +78,7 @@ const Fields<Training>& training_fields() {
           .choice("attention", &Training::attention,
                   {{"unfused", layout::AttentionKind::unfused}, {"flash", layout::AttentionKind::flash}},
                   "attention kernels; default: the stack's")
-          .add("weight_bytes", &Training::weight_bytes, "per parameter; default: 2 (fp32: 4)")
+          .add("weight_bytes", &Training::weight_bytes, "per parameter; default: 2 (fp32, tf32: 4)")
           .range(1, 16)
           .add("gradient_bytes", &Training::gradient_bytes,
                "per parameter, as accumulated and reduced; default: the stack's")

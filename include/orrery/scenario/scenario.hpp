@@ -18,7 +18,11 @@
 
 namespace orrery::scenario {
 
-enum class Precision : std::uint8_t { fp32, fp16, bf16, fp8 };  // fp8: linear layers only, the rest in bf16
+// fp8, tf32: linear layers only, the rest in bf16, in fp32
+enum class Precision : std::uint8_t { fp32, fp16, bf16, fp8, tf32 };
+constexpr bool is_fp32(Precision precision) {  // as stored
+  return precision == Precision::fp32 || precision == Precision::tf32;
+}
 enum class FlopsCount : std::uint8_t { full, causal };
 
 struct Training {
