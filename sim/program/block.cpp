@@ -6,14 +6,15 @@
 namespace orrery::program {
 namespace {
 
-// Start and end of each step when the block starts at 0: compute steps follow each other; a communication call waits
+// Start and end of each step when the block starts at 0, and where the host launches them, none before `launched` of it
+// (the end of its launch): compute steps follow each other; a communication call waits
 // for the step before it and for its lane; the step named by `needed_by` (or the next one) waits for the call.
 struct Times {
   std::vector<Time> start, end;
   Time finish{};
 };
 
-Times step_times(std::span<const Step> steps, std::size_t first) {
+Times step_times(std::span<const Step> steps, std::size_t first, std::span<const Time> launched = {}) {
   Times times{std::vector<Time>(steps.size()), std::vector<Time>(steps.size()), {}};
   std::vector<Time> not_before(steps.size() + 1);
   std::array<Time, kLanes> lane_free{};
@@ -22,7 +23,7 @@ Times step_times(std::span<const Step> steps, std::size_t first) {
     const Step& s = steps[i];
     cursor = std::max(cursor, not_before[i]);
     Time& free = lane_free[static_cast<std::size_t>(s.lane)];
-    times.start[i] = std::max(cursor, free) + s.before;
+    times.start[i] = std::max({cursor, free, launched.empty() ? Time{} : launched[i]}) + s.before;
     free = times.end[i] = times.start[i] + s.duration;
     if (s.lane == Lane::compute || s.needed_by < 0) {
       cursor = times.end[i];
@@ -86,17 +87,16 @@ std::vector<Call> sum_calls(std::span<const Step> steps) {
   return sums;
 }
 
-// Host and device as two queues: kernel i starts no earlier than its launch ends. With launches l₁…l_n (their sum L_i
-// up to i) and device times d, the block ends at max(device free + Σd, host free + max_i(L_i + Σ_{j≥i} d_j)); so the
-// device part may start max_i(L_i − Σ_{j<i} d_j) after the host begins.
-void host_times(std::span<const Step> steps, Block& block) {
-  Time launched{}, executed{};
-  for (const Step& s : steps) {
-    launched += s.launch;
-    block.host_before = std::max(block.host_before, launched - executed);
-    if (s.lane == Lane::compute || s.needed_by < 0) executed += s.before + s.duration;
-  }
-  block.host_after = launched - block.host_before;
+// Host and device as two queues: no step starts before its launch ends. All of it is sums and maxima, so the block ends
+// at max(device free + A, host free + B): A if nothing waited for the host, B if only the host was waited for. The
+// device part, which takes A, may therefore start B − A after the host begins; of kernels one after the other, with
+// launches l₁…l_n (their sum L_i up to i) and times d, max_i(L_i − Σ_{j<i} d_j).
+void host_times(std::span<const Step> steps, std::size_t first, Block& block) {
+  std::vector<Time> launched;
+  Time host{};
+  for (const Step& s : steps) launched.push_back(host += s.launch);
+  if (host.value > 0) block.host_before = step_times(steps, first, launched).finish - block.duration;
+  block.host_after = host - block.host_before;
 }
 
 }  // namespace
@@ -110,7 +110,7 @@ Block make_block(std::span<const Step> steps, std::size_t first) {
   for (std::size_t i = 0; i < steps.size(); ++i)
     for (const StepMemory& m : steps[i].memory)
       block.effects.push_back({kNone, false, m.memory_class, m.at_end ? times.end[i] : times.start[i], m.bytes});
-  host_times(steps, block);
+  host_times(steps, first, block);
   return block;
 }
 
