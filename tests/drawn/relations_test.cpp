@@ -86,3 +86,18 @@ TEST_CASE("twice the sequence, the batch or the layers never makes a step faster
     return true;
   });
 }
+
+TEST_CASE("without a pipeline, on GPUs that are alike, nobody waits for another") {
+  int seen = 0;
+  for (int i = 0; i < 3 * kDraws; ++i) {
+    testing::Drawn drawn = testing::draw_scenario(20261130, i);
+    if (drawn.scenario.layout.pipeline > 1) continue;
+    drawn.scenario.network.mode = NetworkModeChoice::ideal;
+    drawn.scenario.placement = {};
+    drawn.scenario.cluster.perturb.clear();
+    const report::RunResult run = simulated(drawn.scenario);
+    ++seen;
+    CHECK_MESSAGE(report::metrics_of(run).bubble_fraction == 0, "scenario " << i << ": " << drawn.text);
+  }
+  CHECK(seen > 20);
+}

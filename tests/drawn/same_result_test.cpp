@@ -61,8 +61,6 @@ const Way kWays[] = {{"every rank", {.every_rank = true}},
 void check_every_way(const Scenario& scenario, const std::string& text) {
   const json base = simulated(scenario, {});
   for (const Way& way : kWays) {
-    // Known: of kernels that the host waits for, the fused split of time is not the one of single kernels.
-    if (scenario.stack.launch.mode == cost::LaunchMode::blocking && !way.options.fuse) continue;
     const json other = simulated(scenario, way.options);
     if (other != base) FAIL_CHECK(std::string(way.name) << ":\n" << differences(base, other) << text);
   }
