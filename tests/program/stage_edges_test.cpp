@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "../schedule/drawn.hpp"
 #include "../schedule/reference.hpp"
 #include "orrery/core/random.hpp"
 #include "orrery/engine/account.hpp"
@@ -204,54 +205,12 @@ TEST_CASE("stages stand on any ranks: a schedule plays as long wherever its rank
   CHECK(blocked < 60);
 }
 
-namespace {
-
-// Each stage is fed by one before it at least; on any rank, some ranks hold many stages and some none.
-struct Drawn {
-  Schedule schedule;
-  StageGraph stages;
-};
-Drawn draw(Random& random) {
-  const auto below = [&](int n) { return static_cast<int>(random.below(static_cast<std::uint64_t>(n))); };
-  const int ranks = 1 + below(4), stages = 1 + below(6), m = 1 + below(4);
-  std::vector<layout::StageEdge> edges;
-  for (int to = 1; to < stages; ++to) {
-    const int surely = below(to);
-    for (int from = 0; from < to; ++from)
-      if (from == surely || below(4) == 0) edges.push_back({from, to, {}, ""});
-  }
-  Drawn drawn{{}, StageGraph(stages, edges)};
-  Schedule& s = drawn.schedule;
-  s.name = "drawn", s.micro_batches = m;
-  s.placement = {ranks, stages, 1, {}};
-  for (int stage = 0; stage < stages; ++stage) s.placement.rank.push_back(below(ranks));
-  s.order.resize(static_cast<std::size_t>(ranks));
-  // One of the operations that can run by now after the other.
-  std::vector<int> done(static_cast<std::size_t>(stages * m), 0);  // 1 after F, 2 after B
-  const auto at = [&](int stage, int k) -> int& { return done[static_cast<std::size_t>(stage * m + k)]; };
-  for (int left = 2 * stages * m; left > 0;) {
-    const int stage = below(stages), k = below(m);
-    if (at(stage, k) == 2) continue;
-    const bool forward = at(stage, k) == 0;
-    const auto needs = drawn.stages.arriving(stage, forward);
-    if (std::any_of(needs.begin(), needs.end(),
-                    [&](std::int32_t e) { return at(drawn.stages.edge(e).source(forward), k) < (forward ? 1 : 2); }))
-      continue;
-    ++at(stage, k), --left;
-    Operation o;
-    o.kind = forward ? OpKind::forward : OpKind::backward, o.stage = stage, o.micro_batch = k;
-    s.order[static_cast<std::size_t>(s.placement.rank_of(stage))].push_back(o);
-  }
-  return drawn;
-}
-
-}  // namespace
-
 TEST_CASE("any graph of stages on any ranks plays as the reference does") {
   Random random(43);
   int blocked = 0, skips = 0;
   for (int i = 0; i < 400; ++i) {
-    const Drawn drawn = draw(random);
+    const auto below = [&](int n) { return static_cast<int>(random.below(static_cast<std::uint64_t>(n))); };
+    const testing::Drawn drawn = testing::draw(random, 1 + below(4), 1 + below(6), 1 + below(4), true);
     StageTimes times =
         uniform_times(drawn.schedule.placement.stages, 0, 0, 0, static_cast<std::int64_t>(random.below(4)));
     for (auto* of : {&times.forward, &times.input_gradient, &times.weight_gradient})
