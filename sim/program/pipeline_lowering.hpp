@@ -1,5 +1,5 @@
-// Lowers a PipelinePlan: operations and messages in pipeline.cpp, the tasks of a pass in pieces.cpp. One object
-// lowers the steps of a Program one after the other.
+// Lowers a PipelinePlan: operations in pipeline.cpp, messages in messages.cpp, the tasks of a pass in pieces.cpp. One
+// object lowers the steps of a Program one after the other.
 #pragma once
 #include <map>
 #include <span>
