@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 #include "orrery/schedule/csv.hpp"
 #include "schedule/replay_state.hpp"
@@ -20,8 +21,8 @@ class Player {
         times_(times),
         items_(schedule),
         placement_(schedule.placement),
-        stages_(stages),
         keeps_spans_(keeps_spans) {
+    find_ends(stages);
     if (keeps_spans) start_replay(schedule, out_);
     activation_.assign(items_.count(), kNotYet);
     gradient_.assign(items_.count(), kNotYet);
@@ -42,6 +43,32 @@ class Player {
   }
 
  private:
+  // The stage at the other end of an edge, of a pipe: the first of its items, its rank.
+  struct End {
+    std::int64_t row;
+    std::int32_t rank;
+    bool sent;  // the edge is a message
+  };
+
+  void find_ends(const layout::StageGraph& stages) {
+    for (int pipe = 0; pipe < placement_.pipes; ++pipe)
+      for (int stage = 0; stage < placement_.stages; ++stage)
+        for (const bool forward : {true, false}) {
+          first_end_.push_back(ends_.size());
+          for (const std::int32_t e : stages.arriving(stage, forward)) {
+            const int from = stages.edge(e).source(forward), rank = placement_.rank_of(from, pipe);
+            ends_.push_back({items_.of({from, 0, pipe}), rank, rank != placement_.rank_of(stage, pipe)});
+          }
+        }
+    first_end_.push_back(ends_.size());
+  }
+  // Of the edges that arrive at the stage of a half forward or backward; those that leave it are those of the other
+  // way.
+  std::span<const End> ends(const Half& half, bool forward) const {
+    const std::size_t row = index(half.pipe * placement_.stages + half.stage), way = 2 * row + (forward ? 0 : 1);
+    return {ends_.data() + first_end_[way], first_end_[way + 1] - first_end_[way]};
+  }
+
   void run() {
     for (int rank = placement_.ranks - 1; rank >= 0; --rank) work_.push_back(rank);
     while (!work_.empty()) {
@@ -61,7 +88,7 @@ class Player {
     for (; next < order.size(); ++next) {
       const Operation& operation = order[next];
       std::int64_t start = free;
-      const std::int64_t missing = inputs(operation, rank, start);
+      const std::int64_t missing = inputs(operation, start);
       if (missing != kNotYet) {
         waits_[index(rank)] = missing;
         return;
@@ -74,47 +101,46 @@ class Player {
   }
 
   // Raises `start` to the arrival of the inputs; returns the number of one that is not made yet.
-  std::int64_t inputs(const Operation& operation, int rank, std::int64_t& start) const {
+  std::int64_t inputs(const Operation& operation, std::int64_t& start) const {
     if (has_forward(operation)) {
-      const std::int64_t missing = arrivals(forward_half(operation), true, rank, start);
+      const std::int64_t missing = arrivals(forward_half(operation), true, start);
       if (missing != kNotYet) return missing;
     }
     if (has_forward(operation) && operation.kind != OpKind::overlapped) return kNotYet;
     const Half half = gradient_half(operation);
     const std::int64_t item = items_.of(half);
     if (operation.kind == OpKind::weight_gradient) {
-      return arrive(gradient_, item, rank, rank, start) ? kNotYet : 2 * item + 1;
+      return arrive(gradient_, item, 0, start) ? kNotYet : 2 * item + 1;
     }
-    if (!arrive(activation_, item, rank, rank, start)) return 2 * item;
-    return arrivals(half, false, rank, start);
+    if (!arrive(activation_, item, 0, start)) return 2 * item;
+    return arrivals(half, false, start);
   }
 
   // The same of all that other stages make for a half.
-  std::int64_t arrivals(const Half& half, bool forward, int rank, std::int64_t& start) const {
-    for (const std::int32_t e : stages_.arriving(half.stage, forward)) {
-      const int from = stages_.edge(e).source(forward);
-      const std::int64_t item = items_.of({from, half.micro_batch, half.pipe});
-      if (!arrive(forward ? activation_ : gradient_, item, placement_.rank_of(from, half.pipe), rank, start))
+  std::int64_t arrivals(const Half& half, bool forward, std::int64_t& start) const {
+    for (const End& end : ends(half, forward)) {
+      const std::int64_t item = end.row + half.micro_batch;
+      if (!arrive(forward ? activation_ : gradient_, item, end.sent ? times_.message : 0, start))
         return 2 * item + (forward ? 0 : 1);
     }
     return kNotYet;
   }
 
-  bool arrive(const std::vector<std::int64_t>& made, std::int64_t item, int from, int to, std::int64_t& start) const {
+  static bool arrive(const std::vector<std::int64_t>& made, std::int64_t item, std::int64_t takes,
+                     std::int64_t& start) {
     const std::int64_t end = made[static_cast<std::size_t>(item)];
     if (end == kNotYet) return false;
-    start = std::max(start, end + (from == to ? 0 : times_.message));
+    start = std::max(start, end + takes);
     return true;
   }
 
   void hand_on(const Half& half, bool gradient, std::int64_t end) {
     const std::int64_t item = items_.of(half);
     (gradient ? gradient_ : activation_)[static_cast<std::size_t>(item)] = end;
-    for (const std::int32_t e : stages_.leaving(half.stage, !gradient)) {
-      const int rank = placement_.rank_of(stages_.edge(e).target(!gradient), half.pipe);
-      if (waits_[index(rank)] != 2 * item + (gradient ? 1 : 0)) continue;
-      waits_[index(rank)] = kNotYet;
-      work_.push_back(rank);
+    for (const End& reader : ends(half, gradient)) {
+      if (waits_[index(reader.rank)] != 2 * item + (gradient ? 1 : 0)) continue;
+      waits_[index(reader.rank)] = kNotYet;
+      work_.push_back(reader.rank);
     }
   }
 
@@ -136,7 +162,8 @@ class Player {
   const StageTimes& times_;
   Items items_;
   const Placement& placement_;
-  const layout::StageGraph& stages_;
+  std::vector<End> ends_;
+  std::vector<std::size_t> first_end_;  // [pipe, stage, way] the first of its ends, and the end of all
   Replay out_;
   std::vector<std::int64_t> activation_, gradient_;  // [item] when it was made
   std::vector<std::size_t> next_;                    // [rank] position
