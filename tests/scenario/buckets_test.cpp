@@ -13,12 +13,13 @@ using namespace orrery::scenario;
 namespace {
 
 // gpt2 on 8 GPUs, whose gradients of 4 bytes are reduced in buckets beside the last backward pass.
-report::RunResult gpt2(const std::string& layout, std::int64_t bucket, const std::string& more = "") {
+report::RunResult gpt2(const std::string& layout, std::int64_t bucket, const std::string& more = "",
+                       const char* schedule = "1f1b") {
   const auto scenario = read_scenario_text(
       fmt::format("model: gpt2\ncluster: {{type: selene, nodes: 1}}\nlayout: {{{}}}\n"
                   "training: {{sequence_length: 1024, global_batch: 16, overlap_data: true{}}}\n"
-                  "stack: {{type: megatron-2022, communication: {{bucket: {} B}}}}\nnetwork: ideal\n",
-                  layout, more, bucket),
+                  "stack: {{type: megatron-2022, communication: {{bucket: {} B}}}}\nschedule: {}\nnetwork: ideal\n",
+                  layout, more, bucket, schedule),
       "test.yaml");
   REQUIRE_MESSAGE(scenario.ok(), render(scenario.errors()));
   auto run = simulate(*scenario);
@@ -85,5 +86,25 @@ TEST_CASE("gradients are reduced once a step, whatever the micro-batches") {
     for (const program::StageSummary& stage : run.stages) parameters += stage.parameters;
     CHECK(sent(run, "reduce gradients").size() == 2);
     CHECK(sum(sent(run, "reduce gradients")) == parameters * 4 * 2 * 3 / 4);
+  }
+}
+
+// Where the backward pass is split, gradients are there once W has run.
+TEST_CASE("schedules that split the backward pass reduce behind their weight gradients") {
+  for (const char* zero : {"none", "optimizer"}) {
+    const report::RunResult run = gpt2(fmt::format("pipeline: 2, data: 4, zero: {}", zero), 1LL << 40, "", "zb_h1");
+    std::int64_t parameters = 0, last_weight = 0;
+    for (const program::StageSummary& stage : run.stages) parameters += stage.parameters;
+    const bool sharded = std::string_view(zero) == "optimizer";
+    CHECK(sum(sent(run, "reduce gradients")) == parameters * 4 * (sharded ? 1 : 2) * 3 / 4);
+    const engine::OperationTimes times = engine::operation_times(run.program, run.timeline);
+    for (std::size_t i = 0; i < run.program.operations.size(); ++i)
+      if (run.program.operations[i].activity == program::Activity::weight_gradient &&
+          run.program.operations[i].device == 0)
+        last_weight = std::max(last_weight, times.end[i]);
+    for (program::TaskId t = 0; t < run.program.tasks(); ++t)
+      if (run.program.template_of(t).name == std::string_view("reduce gradients") &&
+          run.program.participants[run.program.participant_begin[t]].device == 0)
+        CHECK(run.timeline.start[t] >= last_weight);
   }
 }

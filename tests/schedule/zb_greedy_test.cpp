@@ -63,3 +63,23 @@ TEST_CASE("one micro-batch on two ranks, by hand") {
   CHECK(greedy.makespan() == 25);
   CHECK(greedy.span() == 25);
 }
+
+// Unit times, no messages, 3 micro-batches. Rank 1 has run F0 from 1 to 2: F1 and I0 can both start now.
+TEST_CASE("where forward and input gradient can both start, the policy decides") {
+  StageTimes times;
+  times.forward = times.input_gradient = times.weight_gradient = {1, 1};
+  const auto order = [&](ZbPolicy::Tie tie, const std::vector<int>& warm_up) {
+    ZbGreedy greedy(2, 3, 3, times);
+    REQUIRE(greedy.run({&warm_up, tie, -1, ZbPolicy::Fill::fitting, 0}, 1'000));
+    std::string kinds;
+    const std::vector<std::vector<Operation>> all = greedy.order();
+    for (const Operation& o : all[1])
+      kinds += o.kind == OpKind::forward ? 'F' : o.kind == OpKind::input_gradient ? 'I' : 'W';
+    return kinds.substr(0, 4);
+  };
+  CHECK(order(ZbPolicy::Tie::gradient, {3, 1}) == "FIFI");
+  CHECK(order(ZbPolicy::Tie::forward, {3, 1}) == "FFFI");
+  CHECK(order(ZbPolicy::Tie::forward_below_warm_up, {3, 1}) == "FIFI");
+  CHECK(order(ZbPolicy::Tie::gradient, {3, 2}) == "FFII");
+  CHECK(order(ZbPolicy::Tie::forward_below_warm_up, {3, 2}) == "FFIF");
+}
