@@ -102,6 +102,7 @@ const Fields<ScaleOut>& scale_out_fields() {
           .add("nic_bandwidth", &ScaleOut::nic_bandwidth, "of one NIC, one direction")
           .add("nic_latency", &ScaleOut::nic_latency, "of one end")
           .add("switch_latency", &ScaleOut::switch_latency, "port to port of one switch")
+          .add("in_switch_reduction", &ScaleOut::in_switch_reduction, "the switches add (SHARP), as collnet needs")
           .add("rail_hop", &ScaleOut::rail_hop, "reach another rail over the scale-up domain (PXN)")
           .choice("fabric", &ScaleOut::fabric,
                   {{"none", FabricKind::none},

@@ -1,7 +1,12 @@
 // NCCL's tuner (src/graph/tuning.cc of NCCL 2.30): time = latency + S / bandwidth for each algorithm and protocol, with
 // the constants of its tables; the least wins. It only chooses: our times come from tuning.hpp. Its times
 // are off by 18 to 36 % where measured, so its switch points by a factor of two: what it takes for half and twice the
-// size stays open, and the fastest by our times is used.
+// size stays open, and the fastest by our times is used. Two things it takes are not believed:
+//   reduction in the switch, where a ring is faster by our times (groups of few GPUs: S(1 + 1/n) at 0.7 of the links is
+//   more than 2(n−1)/n · S at 0.8 for n ≤ 3);
+//   what makes a call take longer than one of twice the size: that one's algorithm serves this call, too. (All that our
+//   times rank first would be simpler, and is wrong where measured: 64 H100 whose tuner keeps to LL128 until 512 MiB
+//   would be 19 % too fast from 128 MiB on, all-gathers of 16 B200 30 to 40 % at 2 to 16 MiB.)
 #include "choose.hpp"
 
 #include <algorithm>
@@ -134,7 +139,9 @@ double predicted(Algo algo, Proto proto, bool all_reduce, double size, const Sha
   return latency(algo, proto, all_reduce, size, s) + size / (1000 * rate);
 }
 
-bool available(Algo algo, Proto proto, bool all_reduce, Bytes bytes, const Group& group, const Tuning& tuning) {
+// Whether the library takes it for a call of so many bytes.
+bool available(Algo algo, Proto proto, Collective kind, Bytes bytes, const Group& group, const Tuning& tuning) {
+  const bool all_reduce = kind == Collective::all_reduce;
   if (proto == ll128 && (!tuning.ll128 || algo >= nvls)) return false;
   if (algo >= nvls && proto != simple) return false;
   if (all_reduce && !group.one_domain() && proto == simple && bytes <= tuning.low_latency_until) return false;
@@ -148,53 +155,69 @@ bool available(Algo algo, Proto proto, bool all_reduce, Bytes bytes, const Group
   return true;
 }
 
-// What the tuner takes for a size, of what serves the call.
-Choice tuned_choice(Bytes size, Collective kind, Bytes bytes, const Group& group, const Tuning& tuning,
-                    const Choice& asked, const Shape& shape) {
-  const bool all_reduce = kind == Collective::all_reduce;
-  double least = std::numeric_limits<double>::infinity();
-  Choice found = asked;
-  for (const Algo algo : {tree, ring, nvls, nvls_tree}) {
-    if (!asked.algorithm.empty() && asked.algorithm != kAlgorithmNames[algo]) continue;
-    for (const Proto proto : {ll, ll128, simple}) {
-      if (!asked.protocol.empty() && asked.protocol != kProtocolNames[proto]) continue;
-      if (asked.algorithm.empty() && !available(algo, proto, all_reduce, bytes, group, tuning)) continue;
-      if (proto == ll128 && asked.protocol.empty() && !tuning.ll128) continue;
-      const double time = predicted(algo, proto, all_reduce, static_cast<double>(size.value), shape);
-      if (time < least * kNearTie) {
-        least = time;
-        found = {kAlgorithmNames[algo], kProtocolNames[proto]};
-      }
-    }
-  }
-  return found;
-}
-
 }  // namespace
 
-std::vector<Choice> choose(Collective kind, Bytes bytes, const Group& group, const Tuning& tuning,
-                           const Choice& asked) {
-  Choice best = asked;
+struct Tuner::Facts {
+  Shape shape;
+};
+
+Tuner::Tuner(Collective kind, const Group& group, const Tuning& tuning, const Choice& asked)
+    : kind_(kind), group_(group), tuning_(tuning), asked_(asked) {
   const bool point_to_point = kind == Collective::all_to_all || kind == Collective::send_receive;
   const bool mesh = group.one_domain() && tuning.direct_on_mesh;
-  if (asked.algorithm.empty() && (point_to_point || (mesh && kind != Collective::broadcast))) best.algorithm = "direct";
-  if (group.size() < 2 && best.algorithm.empty()) best.algorithm = "ring";
-  const bool tuned = best.algorithm.empty() || best.algorithm == "ring" || best.algorithm == "tree";
-  if (!tuned || group.size() < 2) {
-    if (best.protocol.empty()) best.protocol = "simple";
-    return {best};
+  std::string& algorithm = asked_.algorithm;
+  if (algorithm.empty() && (point_to_point || (mesh && kind != Collective::broadcast))) algorithm = "direct";
+  if (algorithm.empty() && (group.size() < 2 || asked_.protocol == "ideal")) algorithm = "ring";
+  const bool tuned = group.size() > 1 && (algorithm.empty() || algorithm == "ring" || algorithm == "tree");
+  if (!tuned && asked_.protocol.empty()) asked_.protocol = "simple";
+  if (!decided()) facts_ = std::make_unique<Facts>(Facts{shape_of(group, tuning)});
+}
+Tuner::~Tuner() = default;
+
+// Calls `each` with all that is open to the library for a call of so many bytes; what is named is always open.
+template <typename Each>
+void Tuner::for_open(Bytes bytes, Each&& each) const {
+  for (const int algo : {tree, ring, nvls, nvls_tree}) {
+    if (!asked_.algorithm.empty() && asked_.algorithm != kAlgorithmNames[static_cast<std::size_t>(algo)]) continue;
+    for (const int proto : {ll, ll128, simple}) {
+      if (!asked_.protocol.empty() && asked_.protocol != kProtocolNames[static_cast<std::size_t>(proto)]) continue;
+      const auto a = static_cast<Algo>(algo);
+      const auto p = static_cast<Proto>(proto);
+      if (asked_.algorithm.empty() && !available(a, p, kind_, bytes, group_, tuning_)) continue;
+      if (p == ll128 && asked_.protocol.empty() && !tuning_.ll128) continue;
+      each(a, p);
+    }
   }
-  if (best.protocol == "ideal") {
-    if (best.algorithm.empty()) best.algorithm = "ring";
-    return {best};
-  }
-  const Shape shape = shape_of(group, tuning);
-  std::vector<Choice> choices;
+}
+
+std::vector<Choice> Tuner::open(Bytes bytes) const {
+  if (decided()) return {asked_};
+  std::vector<Choice> all;
+  for_open(bytes, [&](Algo a, Proto p) { all.push_back({kAlgorithmNames[a], kProtocolNames[p]}); });
+  return all;
+}
+
+std::vector<Choice> Tuner::takes(Bytes bytes) const {
+  if (decided()) return {asked_};
+  std::vector<Choice> taken;
+  const auto take = [&](const Choice& choice) {
+    if (std::find(taken.begin(), taken.end(), choice) == taken.end()) taken.push_back(choice);
+  };
   for (const Bytes size : {bytes, Bytes{bytes.value / 2}, bytes * 2}) {
-    const Choice found = tuned_choice(size, kind, bytes, group, tuning, best, shape);
-    if (std::find(choices.begin(), choices.end(), found) == choices.end()) choices.push_back(found);
+    double least = std::numeric_limits<double>::infinity();
+    Choice found = asked_;
+    for_open(bytes, [&](Algo a, Proto p) {
+      const double time =
+          predicted(a, p, kind_ == Collective::all_reduce, static_cast<double>(size.value), facts_->shape);
+      if (time >= least * kNearTie) return;
+      least = time;
+      found = {kAlgorithmNames[a], kProtocolNames[p]};
+    });
+    take(found);
+    const bool in_switch = found.algorithm == kAlgorithmNames[nvls] || found.algorithm == kAlgorithmNames[nvls_tree];
+    if (in_switch && asked_.algorithm.empty()) take({kAlgorithmNames[ring], kProtocolNames[simple]});
   }
-  return choices;
+  return taken;
 }
 
 }  // namespace orrery::network

@@ -1,7 +1,10 @@
 #include "orrery/network/collective.hpp"
 
 #include <algorithm>
+#include <deque>
+#include <limits>
 #include <stdexcept>
+#include <utility>
 
 #include "algorithms/algorithm.hpp"
 #include "choose.hpp"
@@ -41,7 +44,18 @@ std::vector<std::string> protocol_names() {
   return {"ll", "ll128", "simple", "ideal"};
 }
 
-std::string unsupported(const CollectiveCall& call, const hardware::Topology& topology) {
+std::string lacks_switches(std::string_view algorithm, const Tuning& tuning) {
+  if ((algorithm == "nvls" || algorithm == "nvls_tree") && !tuning.in_switch_reduction)
+    return std::string(algorithm) +
+           " needs a scale-up switch that adds (NVLink SHARP, Hopper and later), this cluster has none "
+           "(scale_up.in_switch_reduction: false); ring and tree run on any";
+  if (algorithm == "collnet" && !tuning.fabric_reduction)
+    return "collnet needs switches between the nodes that add (SHARP), this cluster has none "
+           "(scale_out.in_switch_reduction: false); ring and tree run on any";
+  return "";
+}
+
+std::string unsupported(const CollectiveCall& call, const hardware::Topology& topology, const Tuning& tuning) {
   if (call.group.empty()) return "the group is empty";
   const auto names = protocol_names();
   if (!call.protocol.empty() && std::find(names.begin(), names.end(), call.protocol) == names.end()) {
@@ -50,35 +64,81 @@ std::string unsupported(const CollectiveCall& call, const hardware::Topology& to
   if (call.algorithm.empty()) return "";
   const Algorithm* algorithm = find_algorithm(call.algorithm);
   if (algorithm == nullptr) return "unknown algorithm '" + call.algorithm + "'";
+  if (std::string why = lacks_switches(call.algorithm, tuning); !why.empty()) return why;
   return algorithm->unsupported(call.kind, Group(call.group, topology));
 }
 
 namespace {
 
-CollectivePlan plan_choice(const CollectiveCall& call, const Choice& choice, const Group& group, const Tuning& tuning) {
-  CollectivePlan plan{choice.algorithm, choice.protocol, {}};
-  const PlanContext context{call.kind, call.bytes, call.root >= 0 ? call.root : call.group.front(), group,
-                            tuning.of(choice.algorithm, choice.protocol)};
-  PlanBuilder builder(context);
-  find_algorithm(choice.algorithm)->plan(context, builder);
-  plan.phases = builder.take();
-  return plan;
-}
+// One call of any size: the outline of each algorithm is drawn once.
+class Planner {
+ public:
+  Planner(const CollectiveCall& call, const Group& group, const Tuning& tuning)
+      : context_{call.kind, call.root >= 0 ? call.root : call.group.front(), group},
+        tuning_(tuning),
+        tuner_(call.kind, group, tuning, {call.algorithm, call.protocol}) {}
+
+  // What the library takes, the fastest of it by our times. Where a call of twice the size would then be faster, it is
+  // taken for this one too: from the size on at which nothing at all is faster than half of it, down to this one.
+  Choice choice(Bytes size) {
+    const std::vector<Choice> open = tuner_.open({std::numeric_limits<std::int64_t>::max()});
+    if (open.size() == 1) return open.front();
+    std::vector<Timed> sizes{fastest(tuner_.takes(size), size)};
+    for (Bytes twice = size * 2; twice < kEnough; twice = twice * 2) {
+      if (fastest(open, twice).time >= sizes.back().time) break;
+      sizes.push_back(fastest(tuner_.takes(twice), twice));
+    }
+    for (std::size_t i = sizes.size() - 1; i-- > 0;) {
+      if (sizes[i + 1].time >= sizes[i].time) continue;
+      const Bytes here{size.value << i};
+      sizes[i] = {sizes[i + 1].choice, time(sizes[i + 1].choice, here)};
+    }
+    return sizes.front().choice;
+  }
+  std::vector<Phase> phases(const Choice& choice, Bytes size) {
+    return outline(choice.algorithm).phases(size, tuning_.of(choice.algorithm, choice.protocol));
+  }
+
+ private:
+  static constexpr Bytes kEnough{std::int64_t{1} << 40};
+  struct Timed {
+    Choice choice;
+    Time time{};
+  };
+  Time time(const Choice& choice, Bytes size) {
+    return outline(choice.algorithm).time(size, tuning_.of(choice.algorithm, choice.protocol));
+  }
+  Timed fastest(const std::vector<Choice>& choices, Bytes size) {
+    Timed best{choices.front(), time(choices.front(), size)};
+    for (std::size_t i = 1; i < choices.size(); ++i)
+      if (const Time other = time(choices[i], size); other < best.time) best = {choices[i], other};
+    return best;
+  }
+  const Outline& outline(const std::string& algorithm) {
+    for (const auto& [name, drawn] : outlines_)
+      if (name == algorithm) return drawn;
+    auto& [name, drawn] = outlines_.emplace_back(algorithm, Outline(context_.group));
+    find_algorithm(algorithm)->plan(context_, drawn);
+    return drawn;
+  }
+
+  PlanContext context_;
+  const Tuning& tuning_;
+  Tuner tuner_;
+  std::deque<std::pair<std::string, Outline>> outlines_;
+};
 
 }  // namespace
 
 CollectivePlan plan_collective(const CollectiveCall& call, const hardware::Topology& topology, const Tuning& tuning) {
-  if (const std::string why = unsupported(call, topology); !why.empty()) throw std::invalid_argument(why);
+  if (const std::string why = unsupported(call, topology, tuning); !why.empty()) throw std::invalid_argument(why);
   check(call.bytes.value >= 0, "a collective has negative bytes");
   const Group group(call.group, topology);
-  const auto choices = choose(call.kind, call.bytes, group, tuning, {call.algorithm, call.protocol});
-  if (group.size() < 2) return {choices.front().algorithm, choices.front().protocol, {}};
-  CollectivePlan best = plan_choice(call, choices.front(), group, tuning);
-  for (std::size_t i = 1; i < choices.size(); ++i) {
-    CollectivePlan other = plan_choice(call, choices[i], group, tuning);
-    if (unshared_time(other, topology.links()) < unshared_time(best, topology.links())) best = std::move(other);
-  }
-  return best;
+  Planner planner(call, group, tuning);
+  const Choice choice = planner.choice(call.bytes);
+  CollectivePlan plan{choice.algorithm, choice.protocol, {}};
+  if (group.size() > 1) plan.phases = planner.phases(choice, call.bytes);
+  return plan;
 }
 
 }  // namespace orrery::network

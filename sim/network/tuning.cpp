@@ -121,6 +121,7 @@ ClusterFacts facts_of(const hardware::ClusterSpec& cluster) {
   ClusterFacts facts;
   if (const auto gpu = hardware::gpu_of(cluster)) facts.architecture = gpu->architecture;
   facts.in_switch_reduction = cluster.scale_up.in_switch_reduction;
+  facts.fabric_reduction = cluster.scale_out.in_switch_reduction;
   if (cluster.scale_out.nics_per_node > 0) facts.network = cluster.scale_out.kind;
   facts.nic_bandwidth = cluster.scale_out.nic_bandwidth;
   return facts;
@@ -129,6 +130,7 @@ ClusterFacts facts_of(const hardware::ClusterSpec& cluster) {
 Result<Tuning> tuning_for(const ClusterFacts& facts) {
   Tuning tuning;
   tuning.in_switch_reduction = facts.in_switch_reduction;
+  tuning.fabric_reduction = facts.fabric_reduction;
   if (Diagnostics errors = lay_over(facts.architecture, tuning); !errors.empty()) return errors;
   if (!facts.network) return tuning;
   const std::vector<std::string> known = list_data_files(kCollectives);

@@ -46,7 +46,7 @@ const std::vector<CallCost>& Communication::costs(const Family& family, Collecti
 network::CollectivePlan Communication::plan(Collective kind, Bytes bytes,
                                             std::span<const hardware::DeviceId> devices) const {
   network::CollectiveCall call{kind, bytes, devices, std::string(plan_.algorithm), std::string(plan_.protocol)};
-  if (!call.algorithm.empty() && !network::unsupported(call, plan_.topology).empty()) call.algorithm.clear();
+  if (!call.algorithm.empty() && !network::unsupported(call, plan_.topology, plan_.tuning).empty()) call.algorithm.clear();
   return network::plan_collective(call, plan_.topology, plan_.tuning);
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/read_file.hpp"
 #include "orrery/layout/layout.hpp"
+#include "orrery/network/collective.hpp"
 #include "orrery/network/tuning.hpp"
 #include "orrery/schedule/csv.hpp"
 #include "orrery/schedule/replay.hpp"
@@ -58,6 +59,16 @@ void check_precision(const Scenario& s, Diagnostics& errors) {
     if (std::find(allowed.begin(), allowed.end(), *s.training.attention) == allowed.end())
       errors.push_back(
           broken("training.attention", fmt::format("the stack {} has no such attention kernels", s.stack.name)));
+  }
+}
+
+void check_network(const Scenario& s, Diagnostics& errors) {
+  network::Tuning tuning;
+  tuning.in_switch_reduction = s.cluster.scale_up.in_switch_reduction;
+  tuning.fabric_reduction = s.cluster.scale_out.in_switch_reduction;
+  if (const std::string why = network::lacks_switches(s.network.algorithm, tuning); !why.empty()) {
+    errors.push_back(broken("network.algorithm", why));
+    errors.back().help = "network: {algorithm: auto}";
   }
 }
 
@@ -153,6 +164,7 @@ Diagnostics check_rules(const Scenario& s) {
   check_degrees(s, errors);
   check_batch(s, errors);
   check_precision(s, errors);
+  check_network(s, errors);
   const model::ModelSpec padded = model::pad_vocab(s.model, s.layout.tensor);
   for (Diagnostic& e : layout::check_layout(padded, s.layout, s.training.sequence_length))
     errors.push_back(std::move(e));

@@ -107,7 +107,7 @@ void predict(const Cells& cells, Systems& systems, Row& row) {
   };
   const network::CollectiveCall call{*kind, Bytes{bytes}, group, setting("algorithm", "NCCL_ALGO="),
                                      setting("protocol", "NCCL_PROTO=")};
-  row.why = network::unsupported(call, *system->topology);
+  row.why = network::unsupported(call, *system->topology, system->tuning);
   if (!row.why.empty()) return;
   const network::CollectivePlan plan = network::plan_collective(call, *system->topology, system->tuning);
   row.figures[0].predicted = static_cast<double>(network::unshared_time(plan, system->topology->links()).value) * 1e-6;

@@ -73,11 +73,18 @@ TEST_CASE("a message without protocol costs takes latency + bytes over the NIC")
 
 TEST_CASE("what a collective cannot be is said, with exit code 2") {
   const std::string start = "collective all_reduce --cluster dgx-h100 ";
-  check_golden(
-      "tests/cli/golden/collective_errors.txt",
-      run_orrery(start + "--gpus 8 --bytes 1 2>&1").text + run_orrery(start + "--gpus 8 --bytes 2MiB..1MiB 2>&1").text +
-          run_orrery(start + "--gpus 8 --bytes 1MiB, 2>&1").text + run_orrery(start + "--gpus 8 --bytes 0B 2>&1").text +
-          run_orrery(start + "--gpus 100000 2>&1").text + run_orrery(start + "--gpus 16 --algorithm nvls 2>&1").text);
+  const auto on_a100 = [](const std::string& options) {  // whose switches do not add
+    const Outcome outcome = run_orrery("collective all_reduce --cluster dgx-a100 --bytes 1GiB " + options + " 2>&1");
+    CHECK(outcome.code == 2);
+    return outcome.text;
+  };
+  check_golden("tests/cli/golden/collective_errors.txt",
+               run_orrery(start + "--gpus 8 --bytes 1 2>&1").text +
+                   run_orrery(start + "--gpus 8 --bytes 2MiB..1MiB 2>&1").text +
+                   run_orrery(start + "--gpus 8 --bytes 1MiB, 2>&1").text +
+                   run_orrery(start + "--gpus 8 --bytes 0B 2>&1").text + run_orrery(start + "--gpus 100000 2>&1").text +
+                   run_orrery(start + "--gpus 16 --algorithm nvls 2>&1").text + on_a100("--gpus 8 --algorithm nvls") +
+                   on_a100("--gpus 16 --algorithm nvls_tree") + on_a100("--gpus 16 --algorithm collnet"));
   for (const char* wrong : {"--gpus 8 --bytes 1", "--gpus 8 --bytes -1MiB", "--gpus 8 --bytes 1EiB", "--gpus 1", "",
                             "--gpus 16 --algorithm nvls", "--gpus 8 --algorithm rings"})
     CHECK(run_orrery(start + wrong + " 2>/dev/null").code == 2);

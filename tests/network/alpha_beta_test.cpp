@@ -55,7 +55,9 @@ CollectivePlan ideal(Collective kind, const char* algorithm, int ranks, std::int
                      const hardware::Topology& on) {
   std::vector<hardware::DeviceId> group(static_cast<std::size_t>(ranks));
   std::iota(group.begin(), group.end(), 0);
-  return plan_collective({kind, Bytes{bytes}, group, algorithm, "ideal"}, on, Tuning{});
+  Tuning tuning;
+  tuning.in_switch_reduction = true;
+  return plan_collective({kind, Bytes{bytes}, group, algorithm, "ideal"}, on, tuning);
 }
 
 // per_node = 0: all ranks in one domain; 1: each is a domain of its own.

@@ -162,12 +162,14 @@ TEST_CASE("halving every bandwidth and doubling every latency doubles an ideal c
   const test::Star one(16, 8, Time{1'000'000}, BytesPerSecond{50'000'000'000});
   const test::Star two(16, 8, Time{2'000'000}, BytesPerSecond{25'000'000'000});
   const auto group = range(16);
+  Tuning adding;
+  adding.in_switch_reduction = adding.fabric_reduction = true;
   for (const std::string& algorithm : algorithm_names()) {
     for (const Collective kind : {Collective::all_reduce, Collective::all_gather, Collective::reduce_scatter,
                                   Collective::all_to_all, Collective::broadcast}) {
       const CollectiveCall call{kind, Bytes{12'345'677}, group, algorithm, "ideal"};
-      if (!unsupported(call, one).empty()) continue;
-      const auto slow = plan_collective(call, two, Tuning{}), fast = plan_collective(call, one, Tuning{});
+      if (!unsupported(call, one, adding).empty()) continue;
+      const auto slow = plan_collective(call, two, adding), fast = plan_collective(call, one, adding);
       const auto difference = unshared_time(slow, two.links()) - 2 * unshared_time(fast, one.links());
       CAPTURE(algorithm);
       CHECK(std::abs(difference.value) <= 4 * static_cast<std::int64_t>(fast.phases.size()));
@@ -181,7 +183,7 @@ TEST_CASE("groups of unequal parts, of one, and of ranks out of order") {
   for (const std::string& algorithm : algorithm_names()) {
     for (const Collective kind : {Collective::all_reduce, Collective::all_gather, Collective::broadcast}) {
       const CollectiveCall call{kind, Bytes{kMiB}, uneven, algorithm, "ideal"};
-      if (!unsupported(call, *cluster.topology).empty()) continue;
+      if (!unsupported(call, *cluster.topology, cluster.tuning).empty()) continue;
       CAPTURE(algorithm);
       CHECK(cluster.seconds_of(plan_collective(call, *cluster.topology, cluster.tuning)) > 0);
     }
@@ -206,13 +208,19 @@ TEST_CASE("what cannot be planned is refused by name") {
   const Cluster cluster("dgx-a100", 2);
   const auto group = range(16);
   const auto why = [&](Collective kind, const char* algorithm, const char* protocol = "") {
-    return unsupported({kind, Bytes{1}, group, algorithm, protocol}, *cluster.topology);
+    return unsupported({kind, Bytes{1}, group, algorithm, protocol}, *cluster.topology, cluster.tuning);
   };
   CHECK(why(Collective::all_reduce, "ring").empty());
   CHECK(why(Collective::all_reduce, "rings") == "unknown algorithm 'rings'");
   CHECK(why(Collective::all_reduce, "ring", "fast") == "unknown protocol 'fast' (ll, ll128, simple, ideal)");
   CHECK(why(Collective::all_to_all, "ring").starts_with("ring serves"));
-  CHECK(why(Collective::all_reduce, "nvls").starts_with("nvls needs all ranks in one"));
+  CHECK(why(Collective::all_reduce, "nvls").starts_with("nvls needs a scale-up switch that adds"));
+  CHECK(why(Collective::all_reduce, "nvls_tree").starts_with("nvls_tree needs a scale-up switch that adds"));
+  CHECK(why(Collective::all_reduce, "collnet").starts_with("collnet needs switches between the nodes that add"));
+  CHECK_THROWS_AS(cluster.plan(Collective::all_reduce, kGiB, range(8), "nvls"), std::invalid_argument);
+  const Cluster h100("dgx-h100", 2);
+  CHECK(unsupported({Collective::all_reduce, Bytes{1}, group, "nvls"}, *h100.topology, h100.tuning)
+            .starts_with("nvls needs all ranks in one"));
   CHECK(why(Collective::all_reduce, "pat") == "pat serves all_gather and reduce_scatter");
   CHECK(why(Collective::all_gather, "pat") == "pat takes groups of one GPU a scale-up domain");
   CHECK(why(Collective::send_receive, "direct").starts_with("send_receive takes two"));

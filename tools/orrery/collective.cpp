@@ -90,7 +90,7 @@ class Bench {
     std::iota(group_.begin(), group_.end(), 0);
     if (kind_ == Collective::send_receive) group_ = {0, options.gpus - 1};
   }
-  std::string unsupported() const { return network::unsupported(call(1), topology_); }
+  std::string unsupported() const { return network::unsupported(call(1), topology_, tuning_); }
   void add(std::int64_t bytes);
   Json json = Json::array();
   Table table{{{"size", true},

@@ -82,7 +82,8 @@ struct ScaleOut {
   BytesPerSecond nic_bandwidth{};
   Time nic_latency{};
   Time switch_latency{};
-  bool rail_hop = true;  // PXN: reach another rail by NVLink to the peer that owns it
+  bool in_switch_reduction = false;  // SHARP
+  bool rail_hop = true;              // PXN: reach another rail by NVLink to the peer that owns it
   FabricKind fabric = FabricKind::none;
   FatTree fat_tree;
   Torus torus;

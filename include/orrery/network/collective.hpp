@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "orrery/core/collective.hpp"
@@ -56,7 +57,9 @@ struct CollectiveCall {
 // first.
 CollectivePlan plan_collective(const CollectiveCall& call, const hardware::Topology& topology, const Tuning& tuning);
 // Why the call cannot be planned (unknown algorithm, not for this kind, group too small …), or empty.
-std::string unsupported(const CollectiveCall& call, const hardware::Topology& topology);
+std::string unsupported(const CollectiveCall& call, const hardware::Topology& topology, const Tuning& tuning);
+// Why no call can be by this algorithm on this hardware: it has no switches that add. Else empty.
+std::string lacks_switches(std::string_view algorithm, const Tuning& tuning);
 
 std::vector<std::string> algorithm_names();
 std::vector<std::string> protocol_names();

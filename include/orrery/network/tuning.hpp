@@ -44,6 +44,7 @@ enum class Generation : std::uint8_t { volta, ampere, hopper, blackwell };
 struct Tuning {
   Generation generation = Generation::ampere;
   bool in_switch_reduction = false;  // NVLink SHARP: nvls may be chosen
+  bool fabric_reduction = false;     // SHARP between nodes: collnet may be named
   bool nvls_tree = true;             // and nvls_tree (not with plugins that have no multicast over their NICs)
   bool ll128 = true;                 // the library uses LL128
   bool direct_on_mesh = false;       // within a mesh every pair exchanges directly (RCCL on xGMI)
@@ -60,7 +61,7 @@ struct Tuning {
 // What of a cluster the constants depend on.
 struct ClusterFacts {
   std::string architecture;  // of the GPU: volta, ampere, …
-  bool in_switch_reduction = false;
+  bool in_switch_reduction = false, fabric_reduction = false;
   std::optional<hardware::NetworkKind> network;  // none: one node
   BytesPerSecond nic_bandwidth{};
   std::string library;  // settings that change the constants: "" or "more_channels" (NCCL_MIN_CTAS=24, two queue pairs)

@@ -4,51 +4,23 @@
 #include <vector>
 
 #include "../group.hpp"
+#include "../outline.hpp"
 #include "orrery/network/collective.hpp"
-#include "orrery/network/tuning.hpp"
 
 namespace orrery::network {
 
 struct PlanContext {
   Collective kind;
-  Bytes bytes{};
   hardware::DeviceId root = 0;  // broadcast
   const Group& group;
-  ProtocolTuning tuning;
-};
-
-// What one phase moves and how often it waits for a hop.
-struct PhaseShape {
-  Bytes bytes{};
-  std::int64_t divisor = 1;
-  std::int64_t scale_up_steps = 0;
-  std::int64_t network_steps = 0;
-  // ≥ 0: one pass over this many hops and one more, in chunks of the best size c = √(S·α·B/steps) (or whole, if c > S).
-  std::int64_t chunk_steps = -1;
-  std::int64_t messages = 0;  // of each rank, beyond the first
-};
-
-// Collects the phases of a plan; the first carries the base latency of the call.
-class PlanBuilder {
- public:
-  explicit PlanBuilder(const PlanContext& context) : context_(context) {}
-  void add(HopLoads& loads, const PhaseShape& shape);
-  std::vector<Phase> take() { return std::move(phases_); }
-
- private:
-  BytesPerSecond rate_cap(const std::vector<LinkUse>& uses, bool local) const;
-  double transfer_ps(const Phase& phase) const;
-  void add_chunks(Phase& phase, std::int64_t steps, double hop) const;
-
-  const PlanContext& context_;
-  std::vector<Phase> phases_;
+  Bytes bytes{1};  // outlines are of a call of one byte: all that moves is in proportion to S
 };
 
 struct Algorithm {
   const char* name;
   // Why it does not serve the call, or empty.
   std::string (*unsupported)(Collective kind, const Group& group);
-  void (*plan)(const PlanContext& context, PlanBuilder& out);
+  void (*plan)(const PlanContext& context, Outline& out);
 };
 
 extern const Algorithm kRing, kTree, kHalvingDoubling, kDirect, kHierarchical, kTwoLevel, kNvls, kNvlsTree, kCollnet,

@@ -36,7 +36,7 @@ std::string unsupported(Collective kind, const Group& group) {
   return kind == Collective::send_receive && group.size() != 2 ? "send_receive takes two ranks: from and to" : "";
 }
 
-void plan(const PlanContext& context, PlanBuilder& out) {
+void plan(const PlanContext& context, Outline& out) {
   const Group& group = context.group;
   const std::int64_t n = group.size();
   HopLoads loads(group.topology());

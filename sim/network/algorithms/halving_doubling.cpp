@@ -17,7 +17,7 @@ std::string unsupported(Collective kind, const Group&) {
 
 // One step: hops for all pairs (a, b), each way where `both`.
 template <class Pair>
-void add_step(const PlanContext& context, PlanBuilder& out, int pairs, Bytes bytes, std::int64_t divisor, Pair&& pair) {
+void add_step(const PlanContext& context, Outline& out, int pairs, Bytes bytes, std::int64_t divisor, Pair&& pair) {
   HopLoads loads(context.group.topology());
   for (int i = 0; i < pairs; ++i) {
     const auto [from, to] = pair(i);
@@ -28,7 +28,7 @@ void add_step(const PlanContext& context, PlanBuilder& out, int pairs, Bytes byt
   out.add(loads, {bytes, divisor, through_nics ? 0 : 1, through_nics ? 1 : 0});
 }
 
-void plan_all_reduce(const PlanContext& context, PlanBuilder& out) {
+void plan_all_reduce(const PlanContext& context, Outline& out) {
   const int n = context.group.size();
   int power = 1;
   while (2 * power <= n) power *= 2;
@@ -43,7 +43,7 @@ void plan_all_reduce(const PlanContext& context, PlanBuilder& out) {
   if (extra > 0) add_step(context, out, extra, context.bytes, 1, [&](int i) { return Hop{i, power + i}; });
 }
 
-void plan(const PlanContext& context, PlanBuilder& out) {
+void plan(const PlanContext& context, Outline& out) {
   if (context.kind == Collective::all_reduce) return plan_all_reduce(context, out);
   const int n = context.group.size();
   std::vector<int> distances;

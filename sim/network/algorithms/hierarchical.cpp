@@ -25,7 +25,7 @@ void load_rails(const Group& group, int rails, HopLoads& loads) {
   }
 }
 
-void add_local(const PlanContext& context, PlanBuilder& out) {
+void add_local(const PlanContext& context, Outline& out) {
   const std::int64_t g = largest_domain(context.group);
   if (g < 2) return;
   HopLoads loads(context.group.topology());
@@ -33,7 +33,7 @@ void add_local(const PlanContext& context, PlanBuilder& out) {
   out.add(loads, {context.bytes * (g - 1), g * rings, g - 1, 0});
 }
 
-void add_rails(const PlanContext& context, PlanBuilder& out, int rails) {
+void add_rails(const PlanContext& context, Outline& out, int rails) {
   const std::int64_t k = context.group.domain_count();
   if (k < 2) return;
   HopLoads loads(context.group.topology());
@@ -48,7 +48,7 @@ std::string unsupported_rail(Collective kind, const Group&) {
   return served ? "" : "hierarchical serves all_reduce, all_gather and reduce_scatter";
 }
 
-void plan_rail(const PlanContext& context, PlanBuilder& out) {
+void plan_rail(const PlanContext& context, Outline& out) {
   if (context.kind != Collective::all_gather) add_local(context, out);
   add_rails(context, out, context.group.channels());
   if (context.kind != Collective::reduce_scatter) add_local(context, out);
@@ -58,7 +58,7 @@ std::string unsupported_leaders(Collective kind, const Group&) {
   return kind == Collective::all_reduce ? "" : "two_level serves all_reduce";
 }
 
-void add_chain(const PlanContext& context, PlanBuilder& out, bool from_leader) {
+void add_chain(const PlanContext& context, Outline& out, bool from_leader) {
   const std::int64_t g = largest_domain(context.group);
   if (g < 2) return;
   HopLoads loads(context.group.topology());
@@ -71,7 +71,7 @@ void add_chain(const PlanContext& context, PlanBuilder& out, bool from_leader) {
   out.add(loads, {context.bytes, 1, g - 2, 0, g - 2});
 }
 
-void plan_leaders(const PlanContext& context, PlanBuilder& out) {
+void plan_leaders(const PlanContext& context, Outline& out) {
   add_chain(context, out, false);
   add_rails(context, out, 1);
   add_chain(context, out, true);

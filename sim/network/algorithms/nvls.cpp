@@ -39,7 +39,7 @@ std::string unsupported_nvls(Collective kind, const Group& group) {
   return served ? "" : "nvls serves all_reduce, all_gather, reduce_scatter and broadcast";
 }
 
-void plan_nvls(const PlanContext& context, PlanBuilder& out) {
+void plan_nvls(const PlanContext& context, Outline& out) {
   const Group& group = context.group;
   const auto n = static_cast<std::int32_t>(group.size());
   HopLoads loads(group.topology());
@@ -66,7 +66,7 @@ std::string unsupported_tree(Collective kind, const Group& group) {
   return "";
 }
 
-void plan_nvls_tree(const PlanContext& context, PlanBuilder& out) {
+void plan_nvls_tree(const PlanContext& context, Outline& out) {
   const Group& group = context.group;
   const std::int32_t rails = group.channels();
   HopLoads loads(group.topology());
@@ -89,7 +89,7 @@ std::string unsupported_collnet(Collective kind, const Group& group) {
   return group.one_domain() && group.size() > 1 ? "collnet joins several scale-up domains" : "";
 }
 
-void plan_collnet(const PlanContext& context, PlanBuilder& out) {
+void plan_collnet(const PlanContext& context, Outline& out) {
   const Group& group = context.group;
   const std::int32_t rails = group.channels();
   HopLoads loads(group.topology());

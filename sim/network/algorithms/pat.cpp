@@ -17,7 +17,7 @@ std::string unsupported(Collective kind, const Group& group) {
   return group.size() == group.domain_count() ? "" : "pat takes groups of one GPU a scale-up domain";
 }
 
-void plan(const PlanContext& context, PlanBuilder& out) {
+void plan(const PlanContext& context, Outline& out) {
   const auto members = context.group.members();
   const int n = context.group.size();
   HopLoads loads(context.group.topology());

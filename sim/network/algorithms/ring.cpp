@@ -55,7 +55,7 @@ std::string unsupported(Collective kind, const Group&) {
   return served ? "" : "ring serves all_reduce, all_gather, reduce_scatter and broadcast";
 }
 
-void plan(const PlanContext& context, PlanBuilder& out) {
+void plan(const PlanContext& context, Outline& out) {
   const Group& group = context.group;
   HopLoads loads(group.topology());
   const std::int64_t rings = load_rings(group, loads);

@@ -69,7 +69,7 @@ void load_chain(const Group& group, const Domain& domain, int channel, bool up, 
   }
 }
 
-void plan(const PlanContext& context, PlanBuilder& out) {
+void plan(const PlanContext& context, Outline& out) {
   const Group& group = context.group;
   const bool up = context.kind == Collective::all_reduce;
   const std::int64_t passes = up ? 2 : 1;

@@ -1,0 +1,95 @@
+#include "outline.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "orrery/core/error.hpp"
+
+namespace orrery::network {
+
+void Outline::add(HopLoads& loads, const PhaseShape& shape) {
+  check(shape.divisor > 0 && shape.divisor < (std::int64_t{1} << 31), "a divisor of a phase fits 31 bits");
+  Part part{{}, {}, shape, !loads.leaves_domain(), loads.scale_up(), loads.network()};
+  part.links = loads.take();
+  const auto& links = group_->topology().links();
+  for (const LinkUse use : part.links) {
+    const hardware::Link& link = links[static_cast<std::size_t>(use.link)];
+    const Rate rate{link.bandwidth, use.multiplicity, link.level == hardware::LinkLevel::scale_up};
+    const auto recent = part.rates.end() - std::min<std::ptrdiff_t>(16, std::ssize(part.rates));  // most are alike
+    if (std::find(recent, part.rates.end(), rate) == part.rates.end()) part.rates.push_back(rate);
+  }
+  parts_.push_back(std::move(part));
+}
+
+// min over links of η · bandwidth / multiplicity; 0 where η = 1 everywhere, so that only the links limit.
+BytesPerSecond Outline::rate_cap(const Part& part, const ProtocolTuning& tuning) const {
+  const double scale_up = part.local ? tuning.scale_up_efficiency : tuning.copy_efficiency;
+  const double network = group_->domain_count() == 2 ? tuning.pair_efficiency : tuning.network_efficiency;
+  if (scale_up == 1 && network == 1) return {};
+  double lowest = 0;
+  for (const Rate& each : part.rates) {
+    const double efficiency = each.scale_up ? scale_up : network;
+    const double rate = efficiency * static_cast<double>(each.bandwidth.value) / each.multiplicity;
+    if (lowest == 0 || rate < lowest) lowest = rate;
+  }
+  return {static_cast<std::int64_t>(lowest)};
+}
+
+// S/(ηB) in ps, not rounded, is `transfer`. The passes through `steps` + 1 hops cost steps·α + S/B + 2·√(steps·α·S/B)
+// in chunks, and (steps + 1)·(α + S/B) whole.
+Phase Outline::figures(const Part& part, Bytes size, const ProtocolTuning& tuning) const {
+  const PhaseShape& shape = part.shape;
+  Phase phase;
+  phase.divisor = static_cast<std::int32_t>(shape.divisor);
+  phase.bytes = size * shape.bytes.value;
+  phase.rate_cap = rate_cap(part, tuning);
+  const Time scale_up_hop = tuning.scale_up_hop + part.scale_up_hop,
+             network_hop = tuning.network_hop + part.network_hop;
+  phase.latency =
+      scale_up_hop * shape.scale_up_steps + network_hop * shape.network_steps + tuning.message * shape.messages;
+  if (&part == &parts_.front()) phase.latency += part.local ? tuning.base : tuning.base + tuning.network_base;
+  double slowest = phase.rate_cap.value > 0 ? 1 / static_cast<double>(phase.rate_cap.value) : 0;
+  for (const Rate& each : part.rates)
+    slowest = std::max(slowest, each.multiplicity / static_cast<double>(each.bandwidth.value));
+  const double transfer =
+      static_cast<double>(phase.bytes.value) / phase.divisor * slowest * static_cast<double>(kPicosecondsPerSecond);
+  if (shape.chunk_steps < 0) {
+    const double kappa = part.local ? tuning.pipelining : tuning.network_pipelining;
+    const double chunks = kappa * std::sqrt(static_cast<double>(phase.latency.value) * transfer);
+    phase.latency += time_from_seconds(chunks * 1e-12);
+    return phase;
+  }
+  const auto k = static_cast<double>(shape.chunk_steps);
+  const auto hop = static_cast<double>((part.local ? scale_up_hop : network_hop).value);
+  const bool whole = hop >= k * transfer;
+  phase.latency += time_from_seconds((whole ? hop + k * transfer : 2 * std::sqrt(k * hop * transfer)) * 1e-12);
+  return phase;
+}
+
+std::vector<Phase> Outline::phases(Bytes size, const ProtocolTuning& tuning) const {
+  std::vector<Phase> phases;
+  for (const Part& part : parts_) {
+    phases.push_back(figures(part, size, tuning));
+    phases.back().links = part.links;
+  }
+  return phases;
+}
+
+Time Outline::time(Bytes size, const ProtocolTuning& tuning) const {
+  Time total{};
+  for (const Part& part : parts_) {
+    const Phase phase = figures(part, size, tuning);
+    const auto duration = [&](std::int64_t multiplicity, BytesPerSecond rate) {
+      const Int128 amount = Int128{checked_mul(phase.bytes.value, multiplicity)} * kPicosecondsPerSecond;
+      const Int128 per = Int128{rate.value} * phase.divisor;
+      return Time{checked_narrow((amount + per - 1) / per)};
+    };
+    Time longest{};
+    if (phase.rate_cap.value > 0) longest = duration(1, phase.rate_cap);
+    for (const Rate& each : part.rates) longest = std::max(longest, duration(each.multiplicity, each.bandwidth));
+    total += phase.latency + longest;
+  }
+  return total;
+}
+
+}  // namespace orrery::network

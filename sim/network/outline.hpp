@@ -1,0 +1,54 @@
+// A collective call before its size and protocol are known: links, multiplicities and steps of its phases. All that
+// moves is in proportion to S, so one outline of an algorithm gives its time at any size with any protocol.
+#pragma once
+#include <vector>
+
+#include "group.hpp"
+#include "orrery/network/collective.hpp"
+#include "orrery/network/tuning.hpp"
+
+namespace orrery::network {
+
+// What one phase moves and how often it waits for a hop.
+struct PhaseShape {
+  Bytes bytes{};  // for S = 1
+  std::int64_t divisor = 1;
+  std::int64_t scale_up_steps = 0;
+  std::int64_t network_steps = 0;
+  // ≥ 0: one pass over this many hops and one more, in chunks of the best size c = √(S·α·B/steps) (or whole, if c > S).
+  std::int64_t chunk_steps = -1;
+  std::int64_t messages = 0;  // of each rank, beyond the first
+};
+
+class Outline {
+ public:
+  explicit Outline(const Group& group) : group_(&group) {}
+  void add(HopLoads& loads, const PhaseShape& shape);
+  // The phases of a call of S bytes; the first carries the base latency of the call.
+  std::vector<Phase> phases(Bytes size, const ProtocolTuning& tuning) const;
+  // Unshared time of these.
+  Time time(Bytes size, const ProtocolTuning& tuning) const;
+
+ private:
+  // Links of one bandwidth and multiplicity are one to every formula here.
+  struct Rate {
+    BytesPerSecond bandwidth{};
+    std::int32_t multiplicity = 1;
+    bool scale_up = false;
+    bool operator==(const Rate&) const = default;
+  };
+  struct Part {
+    std::vector<LinkUse> links;
+    std::vector<Rate> rates;
+    PhaseShape shape;
+    bool local = false;
+    Time scale_up_hop{}, network_hop{};  // of the routes
+  };
+  Phase figures(const Part& part, Bytes size, const ProtocolTuning& tuning) const;  // without links
+  BytesPerSecond rate_cap(const Part& part, const ProtocolTuning& tuning) const;
+
+  const Group* group_;
+  std::vector<Part> parts_;
+};
+
+}  // namespace orrery::network
