@@ -27,4 +27,7 @@ std::vector<std::int32_t> slow_ranks(const Places& places);
 // How far the groups reach: a tensor group within one domain is fast, one over several is not.
 report::PlacementResult placement_result(const Scenario& scenario, const Places& places);
 
+// A sentence for each link, device or node that is down and that routes of the run went through: what goes round it.
+std::vector<std::string> rerouted(const Scenario& scenario, const Places& places);
+
 }  // namespace orrery::scenario

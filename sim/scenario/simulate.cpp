@@ -187,6 +187,7 @@ Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options)
   run.scenario_json = to_json(s);
   run.network_mode = name_of(network.mode);
   run.notes = notes_of(network, *lowered, !options.every_rank);
+  for (std::string& note : rerouted(s, *places)) run.notes.push_back(std::move(note));
   run.placement = placement_result(s, *places);
   run.warnings = schedule->warnings;
   run.gpus = s.layout.ranks();
