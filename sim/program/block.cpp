@@ -79,6 +79,7 @@ std::vector<Call> sum_calls(std::span<const Step> steps) {
     }
     sums[i].took += s.call.took;
     sums[i].alone += s.call.alone;
+    sums[i].traffic += s.call.traffic;
     if (s.call.took - s.call.alone > most[i]) {
       most[i] = s.call.took - s.call.alone;
       sums[i].link = s.call.link;

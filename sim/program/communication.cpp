@@ -46,8 +46,14 @@ const std::vector<CallCost>& Communication::costs(const Family& family, Collecti
 network::CollectivePlan Communication::plan(Collective kind, Bytes bytes,
                                             std::span<const hardware::DeviceId> devices) const {
   network::CollectiveCall call{kind, bytes, devices, std::string(plan_.algorithm), std::string(plan_.protocol)};
-  if (!call.algorithm.empty() && !network::unsupported(call, plan_.topology, plan_.tuning).empty()) call.algorithm.clear();
+  if (!call.algorithm.empty() && !network::unsupported(call, plan_.topology, plan_.tuning).empty())
+    call.algorithm.clear();
   return network::plan_collective(call, plan_.topology, plan_.tuning);
+}
+
+network::Traffic Communication::traffic_of(Collective kind, Bytes bytes, const std::vector<std::int32_t>& group,
+                                           const network::CollectivePlan& plan) const {
+  return network::traffic_of({kind, bytes, group}, plan, plan_.topology);  // of the group only the size counts
 }
 
 // Calls inside the passes (tensor, context): what the stack adds for each step between nodes of the ring in rank order.
@@ -74,7 +80,8 @@ std::vector<CallCost> Communication::compute(const Family& family, Collective ki
   }
   std::vector<CallCost> costs(plans.size());
   std::vector<Time> most_lost(plans.size());
-  for (CallCost& cost : costs) cost.call = {family.category, kind, {}, {}, -1};
+  for (std::size_t g = 0; g < costs.size(); ++g)
+    costs[g].call = {family.category, kind, {}, {}, -1, traffic_of(kind, bytes, family.groups[g], plans[g])};
   const bool steady = plan_.mode == NetworkMode::steady;
   for (std::size_t k = 0; k < most_phases; ++k) {
     std::vector<network::Transfer> transfers;  // the k-th phase of every group that has one, tagged with the group

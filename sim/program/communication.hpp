@@ -30,6 +30,8 @@ class Communication {
 
  private:
   network::CollectivePlan plan(Collective kind, Bytes bytes, std::span<const hardware::DeviceId> devices) const;
+  network::Traffic traffic_of(Collective kind, Bytes bytes, const std::vector<std::int32_t>& group,
+                              const network::CollectivePlan& plan) const;
   std::vector<CallCost> compute(const Family& family, Collective kind, Bytes bytes) const;
   Time wait_for_network(const Family& family, const std::vector<std::int32_t>& group) const;
 

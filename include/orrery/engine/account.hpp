@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -64,5 +65,11 @@ std::uint64_t timeline_hash(const program::Program& program, const Timeline& tim
 // The books of a run and its accounts (split_time, memory_of): empty when they balance, else what does not.
 std::vector<std::string> audit(const program::Program& program, const Timeline& timeline,
                                const std::vector<Breakdown>& split, const std::vector<DeviceMemory>& memory);
+
+// The books of what was moved: each call sends what it receives and no less than its collective must, no transfer is
+// faster than its links, each link carried what the transfers of the Program load on it (network.mode flows) and no
+// more than it can. `links` and `devices` of the topology.
+std::vector<std::string> audit_traffic(const program::Program& program, const Timeline& timeline,
+                                       std::span<const hardware::Link> links, int devices);
 
 }  // namespace orrery::engine

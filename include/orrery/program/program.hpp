@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "orrery/core/units.hpp"
-#include "orrery/network/collective.hpp"
+#include "orrery/network/traffic.hpp"
 
 namespace orrery::program {
 
@@ -109,6 +109,7 @@ struct Call {
   Collective collective = Collective::all_reduce;
   Time took{}, alone{};
   hardware::LinkId link = -1;
+  network::Traffic traffic{};
 };
 
 // A range of one of the Program's shared arrays.

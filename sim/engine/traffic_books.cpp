@@ -1,0 +1,110 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "orrery/core/error.hpp"
+#include "orrery/engine/account.hpp"
+
+namespace orrery::engine {
+namespace {
+
+using namespace program;
+using Wrong = std::vector<std::string>;
+
+void check_call(const Call& call, TemplateId of, Wrong& wrong) {
+  const network::Traffic& t = call.traffic;
+  const auto say = [&](const std::string& what) {
+    wrong.push_back(fmt::format("{} of template {} {}", name_of(call.collective), of, what));
+  };
+  if (t.sent != t.received && !t.switches_add)
+    say(fmt::format("sends {} bytes and receives {}", t.sent.value, t.received.value));
+  if (t.sent < t.must_send || t.received < t.must_receive)
+    say(fmt::format("sends {} bytes and receives {}, it must {} and {}", t.sent.value, t.received.value,
+                    t.must_send.value, t.must_receive.value));
+  if (call.took < call.alone || call.alone < t.wire)
+    say(fmt::format("takes {} ps, alone {} ps, its links at full rate {} ps", call.took.value, call.alone.value,
+                    t.wire.value));
+}
+
+// The longest that the calls of one kind of a template need on the wire: each kind has a lane of its own.
+std::int64_t wire_of(const Program& program, const TaskTemplate& t) {
+  std::int64_t longest = 0;
+  for (std::uint32_t i = t.calls.first; i < t.calls.first + t.calls.count; ++i)
+    longest = std::max(longest, program.calls[i].traffic.wire.value);
+  return longest;
+}
+
+struct Load {
+  std::vector<Bytes> bytes;  // [link]
+  std::int64_t uses = 0;     // each rounded down to whole bytes
+};
+
+Load load_of(const Program& program, std::size_t links) {
+  std::vector<std::int64_t> times(program.transfers.size(), 0);
+  for (TaskId task = 0; task < program.tasks(); ++task)
+    if (const std::uint32_t transfer = program.template_of(task).transfer; transfer != kNone) ++times[transfer];
+  Load load{std::vector<Bytes>(links), 0};
+  for (std::size_t i = 0; i < times.size(); ++i)
+    for (const network::Phase& phase : program.transfers[i].phases) {
+      load.uses += times[i] * std::ssize(phase.links);
+      for (const network::LinkUse use : phase.links)
+        load.bytes[static_cast<std::size_t>(use.link)] +=
+            Bytes{checked_mul(phase.bytes.value, use.multiplicity) / phase.divisor} * times[i];
+    }
+  return load;
+}
+
+// What enters a NIC or switch leaves it.
+void check_vertices(const std::vector<Bytes>& carried, std::int64_t tolerance, std::span<const hardware::Link> links,
+                    int devices, Wrong& wrong) {
+  hardware::VertexId vertices = 0;
+  for (const hardware::Link& link : links) vertices = std::max({vertices, link.from + 1, link.to + 1});
+  std::vector<std::int64_t> kept(static_cast<std::size_t>(vertices), 0);
+  for (std::size_t l = 0; l < links.size(); ++l) {
+    kept[static_cast<std::size_t>(links[l].to)] += carried[l].value;
+    kept[static_cast<std::size_t>(links[l].from)] -= carried[l].value;
+  }
+  for (std::size_t v = static_cast<std::size_t>(devices); v < kept.size(); ++v)
+    if (kept[v] > tolerance || kept[v] < -tolerance)
+      wrong.push_back(fmt::format("vertex {} of the network receives {} bytes more than it passes on", v, kept[v]));
+}
+
+void check_links(const Program& program, const Timeline& timeline, std::span<const hardware::Link> links, int devices,
+                 Wrong& wrong) {
+  const Load load = load_of(program, links.size());
+  const std::vector<Bytes>& expected = load.bytes;
+  for (std::size_t l = 0; l < links.size(); ++l) {
+    if (timeline.carried[l] != expected[l])
+      wrong.push_back(fmt::format("link {} carried {} bytes, its transfers are of {}", l, timeline.carried[l].value,
+                                  expected[l].value));
+    const Int128 most = Int128{links[l].bandwidth.value} * (timeline.makespan.value + 1) / kPicosecondsPerSecond;
+    if (timeline.carried[l].value > most + most / 1'000'000'000 + 1)
+      wrong.push_back(fmt::format("link {} carried {} bytes in {} ps, more than it can", l, timeline.carried[l].value,
+                                  timeline.makespan.value));
+  }
+  const bool copies = std::any_of(program.calls.begin(), program.calls.end(),
+                                  [](const Call& call) { return call.traffic.switches_add; });
+  if (!copies) check_vertices(timeline.carried, load.uses, links, devices, wrong);
+}
+
+}  // namespace
+
+Wrong audit_traffic(const Program& program, const Timeline& timeline, std::span<const hardware::Link> links,
+                    int devices) {
+  Wrong wrong;
+  std::vector<std::int64_t> wire;
+  for (TemplateId of = 0; of < program.templates.size(); ++of) {
+    const TaskTemplate& t = program.templates[of];
+    for (std::uint32_t i = t.calls.first; i < t.calls.first + t.calls.count; ++i)
+      check_call(program.calls[i], of, wrong);
+    wire.push_back(wire_of(program, t));
+  }
+  for (TaskId task = 0; task < program.tasks(); ++task)
+    if (timeline.end[task] - timeline.start[task] < wire[program.task_template[task]])
+      wrong.push_back(fmt::format("task {} takes {} ps, its links at full rate {} ps", task,
+                                  timeline.end[task] - timeline.start[task], wire[program.task_template[task]]));
+  if (!timeline.carried.empty()) check_links(program, timeline, links, devices, wrong);
+  return wrong;
+}
+
+}  // namespace orrery::engine
