@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "orrery/core/yaml.hpp"
+#include "core/synonyms.hpp"
 
 namespace orrery {
 namespace {
@@ -22,10 +22,6 @@ std::vector<fs::path> folders_of(const DataCollection& collection) {
   return folders;
 }
 
-bool is_path(const std::string& name) {
-  return name.find('/') != std::string::npos || name.ends_with(".yaml");
-}
-
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
@@ -34,8 +30,16 @@ std::string joined(const std::vector<std::string>& names) {
 
 }  // namespace
 
+bool names_a_file(const std::string& name) {
+  return name.find('/') != std::string::npos || name.ends_with(".yaml");
+}
+
+std::string said_in(const YamlTree& tree, NodeId node, const std::string& name) {
+  return names_a_file(name) ? tree.path_at(node, name) : name;
+}
+
 Result<std::string> find_data_file(const DataCollection& collection, const std::string& name) {
-  if (is_path(name)) return name;
+  if (names_a_file(name)) return name;
   for (const fs::path& folder : folders_of(collection)) {
     const fs::path file = folder / (name + ".yaml");
     std::error_code ignored;
@@ -44,7 +48,7 @@ Result<std::string> find_data_file(const DataCollection& collection, const std::
   const std::vector<std::string> known = list_data_files(collection);
   Diagnostic unknown;
   unknown.message = "unknown " + std::string(collection.what) + " '" + name + "'; known: " + joined(known);
-  unknown.help = did_you_mean(name, known);
+  unknown.help = remedy_for_word(collection.what, name, known);
   return unknown;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/synonyms.hpp"
 #include "orrery/core/field_table.hpp"
 
 namespace orrery {
@@ -121,7 +122,7 @@ class FieldReader {
   void refuse_unknown(const FieldTable& table, NodeId node, const std::string& path) {
     for (const YamlEntry& e : tree_[node].entries) {
       if (table.find(e.key)) continue;
-      const std::string help = did_you_mean(e.key, table.names());
+      const std::string help = remedy_for_key(path, e.key, table.names());
       errors_.push_back(tree_.at(e.mark, static_cast<int>(e.key.size()), child_path(path, e.key),
                                  "unknown key, allowed are " + join(table.names()), help));
     }
@@ -178,10 +179,12 @@ class FieldReader {
     }
     if (f.type == FieldType::boolean) {
       value = n.text == "true";
+      help = remedy_for_word(f.name, n.text, {"true", "false"});
       return n.text == "true" || n.text == "false" ? std::string() : expected();
     }
     if (textual) return convert_text(f, n, value, help, expected());
     if (f.type == FieldType::number) return convert_number(f, n.text, value, expected());
+    help = remedy_for_number(f.type, n.text);
     std::int64_t integer = 0;
     const std::string wrong = quantity ? parse_quantity(f.type, n.text, integer) : parse_integer(n.text, integer);
     if (!wrong.empty()) return fmt::format("expected {}, but {} {}", wanted, kind_of(node), wrong);
@@ -215,7 +218,7 @@ class FieldReader {
     else
       value = n.text;
     if (!f.allowed.empty() && found == f.allowed.end()) {
-      help = did_you_mean(n.text, f.allowed);
+      help = remedy_for_word(f.name, n.text, f.allowed);
       return expected;
     }
     double number = 0;

@@ -1,6 +1,7 @@
 #include "orrery/core/yaml.hpp"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "core/yaml_path.hpp"
 
@@ -47,6 +48,12 @@ Diagnostic YamlTree::at(NodeId id, std::string path, std::string message, std::s
   const std::size_t size = node.kind == NodeKind::scalar ? node.text.size() + (node.quoted ? 2 : 0) : 1;
   return at(node.mark, static_cast<int>(std::max<std::size_t>(size, 1)), std::move(path), std::move(message),
             std::move(help));
+}
+
+std::string YamlTree::path_at(NodeId id, const std::string& path) const {
+  const Source& source = sources_[static_cast<std::size_t>(id == kNoNode ? 0 : (*this)[id].mark.source)];
+  if (!source.has_lines) return path;
+  return (std::filesystem::path(source.name).parent_path() / path).string();
 }
 
 void YamlTree::locate(Diagnostics& diagnostics) const {

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <string_view>
 
+#include "core/synonyms.hpp"
 #include "orrery/schedule/replay.hpp"
 #include "orrery/schedule/validate.hpp"
 
@@ -77,13 +78,16 @@ Diagnostic unknown(const std::string& name) {
   const Entry* nearest = nullptr;
   std::size_t best = std::max<std::size_t>(3, name.size() / 2);
   std::string known;
+  std::vector<std::string> names;
   for (const Entry& entry : entries()) {
+    names.push_back(entry.kind.name);
     const std::size_t d = distance(name, entry.kind.name);
     if (d < best) best = d, nearest = &entry;
     known += fmt::format("{}{}", known.empty() ? "" : ", ", entry.kind.name);
   }
-  return kinds::refusal(fmt::format("unknown schedule '{}'; known are {}", name, known),
-                        nearest == nullptr ? std::string() : fmt::format("did you mean '{}'?", nearest->kind.name));
+  std::string help = remedy_for_word("schedule", name, names);
+  if (help.empty() && nearest != nullptr) help = fmt::format("did you mean '{}'?", nearest->kind.name);
+  return kinds::refusal(fmt::format("unknown schedule '{}'; known are {}", name, known), help);
 }
 
 Diagnostics check_degrees(const ScheduleRequest& r, const Entry& entry) {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "orrery/core/error.hpp"
+#include "orrery/core/yaml.hpp"
 
 namespace orrery {
 
@@ -19,6 +19,12 @@ struct DataCollection {
 // The file of `name`: NAME.yaml in the collection, or `name` itself if it holds a '/' or ends in .yaml. An unknown name
 // is an error that says which there are and the nearest of them.
 Result<std::string> find_data_file(const DataCollection& collection, const std::string& name);
+
+// Whether it is a path, and no name: it holds a '/' or ends in .yaml.
+bool names_a_file(const std::string& name);
+
+// A name, or a path made relative to the file of `tree` it is said in, at `node`.
+std::string said_in(const YamlTree& tree, NodeId node, const std::string& name);
 
 // Names of all files, sorted; a file of the user's hides one of the same name that comes with Orrery.
 std::vector<std::string> list_data_files(const DataCollection& collection);

@@ -46,6 +46,9 @@ class YamlTree {
   // The value under `key` of a map; kNoNode when there is none, or `map` is none or no map.
   NodeId find(NodeId map, std::string_view key) const;
   const YamlEntry* entry(NodeId map, std::string_view key) const;
+  // A path said at `id`: relative to the file it stands in; said in a --set, to the working directory. What is absolute
+  // stays as it is.
+  std::string path_at(NodeId id, const std::string& path) const;
   // The name of the file the tree was read from.
   const std::string& name() const { return sources_.front().name; }
 
