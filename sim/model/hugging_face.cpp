@@ -5,6 +5,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 
 #include "orrery/core/show.hpp"
 #include "orrery/model/presets.hpp"
@@ -13,6 +14,87 @@ namespace orrery::model {
 namespace {
 
 using nlohmann::json;
+
+// Keys that say nothing of parameters or kernels: names, tokens, numerics, how weights are stored and drawn, serving.
+constexpr const char* kHarmless[] = {
+    // of transformers, in every family
+    "_attn_implementation", "_attn_implementation_autoset", "_name_or_path", "architectures", "attn_implementation",
+    "auto_map", "bad_words_ids", "bos_token_id", "chunk_size_feed_forward", "dtype", "eos_token_id", "finetuning_task",
+    "gradient_checkpointing", "id2label", "initializer_range", "is_decoder", "keys_to_ignore_at_inference", "label2id",
+    "model_type", "output_attentions", "output_hidden_states", "pad_token_id", "prefix", "problem_type", "return_dict",
+    "sep_token_id", "task_specific_params", "tokenizer_class", "torch_dtype", "torchscript", "transformers_version",
+    "unk_token_id", "use_cache", "use_return_dict",
+    // numerics and the angles of rotary positions
+    "layer_norm_eps", "layer_norm_epsilon", "norm_eps", "norm_epsilon", "partial_rotary_factor", "rms_norm_eps",
+    "original_max_position_embeddings", "rope_embedding_base", "rope_parameters", "rope_scaling", "rope_theta",
+    "rotary_emb_base", "rope_percent", "rope_ratio",
+    // of serving
+    "attention_sink_size", "context_window_size", "prefill_chunk_size", "max_batch_size", "tensor_parallel_shards"};
+
+// The same of one family, or of a value: what the key must say to change nothing.
+struct Harmless {
+  const char *family, *key;  // nullptr: every family
+  const char* only;          // as JSON; nullptr = whatever it says
+};
+constexpr Harmless kHarmlessIn[] = {{nullptr, "add_cross_attention", "false"},
+                                    {nullptr, "is_encoder_decoder", "false"},
+                                    {nullptr, "pruned_heads", "{}"},
+                                    {"bloom", "apply_residual_connection_post_layernorm", "false"},
+                                    {"bloom", "attention_softmax_in_fp32", nullptr},
+                                    {"bloom", "bias_dropout_fusion", nullptr},
+                                    {"bloom", "masked_softmax_fusion", nullptr},
+                                    {"bloom", "n_inner", nullptr},  // transformers does not read it
+                                    {"bloom", "offset_alibi", nullptr},
+                                    {"bloom", "pretraining_tp", nullptr},
+                                    {"bloom", "seq_length", nullptr},
+                                    {"bloom", "skip_bias_add", nullptr},
+                                    {"bloom", "skip_bias_add_qkv", nullptr},
+                                    {"bloom", "slow_but_exact", nullptr},
+                                    {"gpt2", "reorder_and_upcast_attn", nullptr},
+                                    {"gpt2", "scale_attn_by_inverse_layer_idx", nullptr},
+                                    {"gpt2", "scale_attn_weights", nullptr},
+                                    {"gpt2", "summary_activation", nullptr},
+                                    {"gpt2", "summary_first_dropout", nullptr},
+                                    {"gpt2", "summary_proj_to_labels", nullptr},
+                                    {"gpt2", "summary_type", nullptr},
+                                    {"gpt2", "summary_use_proj", nullptr},
+                                    {"llama", "max_position_embeddings", nullptr},
+                                    {"llama", "max_sequence_length", nullptr},
+                                    {"llama", "pretraining_tp", nullptr},
+                                    {"mistral", "max_position_embeddings", nullptr},
+                                    {"mpt", "embedding_fraction", nullptr},
+                                    {"mpt", "init_config", nullptr},
+                                    {"mpt", "init_device", nullptr},
+                                    {"mpt", "logit_scale", nullptr},
+                                    {"mpt", "max_seq_len", nullptr},
+                                    {"mpt", "tokenizer_name", nullptr},
+                                    {"mpt", "use_pad_tok_in_ffn", nullptr},
+                                    {"mpt", "verbose", nullptr},
+                                    {"mpt", "attn_config.alibi_bias_max", nullptr},
+                                    {"mpt", "attn_config.attn_impl", nullptr},
+                                    {"mpt", "attn_config.attn_uses_sequence_id", nullptr},
+                                    {"mpt", "attn_config.clip_qkv", nullptr},
+                                    {"mpt", "attn_config.prefix_lm", "false"},
+                                    {"mpt", "attn_config.qk_ln", "false"},
+                                    {"mpt", "attn_config.qk_gn", "false"},
+                                    {"mpt", "attn_config.rope_theta", nullptr},
+                                    {"mpt", "attn_config.rope_impl", nullptr},
+                                    {"mpt", "attn_config.rope_dail_config", nullptr},
+                                    {"mpt", "attn_config.rope_hf_config", nullptr},
+                                    {"mpt", "attn_config.sliding_window_size", "-1"},
+                                    {"mpt", "attn_config.softmax_scale", nullptr},
+                                    {"nemotron", "max_position_embeddings", nullptr},
+                                    {"opt", "_remove_final_layer_norm", "false"},
+                                    {"opt", "activation_dropout", "0.0"},
+                                    {"opt", "init_std", nullptr},
+                                    {"opt", "layer_norm_elementwise_affine", "true"},
+                                    {"opt", "layerdrop", "0.0"},
+                                    {"phi3", "full_attn_mod", "1"},
+                                    {"phi3", "interpolate_factor", nullptr},
+                                    {"phi3", "lm_head_bias", "false"},
+                                    {"phi3", "max_position_embeddings", nullptr},
+                                    {"qwen2", "max_position_embeddings", nullptr},
+                                    {"qwen2", "max_window_layers", nullptr}};
 
 class Reader {
  public:
@@ -28,6 +110,12 @@ class Reader {
       gpt2();
     else if (family_ == "llama")
       llama();
+    else if (family_ == "mistral")
+      mistral();
+    else if (family_ == "qwen2")
+      qwen2();
+    else if (family_ == "phi3")
+      phi3();
     else if (family_ == "bloom")
       bloom();
     else if (family_ == "opt")
@@ -38,9 +126,11 @@ class Reader {
       nemotron();
     else
       wrong("model_type",
-            fmt::format("'{}' is not a family that can be described; known: bloom, gpt2, llama, mpt, nemotron, opt",
+            fmt::format("'{}' is not a family that can be described; known: bloom, gpt2, llama, mistral, mpt, "
+                        "nemotron, opt, phi3, qwen2",
                         family_),
             "give the figures of the model inline");
+    if (errors_.empty()) refuse_unused(config_, "");
     if (errors_.empty() && m_.head_dim == 0) {
       if (m_.hidden % m_.heads != 0)
         wrong("hidden_size", fmt::format("{} is no multiple of {} heads", m_.hidden, m_.heads));
@@ -61,14 +151,50 @@ class Reader {
   void wrong(const char* key, std::string message, std::string help = {}) {
     errors_.push_back(diagnostic(key, std::move(message), std::move(help)));
   }
-  const json* value(const char* key) const {
-    const auto found = config_.find(key);
-    return found == config_.end() || found->is_null() ? nullptr : &*found;
+  // Of the configuration, or "section.key" of a map in it.
+  const json* value(const char* key) {
+    used_.insert(key);
+    const json* in = &config_;
+    std::string_view name = key;
+    if (const std::size_t dot = name.find('.'); dot != std::string_view::npos) {
+      in = value(std::string(name.substr(0, dot)).c_str());
+      name.remove_prefix(dot + 1);
+    }
+    if (in == nullptr || !in->is_object()) return nullptr;
+    const auto found = in->find(name);
+    return found == in->end() || found->is_null() ? nullptr : &*found;
+  }
+  bool harmless(const std::string& key, const json& said) const {
+    if (said.is_null() || used_.contains(key)) return true;
+    for (const char* each : kHarmless)
+      if (key == each) return true;
+    for (const Harmless& each : kHarmlessIn) {
+      if ((each.family != nullptr && family_ != each.family) || key != each.key) continue;
+      if (each.only == nullptr || said == json::parse(each.only)) return true;
+    }
+    return false;
+  }
+  // A key that nothing here reads may be half of the model: experts, windows, norms of queries.
+  void refuse_unused(const json& map, const std::string& prefix) {
+    for (const auto& [name, said] : map.items()) {
+      const std::string key = prefix + name;
+      if ((key == "attn_config" || key == "ffn_config") && family_ == "mpt" && said.is_object()) {
+        refuse_unused(said, key + ".");
+        continue;
+      }
+      if (harmless(key, said)) continue;
+      std::string shown = said.dump(-1, ' ', true);
+      if (shown.size() > 40) shown = shown.substr(0, 40) + "...";
+      wrong(key.c_str(), fmt::format("{} is not described here: the model would be another one", shown),
+            "give the figures of the model inline, or leave the key out where it changes nothing");
+    }
   }
   // A positive integer; the first of two names, as some families changed theirs.
   std::int64_t count(const char* key, const char* other = nullptr, std::int64_t absent = 0) {
     const json* v = value(key);
-    if (v == nullptr && other != nullptr) v = value(other);
+    const json* same = other == nullptr ? nullptr : value(other);
+    if (v != nullptr && same != nullptr && *v != *same) wrong(other, fmt::format("is not what {} says", key));
+    if (v == nullptr) v = same;
     if (v == nullptr && absent == 0) wrong(key, "is missing");
     if (v == nullptr) return absent;
     constexpr std::int64_t kMost = std::int64_t{1} << 24;
@@ -89,13 +215,19 @@ class Reader {
     if (v != nullptr && !v->is_number()) wrong(key, "must be a number");
     return v != nullptr && v->is_number() && v->get<double>() > 0;
   }
-  std::optional<std::string> text(const char* key) const {
+  bool any_positive(std::initializer_list<const char*> keys) {
+    bool any = false;
+    for (const char* key : keys) any = positive(key) || any;
+    return any;
+  }
+  std::optional<std::string> text(const char* key) {
     const json* v = value(key);
     return v != nullptr && v->is_string() ? std::optional(v->get<std::string>()) : std::nullopt;
   }
   // Refuses what is said and is none of the names that mean what we describe.
   void must_be(const char* key, std::initializer_list<const char*> names) {
     const auto said = text(key);
+    if (!said && value(key) != nullptr) wrong(key, "must be a text");
     if (!said) return;
     for (const char* name : names)
       if (*said == name) return;
@@ -108,7 +240,7 @@ class Reader {
     m_.ffn_hidden = count("n_inner", nullptr, 4 * m_.hidden), m_.vocab = count("vocab_size");
     m_.max_positions = count("n_positions", "n_ctx");
     m_.tied_embeddings = flag("tie_word_embeddings", true);
-    m_.dropout = positive("resid_pdrop") || positive("attn_pdrop") || positive("embd_pdrop");
+    m_.dropout = any_positive({"resid_pdrop", "attn_pdrop", "embd_pdrop"});
     must_be("activation_function", {"gelu_new", "gelu", "gelu_fast", "gelu_pytorch_tanh"});
   }
 
@@ -126,13 +258,40 @@ class Reader {
     must_be("hidden_act", {"silu", "swish"});
   }
 
+  // A window changes nothing in sequences that it covers; longer ones are refused (model.attention_window).
+  void window(const char* key, const char* other = nullptr) {
+    constexpr std::int64_t kNone = std::int64_t{1} << 24;
+    const std::int64_t most = count(key, other, kNone);
+    m_.attention_window = most == kNone ? 0 : most;
+  }
+
+  void mistral() {
+    llama();
+    window("sliding_window", "sliding_window_size");
+  }
+
+  void qwen2() {
+    llama();
+    m_.qkv_bias = true;
+    const bool used = flag("use_sliding_window", false);
+    if (used) window("sliding_window");
+    used_.insert("sliding_window");
+  }
+
+  // qkv in one matrix, gate and up in one: as many parameters as apart.
+  void phi3() {
+    llama();
+    m_.dropout = any_positive({"resid_pdrop", "embd_pdrop", "attention_dropout"});
+    window("sliding_window");
+  }
+
   void bloom() {
     m_.layers = count("n_layer", "num_hidden_layers"), m_.hidden = count("hidden_size", "n_embed");
     m_.heads = m_.kv_heads = count("n_head", "num_attention_heads");
     m_.ffn_hidden = 4 * m_.hidden, m_.vocab = count("vocab_size");
     m_.position = Position::alibi, m_.embedding_norm = true;
     m_.tied_embeddings = flag("tie_word_embeddings", true);
-    m_.dropout = positive("hidden_dropout") || positive("attention_dropout");
+    m_.dropout = any_positive({"hidden_dropout", "attention_dropout"});
   }
 
   void opt() {
@@ -142,7 +301,7 @@ class Reader {
     m_.max_positions = count("max_position_embeddings") + 2;  // transformers OPTLearnedPositionalEmbedding: offset 2
     m_.activation = Activation::relu, m_.bias = flag("enable_bias", true),
     m_.tied_embeddings = flag("tie_word_embeddings", true);
-    m_.dropout = positive("dropout") || positive("attention_dropout");
+    m_.dropout = any_positive({"dropout", "attention_dropout"});
     must_be("activation_function", {"relu"});
     if (count("word_embed_proj_dim", nullptr, m_.hidden) != m_.hidden)
       wrong("word_embed_proj_dim", "a projection behind the embedding is not described");
@@ -151,16 +310,21 @@ class Reader {
   }
 
   void mpt() {
-    m_.layers = count("n_layers"), m_.hidden = count("d_model"), m_.heads = m_.kv_heads = count("n_heads");
+    m_.layers = count("n_layers"), m_.hidden = count("d_model"), m_.heads = count("n_heads");
     m_.ffn_hidden = count("expansion_ratio", nullptr, 4) * m_.hidden, m_.vocab = count("vocab_size");
+    m_.ffn_hidden = count("ffn_config.ffn_hidden_size", nullptr, m_.ffn_hidden);
+    must_be("ffn_config.ffn_type", {"mptmlp"});
+    must_be("ffn_config.fc_type", {"torch", "te"});
     m_.bias = m_.norm_bias = !flag("no_bias", true);
-    const json* attention = value("attn_config");
-    const bool alibi =
-        attention != nullptr && attention->is_object() && attention->value("alibi", json(false)) == json(true);
-    const bool learned = flag("learned_pos_emb", true) && !alibi;
-    m_.position = alibi ? Position::alibi : learned ? Position::learned : Position::none;
+    must_be("attn_config.attn_type", {"multihead_attention", "grouped_query_attention", "multiquery_attention"});
+    const bool one = text("attn_config.attn_type") == "multiquery_attention";
+    m_.kv_heads = count("attn_config.kv_n_heads", nullptr, one ? 1 : m_.heads);
+    const bool alibi = flag("attn_config.alibi", false), rotary = flag("attn_config.rope", false);
+    const bool learned = flag("learned_pos_emb", true) && !alibi && !rotary;
+    m_.position = alibi ? Position::alibi : rotary ? Position::rotary : learned ? Position::learned : Position::none;
     if (learned) m_.max_positions = count("max_seq_len");
-    m_.dropout = positive("resid_pdrop") || positive("emb_pdrop");
+    m_.tied_embeddings = flag("tie_word_embeddings", true);
+    m_.dropout = any_positive({"resid_pdrop", "emb_pdrop", "attn_config.attn_pdrop"});
     must_be("norm_type", {"low_precision_layernorm", "layernorm"});
   }
 
@@ -173,6 +337,7 @@ class Reader {
 
   const json& config_;
   std::string file_, family_;
+  std::set<std::string> used_;  // keys that were looked for
   ModelChoice m_;
   Diagnostics errors_;
 };

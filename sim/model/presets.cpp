@@ -42,6 +42,9 @@ Fields<ModelChoice> make_fields() {
            "the token table is padded to a multiple of this · layout.tensor (Megatron: 128); 1 = as given")
       .range(1, 1 << 16)
       .add("max_positions", of(&ModelSpec::max_positions), "rows of a learned position table")
+      .range(0, kMost)
+      .add("attention_window", of(&ModelSpec::attention_window),
+           "positions a query looks back; 0 = all. Sequences up to it run as without, longer ones are refused")
       .range(0, kMost);
   table
       .choice("norm", of(&ModelSpec::norm), {{"layer_norm", Norm::layer_norm}, {"rms_norm", Norm::rms_norm}},
@@ -98,6 +101,10 @@ constexpr int kDeepest = 8;  // files that build on files
 
 Result<ModelChoice> load_model(const std::string& name, int depth);
 
+NodeId type_of(const YamlTree& tree, NodeId node) {
+  return tree[node].kind == NodeKind::scalar ? node : tree.find(node, "type");
+}
+
 Result<ModelChoice> base_of(const YamlTree& tree, NodeId node, const std::string& path, const ModelChoice& said,
                             int depth) {
   if (!said.type.empty() && !said.from.empty())
@@ -106,13 +113,12 @@ Result<ModelChoice> base_of(const YamlTree& tree, NodeId node, const std::string
   if (depth == kDeepest)
     return tree.at(tree.find(node, "type"), path + ".type", "models that build on one another in a circle");
   Result<ModelChoice> base =
-      said.from.empty() ? load_model(said.type, depth + 1)
+      said.from.empty() ? load_model(said_in(tree, type_of(tree, node), said.type), depth + 1)
                         : load_hugging_face((std::filesystem::path(tree.name()).parent_path() / said.from).string());
   if (base || said.type.empty()) return base;
   Diagnostics errors = base.errors();
   for (Diagnostic& d : errors)  // an unknown name is wrong where it is said
-    if (d.place.file.empty())
-      d = tree.at(tree[node].kind == NodeKind::scalar ? node : tree.find(node, "type"), path, d.message, d.help);
+    if (d.place.file.empty()) d = tree.at(type_of(tree, node), path, d.message, d.help);
   return errors;
 }
 
@@ -134,6 +140,7 @@ Result<ModelChoice> read_model(const YamlTree& tree, NodeId node, const std::str
   unfix_what_follows(model, tree, node);
   if (Diagnostics errors = read_over(model_fields(), tree, node, path, model); !errors.empty()) return errors;
   if (Diagnostics errors = complete(model, tree, node, path); !errors.empty()) return errors;
+  if (!said->type.empty()) model.type = said_in(tree, type_of(tree, node), model.type);
   if (model.name.empty()) model.name = model.type.empty() ? "inline" : model.type;
   return model;
 }

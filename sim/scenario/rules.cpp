@@ -46,14 +46,34 @@ void check_batch(const Scenario& s, Diagnostics& errors) {
                            s.training.global_batch, s.training.micro_batch, s.layout.data, at_once)));
 }
 
+// Learned positions have a row for each; without one there is nothing to add.
+void check_positions(const Scenario& s, Diagnostics& errors) {
+  if (s.model.attention_window > 0 && s.training.sequence_length > s.model.attention_window)
+    errors.push_back(broken("training.sequence_length",
+                            fmt::format("{} is beyond the window of {} positions of {} (model.attention_window), and "
+                                        "attention within a window is not simulated",
+                                        s.training.sequence_length, s.model.attention_window, s.model.name)));
+  if (s.model.position != model::Position::learned || s.training.sequence_length <= s.model.max_positions) return;
+  Diagnostic d = broken("training.sequence_length",
+                        fmt::format("{} is beyond the {} learned positions of {} (model.max_positions)",
+                                    s.training.sequence_length, s.model.max_positions, s.model.name));
+  d.help =
+      fmt::format("say model.max_positions={}, which adds rows to the position table, or choose a shorter sequence",
+                  s.training.sequence_length);
+  errors.push_back(std::move(d));
+}
+
 void check_precision(const Scenario& s, Diagnostics& errors) {
   constexpr DType of[] = {DType::fp32, DType::fp16, DType::bf16, DType::fp8, DType::tf32};
   const DType type = of[static_cast<std::size_t>(s.training.precision)];
-  if (s.gpu.peak(type).value == 0)
-    errors.push_back(broken("training.precision", fmt::format("{} has no {} arithmetic", s.gpu.name, name_of(type))));
-  else if (!(s.kernels.gemm.rate.of(type) > 0))
-    errors.push_back(broken("training.precision", fmt::format("no rate of {} products is known of the kernels of {}",
-                                                              name_of(type), s.gpu.name)));
+  const auto missing = [&](DType used) -> std::string {
+    if (s.gpu.peak(used).value == 0) return fmt::format("{} has no {} arithmetic", s.gpu.name, name_of(used));
+    if (s.kernels.gemm.rate.of(used) > 0) return {};
+    return fmt::format("the kernel constants of {} have no {} products", s.kernels.name, name_of(used));
+  };
+  std::string wrong = missing(type);
+  if (wrong.empty() && type == DType::fp8) wrong = missing(DType::bf16);  // what is no linear layer
+  if (!wrong.empty()) errors.push_back(broken("training.precision", wrong));
   if (s.training.attention) {
     const auto& allowed = s.stack.kernels.attention;
     if (std::find(allowed.begin(), allowed.end(), *s.training.attention) == allowed.end())
@@ -163,6 +183,7 @@ Diagnostics check_rules(const Scenario& s) {
   Diagnostics errors;
   check_degrees(s, errors);
   check_batch(s, errors);
+  check_positions(s, errors);
   check_precision(s, errors);
   check_network(s, errors);
   const model::ModelSpec padded = model::pad_vocab(s.model, s.layout.tensor);

@@ -161,6 +161,61 @@ TEST_CASE("the vocabulary is padded as Megatron does, where the model says so") 
   CHECK(pad_vocab(*load_model("llama2-7b"), 8).vocab == 32000);
 }
 
+// Figures as the repositories' config.json give them (mistralai/Mistral-7B-v0.1, Qwen/Qwen2-7B,
+// microsoft/Phi-3-mini-4k-instruct); counts as transformers prints them.
+TEST_CASE("Hugging Face configurations of families like llama, and of grouped queries") {
+  const std::string figures =
+      R"("hidden_act": "silu", "rms_norm_eps": 1e-5, "rope_theta": 1e4, "torch_dtype": "bfloat16", "use_cache": true,
+      "num_hidden_layers": 32, "num_attention_heads": 32,)";
+  const auto load = [](const std::string& text) { return load_hugging_face(TemporaryFile(text).path); };
+  const auto mistral = load(R"({"model_type": "mistral",)" + figures + R"("hidden_size": 4096, "sliding_window": 4096,
+    "intermediate_size": 14336, "num_key_value_heads": 8, "vocab_size": 32000})");
+  REQUIRE_MESSAGE(mistral.ok(), (mistral.ok() ? "" : render(mistral.errors())));
+  CHECK(parameter_count(*mistral) == 7'241'732'096);
+  CHECK(mistral->attention_window == 4096);
+  const auto qwen2 = load(R"({"model_type": "qwen2", "hidden_size": 3584, "intermediate_size": 18944,
+    "num_hidden_layers": 28, "num_attention_heads": 28, "num_key_value_heads": 4, "vocab_size": 152064,
+    "use_sliding_window": false, "sliding_window": 131072, "max_window_layers": 28, "hidden_act": "silu",
+    "tie_word_embeddings": false})");
+  REQUIRE_MESSAGE(qwen2.ok(), (qwen2.ok() ? "" : render(qwen2.errors())));
+  CHECK(parameter_count(*qwen2) == 7'615'616'512);
+  CHECK(qwen2->attention_window == 0);
+  const auto phi3 = load(R"({"model_type": "phi3",)" + figures + R"("hidden_size": 3072, "sliding_window": null,
+    "intermediate_size": 8192, "num_key_value_heads": 32, "vocab_size": 32064, "resid_pdrop": 0.0,
+    "rope_scaling": {"type": "longrope"}})");
+  REQUIRE_MESSAGE(phi3.ok(), (phi3.ok() ? "" : render(phi3.errors())));
+  CHECK(parameter_count(*phi3) == 3'821'079'552);
+  const auto mpt = load(R"({"model_type": "mpt", "d_model": 2560, "n_layers": 32, "n_heads": 32, "expansion_ratio": 4,
+    "max_seq_len": 4096, "vocab_size": 32768, "no_bias": true, "attn_config": {"kv_n_heads": 8, "alibi": true}})");
+  REQUIRE_MESSAGE(mpt.ok(), (mpt.ok() ? "" : render(mpt.errors())));
+  CHECK(parameter_count(*mpt) == 2'286'062'080);  // transformers' MptForCausalLM with grouped queries
+}
+
+TEST_CASE("a key of a config.json that nothing reads is named, whatever the family and however deep") {
+  const auto refused = [](const std::string& family, const std::string& more) {
+    const std::string of_mpt = R"("d_model": 64, "n_layers": 2, "n_heads": 4, "expansion_ratio": 4, )";
+    const std::string of_gpt2 = R"("n_layer": 2, "n_embd": 64, "n_head": 4, "n_positions": 32, )";
+    const std::string of_llama = R"("hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2,
+      "num_attention_heads": 4, )";
+    const std::string figures = family == "mpt" ? of_mpt : family == "gpt2" ? of_gpt2 : of_llama;
+    const TemporaryFile file(R"({"vocab_size": 128, )" + figures + more + R"(, "model_type": ")" + family + "\"}");
+    const auto read = load_hugging_face(file.path);
+    return read.ok() ? std::string("accepted") : read.errors().front().path + ": " + read.errors().front().message;
+  };
+  const std::string why = " is not described here: the model would be another one";
+  CHECK(refused("llama", R"("use_cache": true)") == "accepted");
+  CHECK(refused("llama", R"("num_local_experts": 8)") == "num_local_experts: 8" + why);
+  CHECK(refused("llama", R"("num_local_experts": null)") == "accepted");
+  CHECK(refused("mistral", R"("qk_norm": true)") == "qk_norm: true" + why);
+  CHECK(refused("gpt2", R"("cross_attention": {"a": 1})") == "cross_attention: {\"a\":1}" + why);
+  CHECK(refused("mpt", R"("learned_pos_emb": false, "attn_config": {"qk_ln": true})") ==
+        "attn_config.qk_ln: true" + why);
+  CHECK(refused("mpt", R"("learned_pos_emb": false, "ffn_config": {"moe_num_experts": 4})") ==
+        "ffn_config.moe_num_experts: 4" + why);
+  CHECK(refused("gpt2", R"("num_hidden_layers": 3)") == "num_hidden_layers: is not what n_layer says");
+  CHECK(refused("gpt2", R"("num_hidden_layers": 2)") == "accepted");
+}
+
 TEST_CASE("Hugging Face configurations") {
   // meta-llama/Llama-3.1-8B config.json, the keys that matter.
   const TemporaryFile llama(
@@ -186,8 +241,10 @@ TEST_CASE("Hugging Face configurations") {
   CHECK(parameter_count(*load_hugging_face(opt.path)) == 1'315'758'080);  // facebook/opt-1.3b
 
   const TemporaryFile mixtral(R"({"model_type": "mixtral"})");
-  CHECK(message(load_hugging_face(mixtral.path)) ==
-        "'mixtral' is not a family that can be described; known: bloom, gpt2, llama, mpt, nemotron, opt");
+  CHECK(
+      message(load_hugging_face(mixtral.path)) ==
+      "'mixtral' is not a family that can be described; known: bloom, gpt2, llama, mistral, mpt, nemotron, opt, phi3, "
+      "qwen2");
   for (
       const char* text :
       {"", "{", "[]", "{}", "{\"model_type\": 3}", "{\"model_type\": \"gpt2\"}",

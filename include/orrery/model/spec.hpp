@@ -22,6 +22,7 @@ struct ModelSpec {
   std::int64_t vocab = 0;
   std::int64_t vocab_multiple = 1;  // rows of the table are padded to a multiple of this · tensor ranks (Megatron: 128)
   std::int64_t max_positions = 0;   // rows of a learned position table
+  std::int64_t attention_window = 0;  // positions a query looks back; 0 = all. Longer sequences are refused
   Norm norm = Norm::layer_norm;
   Activation activation = Activation::gelu;
   Position position = Position::learned;
