@@ -1,11 +1,13 @@
 #include "orrery/cost/kernel_model.hpp"
 
 #include "orrery/core/data_files.hpp"
+#include "orrery/hardware/catalogue.hpp"
 
 namespace orrery::cost {
 namespace {
 
 constexpr DataCollection kKernels{"ORRERY_TOPOLOGIES", "topologies", "kernels", "GPU"};
+constexpr DataCollection kArchitectures{"ORRERY_TOPOLOGIES", "topologies", "kernels/architectures", "architecture"};
 
 const Fields<RateByType>& rate_fields() {
   static const auto table = Fields<RateByType>("rate", "Fraction of the dense peak, by number format; 0 = none.")
@@ -89,19 +91,37 @@ const Fields<MemoryModel>& memory_fields() {
   return table;
 }
 
-Result<KernelModel> load(const std::string& name, int depth) {
-  auto file = find_data_file(kKernels, name);
+Result<KernelModel> load(const std::string& name, int depth, const DataCollection& collection = kKernels) {
+  auto file = find_data_file(collection, name);
   if (!file) return file.errors();
   auto tree = read_yaml_file(*file);
   if (!tree) return tree.errors();
   auto model = read(kernel_model_fields(), *tree, tree->root());
   if (!model || model->constants_of.empty()) return model;
-  if (depth > 0) return tree->at(tree->root(), "constants_of", "must name a GPU that has constants of its own");
+  if (depth > 1) return tree->at(tree->root(), "constants_of", "must name a GPU that has constants of its own");
   auto base = load(model->constants_of, depth + 1);
   if (!base) return base;
   Diagnostics errors = read_over(kernel_model_fields(), *tree, tree->root(), "", *base);
   if (!errors.empty()) return errors;
   return base;
+}
+
+// The GPU of the catalogue that has the same figures, if there is one: a copy of its file, for instance.
+std::string same_figures(const hardware::Gpu& gpu) {
+  for (const std::string& name : list_data_files(kKernels)) {
+    const auto other = hardware::load_gpu(name);
+    if (other && other->architecture == gpu.architecture && other->multiprocessors == gpu.multiprocessors &&
+        other->tensor_clock_mhz == gpu.tensor_clock_mhz && other->dense_peak == gpu.dense_peak &&
+        other->memory == gpu.memory && other->memory_bandwidth == gpu.memory_bandwidth)
+      return name;
+  }
+  return {};
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
 }
 
 }  // namespace
@@ -147,6 +167,37 @@ const Fields<KernelModel>& kernel_model_fields() {
 
 Result<KernelModel> load_kernel_model(const std::string& name) {
   return load(name, 0);
+}
+
+Result<GpuKernels> kernels_of(const hardware::Gpu& gpu) {
+  const auto with = [](Result<KernelModel> model, std::string note) -> Result<GpuKernels> {
+    if (!model) return model.errors();
+    return GpuKernels{*std::move(model), std::move(note)};
+  };
+  for (const std::string& name : gpu.lineage) {
+    if (!find_data_file(kKernels, name)) continue;
+    if (!gpu.changed.empty())
+      return with(load(name, 0),
+                  gpu.name + ": " + joined(gpu.changed) + " as given, kernel constants of " + name + ".");
+    return with(load(name, 0), name == gpu.lineage.front() && name == gpu.name
+                                   ? ""
+                                   : gpu.name + " has no kernel constants of its own: those of " + name + " are used.");
+  }
+  if (const std::string twin = same_figures(gpu); !twin.empty())
+    return with(load(twin, 0), gpu.name + " has no kernel constants of its own: those of " + twin +
+                                   ", whose figures it has, are used.");
+  Diagnostic error;
+  error.path = "cluster.gpu_definition.architecture";
+  if (gpu.architecture.empty()) {
+    error.message = gpu.name + " has no kernel constants of its own, and no architecture to take them from; known: " +
+                    joined(list_data_files(kArchitectures));
+    return error;
+  }
+  Result<KernelModel> model = load(gpu.architecture, 0, kArchitectures);
+  if (!model) return model.errors();
+  const std::string of = model->constants_of.empty() ? "" : " (" + model->constants_of + ")";
+  return with(std::move(model), gpu.name + " has no kernel constants of its own: those of its architecture " +
+                                    gpu.architecture + of + " are used.");
 }
 
 std::vector<std::string> kernel_model_names() {

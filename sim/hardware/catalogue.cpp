@@ -1,5 +1,8 @@
 #include "orrery/hardware/catalogue.hpp"
 
+#include <algorithm>
+#include <filesystem>
+
 #include "gpu_fields.hpp"
 #include "orrery/core/data_files.hpp"
 
@@ -43,7 +46,7 @@ template <class T, class Load>
 Result<T> base_of(const YamlTree& tree, NodeId node, const std::string& path, const Load& load) {
   const NodeId type = type_node(tree, node);
   if (type == kNoNode || tree[type].kind != NodeKind::scalar || tree[type].text.empty()) return T{};
-  Result<T> base = load(tree[type].text);
+  Result<T> base = load(said_in(tree, type, tree[type].text));
   if (!base) return placed(base.errors(), tree, type, join(path, "type"));
   return base;
 }
@@ -62,22 +65,74 @@ Result<Gpu> read_gpu(const YamlTree& tree, NodeId node, const std::string& path,
   return base;
 }
 
-Result<ClusterSpec> read_cluster(const YamlTree& tree, NodeId node, const std::string& path, int depth) {
+// A definition that names a `type` replaces the cluster's GPU, and so does one that lacks nothing; another is laid over
+// it. In the spec, `gpu` names the base and the definition is what is laid over.
+Diagnostics settle_gpu(const YamlTree& tree, NodeId node, const std::string& path, ClusterSpec& spec) {
+  const NodeId gpu = tree.find(node, "gpu"), definition = tree.find(node, "gpu_definition");
+  if (gpu != kNoNode) spec.gpu = said_in(tree, gpu, spec.gpu);
+  if (definition == kNoNode) return {};
+  const NodeId type = type_node(tree, definition);
+  if (type != kNoNode && !tree[type].text.empty()) {
+    const std::string named = said_in(tree, type, tree[type].text);
+    if (gpu != kNoNode && named != spec.gpu)
+      return {tree.at(type, join(path, "gpu_definition.type"),
+                      "'" + tree[type].text + "', but cluster.gpu is '" + tree[gpu].text + "': give one of them")};
+    spec.gpu = named;
+  } else if (gpu == kNoNode) {
+    Gpu whole;
+    apply(*spec.gpu_definition, whole);
+    if (check_gpu(whole, {}).empty()) spec.gpu.clear();
+  }
+  spec.gpu_definition->type.clear();
+  if (tree[definition].kind == NodeKind::scalar) spec.gpu_definition.reset();
+  return {};
+}
+
+// The errors of the GPU, at what names it or at the figure that is wrong.
+Diagnostics check_gpu_of(const YamlTree& tree, NodeId node, const std::string& path, const ClusterSpec& spec) {
+  const Result<Gpu> gpu = gpu_of(spec);
+  if (gpu) return {};
+  Diagnostics errors = gpu.errors();
+  const NodeId definition = tree.find(node, "gpu_definition"), type = type_node(tree, definition);
+  const NodeId said = tree.find(node, "gpu");
+  const std::string key = type != kNoNode ? "gpu_definition.type" : "gpu";
+  for (Diagnostic& e : errors) {
+    if (e.place.file.empty() && e.path.starts_with("gpu_definition"))
+      e.path = join(path, e.path);
+    else if (e.place.file.empty() || e.place.file == spec.name)
+      e = tree.at(type != kNoNode ? type : said != kNoNode ? said : node, join(path, key), e.message, e.help);
+  }
+  return errors;
+}
+
+// The nodes of an entry of the catalogue are all there are; a run that does not say how many it takes has one, or as
+// many as its GPUs need. What a file of the user's own says stands.
+void take_nodes(const YamlTree& tree, NodeId node, ClusterSpec& spec) {
+  if (tree.find(node, "nodes") != kNoNode || names_a_file(spec.name)) return;
+  spec.nodes = (std::max(spec.gpus, 1) + spec.gpus_per_node - 1) / spec.gpus_per_node;
+}
+
+enum class Of : std::uint8_t { entry, run };
+
+Result<ClusterSpec> read_cluster(const YamlTree& tree, NodeId node, const std::string& path, int depth, Of of) {
   Result<ClusterSpec> base =
       base_of<ClusterSpec>(tree, node, path, [&](const std::string& n) { return load_cluster(n, depth + 1); });
   if (!base) return base;
+  // Another GPU: what was laid over that of the base is not laid over this one.
+  if (tree.find(node, "gpu") != kNoNode || type_node(tree, tree.find(node, "gpu_definition")) != kNoNode)
+    base->gpu_definition.reset();
   Diagnostics errors = read_over(cluster_fields(), tree, node, path, *base);
   if (!errors.empty()) return errors;
+  if (const NodeId type = type_node(tree, node); type != kNoNode) base->name = said_in(tree, type, base->name);
+  if (of == Of::run) take_nodes(tree, node, *base);
+  if (errors = settle_gpu(tree, node, path, *base); !errors.empty()) return errors;
   errors = check_cluster(*base, base->nodes);
   for (Diagnostic& e : errors) {
     e.place = {};
     e.path = join(path, e.path);
   }
-  if (const Result<Gpu> gpu = gpu_of(*base); !gpu) {
-    const NodeId said = tree.find(node, "gpu");
-    const Diagnostics wrong = placed(gpu.errors(), tree, said == kNoNode ? node : said, join(path, "gpu"));
-    errors.insert(errors.end(), wrong.begin(), wrong.end());
-  }
+  const Diagnostics wrong = check_gpu_of(tree, node, path, *base);
+  errors.insert(errors.end(), wrong.begin(), wrong.end());
   if (errors.empty()) return base;
   tree.locate(errors);
   return errors;
@@ -90,7 +145,11 @@ Result<Gpu> load_gpu(const std::string& name, int depth) {
   const Result<YamlTree> tree = read_yaml_file(*file);
   if (!tree) return tree.errors();
   Result<Gpu> gpu = read_gpu(*tree, tree->root(), {}, depth);
-  if (gpu) gpu->name = name;
+  if (!gpu) return gpu;
+  gpu->name = std::filesystem::path(*file).stem().string();
+  if (names_a_file(name)) return gpu;
+  gpu->lineage.insert(gpu->lineage.begin(), name);
+  gpu->changed.clear();
   return gpu;
 }
 
@@ -100,7 +159,7 @@ Result<ClusterSpec> load_cluster(const std::string& name, int depth) {
   if (depth > kDeepestType) return plain_error(*file, "type", "names itself, over one or more files");
   const Result<YamlTree> tree = read_yaml_file(*file);
   if (!tree) return tree.errors();
-  Result<ClusterSpec> spec = read_cluster(*tree, tree->root(), {}, depth);
+  Result<ClusterSpec> spec = read_cluster(*tree, tree->root(), {}, depth, names_a_file(name) ? Of::run : Of::entry);
   if (spec) spec->name = name;
   return spec;
 }
@@ -125,13 +184,14 @@ Result<Gpu> read_gpu(const YamlTree& tree, NodeId node, const std::string& path)
   return read_gpu(tree, node, path, 0);
 }
 Result<ClusterSpec> read_cluster(const YamlTree& tree, NodeId node, const std::string& path) {
-  return read_cluster(tree, node, path, 0);
+  return read_cluster(tree, node, path, 0, Of::run);
 }
 
 Result<Gpu> gpu_of(const ClusterSpec& spec) {
   if (spec.gpu.empty() && !spec.gpu_definition) return plain_error(spec.name, "gpu", "is required");
   Result<Gpu> gpu = spec.gpu.empty() ? Result<Gpu>(Gpu{}) : load_gpu(spec.gpu);
   if (!gpu || !spec.gpu_definition) return gpu;
+  if (gpu->name.empty()) gpu->name = "inline";
   apply(*spec.gpu_definition, *gpu);
   if (Diagnostics errors = check_gpu(*gpu, "gpu_definition"); !errors.empty()) return errors;
   return gpu;

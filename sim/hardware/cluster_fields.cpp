@@ -157,11 +157,13 @@ const Fields<ClusterSpec>& cluster_fields() {
           .add("type", &C::name, "a cluster of the catalogue, or a file, to take what is not said from")
           .add("gpu", &C::gpu, "a GPU of the catalogue, or a file")
           .section("gpu_definition", &C::gpu_definition, gpu_fields(), "figures that differ from that GPU's")
-          .add("nodes", &C::nodes, "nodes of the cluster")
+          .add("nodes", &C::nodes,
+               "nodes of the run; default: as many as `gpus` needs, without it 1 (of a cluster by its file: those of "
+               "the file)")
           .range(1, kMany)
           .add("gpus_per_node", &C::gpus_per_node, "GPUs of a node")
           .range(1, 4096)
-          .add("gpus", &C::gpus, "GPUs that the run uses, the first of the cluster; 0 = all")
+          .add("gpus", &C::gpus, "GPUs that the run uses, the first of its nodes; 0 = all")
           .range(0, kMany)
           .section("scale_up", &C::scale_up, scale_up_fields(), "inside a node or NVLink domain")
           .add("pcie_bandwidth", &C::pcie_bandwidth, "between a GPU and its NIC, one direction")

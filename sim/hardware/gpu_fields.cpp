@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace orrery::hardware {
 namespace {
 
@@ -34,7 +36,8 @@ const Fields<GpuDefinition>& gpu_fields() {
           .section("dense_peak", &G::dense_peak, peak_fields(), "peak of matrix products by number format")
           .add("memory", &G::memory, "of the board")
           .positive()
-          .add("usable_memory", &G::usable_memory, "what a process can get, its context included")
+          .add("usable_memory", &G::usable_memory,
+               "what a process can get, its context included; default: follows memory")
           .positive()
           .add("context_memory", &G::context_memory, "taken by the driver's context and the libraries' kernels")
           .add("memory_bandwidth", &G::memory_bandwidth, "of the board's memory")
@@ -43,7 +46,26 @@ const Fields<GpuDefinition>& gpu_fields() {
   return table;
 }
 
+std::vector<std::string> speed_keys(const GpuDefinition& said) {
+  std::vector<std::string> keys;
+  if (said.architecture) keys.emplace_back("architecture");
+  if (said.multiprocessors) keys.emplace_back("multiprocessors");
+  if (said.tensor_clock_mhz) keys.emplace_back("tensor_clock_mhz");
+  const DensePeaks& p = said.dense_peak;
+  if (p.fp32 || p.tf32 || p.fp16 || p.bf16 || p.fp8 || p.int8) keys.emplace_back("dense_peak");
+  if (said.memory_bandwidth) keys.emplace_back("memory_bandwidth");
+  return keys;
+}
+
 void apply(const GpuDefinition& said, Gpu& gpu) {
+  if (said.architecture && *said.architecture != gpu.architecture) gpu.lineage.clear();
+  for (std::string& key : speed_keys(said))
+    if (std::find(gpu.changed.begin(), gpu.changed.end(), key) == gpu.changed.end()) gpu.changed.push_back(key);
+  if (said.memory && !said.usable_memory) {
+    const Int128 of = gpu.memory.value > 0 ? gpu.memory.value : 1000;
+    const Int128 usable = gpu.memory.value > 0 ? gpu.usable_memory.value : kUsablePermille;
+    gpu.usable_memory.value = static_cast<std::int64_t>(said.memory->value * usable / of);
+  }
   const auto take = [](const auto& from, auto& to) {
     if (from) to = *from;
   };
@@ -76,7 +98,6 @@ Diagnostics check_gpu(const Gpu& gpu, const std::string& path) {
   };
   if (gpu.multiprocessors == 0) fail("multiprocessors", "is required");
   if (gpu.memory.value == 0) fail("memory", "is required");
-  if (gpu.usable_memory.value == 0) fail("usable_memory", "is required");
   if (gpu.memory_bandwidth.value == 0) fail("memory_bandwidth", "is required");
   if (gpu.peak(DType::fp32).value == 0) fail("dense_peak.fp32", "is required");
   if (gpu.usable_memory > gpu.memory) fail("usable_memory", "must not be more than memory");

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "core/synonyms.hpp"
 #include "orrery/core/data_files.hpp"
 #include "orrery/hardware/catalogue.hpp"
 #include "orrery/layout/layout.hpp"
@@ -31,6 +32,13 @@ class Reader {
     into = std::move(result).value();
     return true;
   }
+  template <class T>
+  Result<T> located(Result<T> result) const {
+    if (result.ok()) return result;
+    Diagnostics errors = result.errors();
+    tree_.locate(errors);
+    return errors;
+  }
   void check_keys();
   void read_model();
   void read_cluster();
@@ -55,7 +63,7 @@ void Reader::check_keys() {
     std::string allowed;
     for (const std::string& name : names) allowed += (allowed.empty() ? "" : ", ") + name;
     errors_.push_back(tree_.at(entry.mark, static_cast<int>(entry.key.size()), entry.key,
-                               "unknown key, allowed: " + allowed, did_you_mean(entry.key, names)));
+                               "unknown key, allowed: " + allowed, remedy_for_key("", entry.key, names)));
   }
   for (const char* name : {"model", "cluster", "training"})
     if (section(name) == kNoNode) errors_.push_back(tree_.at(tree_.root(), name, "is required"));
@@ -70,8 +78,11 @@ void Reader::read_cluster() {
   if (section("cluster") == kNoNode) return;
   have_cluster_ = take(hardware::read_cluster(tree_, section("cluster"), "cluster"), scenario_.cluster);
   if (!have_cluster_) return;
+  cost::GpuKernels kernels;
   have_cluster_ = take(hardware::gpu_of(scenario_.cluster), scenario_.gpu) &&
-                  take(cost::load_kernel_model(scenario_.gpu.name), scenario_.kernels);
+                  take(located(cost::kernels_of(scenario_.gpu)), kernels);
+  scenario_.kernels = std::move(kernels.model);
+  if (!kernels.note.empty()) scenario_.notes.push_back(std::move(kernels.note));
 }
 
 void Reader::read_stack() {
@@ -79,7 +90,7 @@ void Reader::read_stack() {
   const NodeId type = node == kNoNode                        ? kNoNode
                       : tree_[node].kind == NodeKind::scalar ? node
                                                              : tree_.find(node, "type");
-  const std::string name = type == kNoNode ? "megatron-2024" : tree_[type].text;
+  const std::string name = type == kNoNode ? "megatron-2024" : said_in(tree_, type, tree_[type].text);
   Result<cost::Stack> stack = cost::load_stack(name);
   if (!stack.ok()) {
     Diagnostics errors = stack.errors();
@@ -90,9 +101,9 @@ void Reader::read_stack() {
     return;
   }
   scenario_.stack = std::move(stack).value();
-  scenario_.stack.type = name;
   if (node != kNoNode && tree_[node].kind != NodeKind::scalar)
     take(read_over(cost::stack_fields(), tree_, node, "stack", scenario_.stack));
+  scenario_.stack.type = name;
 }
 
 // The degree that is not said follows from the GPUs; degrees that are said must multiply to them.

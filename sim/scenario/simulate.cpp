@@ -188,6 +188,7 @@ Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options)
   run.network_mode = name_of(network.mode);
   run.notes = notes_of(network, *lowered, !options.every_rank);
   for (std::string& note : rerouted(s, *places)) run.notes.push_back(std::move(note));
+  run.notes.insert(run.notes.end(), s.notes.begin(), s.notes.end());
   run.placement = placement_result(s, *places);
   run.warnings = schedule->warnings;
   run.gpus = s.layout.ranks();

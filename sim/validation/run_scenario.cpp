@@ -184,8 +184,12 @@ Result<hardware::ClusterSpec> Catalogue::cluster(const std::string& name) {
 Result<hardware::Gpu> Catalogue::gpu(const std::string& name) {
   return once(gpus_, name, hardware::load_gpu);
 }
-Result<cost::KernelModel> Catalogue::kernels(const std::string& name) {
-  return once(kernels_, name, cost::load_kernel_model);
+Result<cost::KernelModel> Catalogue::kernels(const hardware::Gpu& gpu) {
+  return once(kernels_, gpu.name, [&](const std::string&) -> Result<cost::KernelModel> {
+    Result<cost::GpuKernels> kernels = cost::kernels_of(gpu);
+    if (!kernels) return kernels.errors();
+    return kernels->model;
+  });
 }
 Result<cost::Stack> Catalogue::stack(const std::string& name) {
   return once(stacks_, name, cost::load_stack);
@@ -208,8 +212,7 @@ Result<scenario::Scenario> scenario_of(const Cells& cells, Catalogue& catalogue)
   Diagnostics errors;
   take(catalogue.cluster(cells.text("cluster")), s.cluster, errors);
   // A GPU that there is not has no constants either: one reason.
-  if (take(catalogue.gpu(cells.text("gpu")), s.gpu, errors))
-    take(catalogue.kernels(cells.text("gpu")), s.kernels, errors);
+  if (take(catalogue.gpu(cells.text("gpu")), s.gpu, errors)) take(catalogue.kernels(s.gpu), s.kernels, errors);
   take(catalogue.stack(cells.text("stack")), s.stack, errors);
   if (!errors.empty()) return errors;
   s.cluster.gpu = cells.text("gpu");

@@ -26,7 +26,7 @@ class Catalogue {
  public:
   Result<hardware::ClusterSpec> cluster(const std::string& name);
   Result<hardware::Gpu> gpu(const std::string& name);
-  Result<cost::KernelModel> kernels(const std::string& gpu);
+  Result<cost::KernelModel> kernels(const hardware::Gpu& gpu);
   Result<cost::Stack> stack(const std::string& name);
 
  private:

@@ -72,5 +72,30 @@ TEST_CASE("mistakes of --set are named as those of a file are") {
                           "cluster.pcie_bandwidth=31", "layout.layers_per_stage[0]=3", "model.layers=-1"})
     all += std::string("## --set '") + set + "'\n" +
            refusal(ORRERY_SOURCE_DIR "/scenarios", std::string("quickstart-8gpu.yaml --set '") + set + "'") + "\n";
+  // Words of other tools: the remedy stands in the message.
+  for (const auto& [set, remedy] : {std::pair{"layout.tp=8", "'tensor'"},
+                                    {"layout.zero=3", "3 is `parameters`"},
+                                    {"gbs=16", "training.global_batch"},
+                                    {"mbs=2", "training.micro_batch"},
+                                    {"seq_length=2048", "training.sequence_length"},
+                                    {"training.seq_length=2048", "'sequence_length'"},
+                                    {"training.precision=BF16", "write bf16"},
+                                    {"model=llama3-70b", "llama3.1-70b"},
+                                    {"cluster.scale_out.nic_bandwidth=400Gbps", "write 400 Gb/s"},
+                                    {"training.sequence_length=8k", "write 8192"},
+                                    {"tensor=2", "belongs in layout"},
+                                    {"layout.expert=8", "experts are not simulated"},
+                                    {"training.offload=true", "nothing is offloaded"},
+                                    {"schedule=interleaved", "`interleaved_1f1b`"},
+                                    {"cluster.gpu=h100", "h100-sxm-80gb"},
+                                    {"training.compiled=True", "write true"},
+                                    {"stack=megatron-lm", "`megatron-2025`"},
+                                    {"cluster.gpu_definition={type: nonsense}", "unknown GPU 'nonsense'"},
+                                    {"training.sequence_length=8192", "model.max_positions=8192"}}) {
+    const std::string text =
+        refusal(ORRERY_SOURCE_DIR "/scenarios", std::string("quickstart-8gpu.yaml --set '") + set + "'");
+    CHECK(text.find(remedy) != std::string::npos);
+    all += std::string("## --set '") + set + "'\n" + text + "\n";
+  }
   check_golden("tests/cli/golden/bad_sets.txt", all);
 }

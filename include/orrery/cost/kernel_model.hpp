@@ -11,6 +11,7 @@
 #include "orrery/core/error.hpp"
 #include "orrery/core/fields.hpp"
 #include "orrery/core/units.hpp"
+#include "orrery/hardware/gpu.hpp"
 
 namespace orrery::cost {
 
@@ -81,5 +82,14 @@ const Fields<KernelModel>& kernel_model_fields();
 // By GPU name (topologies/kernels/NAME.yaml, $ORRERY_TOPOLOGIES first) or by path.
 Result<KernelModel> load_kernel_model(const std::string& name);
 std::vector<std::string> kernel_model_names();
+
+// The constants of a GPU: its own (topologies/kernels), else those of the entry of the catalogue it is built on or a
+// copy of, else those of its architecture (topologies/kernels/architectures). `note`: whose they are, where not its
+// own.
+struct GpuKernels {
+  KernelModel model;
+  std::string note;
+};
+Result<GpuKernels> kernels_of(const hardware::Gpu& gpu);
 
 }  // namespace orrery::cost

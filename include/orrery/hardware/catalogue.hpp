@@ -21,7 +21,8 @@ Result<Gpu> load_gpu(const std::string& name_or_file);
 Result<ClusterSpec> load_cluster(const std::string& name_or_file);
 
 // `cluster: selene`, `cluster: {type: selene, nodes: 8}` or a definition without `type`: what is said is laid over the
-// named cluster, whose name it keeps (empty without one). The spec is checked for all its nodes, not built.
+// named cluster, whose name it keeps (empty without one). Where nodes are not said there is one, or as many as `gpus`
+// needs; of a cluster by its file, as many as the file says. The spec is checked for all its nodes, not built.
 Result<ClusterSpec> read_cluster(const YamlTree& tree, NodeId node, const std::string& path);
 // The same for a GPU.
 Result<Gpu> read_gpu(const YamlTree& tree, NodeId node, const std::string& path);

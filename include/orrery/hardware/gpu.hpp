@@ -22,10 +22,17 @@ struct Gpu {
   BytesPerSecond memory_bandwidth{};
   std::vector<std::string> sources;
 
+  // The entries of the catalogue it is, or is built on, nearest first; none where it is of another architecture.
+  std::vector<std::string> lineage;
+  // Keys that set the speed of its kernels and that were laid over the nearest of them.
+  std::vector<std::string> changed;
+
   FlopsPerSecond peak(DType type) const { return dense_peak[static_cast<std::size_t>(type)]; }
 };
 
-// The same as YAML says it: what is absent is taken from the GPU named by `type`, if any.
+// The same as YAML says it: what is absent is taken from the GPU named by `type`, if any. Usable memory follows memory:
+// the share of that GPU, without one kUsablePermille.
+inline constexpr std::int64_t kUsablePermille = 985;  // 24 GiB boards show 23.65 GiB, 80 GiB ones 79.1
 struct DensePeaks {
   std::optional<FlopsPerSecond> fp32, tf32, fp16, bf16, fp8, int8;
 };

@@ -68,6 +68,7 @@ struct Scenario {
   ScheduleChoice schedule;
   cost::Stack stack;
   NetworkChoice network;
+  std::vector<std::string> notes;  // what a report must say of how the scenario was read
 
   std::int64_t gpus() const {
     return cluster.gpus > 0 ? cluster.gpus : static_cast<std::int64_t>(cluster.nodes) * cluster.gpus_per_node;
