@@ -98,7 +98,14 @@ void TapeBuilder::attention_softmax() {
   add_relative(op);
   op.out = op.keep_for_input = {tensor(values)};
   // Unfused, in fp32 (forward_torch_softmax): cast, scale, mask, softmax, cast; backward cast, softmax (reads gradient
-  // and result), mask, scale, cast.
+  // and result), mask, scale, cast. Scores, their fp32 copy, the fp32 result, which is what autograd keeps, and the
+  // 16-bit one are there at once: 12 bytes a score. Backward as many: gradient, result and new gradient in fp32.
+  if (!whole) {
+    op.out.push_back(tensor(values, 4));
+    op.keep_for_input = {op.out.back()};
+    op.forward_workspace = {4 * values};
+    op.backward_workspace.push_back({{4 * values}, true, false});
+  }
   op.forward.push_back({memory(op.name, (whole ? 2 * width : 2 * width + 32) * values, whole ? 1 : 5)});
   op.backward.push_back({memory(op.name, (whole ? 3 * width : 2 * width + 36) * values, whole ? 1 : 5)});
   branch_ = finish(std::move(op));

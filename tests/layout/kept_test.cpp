@@ -116,6 +116,32 @@ TEST_CASE("the loss: fp32 softmax overwritten, copied, or fused in 16 bits") {
   CHECK(m.stage(false, true).saved_activations().value == m.stage().saved_activations().value + ends + 2 * V * kTokens);
 }
 
+TEST_CASE("a softmax that is not one kernel has 12 bytes a score alive, a fused one 4") {
+  // A layer without dropout: 8 heads of 64 x 64 scores, 2 sequences. Kept of them: the 16-bit result for the product
+  // with the values, and unfused the fp32 result for the softmax.
+  Llama m;
+  m.layers = 1, m.o.attention = AttentionKind::unfused;
+  const std::int64_t scores = 2 * a * 64 * 64;
+  const auto at_softmax = [&] {  // bytes of the scores while the softmax runs, in F
+    const StageModel stage = m.stage();
+    const std::vector<PassStep> f = stage.pass(PassKind::forward);
+    std::int64_t now = 0;
+    for (const PassStep& s : f) {
+      for (const MemoryChange& c : s.memory)
+        if (!c.at_end && c.bytes.value >= 2 * scores) now += c.bytes.value;
+      if (std::string_view(s.name) == "attention.softmax") return now;
+      for (const MemoryChange& c : s.memory)
+        if (c.at_end && c.bytes.value <= -2 * scores) now += c.bytes.value;
+    }
+    return std::int64_t{-1};
+  };
+  const std::int64_t fused = m.stage().saved_activations().value;
+  CHECK(at_softmax() == 4 * scores);
+  m.o.fused_softmax = false;
+  CHECK(at_softmax() == 12 * scores);
+  CHECK(m.stage().saved_activations().value == fused + 4 * scores);
+}
+
 TEST_CASE("placeholders of weight gradients: one for each shape") {
   Llama m;
   CHECK(m.stage().placeholders().value == 0);
