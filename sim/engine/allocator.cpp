@@ -38,7 +38,10 @@ CachingAllocator::BlockId CachingAllocator::new_block(const Block& block) {
 
 CachingAllocator::BlockId CachingAllocator::new_segment(std::int64_t size, bool small) {
   const std::int64_t bytes = segment_size(size);
-  if (reserved_ > capacity_ - bytes) give_back_segments();
+  if (reserved_ > capacity_ - bytes) {
+    give_back_segments();
+    ++retries_;
+  }
   reserved_ = checked_add(reserved_, bytes);
   most_reserved_ = std::max(most_reserved_, reserved_);
   const BlockId block = new_block({next_address_, bytes, kNoBlock, kNoBlock, false, small});

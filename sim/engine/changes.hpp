@@ -1,10 +1,11 @@
 // Changes of a device's memory in the order of the timeline.
 #pragma once
 #include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
-#include "orrery/engine/engine.hpp"
+#include "orrery/engine/account.hpp"
 #include "participation.hpp"
 
 namespace orrery::engine {
@@ -37,8 +38,18 @@ void collect_changes(const program::Program& program, const Timeline& timeline, 
 // depend on how the step is cut into tasks.
 void sort_changes(std::vector<Change>& changes);
 
-// The most bytes that PyTorch's caching allocator reserves for a device (sorted changes).
-std::int64_t reserved_bytes(const program::MemoryByClass& resident, const std::vector<Change>& changes,
-                            std::size_t tensors, Bytes capacity);
+// A line for each activation of a device that is used before it is made or after it is freed, made twice or never
+// freed (memory_books.cpp).
+std::vector<std::string> audit_tensors(const program::Program& program, const Timeline& timeline);
+// A line for each device whose peak is not what its classes, its states and its reserved memory allow.
+std::vector<std::string> audit_peaks(const program::Program& program, const std::vector<DeviceMemory>& memory);
+
+// What PyTorch's caching allocator does for a device (sorted changes): the most bytes it reserves, and how often it had
+// to give segments back.
+struct Reserved {
+  std::int64_t bytes = 0, retries = 0;
+};
+Reserved reserved_by_allocator(const program::MemoryByClass& resident, const std::vector<Change>& changes,
+                               std::size_t tensors, Bytes capacity);
 
 }  // namespace orrery::engine

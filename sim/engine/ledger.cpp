@@ -47,7 +47,8 @@ std::vector<DeviceMemory> memory_of(const Program& program, const Timeline& time
       memory.peak_time = {time};
       memory.at_peak = held;
     });
-    memory.reserved = reserved_bytes(resident, sorted, tensors.count(), capacity);
+    const Reserved reserved = reserved_by_allocator(resident, sorted, tensors.count(), capacity);
+    memory.reserved = reserved.bytes, memory.retries = reserved.retries;
   }
   return result;
 }

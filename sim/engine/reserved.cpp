@@ -21,7 +21,7 @@ class Replay {
  public:
   Replay(std::size_t tensors, Bytes capacity) : allocator_(capacity.value), live_(tensors), owed_(tensors, 0) {}
 
-  std::int64_t run(const program::MemoryByClass& resident, const std::vector<Change>& changes) {
+  Reserved run(const program::MemoryByClass& resident, const std::vector<Change>& changes) {
     for (const std::int64_t bytes : resident)
       if (bytes > 0) allocator_.allocate(bytes);
     for (int step = 0; step < kMostSteps; ++step) {
@@ -30,7 +30,7 @@ class Replay {
       end_step();
       if (allocator_.most_reserved() == before) break;
     }
-    return allocator_.most_reserved();
+    return {allocator_.most_reserved(), allocator_.retries()};
   }
 
  private:
@@ -74,8 +74,8 @@ class Replay {
 
 }  // namespace
 
-std::int64_t reserved_bytes(const program::MemoryByClass& resident, const std::vector<Change>& changes,
-                            std::size_t tensors, Bytes capacity) {
+Reserved reserved_by_allocator(const program::MemoryByClass& resident, const std::vector<Change>& changes,
+                               std::size_t tensors, Bytes capacity) {
   return Replay(tensors, capacity).run(resident, changes);
 }
 

@@ -69,6 +69,7 @@ ordered_json device_json(const RunResult& run, std::size_t d) {
           {"breakdown_ps", by_category(run.split[d])},
           {"peak_memory_bytes", run.memory[d].peak},
           {"reserved_bytes", run.reserved[d]},
+          {"alloc_retries", run.memory[d].retries},
           {"context_bytes", run.context_memory.value},
           {"memory_bytes", memory}};
 }
@@ -134,7 +135,8 @@ std::string to_json(const RunResult& run) {
   object.add_wide("model_flops", run.flops.model.total());
   object.add_wide("hardware_flops", run.flops.executed.total());
   object.add_text("flops", flops_text(run.flops));
-  object.add("fits", m.fits);
+  object.add("fits", m.fits());
+  object.add("verdict", name_of(m.verdict));
   object.add_text("breakdown_ps", total_text(m));
   object.add("breakdown_s", by_category(m.mean_s));
   object.add("shared_links", shared_json(run));

@@ -194,7 +194,7 @@ std::string category_limit(const RunResult& run, const Metrics& m, Category cate
 }  // namespace
 
 std::string what_limits(const RunResult& run, const Metrics& m) {
-  if (!m.fits) return memory_limit(run, m);
+  if (!m.fits()) return memory_limit(run, m);
   auto largest = Category::recompute;
   for (std::size_t c = 1; c < program::kCategories; ++c)
     if (weight(run, m, static_cast<Category>(c)) > weight(run, m, largest)) largest = static_cast<Category>(c);

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <array>
 #include <limits>
 
 #include "orrery/report/run_result.hpp"
@@ -27,14 +28,20 @@ void find_fullest(const RunResult& run, Metrics& m) {
   for (std::size_t d = 0; d < run.reserved.size(); ++d) {
     const std::int64_t used = checked_add(run.reserved[d], run.context_memory.value);
     const std::int64_t free = checked_sub(run.usable_memory.value, used);
+    if (run.memory[d].retries > 0) m.verdict = Verdict::fits_by_releasing;
     if (free >= m.headroom) continue;
     m.headroom = free;
     m.worst_device = static_cast<std::int64_t>(d);
   }
-  m.fits = m.headroom >= 0;
+  if (m.headroom < 0) m.verdict = Verdict::does_not_fit;
 }
 
 }  // namespace
+
+std::string_view name_of(Verdict verdict) {
+  constexpr std::array<std::string_view, 3> names{"fits", "fits_by_releasing", "does_not_fit"};
+  return names[static_cast<std::size_t>(verdict)];
+}
 
 // MFU = model FLOPs / (step time · GPUs · peak) (PaLM, appendix B); HFU the same with the FLOPs that the kernels run:
 // recomputation is in, what causal kernels skip is not. Korthikanti et al. 2022, section 6.3, count attention in full.

@@ -84,8 +84,13 @@ void memory(const RunResult& run, const Metrics& m, Page& page) {
   const std::int64_t used = run.reserved[d] + run.context_memory.value;
   const std::string where = fmt::format("{} of {} on the fullest GPU (rank {}), ", bytes_text(used),
                                         bytes_text(run.usable_memory.value), run.program.devices[d].ranks.front());
-  if (m.fits) {
+  if (m.verdict == Verdict::fits) {
     page.paragraph(Tone::good, "fits:", " " + where + bytes_text(m.headroom) + " free");
+  } else if (m.verdict == Verdict::fits_by_releasing) {
+    page.paragraph(Tone::bad, "fits by releasing:",
+                   " " + where + bytes_text(m.headroom) +
+                       " free; the allocator gives cached memory back to the GPU within the step, which is slow and "
+                       "not in the step time");
   } else {
     page.paragraph(Tone::bad, "does not fit:", " " + where + bytes_text(-m.headroom) + " too much");
   }

@@ -38,7 +38,7 @@ TEST_CASE("derived figures follow their definitions") {
   // Rank 0 holds two activations of 2 GiB at its peak, rank 1 one: 10 + 30 + 4 + 1 reserved + 1 context = 46 of 79 GiB.
   CHECK(m.worst_device == 0);
   CHECK(m.headroom == 33 * testing::kGiB);
-  CHECK(m.fits);
+  CHECK(m.fits());
 }
 
 TEST_CASE("a folded device counts once for each rank it stands for") {
@@ -58,12 +58,29 @@ TEST_CASE("a folded device counts once for each rank it stands for") {
 TEST_CASE("the fullest device decides whether a run fits") {
   RunResult run = testing::run_example();
   run.reserved = {10 * testing::kGiB, 78 * testing::kGiB};
-  CHECK(metrics_of(run).fits);
+  CHECK(metrics_of(run).fits());
   CHECK(metrics_of(run).headroom == 0);
   ++run.reserved[1];
-  CHECK_FALSE(metrics_of(run).fits);
+  CHECK_FALSE(metrics_of(run).fits());
+  CHECK(metrics_of(run).verdict == Verdict::does_not_fit);
+  CHECK(ordered_json::parse(to_json(run))["fits"] == false);
+  CHECK(ordered_json::parse(to_json(run))["verdict"] == "does_not_fit");
   CHECK(metrics_of(run).headroom == -1);
   CHECK(metrics_of(run).worst_device == 1);
+}
+
+TEST_CASE("a device whose allocator gave memory back fits, by releasing; beyond the capacity it does not") {
+  RunResult run = testing::run_example();
+  run.memory[0].retries = 2;
+  CHECK(metrics_of(run).fits());
+  const ordered_json json = ordered_json::parse(to_json(run));
+  CHECK(json["fits"] == true);
+  CHECK(json["verdict"] == "fits_by_releasing");
+  CHECK(json["devices"][0]["alloc_retries"] == 2);
+  CHECK(to_text(run, {}).find("fits by releasing:") != std::string::npos);
+  run.reserved[1] = 80 * testing::kGiB;
+  CHECK(metrics_of(run).verdict == Verdict::does_not_fit);
+  CHECK(to_text(run, {}).find("does not fit:") != std::string::npos);
 }
 
 TEST_CASE("the JSON has exactly its keys, in order") {
@@ -89,6 +106,7 @@ TEST_CASE("the JSON has exactly its keys, in order") {
                                                  "hardware_flops",
                                                  "flops",
                                                  "fits",
+                                                 "verdict",
                                                  "breakdown_ps",
                                                  "breakdown_s",
                                                  "shared_links",
@@ -100,7 +118,8 @@ TEST_CASE("the JSON has exactly its keys, in order") {
                                                  "simulation"});
   CHECK(keys_of(run["devices"][0]) == std::vector<std::string>{"ranks", "stage", "tensor_rank", "context_rank",
                                                                "data_rank", "breakdown_ps", "peak_memory_bytes",
-                                                               "reserved_bytes", "context_bytes", "memory_bytes"});
+                                                               "reserved_bytes", "alloc_retries", "context_bytes",
+                                                               "memory_bytes"});
   const std::vector<std::string> categories(program::kCategoryNames.begin(), program::kCategoryNames.end());
   CHECK(keys_of(run["breakdown_ps"]) == categories);
   CHECK(keys_of(run["breakdown_s"]) == categories);

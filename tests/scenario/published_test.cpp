@@ -66,7 +66,7 @@ TEST_CASE("published runs come out within their bounds") {
     const auto run = simulate(*scenario);
     REQUIRE_MESSAGE(run.ok(), render(run.errors()));
     CHECK(run->books.empty());
-    CHECK(report::metrics_of(*run).fits);  // it ran
+    CHECK(report::metrics_of(*run).fits());  // it ran
     const double deviation = simulated(*run, p.figure) / p.value - 1;
     MESSAGE(fmt::format("{}: {:.4g}, published {:.4g}: {:+.1f} %", p.scenario, simulated(*run, p.figure), p.value,
                         100 * deviation));

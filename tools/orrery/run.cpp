@@ -58,7 +58,7 @@ int run_scenario(const RunCommand& options, const Console& console) {
     console.complain("orrery run: the books of this run do not balance: " + run->books.front());
     return kInternal;
   }
-  return report::metrics_of(*run).fits ? kOk : kNo;
+  return report::metrics_of(*run).fits() ? kOk : kNo;
 }
 
 }  // namespace
@@ -76,6 +76,10 @@ Action add_run(CLI::App& app, const Console& console) {
   app.add_flag("--unfused", options->unfused, "one task per kernel, not per pass (same result, slower)");
   app.add_flag("--events", options->run.force_events,
                "play the events even where one pass would do (same result, slower)");
+  app.footer(
+      "Exit code: 0 the step fits, also where only cached memory that the allocator gives back makes room "
+      "(\"verdict\":\n"
+      "\"fits_by_releasing\"); 1 it does not fit; 2 the input is wrong; 3 a bug in Orrery.");
   return [options, &console] {
     options->run.fuse = !options->unfused;
     return run_scenario(*options, console);

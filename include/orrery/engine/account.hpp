@@ -28,6 +28,9 @@ struct DeviceMemory {
   program::MemoryByClass at_peak{};  // sums to peak
   program::MemoryByClass at_end{};
   std::int64_t reserved = 0;  // most the caching allocator holds in segments (engine/allocator.hpp)
+  // Times the GPU refused a segment and the allocator gave back those without live blocks to ask again (torch
+  // num_alloc_retries); where that was not enough, `reserved` is beyond the capacity.
+  std::int64_t retries = 0;
 };
 // Frees at an instant come before allocations at it, so the result does not depend on any order within the instant.
 // `capacity`: what the allocator may hold before it gives wholly free segments back.

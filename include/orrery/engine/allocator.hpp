@@ -26,6 +26,7 @@ class CachingAllocator {
   void release(BlockId block);
   std::int64_t reserved() const { return reserved_; }            // in segments now
   std::int64_t most_reserved() const { return most_reserved_; }  // max_memory_reserved
+  std::int64_t retries() const { return retries_; }  // times the GPU refused and segments were given back for it
 
  private:
   static constexpr BlockId kNoBlock = 0xffffffff;
@@ -48,7 +49,7 @@ class CachingAllocator {
   Pool::iterator place_of(Pool& pool, const Block& block);
   Pool& pool_of(const Block& block) { return pools_[block.small ? 0 : 1]; }
 
-  std::int64_t capacity_, reserved_ = 0, most_reserved_ = 0, next_address_ = 0;
+  std::int64_t capacity_, reserved_ = 0, most_reserved_ = 0, next_address_ = 0, retries_ = 0;
   std::vector<Block> blocks_;
   std::vector<BlockId> unused_;
   std::array<Pool, 2> pools_;  // small, large: the free blocks

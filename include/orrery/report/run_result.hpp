@@ -77,6 +77,12 @@ struct RunResult {
   Time asynchronous{};                     // with asynchronous messages in place of blocking ones
 };
 
+// Whether the step runs in the memory of the GPUs. By releasing: the GPU refuses, PyTorch's allocator gives back the
+// segments it has cached without live blocks and asks again, which stops the device and is slow. What decides is what
+// is allocated and the segments that live blocks split.
+enum class Verdict : std::uint8_t { fits, fits_by_releasing, does_not_fit };
+std::string_view name_of(Verdict verdict);
+
 // Figures derived from the above, the same in text, JSON and tests.
 struct Metrics {
   double step_time_s = 0;
@@ -88,7 +94,8 @@ struct Metrics {
   std::array<double, program::kCategories> mean_s{};  // per rank; sums to the step time
   std::int64_t worst_device = 0;                      // the one with the largest reserved + context
   std::int64_t headroom = 0;                          // usable − (reserved + context) there
-  bool fits = true;
+  Verdict verdict = Verdict::fits;
+  bool fits() const { return verdict != Verdict::does_not_fit; }
 };
 Metrics metrics_of(const RunResult& run);
 
