@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "changes.hpp"
 #include "orrery/core/error.hpp"
 #include "orrery/core/hash.hpp"
 #include "orrery/engine/account.hpp"
@@ -110,6 +111,8 @@ std::vector<std::string> audit(const Program& program, const Timeline& timeline,
       if (memory[d].at_end[c] != program.devices[d].resident[c])
         wrong.push_back(fmt::format("memory of device {} ({}) ends at {} bytes, began at {}", d, kMemoryClassNames[c],
                                     memory[d].at_end[c], program.devices[d].resident[c]));
+  for (const auto& found : {audit_tensors(program, timeline), audit_peaks(program, memory)})
+    wrong.insert(wrong.end(), found.begin(), found.end());
   return wrong;
 }
 

@@ -42,6 +42,7 @@ void collect_changes(const Program& program, const Timeline& timeline, const ByD
     const std::int64_t owner = owner_of(program, operation);
     for (std::uint32_t e = effects.first; e < effects.first + effects.count; ++e) {
       const MemoryEffect& effect = program.effects[e];
+      if (effect.bytes == 0) continue;
       if (effect.participant != kNone && effect.participant != participant) continue;
       const std::int64_t base = effect.at_end ? timeline.end[task] : timeline.start[task];
       out.push_back({base + effect.offset.value, effect.bytes, owner, tensors.of_effect(e), effect.memory_class});

@@ -110,7 +110,8 @@ Block make_block(std::span<const Step> steps, std::size_t first) {
   block.calls = sum_calls(steps);
   for (std::size_t i = 0; i < steps.size(); ++i)
     for (const StepMemory& m : steps[i].memory)
-      block.effects.push_back({kNone, false, m.memory_class, m.at_end ? times.end[i] : times.start[i], m.bytes});
+      block.effects.push_back(
+          {kNone, false, m.memory_class, m.at_end ? times.end[i] : times.start[i], m.bytes, m.tensor});
   host_times(steps, first, block);
   return block;
 }

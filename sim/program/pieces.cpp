@@ -104,7 +104,7 @@ TemplateId PipelineLowering::step_template(const Pass& pass, std::uint32_t index
   const auto it = steps_.find(key);
   if (it != steps_.end()) return it->second;
   std::vector<MemoryEffect> effects;
-  for (const StepMemory& m : s.memory) effects.push_back({kNone, m.at_end, m.memory_class, {}, m.bytes});
+  for (const StepMemory& m : s.memory) effects.push_back({kNone, m.at_end, m.memory_class, {}, m.bytes, m.tensor});
   TaskTemplate t{s.duration,
                  s.category,
                  s.lane,

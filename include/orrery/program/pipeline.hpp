@@ -17,7 +17,8 @@ namespace orrery::program {
 struct StepMemory {
   bool at_end = false;
   MemoryClass memory_class = MemoryClass::activations;
-  std::int64_t bytes = 0;
+  std::int64_t bytes = 0;  // 0 = the step uses the tensor
+  std::int32_t tensor = -1;
 };
 
 struct Step {

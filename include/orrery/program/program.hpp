@@ -93,7 +93,9 @@ struct MemoryEffect {
   bool at_end = false;
   MemoryClass memory_class = MemoryClass::activations;
   Time offset{};
-  std::int64_t bytes = 0;  // > 0 allocates, < 0 frees
+  std::int64_t bytes = 0;  // > 0 allocates, < 0 frees; 0 = what ends there used `tensor`
+  // Of activations: which one of the stage and micro-batch it is; −1 = not told apart.
+  std::int32_t tensor = -1;
 };
 
 // A transfer as the network sees it; its template's duration is what it takes where nothing is shared with it.
