@@ -76,6 +76,9 @@ const Fields<StackCommunication>& communication_fields() {
           .add("reshard_in_pipeline", &C::reshard_in_pipeline,
                "FSDP with a pipeline: parameters are sharded again and gradients reduced in each pass; false: once a "
                "step")
+          .choice("gradient_shards", &C::gradient_shards,
+                  {{"each_pass", GradientShards::each_pass}, {"at_end", GradientShards::at_end}},
+                  "zero: gradients: reduced to shards in each backward pass | accumulated whole, reduced once a step")
           .add("embedding_reduce", &C::embedding_reduce,
                "the first and last stage of a pipeline sum the gradients of tied embeddings; false: they are untied "
                "there")
@@ -119,6 +122,8 @@ const Fields<StackOptimizer>& optimizer_fields() {
           .range(0, 1000)
           .add("gradient_bytes", &O::gradient_bytes, "bytes per parameter of the gradient that is reduced")
           .range(1, 8)
+          .add("fp32_parameters", &O::fp32_parameters,
+               "the parameters held are fp32 and cast where they are gathered (FSDP): no 16-bit copy beside masters")
           .add("held_gradient_bytes", &O::held_gradient_bytes,
                "bytes per parameter of 16-bit gradients held beside wider ones that are reduced")
           .range(0, 8)

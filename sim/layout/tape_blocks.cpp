@@ -32,7 +32,7 @@ void TapeBuilder::embedding(const model::Operator&) {
     op.backward.push_back({communicate("embedding", Collective::all_gather, width * values), Phase::weight});
   // The gradient is made dense (zero fill, scattered additions) and then added to the gradient buffer.
   const std::int64_t table = rows * m_.hidden;
-  const std::int64_t accumulate = l_.gathers_parameters() ? 0 : table * (width + 2 * o_.gradient_bytes);
+  const std::int64_t accumulate = l_.reduces_in_each_pass() ? 0 : table * (width + 2 * o_.gradient_bytes);
   PassStep gradient = memory("embedding.weight_gradient", 2 * width * values + table * width + accumulate, 3);
   gradient.gradients_ready = table;
   op.backward.push_back({gradient, Phase::weight});

@@ -21,7 +21,7 @@ TapeBuilder::Linear TapeBuilder::linear(const char* name, std::int64_t in, std::
 model::Kernel TapeBuilder::weight_gemm(const Linear& linear) const {
   model::Kernel kernel = gemm(linear.out, linear.in, r_.tokens, GemmLayout::nt, linear.type);
   // FSDP reduces the gradient of each micro-batch: it is written, not accumulated.
-  kernel.accumulate = !l_.gathers_parameters() && o_.fused_gradient_accumulation;
+  kernel.accumulate = !l_.reduces_in_each_pass() && o_.fused_gradient_accumulation;
   if (kernel.accumulate && o_.gradient_bytes == 4) kernel.out_dtype = DType::fp32;
   kernel.bytes = {checked_mul(r_.tokens, linear.out + linear.in) * size_of(linear.type) +
                   checked_mul(linear.out, linear.in) * size_of(kernel.out_dtype) * (kernel.accumulate ? 2 : 1)};
@@ -57,7 +57,7 @@ void TapeBuilder::weight_gradient(RankOp& op, const Linear& linear, std::int64_t
   if (linear.bias)
     op.backward.push_back({memory("bias.weight_gradient", bias_rows * linear.out * activation_bytes()), Phase::weight});
   const std::int64_t ready = linear.own_gradient ? weights + (linear.bias ? linear.out : 0) : 0;
-  const bool apart = !o_.fused_gradient_accumulation && !l_.gathers_parameters();
+  const bool apart = !o_.fused_gradient_accumulation && !l_.reduces_in_each_pass();
   if (!apart) step.gradients_ready = ready;
   op.backward.push_back({step, Phase::weight});
   if (apart) {

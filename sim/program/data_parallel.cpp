@@ -89,7 +89,7 @@ std::vector<DataCall> DataParallel::calls(DeviceIndex device, const schedule::Op
 // The gradients of so many parameters, whole on each rank, become the sum on the rank (or shard) that holds them.
 void DataParallel::reduce(const Key& key, std::int64_t parameters, std::uint32_t position,
                           std::vector<DataCall>& calls) {
-  const bool held = plan_.layout.gathers_parameters();  // in a buffer of their own until then
+  const bool held = plan_.layout.reduces_in_each_pass();  // in a buffer of their own until then
   const std::int64_t width = plan_.execution.gradient_bytes;
   if (sharded())
     calls.push_back(
@@ -112,11 +112,13 @@ std::vector<DataCall> DataParallel::make_calls(const Key& key) {
                                                               : PassKind::backward;
   if (plan_.layout.gathers_parameters()) {
     if (key.kind != OpKind::weight_gradient) gather_layers(key, kind, calls);
-    if (gradients) reduce_layers(key, kind, calls);
-  } else if (plan_.execution.overlap_data) {
-    if (key.kind == OpKind::forward && key.first && sharded() && plan_.execution.overlap_gather)
-      gather_buckets(key, calls);
-    if (gradients && key.last) reduce_buckets(key, kind, calls);
+  } else if (plan_.execution.overlap_data && plan_.execution.overlap_gather) {
+    if (key.kind == OpKind::forward && key.first && sharded()) gather_buckets(key, calls);
+  }
+  if (plan_.layout.reduces_in_each_pass()) {
+    reduce_units(key, kind, calls);
+  } else if (plan_.execution.overlap_data && gradients && key.last) {
+    reduce_buckets(key, kind, calls);
   }
   std::stable_sort(calls.begin(), calls.end(),
                    [](const DataCall& a, const DataCall& b) { return a.position < b.position; });
@@ -140,12 +142,10 @@ void DataParallel::gather_layers(const Key& key, PassKind kind, std::vector<Data
   }
 }
 
-void DataParallel::reduce_layers(const Key& key, PassKind kind, std::vector<DataCall>& calls) {
+void DataParallel::reduce_units(const Key& key, PassKind kind, std::vector<DataCall>& calls) {
   const std::uint32_t moved = shift(key, kind);
-  for (const LayerRange& range : layer_ranges(stages_.steps(key.stage, kind))) {
-    const std::int64_t parameters = stages_.stage(key.stage).parameters_of_layer(range.layer);
-    if (parameters > 0) reduce(key, parameters, range.end + moved, calls);
-  }
+  for (const StageCosts::GradientUnit& unit : stages_.gradient_units(key.stage, kind))
+    reduce(key, unit.parameters, unit.end + moved, calls);
 }
 
 // Parameters of a sharded optimizer arrive in buckets in the order of use, all asked for at the start of the step.
@@ -206,9 +206,10 @@ std::vector<DataParallel::EndCall> DataParallel::end_calls(int pipeline_rank, st
   const Bytes gradients{parameters * gradient_bytes}, weights{parameters * plan_.execution.weight_bytes},
       of_shard{ceil_div(parameters, plan_.layout.shards()) * gradient_bytes};
   const std::int64_t buffer = std::min(parameters, plan_.execution.reduce_buffer_elements) * gradient_bytes;
-  if (!overlap && sharded())
+  const bool reduced = plan_.layout.reduces_in_each_pass();
+  if (!overlap && sharded() && !reduced)
     result.push_back({false, false, collective(shard, Collective::reduce_scatter, gradients, buffer, -buffer)});
-  if (!overlap && replicated())
+  if (!overlap && replicated() && !reduced)
     result.push_back(
         {false, true,
          collective(replicas, Collective::all_reduce, of_shard, sharded() ? 0 : buffer, sharded() ? 0 : -buffer)});

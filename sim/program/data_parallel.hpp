@@ -1,8 +1,11 @@
 // Communication of the gradient groups: which collectives go with which pass, as the ZeRO stage and the overlap say.
 //
 //   ZeRO 0     all_reduce of gradients, in buckets beside the last micro-batch's backward, or after it
-//   ZeRO 1, 2  reduce_scatter of gradients likewise, all_gather of parameters beside the first forward, or after the
+//   ZeRO 1     reduce_scatter of gradients likewise, all_gather of parameters beside the first forward, or after the
 //              optimizer
+//   ZeRO 2     reduce_scatter after each layer's B (or bucket of layers), every micro-batch; all_gather as ZeRO 1.
+//   Stacks
+//              that accumulate whole gradients first run it as ZeRO 1 (gradient_shards: at_end)
 //   ZeRO 3     all_gather before each layer in every F and B, reduce_scatter after each layer's B, every micro-batch
 //
 // Hybrid sharding (layout.shard_degree): gathers and scatters stay among the ranks that spread one copy of the shards;
@@ -55,7 +58,7 @@ class DataParallel {
   std::vector<DataCall> make_calls(const Key& key);
   void gather_layers(const Key& key, layout::PassKind kind, std::vector<DataCall>& calls);
   void gather_buckets(const Key& key, std::vector<DataCall>& calls);
-  void reduce_layers(const Key& key, layout::PassKind kind, std::vector<DataCall>& calls);
+  void reduce_units(const Key& key, layout::PassKind kind, std::vector<DataCall>& calls);
   void reduce_buckets(const Key& key, layout::PassKind kind, std::vector<DataCall>& calls);
   void reduce(const Key& key, std::int64_t parameters, std::uint32_t position, std::vector<DataCall>& calls);
   TemplateId collective(std::int32_t group, Collective kind, Bytes bytes, std::int64_t at_start, std::int64_t at_end);

@@ -1,6 +1,7 @@
 #include "stage_costs.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "slow_beside.hpp"
 
@@ -139,7 +140,8 @@ Step StageCosts::cost(const PassStep& from, PassKind kind, const Place& place) {
   Step step;
   step.name = from.name;
   for (const layout::MemoryChange& m : from.memory)
-    step.memory.push_back({m.at_end, static_cast<MemoryClass>(m.memory_class), m.bytes.value});
+    step.memory.push_back({m.at_end, static_cast<MemoryClass>(m.memory_class), m.bytes.value,
+                           m.memory_class == layout::MemoryClass::activations ? m.tensor : layout::kNoTensor});
   if (!from.is_communication) {
     // A chain of elementwise kernels: each moves its share of the bytes.
     model::Kernel kernel = from.kernel;
@@ -188,20 +190,56 @@ void StageCosts::receive_messages(Pass& pass, std::int32_t rank, const std::vect
     pass.steps.front().memory.push_back({false, MemoryClass::buffers, -message_bytes(e).value});
 }
 
-// ZeRO-3: a layer's parameters are whole from its gather to its last step here, its gradients from its first step to
-// the end of their reduction (the data-parallel calls hold the other halves of these effects).
+// A layer; where parameters are whole (ZeRO-2), as many layers as fill a bucket, if the stack has one (DeepSpeed:
+// reduce_bucket_size).
+std::vector<StageCosts::GradientUnit> StageCosts::gradient_units(int stage, PassKind kind) {
+  std::vector<GradientUnit> units;
+  if (kind == PassKind::forward || kind == PassKind::input_gradient || !plan_.layout.reduces_in_each_pass())
+    return units;
+  const ExecutionPlan& e = plan_.execution;
+  const std::int64_t buffer = checked_mul(e.reduce_buffer_elements, e.gradient_bytes);
+  const std::int64_t bucket = plan_.layout.gathers_parameters() ? 0 : std::max(e.bucket_bytes, buffer);
+  bool open = false;
+  for (const LayerRange& range : layer_ranges(steps(stage, kind))) {
+    const std::int64_t parameters = this->stage(stage).parameters_of_layer(range.layer);
+    if (parameters == 0) continue;
+    if (!open) units.push_back({0, range.begin, range.end});
+    units.back().parameters += parameters;
+    units.back().end = range.end;
+    open = units.back().parameters * e.gradient_bytes < bucket;
+  }
+  return units;
+}
+
+// The last use in this pass of each tensor that outlives it or came before it, for the books: what is made and freed
+// within the pass has been looked at there (layout::audit_pass).
+void StageCosts::note_uses(Pass& pass, int stage, PassKind kind) {
+  const std::vector<PassStep>& from = steps(stage, kind);
+  std::set<layout::TensorId> across, seen;
+  for (const layout::TensorId t : this->stage(stage).held_before(kind)) across.insert(t);
+  for (const PassStep& step : from)
+    for (const layout::MemoryChange& m : step.memory)
+      if (m.memory_class == layout::MemoryClass::activations) across.insert(m.tensor);
+  for (std::size_t i = from.size(); i-- > 0;)
+    for (const layout::TensorId t : from[i].uses)
+      if (across.contains(t) && seen.insert(t).second)
+        pass.steps[i].memory.push_back({true, MemoryClass::activations, 0, t});
+}
+
+// ZeRO-3: a layer's parameters are whole from its gather to its last step here. ZeRO-2 and 3: the gradients of a unit
+// are whole from its first step to the end of their reduction. (The data-parallel calls hold the other halves of these
+// effects.)
 void StageCosts::hold_gathered_layers(Pass& pass, int stage, PassKind kind) {
-  if (!plan_.layout.gathers_parameters()) return;
   const std::size_t shift = pass.steps.size() - steps(stage, kind).size();
   for (const LayerRange& range : layer_ranges(steps(stage, kind))) {
     const std::int64_t parameters = this->stage(stage).parameters_of_layer(range.layer);
-    if (kind != PassKind::weight_gradient)
+    if (plan_.layout.gathers_parameters() && kind != PassKind::weight_gradient)
       pass.steps[range.end - 1 + shift].memory.push_back(
           {true, MemoryClass::buffers, -parameters * plan_.execution.weight_bytes});
-    if (kind == PassKind::backward || kind == PassKind::weight_gradient)
-      pass.steps[range.begin + shift].memory.push_back(
-          {false, MemoryClass::buffers, parameters * plan_.execution.gradient_bytes});
   }
+  for (const GradientUnit& unit : gradient_units(stage, kind))
+    pass.steps[unit.begin + shift].memory.push_back(
+        {false, MemoryClass::buffers, unit.parameters * plan_.execution.gradient_bytes});
 }
 
 // The host waits for each kernel before it launches the next: the device stands still during each launch.
@@ -220,6 +258,7 @@ const Pass& StageCosts::pass(std::int32_t rank, int stage, PassKind kind, int pi
   if (!fresh) return it->second;
   Pass& pass = it->second;
   for (const PassStep& step : steps(stage, kind)) pass.steps.push_back(cost(step, kind, place));
+  note_uses(pass, stage, kind);
   receive_messages(pass, rank, arrivals_[static_cast<std::size_t>(arrivals)], kind);
   hold_gathered_layers(pass, stage, kind);
   if (kind == PassKind::forward && !pass.steps.empty())

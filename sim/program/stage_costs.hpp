@@ -22,6 +22,12 @@ class StageCosts {
   // The pass on a rank, with the costs of that rank's groups and the messages that reach the stage in that pipe.
   const Pass& pass(std::int32_t rank, int stage, layout::PassKind kind, int pipe);
   Bytes message_bytes(std::int32_t edge) const;  // per rank, as sent
+  // Gradients that each backward pass reduces together (ZeRO-2, 3): those of steps [begin, end) of layout's.
+  struct GradientUnit {
+    std::int64_t parameters = 0;
+    std::uint32_t begin = 0, end = 0;
+  };
+  std::vector<GradientUnit> gradient_units(int stage, layout::PassKind kind);
   // All communication calls inside the passes.
   std::vector<ObservedCall> calls();
   // Of one micro-batch on a rank that holds the stage, communication included.
@@ -43,6 +49,7 @@ class StageCosts {
     return static_cast<std::size_t>((pipe * stages() + stage) * 2 + (forward ? 0 : 1));
   }
   void receive_messages(Pass& pass, std::int32_t rank, const std::vector<std::int32_t>& edges, layout::PassKind kind);
+  void note_uses(Pass& pass, int stage, layout::PassKind kind);
   void hold_gathered_layers(Pass& pass, int stage, layout::PassKind kind);
 
   const StepPlan& plan_;

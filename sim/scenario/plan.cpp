@@ -59,20 +59,30 @@ layout::PassOptions pass_options(const Scenario& s) {
   return o;
 }
 
+// Gradients, and under FSDP parameters, stay whole through the step: only the optimizer is sharded.
 bool keeps_whole(const Scenario& s) {
-  return s.layout.zero == layout::Zero::parameters && s.layout.pipeline > 1 &&
-         !s.stack.communication.reshard_in_pipeline;
+  const cost::StackCommunication& c = s.stack.communication;
+  if (s.layout.zero == layout::Zero::gradients && c.gradient_shards == cost::GradientShards::at_end) return true;
+  return s.layout.zero >= layout::Zero::gradients && s.layout.pipeline > 1 && !c.reshard_in_pipeline;
 }
 
-// Bytes per parameter between steps: mixed precision keeps fp32 master weights and two moments; fp32 training only
-// moments.
+// As gathered and used.
+std::int64_t weight_bytes(const Scenario& s) {
+  return s.training.weight_bytes.value_or(is_fp32(s.training.precision) ? 4 : 2);
+}
+
+// Bytes per parameter between steps. fp32 training: 4 + gradient + two moments (8). Mixed precision: 16-bit weights,
+// gradient, fp32 masters and moments (12), so 16 or 18. Where the parameters are fp32 themselves (4 + 4 + 8 = 16) they
+// are the masters; a 16-bit copy stays only where it is whole and they are sharded.
 layout::StatePlan state_plan(const Scenario& s) {
   const bool fp32 = is_fp32(s.training.precision);
+  const layout::Layout layout = running_layout(s);
+  const bool whole_copy = layout.shards() > 1 && layout.zero != layout::Zero::parameters;
+  const bool masters = !fp32 && (!s.stack.optimizer.fp32_parameters || whole_copy);
   layout::StatePlan plan;
-  plan.weight_bytes = s.training.weight_bytes.value_or(fp32 ? 4 : 2);
+  plan.weight_bytes = masters || fp32 ? weight_bytes(s) : s.training.weight_bytes.value_or(4);
   plan.gradient_bytes = s.training.gradient_bytes.value_or(s.stack.optimizer.gradient_bytes);
-  plan.optimizer_bytes = s.training.optimizer_bytes.value_or(fp32 ? 8 : 12);
-  if (keeps_whole(s)) plan.optimizer_bytes += plan.weight_bytes;  // the shards beside the whole copies
+  plan.optimizer_bytes = s.training.optimizer_bytes.value_or(masters ? 12 : 8);
   if (plan.gradient_bytes > 2 && s.layout.data * s.layout.context > 1)
     plan.gradient_bytes += s.stack.optimizer.held_gradient_bytes;
   return plan;
@@ -122,7 +132,7 @@ PlanParts plan_parts(const Scenario& s) {
   e.post_validation = post_validation(s.stack.optimizer.post_validation);
   e.embedding_reduce = c.embedding_reduce;
   e.pass_overlap_percent = static_cast<int>(c.pass_overlap_percent);
-  e.weight_bytes = parts.state.weight_bytes;
+  e.weight_bytes = weight_bytes(s);
   e.gradient_bytes = parts.pass.gradient_bytes;
   return parts;
 }

@@ -189,6 +189,10 @@ Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options)
   run.notes = notes_of(network, *lowered, !options.every_rank);
   for (std::string& note : rerouted(s, *places)) run.notes.push_back(std::move(note));
   run.notes.insert(run.notes.end(), s.notes.begin(), s.notes.end());
+  if (running.zero != s.layout.zero)
+    run.notes.push_back(fmt::format(
+        "{} keeps {} whole through the step and reduces once: only the optimizer is sharded, as with zero: optimizer.",
+        s.stack.name, s.layout.zero == layout::Zero::parameters ? "parameters and gradients" : "gradients"));
   run.placement = placement_result(s, *places);
   run.warnings = schedule->warnings;
   run.gpus = s.layout.ranks();

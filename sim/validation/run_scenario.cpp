@@ -16,9 +16,10 @@ constexpr std::int64_t kMost = std::int64_t{1} << 40;
 
 // Megatron pads the vocabulary to 128 rows a tensor rank (make_vocab_size_divisible_by). State: mixed precision by Adam
 // keeps 2 + 4 + 4 + 4 bytes; PyTorch FSDP shards fp32 parameters and casts copies as it gathers: 4 + 4 + 4, of which 2
-// are counted as the weights that travel; trained all in 16 bits: 2 + 2 + 2. The memory of a log is what the framework
-// prints: Megatron-LM max_memory_allocated of report_memory, the others what their device monitors hold as reserved;
-// the BLOOM chronicles note what nvidia-smi shows for the process, the CUDA context included.
+// are counted as the weights that travel; trained all in 16 bits: 2 + 2 + 2; 0: as the stack says. The memory of a log
+// is what the framework prints: Megatron-LM max_memory_allocated of report_memory, the others what their device
+// monitors hold as reserved; the BLOOM chronicles note what nvidia-smi shows for the process, the CUDA context
+// included.
 constexpr Dialect kDialects[] = {
     {"megatron-2024", Position::learned, true, true, false, 128, 14, 14, false},
     {"megatron-2020", Position::learned, true, true, false, 128, 14, 14, true},
@@ -32,8 +33,8 @@ constexpr Dialect kDialects[] = {
     {"nemo-2024", Position::learned, true, true, false, 128, 14, 14, true},
     {"nemo-2025", Position::learned, true, true, false, 128, 14, 14, true},
     {"llm-foundry", Position::alibi, false, false, false, 1, 12, 6, true},
-    {"torchtitan-2024", Position::learned, true, false, false, 1, 12, 12, true},
-    {"torchtitan-2025", Position::learned, true, false, false, 1, 12, 12, true},
+    {"torchtitan-2024", Position::learned, true, false, false, 1, 0, 0, true},
+    {"torchtitan-2025", Position::learned, true, false, false, 1, 0, 0, true},
     {"ibm-fsdp", Position::learned, true, false, false, 1, 12, 6, true},
     {"maxtext-2025", Position::learned, true, false, false, 1, 12, 12, true},
     {"nanotron", Position::rotary, false, false, false, 1, 14, 14, true, true},
@@ -222,7 +223,7 @@ Result<scenario::Scenario> scenario_of(const Cells& cells, Catalogue& catalogue)
   s.cluster.gpus = gpus;
   s.stack.communication.scatter_gather_messages = scatter_gather;
   const bool in_16_bits = *s.training.gradient_bytes == 2;
-  if (s.training.precision != scenario::Precision::fp32)
+  if (s.training.precision != scenario::Precision::fp32 && dialect.state_bytes > 0)
     s.training.optimizer_bytes = (in_16_bits ? dialect.state_bytes_16 : dialect.state_bytes) - 2;
   return s;
 }

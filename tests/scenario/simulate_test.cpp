@@ -229,8 +229,9 @@ TEST_CASE("a schedule that blocking messages stop is refused with the rank that 
         "asynchronous}}");
 }
 
-// torchtitan keeps FSDP's parameters whole in a pipeline: 16 bits of them and fp32 gradients beside 12 bytes of shards,
-// one gather and one reduction a step, whatever the number of micro-batches.
+// torchtitan keeps FSDP's parameters whole in a pipeline: 16 bits of them and fp32 gradients beside the shards, which
+// are fp32 parameters and two moments (12 bytes): one gather and one reduction a step, whatever the number of
+// micro-batches.
 TEST_CASE("FSDP in a pipeline keeps parameters and gradients whole where the stack says so") {
   const auto bytes = [](const std::string& stack, program::MemoryClass of) {
     const report::RunResult run =
@@ -240,11 +241,61 @@ TEST_CASE("FSDP in a pipeline keeps parameters and gradients whole where the sta
   const std::string whole = "stack: torchtitan-2025\n",
                     sharded = "stack: {type: torchtitan-2025, communication: {reshard_in_pipeline: true}}\n";
   const std::int64_t weights = bytes(whole, program::MemoryClass::weights);
-  CHECK(bytes(sharded, program::MemoryClass::weights) == weights / 4);
-  CHECK(bytes(whole, program::MemoryClass::gradients) == 2 * weights);
-  CHECK(bytes(whole, program::MemoryClass::optimizer) ==
-        weights / 2 * 14 / 4);  // 12 and, by default, the 2 that travel
-  CHECK(bytes(sharded, program::MemoryClass::optimizer) == weights / 2 * 12 / 4);
+  const std::int64_t parameters = weights / 2;
+  CHECK(bytes(whole, program::MemoryClass::gradients) == 4 * parameters);
+  CHECK(bytes(whole, program::MemoryClass::optimizer) == 12 * parameters / 4);
+  // Sharded, 16 bytes in all: parameters 4, gradients 4, moments 8.
+  CHECK(bytes(sharded, program::MemoryClass::weights) == 4 * parameters / 4);
+  CHECK(bytes(sharded, program::MemoryClass::gradients) == 4 * parameters / 4);
+  CHECK(bytes(sharded, program::MemoryClass::optimizer) == 8 * parameters / 4);
+}
+
+// (weights, gradients, optimizer) in bytes per parameter of a rank.
+TEST_CASE("bytes per parameter: 16 or 18, and 16 where the parameters are the fp32 masters") {
+  struct Row {
+    const char *stack, *zero;
+    int data;
+    std::int64_t eighths[3];  // of a byte per parameter, over 8 ranks
+  };
+  const Row rows[] = {{"megatron-2024", "none", 8, {16, 32, 96}},       {"megatron-2024", "optimizer", 8, {16, 32, 12}},
+                      {"nemo-2024", "none", 8, {16, 16, 96}},           {"llm-foundry", "parameters", 8, {2, 2, 12}},
+                      {"torchtitan-2024", "none", 8, {32, 32, 64}},     {"torchtitan-2025", "parameters", 8, {4, 4, 8}},
+                      {"torchtitan-2025", "optimizer", 8, {16, 32, 12}}};
+  for (const Row& row : rows) {
+    CAPTURE(row.stack);
+    const report::RunResult run =
+        simulated(text_of("gpt3-125m", fmt::format("data: 8, zero: {}", row.zero), 1, 32, "") +
+                  fmt::format("stack: {}\n", row.stack));
+    const program::MemoryByClass& resident = run.program.devices[0].resident;
+    const std::int64_t parameters = run.stages[0].parameters;
+    for (std::size_t c = 0; c < 3; ++c) CHECK(resident[c] == parameters * row.eighths[c] / 8);
+  }
+}
+
+// The same step on GPUs of other sizes: below its peak it cannot run, above what it reserves it fits, between the two
+// only what the allocator gives back can make room.
+TEST_CASE("what fits only by giving cached memory back is said, and is no failure") {
+  report::RunResult run = simulated(text_of("gpt3-1.3b", "data: 8", 1, 32, "") + "stack: llm-foundry\n");
+  const std::int64_t peak = run.memory[0].peak, reserved = run.reserved[0];
+  REQUIRE(reserved > peak + (std::int64_t{64} << 20));
+  const auto verdict = [&](std::int64_t capacity) {
+    run.usable_memory = Bytes{capacity} + run.context_memory;
+    run.memory = engine::memory_of(run.program, run.timeline, {capacity});
+    for (std::size_t d = 0; d < run.memory.size(); ++d) run.reserved[d] = run.memory[d].reserved;
+    return report::metrics_of(run).verdict;
+  };
+  CHECK(verdict(reserved) == report::Verdict::fits);
+  CHECK(verdict(peak - 1) == report::Verdict::does_not_fit);
+  int by_releasing = 0;
+  report::Verdict before = report::Verdict::fits;
+  for (std::int64_t capacity = reserved - 1; capacity > peak; capacity -= (reserved - peak) / 16) {
+    const report::Verdict now = verdict(capacity);
+    CHECK(now != report::Verdict::fits);
+    CHECK(now >= before);  // less room is never better
+    before = now;
+    by_releasing += now == report::Verdict::fits_by_releasing ? 1 : 0;
+  }
+  CHECK(by_releasing > 0);
 }
 
 // nanotron: fp32 gradients, and the 16-bit buckets of distributed data parallel where there is any.

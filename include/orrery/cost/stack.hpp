@@ -42,6 +42,10 @@ struct StackKernels {
 // Pipeline messages: beside compute; the sender's stream waits; sender and receiver wait for each other.
 enum class MessageKind : std::uint8_t { asynchronous, serialised, blocking };
 
+// ZeRO-2 (layout.zero: gradients): each backward pass reduces to shards (DeepSpeed stage 2, FSDP's SHARD_GRAD_OP), or
+// whole gradients accumulate over the micro-batches and are reduced once, so that only the optimizer is sharded.
+enum class GradientShards : std::uint8_t { each_pass, at_end };
+
 // What runs beside compute, and what it costs the compute meanwhile (shared memory bandwidth, multiprocessors, power):
 // work takes percent/100 of its time, a rational number.
 struct StackCommunication {
@@ -55,6 +59,7 @@ struct StackCommunication {
   // FSDP: parameters are sharded again after each pass, gradients reduced after each backward pass. False: with a
   // pipeline both stay whole through the step, gathered and reduced once (torchtitan: reshard_after_forward "default").
   bool reshard_in_pipeline = true;
+  GradientShards gradient_shards = GradientShards::each_pass;
   // In a pipeline the copies of tied embeddings on the first and last stage sum their gradients each step. False: the
   // framework unties them there.
   bool embedding_reduce = true;
@@ -93,6 +98,9 @@ struct StackOptimizer {
   std::int64_t gradient_traffic = 0;  // bytes per parameter held: unscale, overflow check, clip norm, copies to fp32
   std::int64_t gradient_bytes = 4;    // per parameter as reduced, unless the run says otherwise
   std::int64_t kernels = 0;           // launches per step
+  // The parameters that stay are fp32 and cast where they are gathered or used (PyTorch's FSDP): the optimizer has no
+  // masters beside them, and gradients are held as wide.
+  bool fp32_parameters = false;
   // Per parameter: 16-bit gradients held beside those that are reduced where these are wider (buckets of PyTorch's
   // distributed data parallel beside fp32 accumulation; DeepSpeed's BF16 optimizer).
   std::int64_t held_gradient_bytes = 0;

@@ -29,6 +29,8 @@ struct Layout {
   int replicas() const { return data * context / shards(); }
   // Parameters are gathered for each use and dropped behind it. Spread over one rank they are whole, as in ZeRO 0.
   bool gathers_parameters() const { return zero == Zero::parameters && shards() > 1; }
+  // ZeRO-2 and 3: each backward pass reduces the gradients of a unit to its shards behind it; they are never whole.
+  bool reduces_in_each_pass() const { return zero >= Zero::gradients && shards() > 1; }
 };
 
 // Everything that is wrong with the layout for this model (empty = it runs). Paths begin with `layout.`; places are for
