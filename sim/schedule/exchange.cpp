@@ -15,7 +15,7 @@ class Writer {
         placement_(schedule.placement),
         stages_(stages),
         rank_(rank),
-        pairs_(placement_.stages * placement_.pipes > placement_.ranks) {
+        pairs_(placement_.stages * placement_.pipes > placement_.ranks || warms_up_by_two(schedule)) {
     // A list of all forwards, then all backwards, does not say whether its last forward belongs to the warm-up. A
     // warm-up is one pass (interleaved: two) longer than that of the rank that the model reaches next, so the rank that
     // it reaches last tells.
@@ -45,6 +45,19 @@ class Writer {
     int count = 0;
     while (index(count) < order.size() && order[index(count)].kind == OpKind::forward) ++count;
     return count;
+  }
+
+  // The warm-up of interleaving, also of one chunk (eager 1F1B): two passes longer than that of the next rank. In the
+  // exchanges of 1F1B the second would be sent only with the first gradient, so that one pass crosses all ranks at a
+  // time.
+  static bool warms_up_by_two(const Schedule& schedule) {
+    if (schedule.split_backward) return false;
+    int most = 0;
+    const std::vector<int> along = ranks_along_model(schedule.placement);
+    for (std::size_t i = 0; i + 1 < along.size(); ++i)
+      most = std::max(most, leading_forwards(schedule.order[index(along[i])]) -
+                                leading_forwards(schedule.order[index(along[i + 1])]));
+    return most == 2;
   }
 
   // In warm-up and cool-down a pass sends before the next one receives; in between both are one exchange.

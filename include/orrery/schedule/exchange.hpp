@@ -33,7 +33,7 @@ struct BlockingProgram {
 // recv_forward, F, send_forward in the warm-up; F, send_forward_recv_backward, B, send_backward_recv_forward;
 // recv_backward, B, send_backward at the end. Several, forward_backward_pipelining_with_interleaving: one exchange
 // after each forward of the warm-up, after each pair [F, B], after each backward left, that sends what was made and
-// receives what the next one needs.
+// receives what the next one needs. One chunk with the warm-up of several (eager 1F1B) is exchanged as several are.
 BlockingProgram blocking_program(const Schedule& schedule, const layout::StageGraph& stages, int rank);
 
 }  // namespace orrery::schedule
