@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "flops_book.hpp"
+#include "orrery/program/footprint.hpp"
 #include "overlap.hpp"
 #include "pipeline_lowering.hpp"
 #include "step_end.hpp"
@@ -43,9 +44,12 @@ class StepLowering {
         // Where transfers share links, ranks that are alike by themselves may meet on them: each is played.
         devices_(fold_ranks(ranks_, observed_calls(), plan, communication_)) {
     data_.form_groups();
+    add_devices();
   }
 
   Result<LoweredStep> lower(const std::vector<layout::StageSpan>& spans);
+  Footprint footprint() const;
+  StepExamination examine();
 
  private:
   std::vector<ObservedCall> observed_calls();
@@ -254,8 +258,45 @@ void StepLowering::summarise(LoweredStep& step, const std::vector<layout::StageS
   step.splits = devices_.splits;
 }
 
+Footprint StepLowering::footprint() const {
+  TeamShape shape{0, 0, 0, 0, 0};
+  const std::vector<Team> all = teams();
+  const auto count = static_cast<double>(all.size());
+  for (const Team& team : all) {
+    shape.members += static_cast<double>(team.members.size()) / count;
+    shape.tensor_groups += static_cast<double>(team.tensor.size()) / count;
+    shape.context_groups += static_cast<double>(team.context.size()) / count;
+    shape.alike += (team.alike ? 1 : 0) / count;
+  }
+  shape.teams = count / plan_.layout.pipeline;
+  const schedule::Placement& p = plan_.schedule.placement;
+  return footprint_of({plan_.model, plan_.layout, plan_.pass, plan_.execution, p.stages, p.pipes,
+                       plan_.schedule.micro_batches, plan_.schedule.split_backward, plan_.mode == NetworkMode::flows,
+                       plan_.fuse, steps(), shape});
+}
+
+// No step is longer than all passes of one device of each pipeline rank, one after the other; no device holds more than
+// the activations of all of its micro-batches.
+StepExamination StepLowering::examine() {
+  StepExamination e{footprint(), 0, 0};
+  const std::int64_t micro_batches = plan_.schedule.micro_batches;
+  for (DeviceIndex d = 0; d < devices(); ++d) {
+    double bytes = 0, time = static_cast<double>(plan_.execution.step_overhead.value);
+    for (const std::int64_t resident : builder_.device(d).resident) bytes += static_cast<double>(resident);
+    for (const int stage : stages_.on_rank(builder_.device(d).pipeline_rank)) {
+      for (const PassKind kind : {PassKind::forward, PassKind::backward})
+        for (const Step& s : stages_.pass(devices_.representative[d], stage, kind).steps)
+          time += static_cast<double>(micro_batches) *
+                  (static_cast<double>(s.duration.value) + static_cast<double>((s.launch + s.before).value));
+      bytes += static_cast<double>(micro_batches) * static_cast<double>(stages_.stage(stage).saved_activations().value);
+    }
+    e.longest += time;
+    e.most_bytes = std::max(e.most_bytes, bytes);
+  }
+  return e;
+}
+
 Result<LoweredStep> StepLowering::lower(const std::vector<layout::StageSpan>& spans) {
-  add_devices();
   const PipelinePlan pipeline = pipeline_plan();
   PipelineLowering lowering(pipeline, builder_);
   PipelineEnds ends;
@@ -284,13 +325,25 @@ Result<LoweredStep> lower_step(const StepPlan& plan) {
 Result<LoweredStep> lower_step(const StepPlan& plan, const std::vector<layout::StageSpan>& spans,
                                const layout::StageGraph& stages) {
   if (Diagnostics broken = check_routes(Ranks(plan, stages), plan); !broken.empty()) return broken;
-  return StepLowering(plan, stages, spans).lower(spans);
+  StepLowering lowering(plan, stages, spans);
+  if (plan.admit)
+    if (Diagnostics refused = plan.admit(lowering.footprint()); !refused.empty()) return refused;
+  return lowering.lower(spans);
 }
 
 Diagnostics check_step(const StepPlan& plan) {
   const auto spans = layout::partition_layers(plan.model, plan.layout);
   if (!spans.ok()) return spans.errors();
   return check_routes(Ranks(plan, layout::stage_graph(plan.model, plan.layout, *spans, plan.pass)), plan);
+}
+
+Result<StepExamination> examine_step(const StepPlan& plan) {
+  const auto spans = layout::partition_layers(plan.model, plan.layout);
+  if (!spans.ok()) return spans.errors();
+  const layout::StageGraph stages = layout::stage_graph(plan.model, plan.layout, *spans, plan.pass);
+  if (Diagnostics broken = check_routes(Ranks(plan, stages), plan); !broken.empty()) return broken;
+  StepLowering lowering(plan, stages, *spans);
+  return lowering.examine();
 }
 
 }  // namespace orrery::program

@@ -8,6 +8,7 @@
 #include "orrery/model/presets.hpp"
 #include "orrery/scenario/scenario.hpp"
 #include "places.hpp"
+#include "range.hpp"
 #include "rules.hpp"
 #include "tables.hpp"
 
@@ -18,7 +19,7 @@ namespace {
 class Reader {
  public:
   explicit Reader(const YamlTree& tree) : tree_(tree) {}
-  Result<Scenario> read();
+  Result<Scenario> read(std::optional<Bytes> memory_limit);
 
  private:
   NodeId section(const char* name) const { return tree_.find(tree_.root(), name); }
@@ -116,7 +117,7 @@ void Reader::resolve_layout() {
     scenario_.schedule.type = l.virtual_stages > 1 ? "interleaved_1f1b" : "1f1b";
 }
 
-Result<Scenario> Reader::read() {
+Result<Scenario> Reader::read(std::optional<Bytes> memory_limit) {
   check_keys();
   if (tree_[tree_.root()].kind != NodeKind::map) return errors_;
   scenario_.name = tree_.name();
@@ -140,18 +141,24 @@ Result<Scenario> Reader::read() {
     have_places_ = take(read_perturbations(tree_, section("perturb")), scenario_.cluster.perturb) && have_places_;
   if (have_model_ && have_cluster_ && have_layout_ && have_training_ && have_places_) {
     resolve_layout();
-    Diagnostics broken = check_rules(scenario_);
+    Diagnostics broken;
+    try {
+      broken = check_rules(scenario_, memory_limit);
+    } catch (const OverflowError& error) {
+      broken = {out_of_range(scenario_, error.what())};
+    }
     tree_.locate(broken);
     take(broken);
   }
   if (!errors_.empty()) return errors_;
+  scenario_.source = std::make_shared<YamlTree>(tree_);
   return scenario_;
 }
 
 }  // namespace
 
-Result<Scenario> read_scenario(const YamlTree& tree) {
-  return Reader(tree).read();
+Result<Scenario> read_scenario(const YamlTree& tree, std::optional<Bytes> memory_limit) {
+  return Reader(tree).read(memory_limit);
 }
 
 Result<Scenario> read_scenario_text(std::string text, const std::string& name) {
@@ -160,14 +167,15 @@ Result<Scenario> read_scenario_text(std::string text, const std::string& name) {
   return read_scenario(*tree);
 }
 
-Result<Scenario> load_scenario(const std::string& path, const std::vector<std::string>& sets) {
+Result<Scenario> load_scenario(const std::string& path, const std::vector<std::string>& sets,
+                               std::optional<Bytes> memory_limit) {
   Result<YamlTree> tree = read_yaml_file(path);
   if (!tree.ok()) return tree.errors();
   Diagnostics errors;
   for (const std::string& assignment : sets)
     for (Diagnostic& e : tree->set(assignment)) errors.push_back(std::move(e));
   if (!errors.empty()) return errors;
-  return read_scenario(*tree);
+  return read_scenario(*tree, memory_limit);
 }
 
 }  // namespace orrery::scenario

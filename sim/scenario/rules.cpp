@@ -12,6 +12,7 @@
 #include "orrery/schedule/replay.hpp"
 #include "places.hpp"
 #include "plan.hpp"
+#include "size.hpp"
 
 namespace orrery::scenario {
 namespace {
@@ -179,7 +180,7 @@ Result<schedule::Schedule> make_schedule(const Scenario& s, const schedule::Stag
   return errors;
 }
 
-Diagnostics check_rules(const Scenario& s) {
+Diagnostics check_rules(const Scenario& s, std::optional<Bytes> memory_limit) {
   Diagnostics errors;
   check_degrees(s, errors);
   check_batch(s, errors);
@@ -190,8 +191,14 @@ Diagnostics check_rules(const Scenario& s) {
   for (Diagnostic& e : layout::check_layout(padded, s.layout, s.training.sequence_length))
     errors.push_back(std::move(e));
   if (!errors.empty()) return errors;
-  if (s.micro_batches() > 1'000'000)
-    return {broken("training.global_batch", "more than 1 000 000 micro-batches per pipeline")};
+  if (s.micro_batches() > 1'000'000) {
+    Diagnostic error = broken("training.global_batch", "more than 1 000 000 micro-batches per pipeline");
+    error.help = likely_mistake(s);
+    return {error};
+  }
+  RunOptions options;
+  options.memory_limit = memory_limit;
+  if (Diagnostics large = check_size(s, options); !large.empty()) return large;
   const Result<schedule::Schedule> made = make_schedule(s);
   if (!made.ok()) return made.errors();
   if (Diagnostics blocked = check_messages(s, *made); !blocked.empty()) return blocked;

@@ -4,7 +4,7 @@
 
 namespace orrery::scenario {
 
-Diagnostics check_rules(const Scenario& scenario);
+Diagnostics check_rules(const Scenario& scenario, std::optional<Bytes> memory_limit);
 // The schedule of the scenario, or why it cannot be.
 // `times` of the stages matter to searched schedules only (empty = all alike).
 Result<schedule::Schedule> make_schedule(const Scenario& scenario, const schedule::StageTimes& times = {});

@@ -2,14 +2,19 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <type_traits>
+
 #include "orrery/core/show.hpp"
 #include "orrery/hardware/cluster.hpp"
 #include "orrery/model/flops.hpp"
 #include "orrery/network/tuning.hpp"
 #include "places.hpp"
 #include "plan.hpp"
+#include "range.hpp"
 #include "rules.hpp"
 #include "sharing.hpp"
+#include "size.hpp"
 
 namespace orrery::scenario {
 namespace {
@@ -56,6 +61,21 @@ std::vector<std::string> notes_of(const NetworkDecision& network, const program:
     notes.push_back("Ranks of one place in the pipeline are played apart where they differ: " + text + ".");
   }
   return notes;
+}
+
+// Megatron-LM and DeepSpeed block with a few schedules only; how others would exchange is ours to say.
+std::string note_on_messages(const Scenario& s) {
+  if (s.layout.pipeline == 1 || s.stack.communication.messages != cost::MessageKind::blocking) return {};
+  const auto& kinds = schedule::schedule_kinds();
+  const std::string name = s.schedule.type.substr(0, s.schedule.type.find('('));
+  const auto kind = std::find_if(kinds.begin(), kinds.end(), [&](const auto& k) { return k.name == name; });
+  const bool alone = name == "interleaved_1f1b" && s.layout.virtual_stages == 1;
+  if (kind == kinds.end() || (kind->exchanges_block && !alone)) return {};
+  return fmt::format(
+      "The messages of {} block, and it runs 1f1b, interleaved_1f1b (of several chunks) and gpipe only: the exchanges "
+      "of "
+      "{} are an assumption; stack.communication.messages: asynchronous waits for none.",
+      s.stack.name.empty() ? s.stack.type : s.stack.name, s.schedule.type);
 }
 
 const char* name_of(program::NetworkMode mode) {
@@ -135,6 +155,61 @@ void play_without(const Scenario& s, const RunOptions& asked, report::RunResult&
   }
 }
 
+// All that a StepPlan refers to.
+struct Prepared {
+  schedule::Schedule schedule;
+  Places places;
+  network::Tuning tuning;
+  NetworkDecision network;
+  PlanParts parts;
+  model::ModelSpec model;
+  layout::Layout layout;
+};
+
+Result<Prepared> prepare(const Scenario& s, const RunOptions& options) {
+  if (Diagnostics large = check_size(s, options); !large.empty()) return large;
+  if (is_searched(s) && options.phase) options.phase("searching a schedule");
+  Result<schedule::Schedule> schedule = make_schedule(s);
+  if (!schedule.ok()) return schedule.errors();
+  Result<Places> places = make_places(s);
+  if (!places.ok()) return places.errors();
+  Result<network::Tuning> tuning = network::tuning_for(s.cluster);
+  if (!tuning.ok()) return tuning.errors();
+  Prepared p{std::move(schedule).value(),
+             std::move(places).value(),
+             std::move(tuning).value(),
+             network_mode(s),
+             plan_parts(s),
+             model::pad_vocab(s.model, s.layout.tensor),
+             running_layout(s)};
+  if (const Diagnostics errors = fit_to_times(s, p.parts, p.layout, p.model, p.places, p.tuning, p.schedule);
+      !errors.empty())
+    return errors;
+  return p;
+}
+
+program::StepPlan step_plan(const Scenario& s, const RunOptions& options, const Prepared& p) {
+  return {p.model,
+          p.layout,
+          p.parts.pass,
+          p.parts.state,
+          p.schedule,
+          p.parts.execution,
+          s.gpu,
+          p.parts.kernels,
+          *p.places.topology,
+          p.tuning,
+          p.places.placement,
+          p.network.mode,
+          !options.every_rank,
+          options.fuse,
+          p.places.speed,
+          named(s.network.algorithm),
+          named(s.network.protocol),
+          options.steps,
+          [&s, &options](const program::Footprint& size) { return check_size(s, options, size); }};
+}
+
 }  // namespace
 
 Scenario for_sweep(Scenario scenario) {
@@ -142,80 +217,61 @@ Scenario for_sweep(Scenario scenario) {
   return scenario;
 }
 
-Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options) {
+namespace {
+
+Result<report::RunResult> play(const Scenario& s, const RunOptions& options) {
   const auto begins = [&](const std::string& phase) {
     if (options.phase) options.phase(phase);
   };
-  if (is_searched(s)) begins("searching a schedule");
-  Result<schedule::Schedule> schedule = make_schedule(s);
-  if (!schedule.ok()) return schedule.errors();
-  const Result<Places> places = make_places(s);
-  if (!places.ok()) return places.errors();
-  Result<network::Tuning> tuning = network::tuning_for(s.cluster);
-  if (!tuning.ok()) return tuning.errors();
-
-  const NetworkDecision network = network_mode(s);
-  const PlanParts parts = plan_parts(s);
-  const model::ModelSpec padded = model::pad_vocab(s.model, s.layout.tensor);
-  const layout::Layout running = running_layout(s);
-  if (const Diagnostics errors = fit_to_times(s, parts, running, padded, *places, *tuning, *schedule); !errors.empty())
-    return errors;
-  program::StepPlan plan{padded,
-                         running,
-                         parts.pass,
-                         parts.state,
-                         *schedule,
-                         parts.execution,
-                         s.gpu,
-                         parts.kernels,
-                         *places->topology,
-                         *tuning,
-                         places->placement,
-                         network.mode,
-                         !options.every_rank,
-                         options.fuse,
-                         places->speed,
-                         named(s.network.algorithm),
-                         named(s.network.protocol),
-                         options.steps};
+  Result<Prepared> prepared = prepare(s, options);
+  if (!prepared.ok()) return prepared.errors();
+  const Prepared& p = *prepared;
+  program::StepPlan plan = step_plan(s, options, p);
+  program::Footprint expected;
+  plan.admit = [&](const program::Footprint& size) {
+    expected = size;
+    return check_size(s, options, size);
+  };
   begins("laying out the step");
   Result<program::LoweredStep> lowered = program::lower_step(plan);
   if (!lowered.ok()) return lowered.errors();
 
   report::RunResult run;
   run.title = title_of(s);
+  run.expected = expected;
   run.scenario_json = to_json(s);
-  run.network_mode = name_of(network.mode);
-  run.notes = notes_of(network, *lowered, !options.every_rank);
-  for (std::string& note : rerouted(s, *places)) run.notes.push_back(std::move(note));
+  run.network_mode = name_of(p.network.mode);
+  run.notes = notes_of(p.network, *lowered, !options.every_rank);
+  for (std::string& note : rerouted(s, p.places)) run.notes.push_back(std::move(note));
   run.notes.insert(run.notes.end(), s.notes.begin(), s.notes.end());
-  if (running.zero != s.layout.zero)
+  if (p.layout.zero != s.layout.zero)
     run.notes.push_back(fmt::format(
         "{} keeps {} whole through the step and reduces once: only the optimizer is sharded, as with zero: optimizer.",
         s.stack.name, s.layout.zero == layout::Zero::parameters ? "parameters and gradients" : "gradients"));
-  run.placement = placement_result(s, *places);
-  run.warnings = schedule->warnings;
+  if (const std::string note = note_on_messages(s); !note.empty()) run.notes.push_back(note);
+  run.placement = placement_result(s, p.places);
+  run.warnings = p.schedule.warnings;
   run.gpus = s.layout.ranks();
   run.sequences = s.training.global_batch;
-  run.tokens = s.training.global_batch * s.training.sequence_length;
-  run.peak_flops_per_second = static_cast<double>(s.gpu.peak(parts.pass.compute).value);
+  run.tokens = checked_mul(s.training.global_batch, s.training.sequence_length);
+  run.peak_flops_per_second = static_cast<double>(s.gpu.peak(p.parts.pass.compute).value);
   run.usable_memory = s.gpu.usable_memory;
   run.context_memory = s.gpu.context_memory;
   run.flops = lowered->flops;
   if (s.training.flops == FlopsCount::causal)
-    run.flops.model.attention -= model::causal_saving(padded, s.training.sequence_length, s.training.global_batch);
+    run.flops.model.attention -= model::causal_saving(p.model, s.training.sequence_length, s.training.global_batch);
   run.program = std::move(lowered->program);
   run.stages = std::move(lowered->stages);
 
   begins(fmt::format("playing {} tasks on {} devices", run.program.tasks(), run.program.devices.size()));
-  if (network.mode == program::NetworkMode::flows) {
-    run.timeline = engine::play_events(run.program, places->topology->links(), options.record_links);
-    run.link_use = link_use(*places->topology, run.program, run.timeline);
+  if (p.network.mode == program::NetworkMode::flows) {
+    run.timeline = engine::play_events(run.program, p.places.topology->links(), options.record_links);
+    run.link_use = link_use(*p.places.topology, run.program, run.timeline);
   } else {
     const bool one_pass = !options.force_events && engine::one_pass_applies(run.program);
     run.timeline = one_pass ? engine::evaluate_one_pass(run.program) : engine::play_events(run.program);
   }
-  run.shared = shared_transfers(s, *places->topology, run.program, run.timeline);
+  run.shared = shared_transfers(s, *p.places.topology, run.program, run.timeline);
   begins("splitting the time of each device");
   run.split = engine::split_time(run.program, run.timeline);
   begins("following the memory of each device");
@@ -234,6 +290,49 @@ Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options)
   for (std::string& wrong : engine::audit_traffic(run.program, run.timeline, topology.links(), topology.devices()))
     run.books.push_back(std::move(wrong));
   return run;
+}
+
+// Errors of a run at their places in what the scenario was read from; numbers that leave their range are such errors.
+template <class Act>
+auto placed(const Scenario& s, Act act) -> decltype(act()) {
+  const auto place = [&](Diagnostics errors) {
+    if (s.source) s.source->locate(errors);
+    return errors;
+  };
+  try {
+    auto result = act();
+    if constexpr (std::is_same_v<decltype(result), Diagnostics>)
+      return place(std::move(result));
+    else
+      return result.ok() ? std::move(result) : decltype(result)(place(result.errors()));
+  } catch (const OverflowError& error) {
+    return place({out_of_range(s, error.what())});
+  }
+}
+
+Diagnostics examine(const Scenario& s, const RunOptions& options) {
+  constexpr double kPlayedAtOnce = 20'000;  // tasks: a few milliseconds
+  constexpr double kSafe = 9.2e15;          // a thousandth of 64 bits: sharing links does not slow a step so much
+  const Result<Prepared> prepared = prepare(s, options);
+  if (!prepared.ok()) return prepared.errors();
+  program::StepPlan plan = step_plan(s, options, *prepared);
+  if (plan.mode == program::NetworkMode::flows) plan.mode = program::NetworkMode::ideal;  // whose size is known by now
+  const Result<program::StepExamination> seen = program::examine_step(plan);
+  if (!seen.ok()) return seen.errors();
+  if (Diagnostics large = plan.admit(seen->footprint); !large.empty()) return large;
+  if (seen->footprint.tasks > kPlayedAtOnce && seen->longest < kSafe && seen->most_bytes < kSafe) return {};
+  const Result<report::RunResult> played = play(s, options);
+  return played.ok() ? Diagnostics() : played.errors();
+}
+
+}  // namespace
+
+Diagnostics check_run(const Scenario& s, const RunOptions& options) {
+  return placed(s, [&] { return examine(s, options); });
+}
+
+Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options) {
+  return placed(s, [&] { return play(s, options); });
 }
 
 }  // namespace orrery::scenario

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kinds.hpp"
+#include "orrery/core/memory.hpp"
 #include "orrery/scenario/simulate.hpp"
 #include "parallel.hpp"
 #include "run_scenario.hpp"
@@ -120,13 +121,16 @@ std::int64_t peak_of(const report::RunResult& run, MemoryKind kind) {
   return peak + (kind == MemoryKind::process ? run.context_memory.value : 0);
 }
 
-void play(const Job& job, Row& row) {
-  const Diagnostics broken = scenario::check_rules(*job.scenario);
+void play(const Job& job, Bytes memory_limit, Row& row) {
+  const Diagnostics broken = scenario::check_rules(*job.scenario, memory_limit);
   if (!broken.empty()) {
     row.why = reason(broken);
     return;
   }
-  const Result<report::RunResult> run = scenario::simulate(scenario::for_sweep(*job.scenario), {.what_if = false});
+  scenario::RunOptions how;
+  how.what_if = false;
+  how.memory_limit = memory_limit;
+  const Result<report::RunResult> run = scenario::simulate(scenario::for_sweep(*job.scenario), how);
   if (!run.ok()) {
     row.why = reason(run.errors());
     return;
@@ -158,10 +162,12 @@ Result<std::vector<Row>> run_rows(const CsvTable& table, const Options& options)
     if (rows.back().why.empty()) jobs[i].scenario = std::move(scenario).value();
   }
   if (!errors.empty()) return errors;
+  const Bytes of_each{options.memory_limit.value_or(default_memory_limit()).value /
+                      static_cast<std::int64_t>(threads_of(options))};
   for_each_row(rows.size(), options, [&](std::size_t i) {
     if (!jobs[i].scenario) return;
     try {
-      play(jobs[i], rows[i]);
+      play(jobs[i], of_each, rows[i]);
     } catch (const std::exception& bug) {  // one row must not take the others with it
       rows[i].why = fmt::format("a bug in orrery: {}", bug.what());
     }

@@ -59,8 +59,8 @@ std::string parameters_of(const Variant& v) {
 
 class Comparison {
  public:
-  Comparison(const YamlTree& tree, const scenario::Scenario& base, std::int64_t limit)
-      : tree_(tree), base_(base), limit_(limit) {}
+  Comparison(const YamlTree& tree, const scenario::Scenario& base, std::int64_t limit, MemoryLimit memory_limit)
+      : tree_(tree), base_(base), limit_(limit), memory_limit_(memory_limit) {}
   Outcome best_of(const schedule::ScheduleKind& kind) const;
 
  private:
@@ -71,7 +71,8 @@ class Comparison {
 
   const YamlTree& tree_;
   const scenario::Scenario& base_;
-  std::int64_t limit_;
+  std::int64_t limit_;        // bytes of a GPU
+  MemoryLimit memory_limit_;  // of this machine
 };
 
 // The scenario's, half and twice it, and 1; as far as the batch divides.
@@ -110,9 +111,12 @@ std::optional<Best> Comparison::run(const Variant& v, Outcome& outcome) const {
     if (outcome.why.empty()) outcome.why = errors.front().message;
     return std::nullopt;
   };
-  const Result<scenario::Scenario> scenario = scenario::read_scenario(tree);
+  const Result<scenario::Scenario> scenario = scenario::read_scenario(tree, memory_limit_);
   if (!scenario.ok()) return refuse(scenario.errors());
-  const Result<report::RunResult> played = scenario::simulate(scenario::for_sweep(*scenario), {.what_if = false});
+  scenario::RunOptions how;
+  how.what_if = false;
+  how.memory_limit = memory_limit_;
+  const Result<report::RunResult> played = scenario::simulate(scenario::for_sweep(*scenario), how);
   if (!played.ok()) return refuse(played.errors());
   check(played->books.empty(), "the books of a compared run do not balance");
   ++outcome.simulated;
@@ -247,7 +251,7 @@ Result<YamlTree> read_tree(const ScenarioOptions& options) {
 int run(const CompareCommand& options, const Console& console) {
   const Result<YamlTree> tree = read_tree(options.scenario);
   if (!tree.ok()) return console.refuse(tree.errors());
-  const Result<scenario::Scenario> base = scenario::read_scenario(*tree);
+  const Result<scenario::Scenario> base = scenario::read_scenario(*tree, options.scenario.memory_limit);
   if (!base.ok()) return console.refuse(base.errors());
   const auto kinds = read_schedules(options.schedules);
   if (!kinds.ok()) return console.refuse(kinds.errors());
@@ -263,7 +267,7 @@ int run(const CompareCommand& options, const Console& console) {
       return kWrong;
     }
   }
-  const Comparison comparison(*tree, *base, limit);
+  const Comparison comparison(*tree, *base, limit, options.scenario.memory_limit);
   std::vector<Outcome> ranked, refused;
   Progress progress(console, "compare");
   for (const schedule::ScheduleKind& kind : *kinds) {

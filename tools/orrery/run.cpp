@@ -38,11 +38,13 @@ void say_results(const report::RunResult& run, const RunCommand& options, const 
 }
 
 int run_scenario(const RunCommand& options, const Console& console) {
-  const Result<scenario::Scenario> scenario = scenario::load_scenario(options.scenario.path, options.scenario.sets);
+  const Result<scenario::Scenario> scenario =
+      scenario::load_scenario(options.scenario.path, options.scenario.sets, options.scenario.memory_limit);
   if (!scenario.ok()) return console.refuse(scenario.errors());
   Progress progress(console, "run");
   scenario::RunOptions how = options.run;
   how.record_links = !options.trace.empty();
+  how.memory_limit = options.scenario.memory_limit;
   // What every rank is played for may take minutes, and so may the search for a schedule; else a run is over at once.
   const bool long_work = how.every_rank || scenario->schedule.type == "zb_auto" ||
                          scenario->network.mode == scenario::NetworkModeChoice::flows;

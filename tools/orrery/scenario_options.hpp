@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cli.hpp"
+#include "memory_limit.hpp"
 #include "orrery/scenario/scenario.hpp"
 
 namespace orrery::cli {
@@ -11,6 +12,7 @@ namespace orrery::cli {
 struct ScenarioOptions {
   std::string path;
   std::vector<std::string> sets;
+  MemoryLimit memory_limit;
 };
 
 inline void add_scenario_options(CLI::App& app, ScenarioOptions& options) {
@@ -18,6 +20,7 @@ inline void add_scenario_options(CLI::App& app, ScenarioOptions& options) {
   app.add_option("--set", options.sets, "change a value: KEY.PATH=VALUE, any number of times")
       ->allow_extra_args(false)
       ->take_all();
+  add_memory_limit(app, options.memory_limit);
 }
 
 }  // namespace orrery::cli

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "cli.hpp"
+#include "memory_limit.hpp"
 #include "progress.hpp"
 
 namespace orrery::cli {
@@ -64,6 +65,7 @@ Action add_validate(CLI::App& app, const Console& console) {
   app.add_option("--expected", command->options.expected, "flows: file of the expected completions");
   app.add_option("--threads", command->options.threads, "rows evaluated at once, default all processors (same result)")
       ->check(CLI::Range(1, 1024));
+  add_memory_limit(app, command->options.memory_limit);
   return [command, &console] { return validate(*command, console); };
 }
 

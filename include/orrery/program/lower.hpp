@@ -1,6 +1,7 @@
 // Lowering: model + layout + schedule + cost + network → Program of one training step.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <string_view>
 #include <vector>
 
@@ -54,6 +55,11 @@ struct ExecutionPlan {
   std::int64_t message_bytes = 2;   // per activation element in pipeline messages
 };
 
+// Estimates; see program/footprint.hpp.
+struct Footprint {
+  double tasks = 0, bytes = 0;
+};
+
 // References must outlive the call of lower_step only.
 struct StepPlan {
   const model::ModelSpec& model;
@@ -75,6 +81,8 @@ struct StepPlan {
   // Of every collective that can be served so; empty = chosen by size, ranks and topology.
   std::string_view algorithm = {}, protocol = {};
   int steps = 0;  // of the Program; 0 = two where work crosses from a step to the next, else one
+  // Asked before the first task is made; what it returns refuses the step.
+  std::function<Diagnostics(const Footprint&)> admit = {};
 };
 
 struct StageSummary {
@@ -115,5 +123,13 @@ Result<LoweredStep> lower_step(const StepPlan& plan, const std::vector<layout::S
                                const layout::StageGraph& stages);
 // Why lower_step would refuse the plan; empty = it does not.
 Diagnostics check_step(const StepPlan& plan);
+
+// All that lower_step does but make tasks: what it would refuse, and bounds of what playing it would give: a time in
+// picoseconds that the step cannot pass, and bytes that no device can.
+struct StepExamination {
+  Footprint footprint;
+  double longest = 0, most_bytes = 0;
+};
+Result<StepExamination> examine_step(const StepPlan& plan);
 
 }  // namespace orrery::program

@@ -56,6 +56,7 @@ struct RunResult {
   program::StepFlops flops;          // of the step, all GPUs; the model's as training.flops counts them
 
   // What happened.
+  program::Footprint expected;  // what the program was estimated to take before it was made
   program::Program program;
   std::vector<program::StageSummary> stages;
   engine::Timeline timeline;

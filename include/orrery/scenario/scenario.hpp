@@ -1,5 +1,6 @@
 // A scenario: the validated values of every room that a run needs, read from YAML.
 #pragma once
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -69,6 +70,7 @@ struct Scenario {
   cost::Stack stack;
   NetworkChoice network;
   std::vector<std::string> notes;  // what a report must say of how the scenario was read
+  std::shared_ptr<const YamlTree> source;  // it was read from: gives errors of a run their place; may be empty
 
   std::int64_t gpus() const {
     return cluster.gpus > 0 ? cluster.gpus : static_cast<std::int64_t>(cluster.nodes) * cluster.gpus_per_node;
@@ -83,12 +85,13 @@ struct NetworkDecision {
 };
 NetworkDecision network_mode(const Scenario& scenario);
 
-// All errors at once, with their places in the tree.
-Result<Scenario> read_scenario(const YamlTree& tree);
+// All errors at once, with their places in the tree. `memory_limit`: that of RunOptions.
+Result<Scenario> read_scenario(const YamlTree& tree, std::optional<Bytes> memory_limit = {});
 // `text` is one YAML document; `name` stands for its file in errors.
 Result<Scenario> read_scenario_text(std::string text, const std::string& name);
 // A file ("-" = standard input) with `--set key.path=value` laid over it.
-Result<Scenario> load_scenario(const std::string& path, const std::vector<std::string>& sets);
+Result<Scenario> load_scenario(const std::string& path, const std::vector<std::string>& sets,
+                               std::optional<Bytes> memory_limit = {});
 
 // The resolved scenario with every default, as one JSON object; reads back as the same scenario.
 std::string to_json(const Scenario& scenario);

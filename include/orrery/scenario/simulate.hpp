@@ -1,6 +1,7 @@
 // The one-call façade: a scenario in, everything a report needs out.
 #pragma once
 #include <functional>
+#include <optional>
 #include <string_view>
 
 #include "orrery/report/run_result.hpp"
@@ -17,10 +18,19 @@ struct RunOptions {
   bool record_links = false;  // network.mode flows: keep how much of the links is in use over time
   bool what_if = true;        // play the step again without perturbations, and without blocking messages
   std::function<void(std::string_view)> phase = {};  // told what begins, of a run that may take minutes
+  // The most bytes the run may be expected to need; beyond, it is refused before they are taken. Empty: 60 % of what
+  // the machine, its control group and ulimit leave (core/memory.hpp).
+  std::optional<Bytes> memory_limit = {};
 };
 
 // A scenario as a sweep plays it: network auto is steady.
 Scenario for_sweep(Scenario scenario);
+
+// What simulate would refuse, in less time: empty where it would not.
+Diagnostics check_run(const Scenario& scenario, const RunOptions& options = {});
+
+// The tasks and bytes that a run is expected to take.
+program::Footprint footprint(const Scenario& scenario, const RunOptions& options = {});
 
 Result<report::RunResult> simulate(const Scenario& scenario, const RunOptions& options = {});
 

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "orrery/core/error.hpp"
+#include "orrery/core/units.hpp"
 
 namespace orrery::validation {
 
@@ -105,6 +106,8 @@ std::vector<Refusal> refusals_of(const Report& report);
 struct Options {
   std::string expected;  // flows: the file of expected completions; empty = beside the cases
   int threads = 0;       // speed only; 0 = as many as the machine has
+  // What the rows evaluated at once may need together; a row beyond its share is refused. Empty: as for a run.
+  std::optional<Bytes> memory_limit = {};
   // Told after each row how many of how many are done, by whichever thread did it.
   std::function<void(std::size_t done, std::size_t rows)> progress = {};
 };

@@ -1,0 +1,32 @@
+// How many tasks the Program of a step has, and the memory that lowering and playing it takes, from the lengths of its
+// schedule and passes: known before a schedule or a task is made. Within a factor of two of the truth.
+#pragma once
+#include "orrery/layout/pass.hpp"
+#include "orrery/program/lower.hpp"
+
+namespace orrery::program {
+
+// What there is on a pipeline rank, on average over the ranks: teams (devices that share micro-batches and layers),
+// devices of a team, groups of them that communicate, and the part of the teams whose devices are all alike.
+struct TeamShape {
+  double teams = 1, members = 1, tensor_groups = 1, context_groups = 1, alike = 1;
+};
+// One device for all alike ranks of a pipeline rank, the least that folding leaves; or every rank.
+TeamShape folded_teams();
+TeamShape teams_of_all_ranks(const layout::Layout& layout);
+
+struct StepSize {
+  const model::ModelSpec& model;
+  const layout::Layout& layout;
+  const layout::PassOptions& pass;
+  const ExecutionPlan& execution;
+  int stages = 1, pipes = 1;       // of the schedule
+  std::int64_t micro_batches = 1;  // of all pipes together
+  bool split_backward = false;
+  bool flows = false, fuse = true;
+  int steps = 1;  // of training
+  TeamShape teams;
+};
+Footprint footprint_of(const StepSize& size);
+
+}  // namespace orrery::program

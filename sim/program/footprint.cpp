@@ -1,0 +1,202 @@
+// Every count is the sum over the operations of a step, so it is a product: micro-batches · stages · what a pass is.
+#include "orrery/program/footprint.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <tuple>
+
+#include "stage_costs.hpp"
+
+namespace orrery::program {
+namespace {
+
+using layout::PassKind;
+
+// What a pass of a stage is made of.
+struct PassCounts {
+  double compute = 0, tensor = 0, context = 0;
+  double layers = 0;   // that hold parameters
+  double buckets = 0;  // of gradients that are reduced beside it
+  double steps() const { return compute + tensor + context; }
+};
+
+double buckets(const std::vector<layout::PassStep>& steps, const ExecutionPlan& execution) {
+  std::int64_t parameters = 0;
+  double full = 1;
+  for (const layout::PassStep& s : steps) {
+    parameters += s.gradients_ready;
+    const double bytes = static_cast<double>(parameters) * static_cast<double>(execution.gradient_bytes);
+    if (execution.bucket_bytes == 0 || parameters == 0 || bytes < static_cast<double>(execution.bucket_bytes)) continue;
+    full += 1;
+    parameters = 0;
+  }
+  return full;
+}
+
+PassCounts count(const layout::StageModel& stage, PassKind kind, const ExecutionPlan& execution) {
+  const std::vector<layout::PassStep> steps = stage.pass(kind);
+  PassCounts counts;
+  for (const layout::PassStep& s : steps)
+    (!s.is_communication                     ? counts.compute
+     : s.group == layout::StepGroup::context ? counts.context
+                                             : counts.tensor) += 1;
+  counts.buckets = buckets(steps, execution);
+  for (const LayerRange& range : layer_ranges(steps))
+    if (stage.parameters_of_layer(range.layer) > 0) counts.layers += 1;
+  return counts;
+}
+
+class Estimate {
+ public:
+  explicit Estimate(const StepSize& size) : s_(size), l_(size.layout), t_(size.teams) {
+    const ExecutionPlan& e = s_.execution;
+    const Time launches = e.launch_forward + e.launch_backward + e.launch_collective + e.micro_batch_overhead;
+    host_ = !e.blocking_launch && launches.value > 0;
+    blocking_ = e.blocking_launch && launches.value > 0;
+    devices_ = t_.teams * t_.members;
+    const double ranks = static_cast<double>(l_.ranks()) / l_.pipeline;
+    reducing_ = l_.data * l_.context > 1;
+    group_ = std::max(1.0, devices_ * l_.data * l_.context / ranks);
+  }
+
+  Footprint of(const std::vector<layout::StageSpan>& spans);
+
+ private:
+  void add_stage(const layout::StageSpan& span);
+  void add_passes(const PassCounts& c, PassKind kind, double passes, bool apart = false);
+  void add_pieces(double pieces);
+  void add_data_calls(double calls);
+  void add_messages();
+  double bytes() const;
+
+  const StepSize& s_;
+  const layout::Layout& l_;
+  const TeamShape& t_;
+  bool host_ = false, blocking_ = false, reducing_ = false;
+  double devices_ = 1, group_ = 1;  // of a pipeline rank; of them in a gradient group
+  double tasks_ = 0, participants_ = 0, edges_ = 0, operations_ = 0;
+  double steps_ = 0;  // of all passes of a pipeline rank: their memory effects are sorted, one device at a time
+  double fixed_ = 0;  // bytes that do not grow with the micro-batches
+  std::map<std::tuple<std::int64_t, bool, bool, std::int64_t>, std::map<PassKind, PassCounts>> counts_;
+};
+
+// `passes` of one kind through a stage: its tasks, fused to one a piece and team, or one a step.
+void Estimate::add_passes(const PassCounts& c, PassKind kind, double passes, bool apart) {
+  const bool gathers = l_.gathers_parameters();
+  const bool slowed = apart || (gathers && s_.execution.overlap_data &&
+                                s_.execution.data_slowdown.numerator != s_.execution.data_slowdown.denominator);
+  const double fused = s_.fuse && !s_.flows && !slowed ? t_.alike : 0;
+  const double pieces = gathers ? std::max(1.0, c.layers) : 1, steps = c.steps();
+  const double of_team = fused * pieces + (1 - fused) * (c.compute * t_.members + c.tensor * t_.tensor_groups +
+                                                         c.context * t_.context_groups);
+  const double each = (fused * pieces + (1 - fused) * steps) * t_.members;
+  const double waits = (blocking_ ? (1 - fused) * steps : 0) + (host_ ? 2 * pieces : 0);
+  const double runs = passes * t_.teams;
+  tasks_ += runs * (of_team + waits * t_.members);
+  participants_ += runs * (each + waits * t_.members);
+  edges_ += runs * (2 * each + 2 * waits * t_.members);
+  operations_ += runs * t_.members;
+  steps_ += passes * steps / l_.pipeline;
+  if (gathers) {
+    const bool reduces = kind == PassKind::backward || kind == PassKind::weight_gradient;
+    add_data_calls(passes * c.layers * ((kind == PassKind::weight_gradient ? 0 : 1) + (reduces ? 1 : 0)));
+  }
+  // Passes are kept once for each group with links of its own, and as templates where they are not fused.
+  const double links = s_.flows ? (l_.tensor > 1 ? t_.teams * t_.tensor_groups : 1) *
+                                      (l_.context > 1 ? (l_.tensor > 1 ? t_.context_groups / t_.members * l_.context
+                                                                       : t_.teams * t_.context_groups)
+                                                      : 1)
+                                : 1;
+  const double calls = s_.flows ? 200 + 24.0 * (c.tensor > 0 ? l_.tensor : l_.context) : 0;
+  fixed_ += links * (steps * (sizeof(Step) + 64 + (fused < 1 ? 260 : 0)) + (c.tensor + c.context) * calls);
+}
+
+// More pieces that passes are cut into.
+void Estimate::add_pieces(double pieces) {
+  const double all = pieces * t_.teams, host = host_ ? 2 * t_.members : 0;
+  tasks_ += all * (1 + host);
+  participants_ += all * (t_.members + host);
+  edges_ += 2 * all * (t_.members + host);
+}
+
+// Collectives of the gradient groups that go with the passes, of each device.
+void Estimate::add_data_calls(double calls) {
+  const double all = calls * devices_;
+  tasks_ += all / group_;
+  participants_ += all;
+  operations_ += all;
+  edges_ += 3 * all;
+}
+
+void Estimate::add_stage(const layout::StageSpan& span) {
+  const auto key = std::make_tuple(span.layers, span.embedding, span.head, span.first_layer % 2);
+  auto [it, fresh] = counts_.try_emplace(key);
+  if (fresh) {
+    const layout::StageModel stage(s_.model, l_, span, s_.pass);
+    const std::vector<PassKind> kinds =
+        s_.split_backward ? std::vector{PassKind::forward, PassKind::input_gradient, PassKind::weight_gradient}
+                          : std::vector{PassKind::forward, PassKind::backward};
+    for (const PassKind kind : kinds) it->second[kind] = count(stage, kind, s_.execution);
+  }
+  for (const auto& [kind, counts] : it->second) add_passes(counts, kind, static_cast<double>(s_.micro_batches));
+  if (reducing_ && !l_.gathers_parameters() && s_.execution.overlap_data) {
+    const double buckets = it->second.rbegin()->second.buckets;
+    add_data_calls(s_.pipes * buckets * (l_.shards() > 1 && s_.execution.overlap_gather ? 2 : 1));
+    add_pieces(s_.pipes * buckets);
+    const Slowdown& slow = s_.execution.data_slowdown;
+    for (const auto& [kind, counts] : it->second) {  // the passes beside which they run are played step by step
+      const bool beside =
+          kind == PassKind::forward ? l_.shards() > 1 && s_.execution.overlap_gather : kind != PassKind::input_gradient;
+      if (beside && slow.numerator != slow.denominator) add_passes(counts, kind, s_.pipes, true);
+    }
+  }
+}
+
+// Every micro-batch crosses each boundary of stages twice.
+void Estimate::add_messages() {
+  if (l_.pipeline == 1) return;
+  const double messages = 2 * static_cast<double>(s_.micro_batches) * (s_.stages - 1) * devices_;
+  tasks_ += messages;
+  participants_ += 2 * messages;
+  operations_ += 2 * messages;
+  edges_ += (s_.execution.messages == MessageMode::rendezvous ? 4 : 2) * messages;
+}
+
+// Sorting the tasks is the peak: for each task, edge, participant and operation what it keeps then. The slots of the
+// messages, [device][stage][micro-batch], are a square of the pipeline degree.
+double Estimate::bytes() const {
+  const double all = devices_ * l_.pipeline;
+  const double slots = all * s_.stages * s_.pipes * static_cast<double>(s_.micro_batches) * 2 * sizeof(TaskId);
+  const double schedule =
+      static_cast<double>(s_.micro_batches) * s_.stages * (s_.split_backward ? 3 : 2) * sizeof(schedule::Operation);
+  return 9e6 + fixed_ + slots + 2 * schedule + 1300.0 * l_.ranks() + 44 * tasks_ + 20 * participants_ + 18 * edges_ +
+         200 * steps_ + 1.2 * sizeof(Operation) * operations_;
+}
+
+Footprint Estimate::of(const std::vector<layout::StageSpan>& spans) {
+  for (const layout::StageSpan& span : spans) add_stage(span);
+  add_messages();
+  tasks_ += 5 * devices_ * l_.pipeline;
+  for (double* many : {&tasks_, &participants_, &edges_, &operations_}) *many *= s_.steps;
+  return {tasks_, bytes()};
+}
+
+}  // namespace
+
+TeamShape folded_teams() {
+  return {};
+}
+
+TeamShape teams_of_all_ranks(const layout::Layout& layout) {
+  const double tensor = layout.tensor, context = layout.context;
+  return {static_cast<double>(layout.data), tensor * context, context, tensor, 1};
+}
+
+Footprint footprint_of(const StepSize& size) {
+  const auto spans = layout::partition_layers(size.model, size.layout);
+  if (!spans.ok()) return {};
+  return Estimate(size).of(*spans);
+}
+
+}  // namespace orrery::program

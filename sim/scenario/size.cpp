@@ -1,0 +1,114 @@
+#include "size.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "orrery/core/memory.hpp"
+#include "orrery/program/footprint.hpp"
+#include "plan.hpp"
+
+namespace orrery::scenario {
+namespace {
+
+struct Mode {
+  bool flows = false, every_rank = false, fuse = true;
+};
+
+Mode mode_of(const Scenario& s, const RunOptions& options) {
+  return {network_mode(s).mode == program::NetworkMode::flows, options.every_rank, options.fuse};
+}
+
+// What a name says of the schedule before it is made; a file is taken for one of whole backward passes.
+schedule::ScheduleKind kind_of(const Scenario& s) {
+  const std::string name = s.schedule.type.substr(0, s.schedule.type.find('('));
+  const auto& kinds = schedule::schedule_kinds();
+  const auto found = std::find_if(kinds.begin(), kinds.end(), [&](const auto& k) { return k.name == name; });
+  return found == kinds.end() ? schedule::ScheduleKind{} : *found;
+}
+
+int steps_of(const Scenario& s, const program::ExecutionPlan& plan, bool split, const RunOptions& options) {
+  if (options.steps > 0) return options.steps;
+  const program::PostValidation when = plan.post_validation;
+  const bool two =
+      when == program::PostValidation::always || (when == program::PostValidation::split_backward && split);
+  return two && s.layout.pipeline > 1 ? 2 : 1;
+}
+
+program::Footprint estimate(const Scenario& s, const RunOptions& options, const Mode& mode,
+                            std::int64_t micro_batches) {
+  const PlanParts parts = plan_parts(s);
+  const model::ModelSpec model = model::pad_vocab(s.model, s.layout.tensor);
+  const layout::Layout layout = running_layout(s);
+  const schedule::ScheduleKind kind = kind_of(s);
+  return program::footprint_of(
+      {model, layout, parts.pass, parts.execution, layout.stages(), kind.copies, micro_batches, kind.split_backward,
+       mode.flows, mode.fuse, steps_of(s, parts.execution, kind.split_backward, options),
+       mode.flows || mode.every_rank ? program::teams_of_all_ranks(layout) : program::folded_teams()});
+}
+
+std::string gibibytes(double bytes) {
+  return fmt::format("{:.3g} GiB", bytes / 1073741824.0);
+}
+
+// The first thing without which the run would fit is named.
+struct Cause {
+  std::string path, help;
+};
+
+Cause cause_of(const Scenario& s, const RunOptions& options, double limit) {
+  const Mode mode = mode_of(s, options);
+  const auto fits = [&](const Mode& other, std::int64_t micro_batches) {
+    return estimate(s, options, other, micro_batches).bytes <= limit;
+  };
+  const std::int64_t m = s.micro_batches(), few = std::min<std::int64_t>(m, 4 * s.layout.pipeline);
+  if (mode.flows && fits({false, options.every_rank, options.fuse}, m))
+    return {"network", "network: steady plays ranks that are alike once"};
+  if (options.every_rank && fits({mode.flows, false, options.fuse}, m))
+    return {"--every-rank", "without it, ranks that are alike are played once, with the same result"};
+  if (!options.fuse && fits({mode.flows, options.every_rank, true}, m))
+    return {"--unfused", "without it, passes are played whole, with the same result"};
+  if (few < m && fits({false, false, true}, few)) return {"training.global_batch", likely_mistake(s)};
+  return {"layout", "fewer ranks, stages or micro-batches need less"};
+}
+
+}  // namespace
+
+// Tokens are a multiple of the sequence length, mostly beyond any number of sequences that a step has.
+std::string likely_mistake(const Scenario& s) {
+  const Training& t = s.training;
+  if (t.global_batch % t.sequence_length == 0 && t.global_batch / t.sequence_length >= s.layout.data)
+    return fmt::format("is it given in tokens? It counts sequences: {} tokens are {} sequences of {}", t.global_batch,
+                       t.global_batch / t.sequence_length, t.sequence_length);
+  return fmt::format(
+      "it counts sequences, not tokens: {} of them are {} micro-batches one after the other on each pipeline; fewer, "
+      "or "
+      "a larger training.micro_batch, need less",
+      t.global_batch, s.micro_batches());
+}
+
+program::Footprint footprint(const Scenario& s, const RunOptions& options) {
+  return estimate(s, options, mode_of(s, options), s.micro_batches());
+}
+
+Diagnostics check_size(const Scenario& s, const RunOptions& options, const std::optional<program::Footprint>& known) {
+  constexpr double kSmall = 128e6;      // bytes: not worth asking the machine
+  constexpr double kMostTasks = 2.0e9;  // their numbers have 32 bits, and so have those of edges and participants
+  const program::Footprint size = known ? *known : footprint(s, options);
+  if (!options.memory_limit && size.bytes < kSmall) return {};
+  const double limit = static_cast<double>(options.memory_limit.value_or(default_memory_limit()).value);
+  if (size.bytes <= limit && size.tasks <= kMostTasks) return {};
+  const Cause cause = cause_of(s, options, std::min(limit, 100 * kMostTasks));
+  Diagnostic error;
+  error.path = cause.path;
+  error.message =
+      size.bytes <= limit
+          ? fmt::format("the step has about {:.2g} tasks, more than can be numbered", size.tasks)
+          : fmt::format("the run needs about {} of memory ({:.2g} tasks), more than the limit of {} ({})",
+                        gibibytes(size.bytes), size.tasks, gibibytes(limit),
+                        options.memory_limit ? "--memory-limit" : "60 % of what is free; --memory-limit sets another");
+  error.help = cause.help;
+  return {error};
+}
+
+}  // namespace orrery::scenario

@@ -1,0 +1,113 @@
+// The size of a run as estimated before anything is made, and the refusal of what is too large.
+#include <doctest/doctest.h>
+
+#include "orrery/core/memory.hpp"
+#include "orrery/core/random.hpp"
+#include "orrery/scenario/simulate.hpp"
+#include "paths.hpp"
+
+using namespace orrery;
+using namespace orrery::scenario;
+
+namespace {
+
+Scenario loaded(const std::string& name, const std::vector<std::string>& sets = {}) {
+  Result<Scenario> s = load_scenario(orrery::testing::source_dir() + "/scenarios/" + name + ".yaml", sets);
+  REQUIRE_MESSAGE(s.ok(), render(s.errors()));
+  return *s;
+}
+
+void check_tasks(const Scenario& s, const RunOptions& options) {
+  const Result<report::RunResult> run = simulate(s, options);
+  REQUIRE_MESSAGE(run.ok(), render(run.errors()));
+  CAPTURE(run->title);
+  CAPTURE(run->network_mode);
+  CAPTURE(options.every_rank);
+  CAPTURE(options.fuse);
+  const auto tasks = static_cast<double>(run->program.tasks());
+  CAPTURE(tasks);
+  CHECK(run->expected.tasks < 2 * tasks);
+  CHECK(run->expected.tasks > tasks / 2);
+  // Before the schedule is made it may be less, where ranks that look alike turn out not to be.
+  CHECK(footprint(s, options).tasks < 2 * tasks);
+}
+
+RunOptions played(bool every_rank, bool fuse) {
+  RunOptions options;
+  options.every_rank = every_rank;
+  options.fuse = fuse;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("the number of tasks is known before they are made, within a factor of two") {
+  for (const char* name : {"quickstart-8gpu", "quickstart-16gpu", "mpt-7b-fsdp-8xa100", "megatron-1.7b-ddp-32xa100",
+                           "megatron-22b-8xa100", "bloom-176b-384xa100"})
+    for (const char* network : {"steady", "flows"}) {
+      if (std::string(network) == "flows" && std::string(name).starts_with("bloom")) continue;
+      const Scenario s = loaded(name, {std::string("network=") + network});
+      for (const bool every_rank : {false, true}) check_tasks(s, played(every_rank, true));
+      check_tasks(s, played(false, false));
+    }
+}
+
+TEST_CASE("so is that of random scenarios") {
+  Random random(2026);
+  const char* schedules[] = {"1f1b", "gpipe", "eager_1f1b", "interleaved_1f1b", "zb_h1", "dualpipe", "looped_bfs"};
+  const char* stacks[] = {"megatron-2022", "megatron-2024", "torchtitan-2024", "nanotron", "megatron-deepspeed-2022"};
+  const char* zeros[] = {"none", "optimizer", "gradients", "parameters"};
+  for (int i = 0; i < 60; ++i) {
+    const int tensor = 1 << random.below(3), pipeline = 1 << random.below(3), data = 16 / tensor / pipeline;
+    if (data < 1) continue;
+    const std::string schedule = schedules[random.below(7)];
+    const bool chunked = schedule == "interleaved_1f1b" || schedule == "looped_bfs";
+    if (schedule == "dualpipe" && pipeline < 2) continue;
+    const int micro_batches = pipeline * static_cast<int>(2 + random.below(7));
+    std::vector<std::string> sets{"layout={tensor: " + std::to_string(tensor) +
+                                      ", pipeline: " + std::to_string(pipeline) + ", data: " + std::to_string(data) +
+                                      ", virtual: " + (chunked && pipeline > 1 ? "2" : "1") +
+                                      ", zero: " + zeros[random.below(4)] + "}",
+                                  "training.global_batch=" + std::to_string(micro_batches * data),
+                                  "schedule=" + (pipeline == 1 ? "1f1b" : schedule),
+                                  std::string("stack.type=") + stacks[random.below(5)],
+                                  "stack.communication.messages=asynchronous",
+                                  std::string("network=") + (random.below(3) == 0 ? "flows" : "steady")};
+    const Result<Scenario> s = load_scenario(orrery::testing::source_dir() + "/scenarios/quickstart-16gpu.yaml", sets);
+    if (!s.ok()) continue;
+    CAPTURE(sets);
+    check_tasks(*s, played(random.below(2) == 0, random.below(3) > 0));
+  }
+}
+
+TEST_CASE("what is too large is refused before it is made, with its place and the likely mistake") {
+  const auto refused = [](const std::string& name, const std::vector<std::string>& sets, Bytes limit) {
+    const Result<Scenario> s =
+        load_scenario(orrery::testing::source_dir() + "/scenarios/" + name + ".yaml", sets, limit);
+    if (!s.ok()) return s.errors().front();
+    RunOptions options;
+    options.memory_limit = limit;
+    const Diagnostics errors = check_run(*s, options);
+    const Result<report::RunResult> run = simulate(*s, options);
+    CHECK(run.ok() == errors.empty());
+    return errors.empty() ? Diagnostic{} : errors.front();
+  };
+  const Bytes limit{std::int64_t{4} << 30};
+  const Diagnostic tokens = refused("llama3-405b-16384xh100", {"training.global_batch=16777216"}, limit);
+  CHECK(tokens.path == "training.global_batch");
+  CHECK(tokens.help == "is it given in tokens? It counts sequences: 16777216 tokens are 2048 sequences of 8192");
+  const Diagnostic many = refused("quickstart-8gpu", {"training.global_batch=1600000"}, limit);
+  CHECK(many.path == "training.global_batch");
+  CHECK(many.help.starts_with("it counts sequences, not tokens: 1600000 of them are 800000 micro-batches"));
+  const Diagnostic flows = refused("llama3-405b-16384xh100", {"network=flows"}, limit);
+  CHECK(flows.path == "network");
+  CHECK(flows.help == "network: steady plays ranks that are alike once");
+  CHECK(flows.place.file == "--set");
+  CHECK(refused("quickstart-8gpu", {}, limit).message.empty());
+  CHECK(refused("quickstart-8gpu", {}, {1 << 20}).path == "layout");  // nothing makes it so small
+}
+
+TEST_CASE("there is some memory, and of it a part is the limit") {
+  CHECK(available_memory().value > 0);
+  CHECK(default_memory_limit().value < available_memory().value);
+}
