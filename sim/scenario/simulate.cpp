@@ -249,6 +249,8 @@ Result<report::RunResult> play(const Scenario& s, const RunOptions& options) {
         "{} keeps {} whole through the step and reduces once: only the optimizer is sharded, as with zero: optimizer.",
         s.stack.name, s.layout.zero == layout::Zero::parameters ? "parameters and gradients" : "gradients"));
   if (const std::string note = note_on_messages(s); !note.empty()) run.notes.push_back(note);
+  for (const Diagnostic& idle : idle_keys(s))
+    run.notes.push_back(safe_to_show(idle.path + " " + idle.message, Shown::one_line) + ".");
   run.placement = placement_result(s, p.places);
   run.warnings = p.schedule.warnings;
   run.gpus = s.layout.ranks();

@@ -33,3 +33,12 @@ TEST_CASE("a limit of memory that cannot be read is a usage error, one that is t
     CHECK(small.text.find("quickstart-8gpu.yaml:5:1: layout: the run needs about ") != std::string::npos);
   }
 }
+
+TEST_CASE("check names keys that have no effect and stays content") {
+  const Outcome noted =
+      run_orrery("check " ORRERY_SOURCE_DIR "/scenarios/quickstart-8gpu.yaml --set training.recompute_every=2 2>&1");
+  CHECK(noted.code == 0);
+  CHECK(
+      noted.text.starts_with("note: --set: training.recompute_every: has no effect: training.recompute is not full\n"));
+  CHECK(noted.text.ends_with("quickstart-8gpu.yaml: ok\n"));
+}

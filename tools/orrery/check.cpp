@@ -18,6 +18,7 @@ Action add_check(CLI::App& app, const Console& console) {
     scenario::RunOptions how;
     how.memory_limit = options->memory_limit;
     if (const Diagnostics errors = scenario::check_run(*scenario, how); !errors.empty()) return console.refuse(errors);
+    for (const Diagnostic& note : scenario::idle_keys(*scenario)) console.say("note: " + render(note));
     if (*resolved) {
       console.print(scenario::to_json(*scenario));
     } else {

@@ -29,6 +29,9 @@ Scenario for_sweep(Scenario scenario);
 // What simulate would refuse, in less time: empty where it would not.
 Diagnostics check_run(const Scenario& scenario, const RunOptions& options = {});
 
+// Keys that the scenario says and that can have no effect in it; they stand in the notes of a run, too.
+Diagnostics idle_keys(const Scenario& scenario);
+
 // The tasks and bytes that a run is expected to take.
 program::Footprint footprint(const Scenario& scenario, const RunOptions& options = {});
 

@@ -1,0 +1,138 @@
+// A key counts as said where it stands in what the scenario was read from with a value that is not the default: the
+// dump of a resolved scenario says every key.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "orrery/hardware/catalogue.hpp"
+#include "orrery/scenario/simulate.hpp"
+#include "tables.hpp"
+
+namespace orrery::scenario {
+namespace {
+
+using Json = nlohmann::json;
+
+struct Reason {
+  bool holds;
+  const char* why;
+  std::vector<std::string> keys;
+};
+
+bool takes_groups(const std::string& schedule) {
+  return schedule.starts_with("interleaved") || schedule.starts_with("looped");
+}
+
+std::vector<Reason> reasons(const Scenario& s) {
+  const layout::Layout& l = s.layout;
+  const std::string c = "stack.communication.", fabric = "cluster.scale_out.";
+  const hardware::FabricKind kind = s.cluster.scale_out.fabric;
+  const bool graph = !s.cluster.graph.cables.empty();
+  const std::string& schedule = s.schedule.type;
+  return {
+      {l.pipeline == 1,
+       "there is one pipeline rank",
+       {"layout.virtual", "schedule.group", "schedule.memory_cap", c + "messages", c + "scatter_gather_messages",
+        c + "reshard_in_pipeline", c + "pass_overlap_percent", "stack.optimizer.post_validation"}},
+      {l.data * l.context == 1,
+       "no other rank shares the gradients (data and context are 1)",
+       {"layout.zero", "layout.shard_degree", "training.overlap_data", c + "overlap_data", c + "overlap_gather",
+        c + "bucket", c + "prefetch", c + "data_slowdown_percent"}},
+      {l.tensor == 1,
+       "there is one tensor rank",
+       {"training.overlap_tensor", c + "overlap_tensor", c + "tensor_slowdown_percent", c + "scatter_gather_messages"}},
+      {l.context == 1,
+       "there is one context rank",
+       {"training.overlap_context", c + "overlap_context", c + "context_slowdown_percent", c + "context_exchange"}},
+      {s.training.recompute != layout::Recompute::full, "training.recompute is not full", {"training.recompute_every"}},
+      {!takes_groups(schedule), "the schedule is not interleaved", {"schedule.group"}},
+      {schedule.rfind("zb_auto", 0) != 0, "the schedule is not zb_auto", {"schedule.memory_cap"}},
+      {l.partition != layout::Partition::explicit_layers,
+       "layout.partition is not explicit",
+       {"layout.layers_per_stage"}},
+      {s.stack.launch.mode == cost::LaunchMode::graph,
+       "with stack.launch.mode graph launches cost nothing",
+       {"stack.launch.per_kernel", "stack.launch.per_kernel_backward", "stack.launch.per_collective",
+        "stack.launch.per_collective_rank", "stack.launch.per_micro_batch"}},
+      {graph, "cluster.graph is the whole network", {"cluster.scale_up", "cluster.scale_out"}},
+      {!graph && kind != hardware::FabricKind::fat_tree,
+       "cluster.scale_out.fabric is not fat_tree",
+       {fabric + "fat_tree"}},
+      {!graph && kind != hardware::FabricKind::torus, "cluster.scale_out.fabric is not torus", {fabric + "torus"}},
+      {!graph && kind != hardware::FabricKind::dragonfly,
+       "cluster.scale_out.fabric is not dragonfly",
+       {fabric + "dragonfly"}},
+  };
+}
+
+// The scenario with every default, and one that says nothing.
+struct Values {
+  Json resolved, plain;
+};
+
+Values values_of(const Scenario& s) {
+  const auto section = [](const auto& table, const auto& value) { return Json::parse(dump_json(table, &value)); };
+  return {Json::parse(to_json(s)),
+          {{"layout", section(layout_fields(), layout::Layout{})},
+           {"training", section(training_fields(), Training{})},
+           {"schedule", section(schedule_fields(), ScheduleChoice{})},
+           {"stack", section(cost::stack_fields(), cost::Stack{})},
+           {"cluster", section(hardware::cluster_fields(), hardware::ClusterSpec{})}}};
+}
+
+const Json& at(const Json& json, const std::string& key) {
+  static const Json nothing;
+  return json.is_object() && json.contains(key) ? json[key] : nothing;
+}
+
+// Appends the path, or those below it, that are said.
+void collect(const YamlTree& tree, NodeId node, const std::string& path, const Json& value, const Json& plain,
+             std::vector<std::string>& said) {
+  if (node == kNoNode) return;
+  if (tree[node].kind != NodeKind::map) {
+    if (value != plain) said.push_back(path);
+    return;
+  }
+  for (const YamlEntry& e : tree[node].entries)
+    collect(tree, e.value, path + "." + e.key, at(value, e.key), at(plain, e.key), said);
+}
+
+void find_said(const Scenario& s, const Values& values, const std::string& path, std::vector<std::string>& said) {
+  NodeId node = s.source->root();
+  const Json *value = &values.resolved, *plain = &values.plain;
+  for (std::size_t begin = 0; begin <= path.size();) {
+    const std::size_t end = std::min(path.find('.', begin), path.size());
+    const std::string key = path.substr(begin, end - begin);
+    node = s.source->find(node, key);
+    value = &at(*value, key);
+    plain = &at(*plain, key);
+    begin = end + 1;
+  }
+  collect(*s.source, node, path, *value, *plain, said);
+}
+
+}  // namespace
+
+Diagnostics idle_keys(const Scenario& s) {
+  Diagnostics notes;
+  if (!s.source) return notes;
+  const Values values = values_of(s);
+  for (const Reason& reason : reasons(s)) {
+    if (!reason.holds) continue;
+    std::vector<std::string> said;
+    for (const std::string& key : reason.keys) find_said(s, values, key, said);
+    if (said.empty()) continue;
+    std::string others;
+    for (std::size_t i = 1; i < said.size(); ++i) others += (i == 1 ? ", nor have " : ", ") + said[i];
+    Diagnostic note;
+    note.path = said.front();
+    note.message = fmt::format("has no effect{}: {}", others, reason.why);
+    notes.push_back(std::move(note));
+  }
+  s.source->locate(notes);
+  return notes;
+}
+
+}  // namespace orrery::scenario
