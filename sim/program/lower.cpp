@@ -285,7 +285,7 @@ StepExamination StepLowering::examine() {
     for (const std::int64_t resident : builder_.device(d).resident) bytes += static_cast<double>(resident);
     for (const int stage : stages_.on_rank(builder_.device(d).pipeline_rank)) {
       for (const PassKind kind : {PassKind::forward, PassKind::backward})
-        for (const Step& s : stages_.pass(devices_.representative[d], stage, kind).steps)
+        for (const Step& s : stages_.pass(devices_.representative[d], stage, kind, 0).steps)
           time += static_cast<double>(micro_batches) *
                   (static_cast<double>(s.duration.value) + static_cast<double>((s.launch + s.before).value));
       bytes += static_cast<double>(micro_batches) * static_cast<double>(stages_.stage(stage).saved_activations().value);

@@ -286,7 +286,7 @@ Result<report::RunResult> play(const Scenario& s, const RunOptions& options) {
   run.books = engine::audit(run.program, run.timeline, run.split, run.memory);
   run.books.insert(run.books.end(), lowered->flops_book.begin(), lowered->flops_book.end());
   for (std::string& wrong : report::audit_rates(run)) run.books.push_back(std::move(wrong));
-  run.slow_ranks = slow_ranks(*places);
+  run.slow_ranks = slow_ranks(p.places);
   if (options.what_if) play_without(s, options, run);
   const hardware::Topology& topology = *places->topology;
   for (std::string& wrong : engine::audit_traffic(run.program, run.timeline, topology.links(), topology.devices()))
