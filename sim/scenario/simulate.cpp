@@ -288,7 +288,7 @@ Result<report::RunResult> play(const Scenario& s, const RunOptions& options) {
   for (std::string& wrong : report::audit_rates(run)) run.books.push_back(std::move(wrong));
   run.slow_ranks = slow_ranks(p.places);
   if (options.what_if) play_without(s, options, run);
-  const hardware::Topology& topology = *places->topology;
+  const hardware::Topology& topology = *p.places.topology;
   for (std::string& wrong : engine::audit_traffic(run.program, run.timeline, topology.links(), topology.devices()))
     run.books.push_back(std::move(wrong));
   return run;
