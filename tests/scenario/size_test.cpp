@@ -1,5 +1,8 @@
 // The size of a run as estimated before anything is made, and the refusal of what is too large.
 #include <doctest/doctest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "orrery/core/memory.hpp"
 #include "orrery/core/random.hpp"
@@ -39,7 +42,37 @@ RunOptions played(bool every_rank, bool fuse) {
   return options;
 }
 
+// Bytes that a run takes beyond what the program has, over those it was expected to; in a process of its own.
+int percent_of_bytes(const Scenario& s) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    rusage before{}, after{};
+    ::getrusage(RUSAGE_SELF, &before);
+    const Result<report::RunResult> run = simulate(s);
+    ::getrusage(RUSAGE_SELF, &after);
+    const double taken = static_cast<double>(after.ru_maxrss - before.ru_maxrss) * 1024;
+    ::_exit(run.ok() ? static_cast<int>(100 * taken / run->expected.bytes) : 255);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}
+
 }  // namespace
+
+TEST_CASE("the memory that a run takes is known before, within a factor of two") {
+  const std::pair<const char*, std::vector<std::string>> runs[] = {
+      {"quickstart-8gpu", {"training.global_batch=6000", "network=steady"}},
+      {"quickstart-16gpu", {"training.global_batch=1024", "network=flows"}},
+      {"llama2-70b-fsdp-128xh100", {}},
+      {"megatron-530b-280xa100", {}}};
+  for (const auto& [name, sets] : runs) {
+    CAPTURE(name);
+    const int percent = percent_of_bytes(loaded(name, sets));
+    CHECK(percent > 50);
+    CHECK(percent < 200);
+  }
+}
 
 TEST_CASE("the number of tasks is known before they are made, within a factor of two") {
   for (const char* name : {"quickstart-8gpu", "quickstart-16gpu", "mpt-7b-fsdp-8xa100", "megatron-1.7b-ddp-32xa100",
