@@ -84,10 +84,11 @@ class Estimate {
 // `passes` of one kind through a stage: its tasks, fused to one a piece and team, or one a step.
 void Estimate::add_passes(const PassCounts& c, PassKind kind, double passes, bool apart) {
   const bool gathers = l_.gathers_parameters();
-  const bool slowed = apart || (gathers && s_.execution.overlap_data &&
+  const bool reduces = l_.reduces_in_each_pass() && (kind == PassKind::backward || kind == PassKind::weight_gradient);
+  const bool slowed = apart || ((gathers || reduces) && s_.execution.overlap_data &&
                                 s_.execution.data_slowdown.numerator != s_.execution.data_slowdown.denominator);
   const double fused = s_.fuse && !s_.flows && !slowed ? t_.alike : 0;
-  const double pieces = gathers ? std::max(1.0, c.layers) : 1, steps = c.steps();
+  const double pieces = gathers || reduces ? std::max(1.0, c.layers) : 1, steps = c.steps();
   const double of_team = fused * pieces + (1 - fused) * (c.compute * t_.members + c.tensor * t_.tensor_groups +
                                                          c.context * t_.context_groups);
   const double each = (fused * pieces + (1 - fused) * steps) * t_.members;
@@ -98,10 +99,8 @@ void Estimate::add_passes(const PassCounts& c, PassKind kind, double passes, boo
   edges_ += runs * (2 * each + 2 * waits * t_.members);
   operations_ += runs * t_.members;
   steps_ += passes * steps / l_.pipeline;
-  if (gathers) {
-    const bool reduces = kind == PassKind::backward || kind == PassKind::weight_gradient;
-    add_data_calls(passes * c.layers * ((kind == PassKind::weight_gradient ? 0 : 1) + (reduces ? 1 : 0)));
-  }
+  const bool gathered = gathers && kind != PassKind::weight_gradient;
+  if (gathered || reduces) add_data_calls(passes * c.layers * ((gathered ? 1 : 0) + (reduces ? 1 : 0)));
   // Passes are kept once for each group with links of its own, and as templates where they are not fused.
   const double links = s_.flows ? (l_.tensor > 1 ? t_.teams * t_.tensor_groups : 1) *
                                       (l_.context > 1 ? (l_.tensor > 1 ? t_.context_groups / t_.members * l_.context
@@ -142,7 +141,8 @@ void Estimate::add_stage(const layout::StageSpan& span) {
   for (const auto& [kind, counts] : it->second) add_passes(counts, kind, static_cast<double>(s_.micro_batches));
   if (reducing_ && !l_.gathers_parameters() && s_.execution.overlap_data) {
     const double buckets = it->second.rbegin()->second.buckets;
-    add_data_calls(s_.pipes * buckets * (l_.shards() > 1 && s_.execution.overlap_gather ? 2 : 1));
+    const bool gathered = l_.shards() > 1 && s_.execution.overlap_gather;
+    add_data_calls(s_.pipes * buckets * ((gathered ? 1 : 0) + (l_.reduces_in_each_pass() ? 0 : 1)));
     add_pieces(s_.pipes * buckets);
     const Slowdown& slow = s_.execution.data_slowdown;
     for (const auto& [kind, counts] : it->second) {  // the passes beside which they run are played step by step

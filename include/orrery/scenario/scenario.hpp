@@ -69,7 +69,7 @@ struct Scenario {
   ScheduleChoice schedule;
   cost::Stack stack;
   NetworkChoice network;
-  std::vector<std::string> notes;  // what a report must say of how the scenario was read
+  std::vector<std::string> notes;          // what a report must say of how the scenario was read
   std::shared_ptr<const YamlTree> source;  // it was read from: gives errors of a run their place; may be empty
 
   std::int64_t gpus() const {
