@@ -18,11 +18,11 @@ class ForwardPass {
       : tape_(tape), plan_(plan), first_(tape.tensors.size(), -1), last_(tape.tensors.size(), -1) {}
 
   std::vector<PassStep> run() {
-    if (tape_.input != kNoTensor) first_[at(tape_.input)] = last_[at(tape_.input)] = 0;
+    for (const TensorId t : tape_.inputs) first_[at(t)] = last_[at(t)] = 0;
     for (std::size_t i = 0; i < tape_.ops.size(); ++i)
       add(tape_.ops[i], static_cast<TensorId>(tape_.tensors.size() + i));
     check(!steps_.empty(), "forward_pass: an empty stage");
-    if (tape_.output != kNoTensor) last_[at(tape_.output)] = static_cast<int>(steps_.size()) - 1;
+    for (const TensorId t : tape_.outputs) last_[at(t)] = static_cast<int>(steps_.size()) - 1;
     for (std::size_t t = 0; t < tape_.tensors.size(); ++t) {
       if (first_[t] < 0) continue;
       const auto id = static_cast<TensorId>(t);

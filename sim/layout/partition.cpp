@@ -1,10 +1,10 @@
 // Which layers a stage holds.
 #include <fmt/format.h>
 
-#include <numeric>
+#include <algorithm>
 
 #include "orrery/layout/layout.hpp"
-#include "orrery/model/operators.hpp"
+#include "orrery/model/graph.hpp"
 
 namespace orrery::layout {
 namespace {
@@ -151,6 +151,26 @@ Result<std::vector<StageSpan>> partition_layers(const model::ModelSpec& spec, co
   spans.front().embedding = true;
   spans.back().head = true;
   return spans;
+}
+
+std::vector<std::int32_t> stage_of_operators(const model::ModelGraph& graph, std::span<const StageSpan> spans) {
+  std::vector<std::int32_t> stage;
+  for (const model::Operator& op : graph.operators) {
+    const auto holds = [&](const StageSpan& span) {
+      if (op.layer < 0) return span.embedding;
+      if (op.layer == graph.spec.layers) return span.head;
+      return op.layer >= span.first_layer && op.layer < span.first_layer + span.layers;
+    };
+    stage.push_back(static_cast<std::int32_t>(std::ranges::find_if(spans, holds) - spans.begin()));
+  }
+  return stage;
+}
+
+std::vector<std::int32_t> operators_of(std::span<const std::int32_t> stage_of, std::int32_t stage) {
+  std::vector<std::int32_t> nodes;
+  for (std::size_t i = 0; i < stage_of.size(); ++i)
+    if (stage_of[i] == stage) nodes.push_back(static_cast<std::int32_t>(i));
+  return nodes;
 }
 
 }  // namespace orrery::layout

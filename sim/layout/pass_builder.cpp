@@ -17,7 +17,7 @@ BackwardPass::BackwardPass(const Tape& tape, const RecomputePlan& plan)
     : tape_(tape), plan_(plan), forward_(tape.tensors.size(), -1), gradient_(tape.tensors.size(), -1) {
   for (std::size_t t = 0; t < tape.tensors.size(); ++t)
     if (plan.saved[t]) forward_[t] = hold(tape.tensors[t], -1, static_cast<TensorId>(t));
-  if (tape.output != kNoTensor) gradient_[at(tape.output)] = hold(tape.tensors[at(tape.output)], 0);
+  for (const TensorId t : tape.outputs) gradient_[at(t)] = hold(tape.tensors[at(t)], 0);
   for (std::size_t i = tape.ops.size(); i-- > 0;) {
     const bool enters = plan.segment[i] >= 0 && (i + 1 == tape.ops.size() || plan.segment[i + 1] != plan.segment[i]);
     if (enters) {
@@ -27,7 +27,8 @@ BackwardPass::BackwardPass(const Tape& tape, const RecomputePlan& plan)
     }
     differentiate(tape.ops[i]);
   }
-  if (tape.input != kNoTensor && gradient_[at(tape.input)] >= 0) held_[at(gradient_[at(tape.input)])].until_end = true;
+  for (const TensorId t : tape.inputs)
+    if (gradient_[at(t)] >= 0) held_[at(gradient_[at(t)])].until_end = true;
 }
 
 // Memory is held from step `from` on; it is freed behind the last step that uses it, at once if none does.

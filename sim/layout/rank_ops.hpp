@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "orrery/layout/pass.hpp"
-#include "orrery/model/operators.hpp"
+#include "orrery/model/graph.hpp"
 
 namespace orrery::layout {
 
@@ -54,24 +54,22 @@ struct Tape {
   std::vector<Bytes> tensors;
   std::vector<bool> keep_always;  // [tensor] kept by the policy selective_op even inside what is recomputed
   std::vector<RankOp> ops;
-  TensorId input = kNoTensor;              // from the stage before
-  TensorId output = kNoTensor;             // to the stage after
+  std::vector<TensorId> inputs;            // read here, made by other stages
+  std::vector<TensorId> outputs;           // made here, read by other stages
   std::int64_t replicated_parameters = 0;  // held whole by every tensor rank
 };
 
-// Sizes of the shard of one rank.
+// Sizes that the layout gives the shard of one rank; those of its operators follow from the model graph.
 struct RankShape {
   std::int64_t micro_batch = 1, sequence = 0;  // sequence: positions of this rank (context parallel)
   std::int64_t tokens = 0;                     // of this context rank: micro_batch · sequence
   std::int64_t shard_tokens = 0;               // tokens / t under sequence parallel, else tokens
   std::int64_t tensor = 1, context = 1;
-  std::int64_t heads = 0, kv_heads = 0, head_dim = 0, ffn = 0, vocab = 0;  // of this rank
   bool sequence_parallel = false;
 };
-RankShape rank_shape(const model::ModelSpec& spec, const Layout& layout, const PassOptions& options);
-
-// The operators of the stage in `graph`, split; others are passed over.
-Tape build_tape(const model::OperatorGraph& graph, const model::ModelSpec& spec, const Layout& layout,
-                const StageSpan& span, const PassOptions& options);
+RankShape rank_shape(const Layout& layout, const PassOptions& options);
+// Features of a tensor that a rank has, and its elements there.
+std::int64_t columns_on_rank(const model::Tensor& tensor, const RankShape& rank);
+std::int64_t values_on_rank(const model::Tensor& tensor, const RankShape& rank);
 
 }  // namespace orrery::layout

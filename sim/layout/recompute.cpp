@@ -34,7 +34,8 @@ class Planner {
   Planner(const Tape& tape, std::int64_t model_layers, const PassOptions& options) : tape_(tape), o_(options) {
     plan_.producer.assign(tape.tensors.size(), -1);
     plan_.saved = tape.keep_always;
-    if (options.keep_stage_output && tape.output != kNoTensor) plan_.saved[at(tape.output)] = true;
+    if (options.keep_stage_output)
+      for (const TensorId t : tape.outputs) plan_.saved[at(t)] = true;
     for (std::size_t i = 0; i < tape.ops.size(); ++i) {
       plan_.segment.push_back(segment_of(tape.ops[i], model_layers, options));
       plan_.again.push_back(plan_.segment[i] >= 0 && std::ranges::any_of(tape.ops[i].forward, [&](const OpStep& step) {

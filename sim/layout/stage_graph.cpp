@@ -1,7 +1,7 @@
 #include "orrery/layout/stage_graph.hpp"
 
 #include <algorithm>
-#include <map>
+#include <set>
 #include <utility>
 
 #include "orrery/core/error.hpp"
@@ -32,47 +32,28 @@ StageGraph stage_chain(int stages) {
   return StageGraph(stages, std::move(edges));
 }
 
-StageGraph stage_graph(const model::OperatorGraph& graph, std::span<const std::int32_t> stage, int stages,
-                       std::int64_t bytes_per_feature) {
-  std::map<std::pair<std::int32_t, std::int32_t>, std::int64_t> features;  // of (operator that makes it, stage)
-  for (const model::OperatorEdge& cut : model::cut_edges(graph, stage)) {
-    std::int64_t& most = features[{cut.from, stage[static_cast<std::size_t>(cut.to)]}];
-    most = std::max(most, cut.features);
-  }
+StageGraph stage_graph(const model::ModelGraph& graph, std::span<const std::int32_t> stage, int stages,
+                       const Layout& layout, const PassOptions& options) {
+  const RankShape rank = rank_shape(layout, options);
+  const auto stage_of = [&](std::int32_t op) { return stage[static_cast<std::size_t>(op)]; };
+  std::set<std::pair<std::int32_t, std::int32_t>> cut;  // (tensor, stage that reads it)
+  for (const model::Edge& e : graph.edges)
+    if (stage_of(e.from) != stage_of(e.to)) cut.insert({e.tensor, stage_of(e.to)});
   std::vector<StageEdge> edges;
-  for (const auto& [tensor, count] : features) {
-    const auto maker = static_cast<std::size_t>(tensor.first);
-    edges.push_back({stage[maker],
-                     tensor.second,
-                     {checked_mul(count, bytes_per_feature)},
-                     model::name_of(graph.operators[maker].kind)});
-  }
-  return StageGraph(stages, std::move(edges));
-}
-
-StageGraph stage_graph(const model::ModelSpec& spec, const Layout& layout, const std::vector<StageSpan>& spans,
-                       const PassOptions& options) {
-  const model::OperatorGraph graph = model::operator_graph(spec, {.sequence_length = options.sequence_length,
-                                                                  .micro_batch = options.micro_batch,
-                                                                  .flash = options.attention == AttentionKind::flash});
-  std::vector<std::int32_t> of_layer, holders;
-  std::int32_t embedding = 0, head = 0;
-  for (std::size_t s = 0; s < spans.size(); ++s) {
-    of_layer.resize(static_cast<std::size_t>(spans[s].first_layer + spans[s].layers), static_cast<std::int32_t>(s));
-    if (spans[s].embedding) embedding = static_cast<std::int32_t>(s);
-    if (spans[s].head) head = static_cast<std::int32_t>(s);
-  }
-  std::vector<std::int32_t> stage;
-  for (const model::Operator& op : graph.operators)
-    stage.push_back(op.layer < 0              ? embedding
-                    : op.layer >= spec.layers ? head
-                                              : of_layer[static_cast<std::size_t>(op.layer)]);
-  const std::int64_t width = rank_shape(spec, layout, options).shard_tokens * size_of(options.activation);
-  const StageGraph cut = stage_graph(graph, stage, static_cast<int>(spans.size()), width);
   std::vector<SharedParameters> shared;
-  if (spec.tied_embeddings && embedding != head)
-    shared.push_back({{embedding, head}, ceil_div(spec.vocab, layout.tensor) * spec.hidden});
-  return StageGraph(cut.stages(), cut.edges(), std::move(shared));
+  for (const auto& [index, reader] : cut) {
+    const model::Tensor& tensor = graph.tensors[static_cast<std::size_t>(index)];
+    const model::Operator& maker = graph.operators[static_cast<std::size_t>(tensor.producer)];
+    if (tensor.spread == model::Spread::weight) {
+      shared.push_back({{stage_of(tensor.producer), reader}, ceil_div(tensor.features, layout.tensor)});
+      continue;
+    }
+    edges.push_back({stage_of(tensor.producer),
+                     reader,
+                     {checked_mul(values_on_rank(tensor, rank), size_of(options.activation))},
+                     model::name_of(maker.kind)});
+  }
+  return StageGraph(stages, std::move(edges), std::move(shared));
 }
 
 }  // namespace orrery::layout

@@ -1,25 +1,48 @@
 #include <set>
 
+#include "operators/splitter.hpp"
 #include "orrery/core/error.hpp"
-#include "orrery/model/operators.hpp"
 #include "pass_builder.hpp"
 
 namespace orrery::layout {
 
+namespace {
+
+StageSpan span_of(const model::ModelGraph& graph, std::span<const std::int32_t> nodes) {
+  StageSpan span;
+  std::int64_t last = -1;
+  for (const std::int32_t n : nodes) {
+    const std::int64_t layer = graph.operators[static_cast<std::size_t>(n)].layer;
+    if (layer < 0) span.embedding = true;
+    if (layer == graph.spec.layers) span.head = true;
+    if (layer < 0 || layer == graph.spec.layers || layer == last) continue;
+    if (span.layers++ == 0) span.first_layer = layer;
+    last = layer;
+  }
+  return span;
+}
+
+}  // namespace
+
 struct StageOperators {
-  StageOperators(const model::OperatorGraph& graph, const model::ModelSpec& spec, const Layout& layout,
-                 const StageSpan& span, const PassOptions& options)
-      : tape(build_tape(graph, spec, layout, span, options)),
-        plan(plan_recompute(tape, spec.layers, options)),
-        backward(tape, plan) {}
+  StageOperators(const model::ModelGraph& graph, const Layout& layout, std::span<const std::int32_t> nodes,
+                 const PassOptions& options)
+      : tape(Splitter(graph, layout, options).split(nodes)),
+        plan(plan_recompute(tape, graph.spec.layers, options)),
+        backward(tape, plan),
+        span(span_of(graph, nodes)),
+        placeholders(options.gradient_placeholders),
+        model_layers(graph.spec.layers),
+        activation_bytes(size_of(options.activation)) {}
   StageOperators(const StageOperators&) = delete;
   StageOperators& operator=(const StageOperators&) = delete;
 
   Tape tape;
   RecomputePlan plan;
   BackwardPass backward;  // refers to tape and plan
-  bool placeholders = false;
-  std::int64_t model_layers = 0, activation_bytes = 2;
+  StageSpan span;
+  bool placeholders;
+  std::int64_t model_layers, activation_bytes;
 };
 
 namespace {
@@ -33,20 +56,14 @@ Flops forward_flops(const Tape& tape) {
 
 }  // namespace
 
-StageModel::StageModel(const model::ModelSpec& spec, const Layout& layout, const StageSpan& span,
-                       const PassOptions& options) {
-  const model::OperatorGraph graph = model::operator_graph(spec, {.sequence_length = options.sequence_length,
-                                                                  .micro_batch = options.micro_batch,
-                                                                  .flash = options.attention == AttentionKind::flash,
-                                                                  .first_layer = span.first_layer,
-                                                                  .layers = span.layers,
-                                                                  .embedding = span.embedding,
-                                                                  .head = span.head});
-  const auto operators = std::make_shared<StageOperators>(graph, spec, layout, span, options);
-  operators->placeholders = options.gradient_placeholders, operators->model_layers = spec.layers;
-  operators->activation_bytes = size_of(options.activation);
-  operators_ = operators;
+model::ModelGraph graph_of(const model::ModelSpec& spec, const PassOptions& options) {
+  return model::model_graph(
+      spec, {.sequence_length = options.sequence_length, .flash = options.attention == AttentionKind::flash});
 }
+
+StageModel::StageModel(const model::ModelGraph& graph, const Layout& layout, std::span<const std::int32_t> nodes,
+                       const PassOptions& options)
+    : operators_(std::make_shared<StageOperators>(graph, layout, nodes, options)) {}
 
 std::vector<PassStep> StageModel::pass(PassKind kind) const {
   std::vector<PassStep> steps =
@@ -58,6 +75,10 @@ std::vector<PassStep> StageModel::pass(PassKind kind) const {
 
 std::vector<TensorId> StageModel::held_before(PassKind kind) const {
   return kind == PassKind::forward ? std::vector<TensorId>{} : operators_->backward.held_before(kind);
+}
+
+StageSpan StageModel::span() const {
+  return operators_->span;
 }
 
 std::int64_t StageModel::parameters() const {

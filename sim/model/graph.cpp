@@ -1,159 +1,166 @@
-// The model graph, built with Boost.Graph and handed out flat in topological order.
+// The model graph, built with Boost.Graph and handed out flat.
+#include "orrery/model/graph.hpp"
+
+#include <algorithm>
 #include <array>
 #include <boost/graph/adjacency_list.hpp>
 #include <boost/graph/topological_sort.hpp>
 
 #include "orrery/core/error.hpp"
-#include "orrery/model/operators.hpp"
 
 namespace orrery::model {
 namespace {
 
-using Graph = boost::adjacency_list<boost::vecS, boost::vecS, boost::bidirectionalS, Operator, OperatorEdge>;
-using Node = boost::graph_traits<Graph>::vertex_descriptor;
+using Graph = boost::adjacency_list<boost::vecS, boost::vecS, boost::bidirectionalS, Operator, Edge>;
 using K = OperatorKind;
+using TensorIndex = std::int32_t;
+
+template <class AnyGraph>
+bool is_acyclic(const AnyGraph& graph) {
+  std::vector<typename boost::graph_traits<AnyGraph>::vertex_descriptor> order;
+  try {
+    boost::topological_sort(graph, std::back_inserter(order));
+  } catch (const boost::not_a_dag&) {
+    return false;
+  }
+  return true;
+}
 
 class Builder {
  public:
-  Builder(const ModelSpec& spec, const GraphOptions& options)
-      : m_(spec),
-        o_(options),
-        flash_(options.flash),
-        s_(options.sequence_length),
-        tokens_(checked_mul(s_, options.micro_batch)),
-        b_(options.micro_batch) {}
+  Builder(const ModelSpec& spec, const GraphOptions& options) : m_(spec), o_(options), flat_{spec, {}, {}, {}} {}
 
-  Graph build() {
-    const std::int64_t end = o_.layers < 0 ? m_.layers : o_.first_layer + o_.layers;
-    layer_ = o_.first_layer - 1;
-    Node residual = o_.embedding ? embedding() : stand_in(layer_ < 0 ? K::embedding : K::mlp_residual);
-    for (layer_ = o_.first_layer; layer_ < end; ++layer_) {
-      residual = attention_block(residual);
-      residual = mlp_block(residual);
+  ModelGraph build() {
+    TensorIndex stream = embedding();
+    for (layer_ = 0; layer_ < m_.layers; ++layer_) {
+      stream = attention_block(stream);
+      stream = mlp_block(stream);
     }
-    const Node norm =
-        elementwise(end < m_.layers ? K::norm : K::final_norm, residual, m_.hidden, m_.hidden, norm_parameters());
-    if (o_.head) head(norm);
-    return graph_;
+    head(norm(K::final_norm, stream));
+    return flatten();
   }
 
  private:
-  Node add(const Operator& op, Node from, std::int64_t features) {
-    const Node node = boost::add_vertex(op, graph_);
-    boost::add_edge(from, node, OperatorEdge{0, 0, features}, graph_);
-    return node;
+  struct Result {
+    std::int64_t features;
+    Spread spread;
+  };
+  // Returns the first result.
+  TensorIndex add(Operator op, const std::vector<TensorIndex>& reads, const std::vector<Result>& makes) {
+    op.layer = layer_;
+    op.first_tensor = static_cast<TensorIndex>(flat_.tensors.size());
+    op.tensors = static_cast<std::int32_t>(makes.size());
+    const auto node = static_cast<std::int32_t>(boost::add_vertex(op, graph_));
+    for (const Result& r : makes) flat_.tensors.push_back({node, r.features, r.spread});
+    std::int32_t slot = 0;
+    for (const TensorIndex t : reads) {
+      const std::int32_t from = flat_.tensors[static_cast<std::size_t>(t)].producer;
+      boost::add_edge(static_cast<std::size_t>(from), static_cast<std::size_t>(node), Edge{from, node, t, slot++},
+                      graph_);
+    }
+    return op.first_tensor;
   }
-  std::int64_t norm_parameters() const {
-    return m_.norm == Norm::layer_norm && m_.norm_bias ? 2 * m_.hidden : m_.hidden;
+  std::int64_t features(TensorIndex t) const { return flat_.tensors[static_cast<std::size_t>(t)].features; }
+
+  TensorIndex norm(K kind, TensorIndex x) {
+    const std::int64_t vectors = m_.norm == Norm::layer_norm && m_.norm_bias ? 2 : 1;
+    return add({.kind = kind, .vectors = vectors}, {x}, {{features(x), Spread::stream}});
   }
-  // Reads `in` and writes `out` values a token.
-  Node elementwise(K kind, Node from, std::int64_t in, std::int64_t out, std::int64_t parameters) {
-    const Bytes bytes{2 * checked_mul(tokens_, in + out)};
-    return add({.kind = kind,
-                .layer = layer_,
-                .rows = tokens_,
-                .in_features = in,
-                .out_features = out,
-                .parameters = parameters,
-                .bytes = bytes},
-               from, in);
-  }
-  Node linear(K kind, Node from, std::int64_t in, std::int64_t out, bool bias) {
-    const std::int64_t weight = checked_mul(in, out);
-    return add({.kind = kind,
-                .layer = layer_,
-                .rows = tokens_,
-                .in_features = in,
-                .out_features = out,
-                .parameters = weight + (bias ? out : 0),
-                .flops = {checked_mul(2 * tokens_, weight)},
-                .bytes = {2 * (checked_mul(tokens_, in + out) + weight)}},
-               from, in);
-  }
-  // One matrix product a head and sequence: rows s, `in` summed over, `out` columns.
-  Node batched(K kind, Node from, std::int64_t in, std::int64_t out, std::int64_t edge_features) {
-    const std::int64_t batch = b_ * m_.heads;
-    return add({.kind = kind,
-                .layer = layer_,
-                .batch = batch,
-                .rows = s_,
-                .in_features = in,
-                .out_features = out,
-                .flops = {checked_mul(checked_mul(2 * batch, s_), checked_mul(in, out))},
-                .bytes = {2 * checked_mul(batch, s_ * in + in * out + s_ * out)}},
-               from, edge_features);
+  TensorIndex linear(K kind, TensorIndex x, const std::vector<Result>& makes, bool bias) {
+    return add({.kind = kind, .rows = features(x), .vectors = bias ? 1 : 0}, {x}, makes);
   }
 
-  // For what is before the part: its last operator.
-  Node stand_in(K kind) {
-    return boost::add_vertex(Operator{.kind = kind, .layer = layer_, .rows = tokens_, .out_features = m_.hidden},
-                             graph_);
-  }
-
-  void head(Node norm) {
-    const Node logits = linear(K::head, norm, m_.hidden, m_.vocab, false);
-    if (m_.tied_embeddings) graph_[logits].parameters = 0;
-    elementwise(K::cross_entropy, logits, m_.vocab, 1, 0);
-  }
-
-  Node embedding() {
+  TensorIndex embedding() {
     const std::int64_t positions = m_.position == Position::learned ? m_.max_positions : 0;
-    Node node = boost::add_vertex(Operator{.kind = K::embedding,
-                                           .rows = tokens_,
-                                           .in_features = 1,
-                                           .out_features = m_.hidden,
-                                           .parameters = checked_mul(m_.vocab + positions, m_.hidden),
-                                           .bytes = {4 * tokens_ * m_.hidden}},
-                                  graph_);
-    if (m_.embedding_norm) node = elementwise(K::embedding_norm, node, m_.hidden, m_.hidden, norm_parameters());
-    if (m_.dropout) node = elementwise(K::embedding_dropout, node, m_.hidden, m_.hidden, 0);
-    return node;
+    TensorIndex x = add({.kind = K::embedding, .rows = m_.vocab, .vectors = positions}, {},
+                        {{m_.hidden, Spread::stream}, {checked_mul(m_.vocab, m_.hidden), Spread::weight}});
+    table_ = x + 1;
+    if (m_.embedding_norm) x = norm(K::embedding_norm, x);
+    if (m_.dropout) x = add({.kind = K::embedding_dropout}, {x}, {{m_.hidden, Spread::stream}});
+    return x;
   }
 
-  Node attention_block(Node residual) {
+  void head(TensorIndex x) {
+    std::vector<TensorIndex> reads{x};
+    if (m_.tied_embeddings) reads.push_back(table_);
+    const TensorIndex logits = add({.kind = K::head, .rows = m_.hidden}, reads, {{m_.vocab, Spread::columns}});
+    add({.kind = K::cross_entropy}, {logits}, {});
+  }
+
+  TensorIndex attention_block(TensorIndex stream) {
     const std::int64_t q = m_.query_features(), kv = m_.kv_features(), d = m_.dim_per_head();
-    const Node norm = elementwise(K::norm, residual, m_.hidden, m_.hidden, norm_parameters());
-    Node qkv = linear(K::qkv, norm, m_.hidden, q + 2 * kv, m_.bias || m_.qkv_bias);
-    if (m_.position == Position::rotary) qkv = elementwise(K::rotary, qkv, q + kv, q + kv, 0);
-    Node core = qkv;
+    const TensorIndex x = norm(K::norm, stream);
+    TensorIndex query =
+        linear(K::qkv, x, {{q, Spread::columns}, {kv, Spread::columns}, {kv, Spread::columns}}, m_.bias || m_.qkv_bias);
+    TensorIndex key = query + 1;
+    const TensorIndex value = query + 2;
+    if (m_.position == Position::rotary) {
+      query = add({.kind = K::rotary}, {query, key}, {{q, Spread::columns}, {kv, Spread::columns}});
+      key = query + 1;
+    }
+    std::vector<TensorIndex> relative;
     if (m_.position == Position::relative) {
       // The encodings are taken as projected for each sequence (micro-batch 1, as in training at this size).
-      core = linear(K::relative_positions, qkv, m_.hidden, q, false);
-      graph_[boost::edge(qkv, core, graph_).first].features = 0;  // order only: the encodings are constants
-      core = batched(K::attention_relative, core, d, s_, q);
+      const TensorIndex encodings = add({.kind = K::relative_positions, .rows = m_.hidden}, {}, {{q, Spread::columns}});
+      relative = {add({.kind = K::attention_relative, .head_dim = d}, {query, encodings}, {scores()})};
     }
-    if (flash_) {
-      core = batched(K::attention_flash, core, s_, 2 * d, q + 2 * kv);
-    } else {
-      core = batched(K::attention_scores, core, d, s_, q + kv);
-      core = elementwise(K::attention_softmax, core, m_.heads * s_, m_.heads * s_, 0);
-      if (m_.dropout) core = elementwise(K::attention_dropout, core, m_.heads * s_, m_.heads * s_, 0);
-      core = batched(K::attention_context, core, s_, d, m_.heads * s_);
-      boost::add_edge(qkv, core, OperatorEdge{0, 0, kv}, graph_);
-    }
-    const Node projection = linear(K::projection, core, q, m_.hidden, m_.bias);
-    return residual_add(K::attention_residual, projection, residual);
+    const TensorIndex context = o_.flash ? flash(query, key, value, relative) : unfused(query, key, value, relative);
+    const TensorIndex branch = linear(K::projection, context, {{m_.hidden, Spread::stream}}, m_.bias);
+    return add({.kind = K::attention_residual}, {branch, stream}, {{m_.hidden, Spread::stream}});
   }
 
-  Node mlp_block(Node residual) {
-    const std::int64_t f = m_.ffn_hidden, up = m_.gated() ? 2 * f : f;
-    const Node norm = elementwise(K::mlp_norm, residual, m_.hidden, m_.hidden, norm_parameters());
-    const Node fc1 = linear(K::fc1, norm, m_.hidden, up, m_.bias);
-    const Node activation = elementwise(K::activation, fc1, up, f, 0);
-    return residual_add(K::mlp_residual, linear(K::fc2, activation, f, m_.hidden, m_.bias), residual);
+  Result scores() const { return {checked_mul(m_.heads, o_.sequence_length), Spread::columns}; }
+
+  TensorIndex flash(TensorIndex query, TensorIndex key, TensorIndex value, const std::vector<TensorIndex>& relative) {
+    std::vector<TensorIndex> reads{query, key, value};
+    reads.insert(reads.end(), relative.begin(), relative.end());
+    return add({.kind = K::attention_flash, .head_dim = m_.dim_per_head()}, reads,
+               {{m_.query_features(), Spread::columns}});
   }
 
-  Node residual_add(K kind, Node branch, Node residual) {
-    const Node sum = elementwise(kind, branch, 2 * m_.hidden, m_.hidden, 0);
-    graph_[boost::edge(branch, sum, graph_).first].features = m_.hidden;
-    boost::add_edge(residual, sum, OperatorEdge{0, 0, m_.hidden}, graph_);
-    return sum;
+  TensorIndex unfused(TensorIndex query, TensorIndex key, TensorIndex value, const std::vector<TensorIndex>& relative) {
+    const std::int64_t q = m_.query_features(), d = m_.dim_per_head();
+    key = add({.kind = K::keys_values, .head_dim = d}, {key, value}, {{q, Spread::columns}, {q, Spread::columns}});
+    value = key + 1;
+    TensorIndex x = add({.kind = K::attention_scores, .head_dim = d}, {query, key}, {scores()});
+    std::vector<TensorIndex> reads{x};
+    reads.insert(reads.end(), relative.begin(), relative.end());
+    x = add({.kind = K::attention_softmax}, reads, {scores()});
+    if (m_.dropout) x = add({.kind = K::attention_dropout}, {x}, {scores()});
+    return add({.kind = K::attention_context, .head_dim = d}, {x, value}, {{q, Spread::columns}});
+  }
+
+  TensorIndex mlp_block(TensorIndex stream) {
+    const std::int64_t f = m_.ffn_hidden;
+    const TensorIndex x = norm(K::mlp_norm, stream);
+    const TensorIndex up = linear(K::fc1, x, {{m_.gated() ? 2 * f : f, Spread::columns}}, m_.bias);
+    const TensorIndex inner = add({.kind = K::activation}, {up}, {{f, Spread::columns}});
+    const TensorIndex branch = linear(K::fc2, inner, {{m_.hidden, Spread::stream}}, m_.bias);
+    return add({.kind = K::mlp_residual}, {branch, stream}, {{m_.hidden, Spread::stream}});
+  }
+
+  ModelGraph flatten() {
+    check(is_acyclic(graph_), "model graph: no operator may wait for itself");
+    for (const auto node : boost::make_iterator_range(boost::vertices(graph_))) {
+      const std::size_t first = flat_.edges.size();
+      Operator& op = flat_.operators.emplace_back(graph_[node]);
+      op.first_edge = static_cast<std::int32_t>(first);
+      op.reads = static_cast<std::int32_t>(boost::in_degree(node, graph_));
+      for (const auto in : boost::make_iterator_range(boost::in_edges(node, graph_))) {
+        check(boost::source(in, graph_) < node, "model graph: operators stand in topological order");
+        flat_.edges.push_back(graph_[in]);
+      }
+      std::sort(flat_.edges.begin() + static_cast<std::ptrdiff_t>(first), flat_.edges.end(),
+                [](const Edge& a, const Edge& b) { return a.slot < b.slot; });
+    }
+    return std::move(flat_);
   }
 
   const ModelSpec& m_;
   const GraphOptions& o_;
-  bool flash_;
-  std::int64_t s_, tokens_, b_, layer_ = -1;
+  ModelGraph flat_;
+  std::int64_t layer_ = -1;
+  TensorIndex table_ = 0;
   Graph graph_;
 };
 
@@ -168,6 +175,7 @@ const char* name_of(OperatorKind kind) {
                                      "rotary",
                                      "relative_positions",
                                      "attention.relative",
+                                     "attention.keys_values",
                                      "attention.scores",
                                      "attention.softmax",
                                      "attention.dropout",
@@ -183,31 +191,37 @@ const char* name_of(OperatorKind kind) {
                                      "final_norm",
                                      "head",
                                      "cross_entropy"};
-  static_assert(kNames.size() == static_cast<std::size_t>(K::cross_entropy) + 1);
+  static_assert(kNames.size() == kOperatorKinds);
   return kNames[static_cast<std::size_t>(kind)];
 }
 
-OperatorGraph operator_graph(const ModelSpec& spec, const GraphOptions& options) {
-  const Graph graph = Builder(spec, options).build();
-  std::vector<Node> reverse_order;
-  boost::topological_sort(graph, std::back_inserter(reverse_order));  // throws where there is a cycle
-  std::vector<std::int32_t> position(boost::num_vertices(graph));
-  OperatorGraph flat;
-  for (auto node = reverse_order.rbegin(); node != reverse_order.rend(); ++node) {
-    position[*node] = static_cast<std::int32_t>(flat.operators.size());
-    flat.operators.push_back(graph[*node]);
-    for (const auto& in : boost::make_iterator_range(boost::in_edges(*node, graph)))
-      flat.edges.push_back({position[boost::source(in, graph)], position[*node], graph[in].features});
-  }
-  return flat;
+ModelGraph model_graph(const ModelSpec& spec, const GraphOptions& options) {
+  return Builder(spec, options).build();
 }
 
-std::vector<OperatorEdge> cut_edges(const OperatorGraph& graph, std::span<const std::int32_t> stage) {
-  check(stage.size() == graph.operators.size(), "cut_edges: one stage for each operator");
-  std::vector<OperatorEdge> cut;
-  for (const OperatorEdge& edge : graph.edges)
-    if (stage[static_cast<std::size_t>(edge.from)] != stage[static_cast<std::size_t>(edge.to)]) cut.push_back(edge);
-  return cut;
+std::int64_t parameters_of(const ModelGraph& graph, const Operator& op) {
+  std::int64_t features = 0;
+  for (std::int32_t t = op.first_tensor; t < op.first_tensor + op.tensors; ++t) {
+    const Tensor& tensor = graph.tensors[static_cast<std::size_t>(t)];
+    if (tensor.spread != Spread::weight) features = checked_add(features, tensor.features);
+  }
+  for (std::int32_t e = op.first_edge; e < op.first_edge + op.reads; ++e) {
+    const auto tensor = static_cast<std::size_t>(graph.edges[static_cast<std::size_t>(e)].tensor);
+    if (graph.tensors[tensor].spread == Spread::weight) return 0;
+  }
+  return checked_mul(op.rows + op.vectors, features);
+}
+
+bool acyclic(const ModelGraph& graph, std::span<const std::int32_t> stage) {
+  boost::adjacency_list<boost::setS, boost::vecS, boost::directedS> quotient;
+  for (const Edge& e : graph.edges) {
+    const auto from = static_cast<std::size_t>(stage[static_cast<std::size_t>(e.from)]),
+               to = static_cast<std::size_t>(stage[static_cast<std::size_t>(e.to)]);
+    // A shared matrix is held by both stages; it orders nothing.
+    if (from != to && graph.tensors[static_cast<std::size_t>(e.tensor)].spread != Spread::weight)
+      boost::add_edge(from, to, quotient);
+  }
+  return is_acyclic(quotient);
 }
 
 }  // namespace orrery::model

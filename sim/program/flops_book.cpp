@@ -36,7 +36,7 @@ struct Again {
 class ClosedForm {
  public:
   explicit ClosedForm(const StepPlan& plan)
-      : plan_(plan), m_(plan.model), o_(plan.pass), flash_(o_.attention == AttentionKind::flash) {}
+      : plan_(plan), m_(plan.graph.spec), o_(plan.pass), flash_(o_.attention == AttentionKind::flash) {}
 
   StepFlops flops() const {
     const WideFlops layers = m_.layers, h = m_.hidden, relative = is_relative() ? 1 : 0;

@@ -17,6 +17,7 @@ using layout::PassKind;
 struct PassCounts {
   double compute = 0, tensor = 0, context = 0;
   double layers = 0;   // that hold parameters
+  double units = 0;    // of gradients that each backward pass reduces (ZeRO-2: as many layers as fill a bucket)
   double buckets = 0;  // of gradients that are reduced beside it
   double steps() const { return compute + tensor + context; }
 };
@@ -42,8 +43,17 @@ PassCounts count(const layout::StageModel& stage, PassKind kind, const Execution
      : s.group == layout::StepGroup::context ? counts.context
                                              : counts.tensor) += 1;
   counts.buckets = buckets(steps, execution);
-  for (const LayerRange& range : layer_ranges(steps))
-    if (stage.parameters_of_layer(range.layer) > 0) counts.layers += 1;
+  const std::int64_t full =
+      std::max(execution.bucket_bytes, execution.reduce_buffer_elements * execution.gradient_bytes);
+  std::int64_t open = 0;
+  for (const LayerRange& range : layer_ranges(steps)) {
+    const std::int64_t parameters = stage.parameters_of_layer(range.layer);
+    if (parameters == 0) continue;
+    counts.layers += 1;
+    if (open == 0) counts.units += 1;
+    open += parameters * execution.gradient_bytes;
+    if (open >= full) open = 0;
+  }
   return counts;
 }
 
@@ -88,7 +98,8 @@ void Estimate::add_passes(const PassCounts& c, PassKind kind, double passes, boo
   const bool slowed = apart || ((gathers || reduces) && s_.execution.overlap_data &&
                                 s_.execution.data_slowdown.numerator != s_.execution.data_slowdown.denominator);
   const double fused = s_.fuse && !s_.flows && !slowed ? t_.alike : 0;
-  const double pieces = gathers || reduces ? std::max(1.0, c.layers) : 1, steps = c.steps();
+  const double units = gathers ? c.layers : c.units;
+  const double pieces = gathers || reduces ? std::max(1.0, units) : 1, steps = c.steps();
   const double of_team = fused * pieces + (1 - fused) * (c.compute * t_.members + c.tensor * t_.tensor_groups +
                                                          c.context * t_.context_groups);
   const double each = (fused * pieces + (1 - fused) * steps) * t_.members;
@@ -100,7 +111,7 @@ void Estimate::add_passes(const PassCounts& c, PassKind kind, double passes, boo
   operations_ += runs * t_.members;
   steps_ += passes * steps / l_.pipeline;
   const bool gathered = gathers && kind != PassKind::weight_gradient;
-  if (gathered || reduces) add_data_calls(passes * c.layers * ((gathered ? 1 : 0) + (reduces ? 1 : 0)));
+  if (gathered || reduces) add_data_calls(passes * units * ((gathered ? 1 : 0) + (reduces ? 1 : 0)));
   // Passes are kept once for each group with links of its own, and as templates where they are not fused.
   const double links = s_.flows ? (l_.tensor > 1 ? t_.teams * t_.tensor_groups : 1) *
                                       (l_.context > 1 ? (l_.tensor > 1 ? t_.context_groups / t_.members * l_.context
@@ -132,7 +143,12 @@ void Estimate::add_stage(const layout::StageSpan& span) {
   const auto key = std::make_tuple(span.layers, span.embedding, span.head, span.first_layer % 2);
   auto [it, fresh] = counts_.try_emplace(key);
   if (fresh) {
-    const layout::StageModel stage(s_.model, l_, span, s_.pass);
+    model::ModelSpec part = s_.model;  // no more of the model than the stage needs
+    const layout::StageSpan alike{span.first_layer % 2, span.layers, span.embedding, span.head};
+    part.layers = alike.first_layer + alike.layers;
+    const model::ModelGraph graph = layout::graph_of(part, s_.pass);
+    const auto operators = layout::operators_of(layout::stage_of_operators(graph, {&alike, 1}), 0);
+    const layout::StageModel stage(graph, l_, operators, s_.pass);
     const std::vector<PassKind> kinds =
         s_.split_backward ? std::vector{PassKind::forward, PassKind::input_gradient, PassKind::weight_gradient}
                           : std::vector{PassKind::forward, PassKind::backward};

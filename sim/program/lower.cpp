@@ -33,12 +33,12 @@ PassKind pass_kind(OpKind kind) {
 
 class StepLowering {
  public:
-  StepLowering(const StepPlan& plan, const layout::StageGraph& graph, const std::vector<layout::StageSpan>& spans)
+  StepLowering(const StepPlan& plan, const layout::StageGraph& graph, std::span<const std::int32_t> stage_of)
       : plan_(plan),
         graph_(graph),
         ranks_(plan, graph),
         communication_(plan),
-        stages_(plan, graph, ranks_, communication_, builder_, spans),
+        stages_(plan, graph, ranks_, communication_, builder_, stage_of),
         data_(plan, ranks_, devices_, communication_, stages_, builder_),
         end_(plan, graph, ranks_, devices_, communication_, stages_, data_, builder_),
         // Where transfers share links, ranks that are alike by themselves may meet on them: each is played.
@@ -47,7 +47,7 @@ class StepLowering {
     add_devices();
   }
 
-  Result<LoweredStep> lower(const std::vector<layout::StageSpan>& spans);
+  Result<LoweredStep> lower();
   Footprint footprint() const;
   StepExamination examine();
 
@@ -59,7 +59,7 @@ class StepLowering {
   TemplateId message(DeviceIndex from, DeviceIndex to, std::int32_t edge, bool forward);
   int steps() const;
   StepStart start_of_step(const PipelineEnds& before);
-  void summarise(LoweredStep& step, const std::vector<layout::StageSpan>& spans);
+  void summarise(LoweredStep& step);
 
   std::size_t devices() const { return devices_.representative.size(); }
 
@@ -230,7 +230,7 @@ StepStart StepLowering::start_of_step(const PipelineEnds& before) {
   return start;
 }
 
-void StepLowering::summarise(LoweredStep& step, const std::vector<layout::StageSpan>& spans) {
+void StepLowering::summarise(LoweredStep& step) {
   std::vector<std::vector<std::int32_t>> on(static_cast<std::size_t>(plan_.layout.pipeline));  // one rank of each class
   std::int32_t classes = 0;
   for (std::int32_t r = 0; r < ranks_.count; ++r) {
@@ -247,7 +247,7 @@ void StepLowering::summarise(LoweredStep& step, const std::vector<layout::StageS
   };
   for (int s = 0; s < stages_.stages(); ++s) {
     const layout::StageModel& stage = stages_.stage(s);
-    step.stages.push_back({spans[static_cast<std::size_t>(s)], stage.parameters(), slowest(s, PassKind::forward),
+    step.stages.push_back({stage.span(), stage.parameters(), slowest(s, PassKind::forward),
                            slowest(s, PassKind::backward), slowest(s, PassKind::input_gradient),
                            slowest(s, PassKind::weight_gradient)});
   }
@@ -270,7 +270,7 @@ Footprint StepLowering::footprint() const {
   }
   shape.teams = count / plan_.layout.pipeline;
   const schedule::Placement& p = plan_.schedule.placement;
-  return footprint_of({plan_.model, plan_.layout, plan_.pass, plan_.execution, p.stages, p.pipes,
+  return footprint_of({plan_.graph.spec, plan_.layout, plan_.pass, plan_.execution, p.stages, p.pipes,
                        plan_.schedule.micro_batches, plan_.schedule.split_backward, plan_.mode == NetworkMode::flows,
                        plan_.fuse, steps(), shape});
 }
@@ -296,7 +296,7 @@ StepExamination StepLowering::examine() {
   return e;
 }
 
-Result<LoweredStep> StepLowering::lower(const std::vector<layout::StageSpan>& spans) {
+Result<LoweredStep> StepLowering::lower() {
   const PipelinePlan pipeline = pipeline_plan();
   PipelineLowering lowering(pipeline, builder_);
   PipelineEnds ends;
@@ -307,42 +307,57 @@ Result<LoweredStep> StepLowering::lower(const std::vector<layout::StageSpan>& sp
     end_.lower(ends);
   }
   LoweredStep step;
-  summarise(step, spans);
+  summarise(step);
   Result<Program> program = builder_.finish();
   if (!program.ok()) return program.errors();
   step.program = std::move(program).value();
   return step;
 }
 
+Result<std::vector<std::int32_t>> partition_of(const StepPlan& plan) {
+  const auto spans = layout::partition_layers(plan.graph.spec, plan.layout);
+  if (!spans.ok()) return spans.errors();
+  return layout::stage_of_operators(plan.graph, *spans);
+}
+
+layout::StageGraph stages_of(const StepPlan& plan, std::span<const std::int32_t> stage_of) {
+  return layout::stage_graph(plan.graph, stage_of, plan.schedule.placement.stages, plan.layout, plan.pass);
+}
+
 }  // namespace
 
 Result<LoweredStep> lower_step(const StepPlan& plan) {
-  const auto spans = layout::partition_layers(plan.model, plan.layout);
-  if (!spans.ok()) return spans.errors();
-  return lower_step(plan, *spans, layout::stage_graph(plan.model, plan.layout, *spans, plan.pass));
+  const auto stage_of = partition_of(plan);
+  if (!stage_of.ok()) return stage_of.errors();
+  return lower_step(plan, *stage_of);
 }
 
-Result<LoweredStep> lower_step(const StepPlan& plan, const std::vector<layout::StageSpan>& spans,
-                               const layout::StageGraph& stages) {
+Result<LoweredStep> lower_step(const StepPlan& plan, std::span<const std::int32_t> stage_of) {
+  const layout::StageGraph stages = stages_of(plan, stage_of);
+  if (!model::acyclic(plan.graph, stage_of)) {
+    Diagnostic circle;
+    circle.path = "layout.partition", circle.message = "stages wait for each other in a circle";
+    return circle;
+  }
   if (Diagnostics broken = check_routes(Ranks(plan, stages), plan); !broken.empty()) return broken;
-  StepLowering lowering(plan, stages, spans);
+  StepLowering lowering(plan, stages, stage_of);
   if (plan.admit)
     if (Diagnostics refused = plan.admit(lowering.footprint()); !refused.empty()) return refused;
-  return lowering.lower(spans);
+  return lowering.lower();
 }
 
 Diagnostics check_step(const StepPlan& plan) {
-  const auto spans = layout::partition_layers(plan.model, plan.layout);
-  if (!spans.ok()) return spans.errors();
-  return check_routes(Ranks(plan, layout::stage_graph(plan.model, plan.layout, *spans, plan.pass)), plan);
+  const auto stage_of = partition_of(plan);
+  if (!stage_of.ok()) return stage_of.errors();
+  return check_routes(Ranks(plan, stages_of(plan, *stage_of)), plan);
 }
 
 Result<StepExamination> examine_step(const StepPlan& plan) {
-  const auto spans = layout::partition_layers(plan.model, plan.layout);
-  if (!spans.ok()) return spans.errors();
-  const layout::StageGraph stages = layout::stage_graph(plan.model, plan.layout, *spans, plan.pass);
+  const auto stage_of = partition_of(plan);
+  if (!stage_of.ok()) return stage_of.errors();
+  const layout::StageGraph stages = stages_of(plan, *stage_of);
   if (Diagnostics broken = check_routes(Ranks(plan, stages), plan); !broken.empty()) return broken;
-  StepLowering lowering(plan, stages, *spans);
+  StepLowering lowering(plan, stages, *stage_of);
   return lowering.examine();
 }
 

@@ -12,9 +12,10 @@ using layout::PassStep;
 using layout::StepGroup;
 
 StageCosts::StageCosts(const StepPlan& plan, const layout::StageGraph& graph, const Ranks& ranks,
-                       Communication& communication, Builder& builder, const std::vector<layout::StageSpan>& spans)
+                       Communication& communication, Builder& builder, std::span<const std::int32_t> stage_of)
     : plan_(plan), graph_(graph), ranks_(ranks), communication_(communication), builder_(builder) {
-  for (const layout::StageSpan& span : spans) stages_.emplace_back(plan.model, plan.layout, span, plan.pass);
+  for (std::int32_t s = 0; s < graph.stages(); ++s)
+    stages_.emplace_back(plan.graph, plan.layout, layout::operators_of(stage_of, s), plan.pass);
   find_messages();
   tensor_class_ = classes_of(ranks.tensor);
   context_class_ = classes_of(ranks.context);

@@ -12,7 +12,7 @@ namespace orrery::program {
 class StageCosts {
  public:
   StageCosts(const StepPlan& plan, const layout::StageGraph& graph, const Ranks& ranks, Communication& communication,
-             Builder& builder, const std::vector<layout::StageSpan>& spans);
+             Builder& builder, std::span<const std::int32_t> stage_of);
 
   const layout::StageModel& stage(int index) const { return stages_[static_cast<std::size_t>(index)]; }
   int stages() const { return static_cast<int>(stages_.size()); }

@@ -147,9 +147,9 @@ Diagnostics check_routes(const Scenario& s, const schedule::Schedule& made, cons
   const Result<network::Tuning> tuning = network::tuning_for(s.cluster);
   if (!tuning.ok()) return tuning.errors();
   const PlanParts parts = plan_parts(s);
-  const model::ModelSpec padded = model::pad_vocab(s.model, s.layout.tensor);
+  const model::ModelGraph graph = layout::graph_of(model::pad_vocab(s.model, s.layout.tensor), parts.pass);
   const layout::Layout running = running_layout(s);
-  return program::check_step({padded, running, parts.pass, parts.state, made, parts.execution, s.gpu, parts.kernels,
+  return program::check_step({graph, running, parts.pass, parts.state, made, parts.execution, s.gpu, parts.kernels,
                               *places.topology, *tuning, places.placement});
 }
 

@@ -85,7 +85,7 @@ const char* name_of(program::NetworkMode mode) {
 
 // A searched schedule is found for the real times of the stages: those of the same step under 1F1B.
 Diagnostics fit_to_times(const Scenario& s, const PlanParts& parts, const layout::Layout& layout,
-                         const model::ModelSpec& model, const Places& places, const network::Tuning& tuning,
+                         const model::ModelGraph& graph, const Places& places, const network::Tuning& tuning,
                          schedule::Schedule& schedule) {
   if (!is_searched(s)) return {};
   const program::NetworkMode mode = network_mode(s).mode;  // the times of flows are those of what is alone
@@ -94,7 +94,7 @@ Diagnostics fit_to_times(const Scenario& s, const PlanParts& parts, const layout
   request.micro_batches = 1;
   const Result<schedule::Schedule> first = schedule::make_schedule(request);
   if (!first.ok()) return first.errors();
-  const program::StepPlan plan{model,
+  const program::StepPlan plan{graph,
                                layout,
                                parts.pass,
                                parts.state,
@@ -162,7 +162,7 @@ struct Prepared {
   network::Tuning tuning;
   NetworkDecision network;
   PlanParts parts;
-  model::ModelSpec model;
+  model::ModelGraph graph;
   layout::Layout layout;
 };
 
@@ -175,21 +175,23 @@ Result<Prepared> prepare(const Scenario& s, const RunOptions& options) {
   if (!places.ok()) return places.errors();
   Result<network::Tuning> tuning = network::tuning_for(s.cluster);
   if (!tuning.ok()) return tuning.errors();
+  PlanParts parts = plan_parts(s);
+  model::ModelGraph graph = layout::graph_of(model::pad_vocab(s.model, s.layout.tensor), parts.pass);
   Prepared p{std::move(schedule).value(),
              std::move(places).value(),
              std::move(tuning).value(),
              network_mode(s),
-             plan_parts(s),
-             model::pad_vocab(s.model, s.layout.tensor),
+             std::move(parts),
+             std::move(graph),
              running_layout(s)};
-  if (const Diagnostics errors = fit_to_times(s, p.parts, p.layout, p.model, p.places, p.tuning, p.schedule);
+  if (const Diagnostics errors = fit_to_times(s, p.parts, p.layout, p.graph, p.places, p.tuning, p.schedule);
       !errors.empty())
     return errors;
   return p;
 }
 
 program::StepPlan step_plan(const Scenario& s, const RunOptions& options, const Prepared& p) {
-  return {p.model,
+  return {p.graph,
           p.layout,
           p.parts.pass,
           p.parts.state,
@@ -261,7 +263,8 @@ Result<report::RunResult> play(const Scenario& s, const RunOptions& options) {
   run.context_memory = s.gpu.context_memory;
   run.flops = lowered->flops;
   if (s.training.flops == FlopsCount::causal)
-    run.flops.model.attention -= model::causal_saving(p.model, s.training.sequence_length, s.training.global_batch);
+    run.flops.model.attention -=
+        model::causal_saving(p.graph.spec, s.training.sequence_length, s.training.global_batch);
   run.program = std::move(lowered->program);
   run.stages = std::move(lowered->stages);
 

@@ -23,7 +23,7 @@ StageModel stage(const Case& c, bool sequence_parallel, Recompute recompute, Sta
   layout.tensor = c.t, layout.sequence_parallel = sequence_parallel;
   PassOptions o;
   o.sequence_length = c.s, o.micro_batch = c.b, o.recompute = recompute;
-  return StageModel(gpt(c.l, c.h, c.a, c.v), layout, span, o);
+  return stage_of(gpt(c.l, c.h, c.a, c.v), layout, span, o);
 }
 
 // Layers only: a stage in the middle.

@@ -32,7 +32,7 @@ TEST_CASE("relative attention: one batched product forward, two backward") {
   m.position = model::Position::relative;
   PassOptions o;
   o.sequence_length = 64, o.micro_batch = 2;
-  const StageModel stage(m, {}, {.layers = 1}, o);
+  const StageModel stage = stage_of(m, {}, {.layers = 1}, o);
   const auto forward = kernels_of(stage.pass(PassKind::forward), "attention.relative");
   REQUIRE(forward.size() == 1);
   CHECK(is_product(forward[0], 16, 64, 64, 16, model::GemmLayout::tn));
@@ -51,17 +51,17 @@ TEST_CASE("products apart: their input gradients are added, products in one need
   const model::ModelSpec m = llama(1, 128, 8, 4, 256, 512);
   PassOptions o;
   o.sequence_length = 64, o.micro_batch = 2, o.separate_projections = true;
-  const auto apart = kernels_of(StageModel(m, {}, {.layers = 1}, o).pass(PassKind::backward), "input.add_gradient");
+  const auto apart = kernels_of(stage_of(m, {}, {.layers = 1}, o).pass(PassKind::backward), "input.add_gradient");
   REQUIRE(apart.size() == 2 + 1);
   for (const model::Kernel& k : apart) CHECK(k.bytes.value == 3 * 2 * 128 * 128);
   o.separate_projections = false;
-  CHECK(kernels_of(StageModel(m, {}, {.layers = 1}, o).pass(PassKind::backward), "input.add_gradient").empty());
+  CHECK(kernels_of(stage_of(m, {}, {.layers = 1}, o).pass(PassKind::backward), "input.add_gradient").empty());
   // On 4 tensor ranks with sequence parallelism the products, and so the sums, are of the whole sequence.
   o.separate_projections = true;
   Layout four;
   four.tensor = 4, four.sequence_parallel = true;
   for (const model::Kernel& k :
-       kernels_of(StageModel(m, four, {.layers = 1}, o).pass(PassKind::backward), "input.add_gradient"))
+       kernels_of(stage_of(m, four, {.layers = 1}, o).pass(PassKind::backward), "input.add_gradient"))
     CHECK(k.bytes.value == 3 * 2 * 128 * 128);
 }
 
@@ -72,14 +72,14 @@ TEST_CASE("unfused attention repeats grouped keys and values, and only grouped o
   o.sequence_length = 64, o.micro_batch = 2;
   for (const PassKind kind : {PassKind::forward, PassKind::backward}) {
     int found = 0;
-    for (const PassStep& step : StageModel(llama(1, 128, 8, 4, 256, 512), {}, {.layers = 1}, o).pass(kind)) {
+    for (const PassStep& step : stage_of(llama(1, 128, 8, 4, 256, 512), {}, {.layers = 1}, o).pass(kind)) {
       if (std::string_view(step.name) != "attention.repeat_heads") continue;
       ++found;
       CHECK(step.kernels == 2);
       CHECK(step.kernel.bytes.value == 2 * 2 * 128 * (64 + 128));
     }
     CHECK(found == 1);
-    for (const PassStep& step : StageModel(llama(1, 128, 8, 8, 256, 512), {}, {.layers = 1}, o).pass(kind))
+    for (const PassStep& step : stage_of(llama(1, 128, 8, 8, 256, 512), {}, {.layers = 1}, o).pass(kind))
       CHECK(std::string_view(step.name) != "attention.keys_values");
   }
 }

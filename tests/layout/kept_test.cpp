@@ -18,8 +18,7 @@ struct Llama {
   std::int64_t layers = 3;
   Llama() { o.sequence_length = 64, o.micro_batch = 2, o.attention = AttentionKind::flash; }
   StageModel stage(bool embedding = false, bool head = false) const {
-    return StageModel(llama(layers, h, a, 4, f, V), layout, {.layers = layers, .embedding = embedding, .head = head},
-                      o);
+    return stage_of(llama(layers, h, a, 4, f, V), layout, {.layers = layers, .embedding = embedding, .head = head}, o);
   }
   std::int64_t per_token() const { return stage().saved_activations().value / kTokens; }
 };
@@ -182,7 +181,7 @@ TEST_CASE("replicated parameters: norms and the biases of row-split products") {
   o.sequence_length = 64;
   Layout layout;
   layout.tensor = 4;
-  CHECK(StageModel(gpt(3, 64, 4, 256), layout, {.layers = 3}, o).replicated_parameters() == 3 * (4 * 64 + 2 * 64));
+  CHECK(stage_of(gpt(3, 64, 4, 256), layout, {.layers = 3}, o).replicated_parameters() == 3 * (4 * 64 + 2 * 64));
 }
 
 // Korthikanti et al. 2022: activations of the first stage in GiB, with tensor parallel 8 (their tables 3, 4 and
@@ -203,7 +202,7 @@ TEST_CASE("published activation memory of 22B, 175B, 530B and 1T") {
     o.sequence_length = 2048, o.micro_batch = r.b;
     const auto gib = [&](bool sp, Recompute recompute) {
       layout.sequence_parallel = sp, o.recompute = recompute;
-      const StageModel one(gpt(1, r.hidden, r.heads, 51200), layout, {.layers = 1}, o);
+      const StageModel one = stage_of(gpt(1, r.hidden, r.heads, 51200), layout, {.layers = 1}, o);
       // l layers' worth in flight on the first stage, times 1 + (p − 1)/(p v) when interleaved.
       const double share = r.v > 1 ? 1.0 + static_cast<double>(r.p - 1) / static_cast<double>(r.p * r.v) : 1.0;
       return static_cast<double>(one.saved_activations().value * r.l) * share / (1024.0 * 1024 * 1024);

@@ -20,7 +20,7 @@ struct Drawn {
   Layout layout;
   StageSpan span;
   PassOptions options;
-  StageModel stage() const { return StageModel(model, layout, span, options); }
+  StageModel stage() const { return stage_of(model, layout, span, options); }
 };
 
 model::ModelSpec draw_model(Random& random) {
@@ -117,8 +117,8 @@ TEST_CASE("a fused loss leaves its gradient where the logits stood until the wei
   for (const bool sp : {false, true}) {
     Layout layout;
     layout.tensor = sp ? 4 : 1, layout.sequence_parallel = sp;
-    const StageModel stage(llama(1, 128, 8, 4, 256, 512), layout, {.layers = 1, .head = true}, o);
-    const StageModel below(llama(1, 128, 8, 4, 256, 512), layout, {.layers = 1}, o);
+    const StageModel stage = stage_of(llama(1, 128, 8, 4, 256, 512), layout, {.layers = 1, .head = true}, o);
+    const StageModel below = stage_of(llama(1, 128, 8, 4, 256, 512), layout, {.layers = 1}, o);
     const std::vector<PassStep> b = stage.pass(PassKind::backward);
     const auto weight = std::ranges::find_if(b, [](const PassStep& s) { return s.gradients_ready > 0; });
     const std::int64_t held = stage.saved_activations().value;
@@ -141,7 +141,7 @@ TEST_CASE("books of a pass: what is freed too early, made twice or never made is
   o.sequence_length = 64, o.attention = AttentionKind::flash;
   Layout layout;
   layout.tensor = 4, layout.sequence_parallel = true;
-  const StageModel stage(llama(2, 128, 8, 4, 256, 512), layout, {.layers = 2, .head = true}, o);
+  const StageModel stage = stage_of(llama(2, 128, 8, 4, 256, 512), layout, {.layers = 2, .head = true}, o);
   const std::vector<PassStep> whole = stage.pass(PassKind::backward);
   const std::vector<TensorId> held = stage.held_before(PassKind::backward);
   REQUIRE(audit_pass(whole, held).empty());

@@ -88,7 +88,7 @@ TEST_CASE("hardware FLOPs of a GPT equal SC'21 eq. 3 under full recompute, and w
   o.sequence_length = 128, o.micro_batch = 2;
   const auto run = [&](Recompute r) {
     o.recompute = r;
-    return StageModel(m, {}, kWhole(4), o).hardware_flops().value;
+    return stage_of(m, {}, kWhole(4), o).hardware_flops().value;
   };
   CHECK(run(Recompute::none) == checked_narrow(model::model_flops(m, 128, 2)));
   CHECK(run(Recompute::full) == checked_narrow(model::full_recompute_flops(m, 128, 2)));
@@ -97,7 +97,7 @@ TEST_CASE("hardware FLOPs of a GPT equal SC'21 eq. 3 under full recompute, and w
 
 TEST_CASE("I and W together run the kernels of B, in every configuration") {
   for_each_option([](const model::ModelSpec& m, const Layout& layout, const PassOptions& o) {
-    const StageModel stage(m, layout, kWhole(m.layers), o);
+    const StageModel stage = stage_of(m, layout, kWhole(m.layers), o);
     REQUIRE(keys({stage.pass(PassKind::backward)}) ==
             keys({stage.pass(PassKind::input_gradient), stage.pass(PassKind::weight_gradient)}));
   });
@@ -105,7 +105,7 @@ TEST_CASE("I and W together run the kernels of B, in every configuration") {
 
 TEST_CASE("memory balances and references point forward, in every configuration") {
   for_each_option([](const model::ModelSpec& m, const Layout& layout, const PassOptions& o) {
-    const StageModel stage(m, layout, kWhole(m.layers), o);
+    const StageModel stage = stage_of(m, layout, kWhole(m.layers), o);
     const std::int64_t saved = stage.saved_activations().value;
     const auto i = stage.pass(PassKind::input_gradient);
     const std::int64_t between = saved + net(i, MemoryClass::activations);
@@ -135,7 +135,7 @@ TEST_CASE("memory balances and references point forward, in every configuration"
 
 TEST_CASE("model FLOPs of all ranks sum to the closed form, in every configuration") {
   for_each_option([](const model::ModelSpec& m, const Layout& layout, const PassOptions& o) {
-    const StageModel stage(m, layout, kWhole(m.layers), o);
+    const StageModel stage = stage_of(m, layout, kWhole(m.layers), o);
     REQUIRE(stage.model_flops().value * layout.tensor * layout.context ==
             checked_narrow(model::model_flops(m, o.sequence_length, o.micro_batch)));
     if (m.position != model::Position::relative)  // whose encodings are constants: no input gradient
@@ -147,11 +147,11 @@ TEST_CASE("parameters: one rank holds all; split ranks hold their share, norms a
   for (const model::ModelSpec& m : models()) {
     PassOptions o;
     o.sequence_length = 64;
-    const StageModel one(m, {}, kWhole(m.layers), o);
+    const StageModel one = stage_of(m, {}, kWhole(m.layers), o);
     CHECK(one.parameters() == model::parameter_count(m));
     Layout split;
     split.tensor = 4;
-    const StageModel quarter(m, split, kWhole(m.layers), o);
+    const StageModel quarter = stage_of(m, split, kWhole(m.layers), o);
     // Held whole: norms, biases of projection and fc2, learned positions.
     const std::int64_t h = m.hidden, norm = m.norm == model::Norm::layer_norm ? 2 * h : h;
     const std::int64_t whole = norm * (2 * m.layers + 1 + (m.embedding_norm ? 1 : 0)) +
@@ -168,8 +168,8 @@ TEST_CASE("a tied head on another stage holds a copy of the table") {
   const model::ModelSpec m = gpt(4, 64, 4, 256);
   PassOptions o;
   o.sequence_length = 64;
-  const StageModel first(m, {}, {.first_layer = 0, .layers = 2, .embedding = true}, o);
-  const StageModel last(m, {}, {.first_layer = 2, .layers = 2, .head = true}, o);
+  const StageModel first = stage_of(m, {}, {.first_layer = 0, .layers = 2, .embedding = true}, o);
+  const StageModel last = stage_of(m, {}, {.first_layer = 2, .layers = 2, .head = true}, o);
   CHECK(first.parameters() + last.parameters() == model::parameter_count(m) + 256 * 64);
 }
 
@@ -177,8 +177,8 @@ TEST_CASE("end stages without layers: the embedding alone, the head alone") {
   const model::ModelSpec m = gpt(2, 64, 4, 256);
   PassOptions o;
   o.sequence_length = 64;
-  const StageModel first(m, {}, {.first_layer = 0, .layers = 0, .embedding = true}, o);
-  const StageModel last(m, {}, {.first_layer = 2, .layers = 0, .head = true}, o);
+  const StageModel first = stage_of(m, {}, {.first_layer = 0, .layers = 0, .embedding = true}, o);
+  const StageModel last = stage_of(m, {}, {.first_layer = 2, .layers = 0, .head = true}, o);
   CHECK(first.parameters() == (256 + 2048) * 64);
   CHECK(last.parameters() == 256 * 64 + 2 * 64);
   CHECK(first.pass(PassKind::backward).size() == 2);  // dropout, scattered gradient
@@ -195,7 +195,7 @@ TEST_CASE("tensor parallel communication outside the layers") {
   std::vector<std::pair<Collective, std::int64_t>> calls;
   const auto record = [&](const StageSpan& span, PassKind kind) {
     calls.clear();
-    for (const PassStep& s : StageModel(m, layout, span, o).pass(kind))
+    for (const PassStep& s : stage_of(m, layout, span, o).pass(kind))
       if (s.is_communication && (s.layer < 0 || s.layer == 1)) calls.emplace_back(s.collective, s.message.value);
     return calls;
   };
@@ -222,7 +222,7 @@ TEST_CASE("the fused softmax gives way where its four rows of a block do not div
   Layout layout;
   layout.tensor = 4;  // one head a rank
   const auto softmax = [&](PassKind kind) {
-    for (const PassStep& s : StageModel(m, layout, {.layers = 1}, o).pass(kind))
+    for (const PassStep& s : stage_of(m, layout, {.layers = 1}, o).pass(kind))
       if (std::string(s.name) == "attention.softmax") return std::pair{s.kernels, s.kernel.bytes.value};
     return std::pair{0, std::int64_t{0}};
   };
@@ -244,7 +244,7 @@ TEST_CASE("PyTorch's cross-entropy: log-softmax is one kernel, its gradient star
     Layout layout;
     layout.tensor = tensor;
     std::int64_t sum = 0;
-    for (const PassStep& s : StageModel(m, layout, {.layers = 1, .head = true}, o).pass(kind))
+    for (const PassStep& s : stage_of(m, layout, {.layers = 1, .head = true}, o).pass(kind))
       if (std::string(s.name) == "cross_entropy") sum += s.kernel.bytes.value;
     return sum;
   };
@@ -266,7 +266,7 @@ TEST_CASE("tensor parallel communication: bytes of a layer, forward and backward
   layout.tensor = 4;
   const auto bytes = [&](PassKind kind, Collective collective) {
     std::int64_t sum = 0;
-    for (const PassStep& s : StageModel(m, layout, {.layers = 1}, o).pass(kind))
+    for (const PassStep& s : stage_of(m, layout, {.layers = 1}, o).pass(kind))
       sum += s.is_communication && s.collective == collective ? s.message.value : 0;
     return sum;
   };
@@ -289,7 +289,7 @@ TEST_CASE("ring attention: context − 1 exchanges forward, gradients come home 
   layout.context = 4;
   PassOptions o;
   o.sequence_length = 64, o.attention = AttentionKind::flash;
-  const StageModel stage(m, layout, {.layers = 1}, o);
+  const StageModel stage = stage_of(m, layout, {.layers = 1}, o);
   const std::int64_t block = 2 * 2 * 16 * 2 * 16;  // keys and values, 2 bytes, 16 positions, 2 heads of 16
   std::int64_t forward = 0, backward = 0, kernels = 0;
   for (const PassStep& s : stage.pass(PassKind::forward)) {

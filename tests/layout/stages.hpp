@@ -22,6 +22,12 @@ inline model::ModelSpec llama(std::int64_t layers, std::int64_t hidden, std::int
   return m;
 }
 
+inline StageModel stage_of(const model::ModelSpec& spec, const Layout& layout, const StageSpan& span,
+                           const PassOptions& options) {
+  const model::ModelGraph graph = graph_of(spec, options);
+  return StageModel(graph, layout, operators_of(stage_of_operators(graph, {&span, 1}), 0), options);
+}
+
 inline std::int64_t net(const std::vector<PassStep>& steps, MemoryClass memory_class) {
   std::int64_t sum = 0;
   for (const PassStep& step : steps)

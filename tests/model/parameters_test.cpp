@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "orrery/model/flops.hpp"
-#include "orrery/model/operators.hpp"
+#include "orrery/model/graph.hpp"
 
 using namespace orrery;
 using namespace orrery::model;
@@ -66,21 +66,4 @@ TEST_CASE("model and hardware FLOPs equal the published formulas exactly") {
     // Really run: QKᵀ and AV once more, 4 B l s² h.
     CHECK((selective_recompute_flops(m, 2048, 24) - model_flops(m, 2048, 24) == 4 * B * L * S * S * H));
   }
-}
-
-TEST_CASE("the operator graph is a chain with residual edges, its matrix FLOPs are those of the closed form") {
-  const ModelSpec m = gpt(2, 64, 4, 128, 32);
-  const OperatorGraph graph = operator_graph(m, {.sequence_length = 32, .micro_batch = 3});
-  CHECK(graph.operators.size() == 2 + 2 * 13 + 3);  // embedding, dropout; 13 a layer; norm, head, loss
-  Flops sum{};
-  for (const Operator& op : graph.operators) sum += op.flops;
-  CHECK((3 * WideFlops{sum.value} == model_flops(m, 32, 3)));
-  for (const OperatorEdge& edge : graph.edges) CHECK(edge.from < edge.to);
-  // Cut behind the first layer: the residual stream, read by the norm and by the addition.
-  std::vector<std::int32_t> stage;
-  for (const Operator& op : graph.operators) stage.push_back(op.layer < 1 ? 0 : 1);
-  const auto cut = cut_edges(graph, stage);
-  REQUIRE(cut.size() == 2);
-  CHECK(cut[0].from == cut[1].from);
-  CHECK(cut[0].features == 64);
 }

@@ -58,12 +58,18 @@ struct ByHand {
   }
 
   StepPlan plan() const {
-    return {model,   layout,    pass,   state,     schedule, execution, gpu,
+    graph_ = layout::graph_of(model, pass);
+    return {graph_,  layout,    pass,   state,     schedule, execution, gpu,
             kernels, *topology, tuning, placement, mode,     fold,      fuse};
   }
   layout::StageGraph stages() const {
-    return layout::stage_graph(model, layout, layout::partition_layers(model, layout).value(), pass);
+    const model::ModelGraph graph = layout::graph_of(model, pass);
+    const auto spans = layout::partition_layers(model, layout).value();
+    return layout::stage_graph(graph, layout::stage_of_operators(graph, spans), layout.stages(), layout, pass);
   }
+
+ private:
+  mutable model::ModelGraph graph_;
 };
 
 }  // namespace orrery::program::test

@@ -110,25 +110,41 @@ TEST_CASE("messages take the links they use") {
 
 TEST_CASE("a connection that skips a stage is sent and held like any other") {
   const ByHand step("1f1b", 1, 4, 1, 6);
-  const auto spans = layout::partition_layers(step.model, step.layout).value();
-  const std::vector<layout::StageEdge> chain{{0, 1, {kMessage}, ""}, {1, 2, {kMessage}, ""}, {2, 3, {kMessage}, ""}};
-  std::vector<layout::StageEdge> edges = chain;
-  edges.push_back({0, 2, {1000}, "skipped"});
-  const auto plain = lower_step(step.plan(), spans, layout::StageGraph(4, chain));
-  const auto skip = lower_step(step.plan(), spans, layout::StageGraph(4, edges));
-  REQUIRE(plain.ok());
-  REQUIRE(skip.ok());
-  Sent expected = sent_by(plain->program);
-  expected[{0, 2}] = expected[{2, 0}] = {6 * 1000, 6};
-  CHECK(sent_by(skip->program) == expected);
-  // The books say that memory ends where it began and that time and order hold; the step waits no less.
-  CHECK(played(skip->program).makespan >= played(plain->program).makespan);
-  // Alone, the connection leaves stage 1 out: 0 → 2 → 3.
-  const auto without =
-      lower_step(step.plan(), spans, layout::StageGraph(4, {{0, 2, {kMessage}, ""}, {2, 3, {kMessage}, ""}}));
-  REQUIRE(without.ok());
-  CHECK(sent_by(without->program).size() == 4);
-  CHECK(played(without->program).makespan < played(plain->program).makespan);
+  const StepPlan plan = step.plan();
+  auto stage_of = layout::stage_of_operators(plan.graph, layout::partition_layers(step.model, step.layout).value());
+  // Stage 1 keeps the attention branch of layer 6; stage 2 adds it to the residual stream, which comes from stage 0.
+  for (std::size_t op = 0; op < stage_of.size(); ++op)
+    if (stage_of[op] == 1 && (plan.graph.operators[op].layer > 6 ||
+                              plan.graph.operators[op].kind >= model::OperatorKind::attention_residual))
+      stage_of[op] = 2;
+  const auto skip = lower_step(plan, stage_of);
+  REQUIRE_MESSAGE(skip.ok(), render(skip.errors()));
+  const std::pair<std::int64_t, int> six{6 * kMessage, 6};
+  CHECK(sent_by(skip->program) == Sent{{{0, 1}, six},
+                                       {{1, 0}, six},
+                                       {{0, 2}, six},
+                                       {{2, 0}, six},
+                                       {{1, 2}, six},
+                                       {{2, 1}, six},
+                                       {{2, 3}, six},
+                                       {{3, 2}, six}});
+  // Six of the layers' work moved to a stage that has six of its own: the step waits for it.
+  CHECK(played(skip->program).makespan > played(lowered(step).program).makespan);
+  std::int64_t parameters = 0, as_before = 0;
+  for (const StageSummary& s : skip->stages) parameters += s.parameters;
+  for (const StageSummary& s : lowered(step).stages) as_before += s.parameters;
+  CHECK(parameters == as_before);
+}
+
+TEST_CASE("stages that wait for each other in a circle are refused") {
+  const ByHand step("1f1b", 1, 4, 1, 6);
+  const StepPlan plan = step.plan();
+  auto stage_of = layout::stage_of_operators(plan.graph, layout::partition_layers(step.model, step.layout).value());
+  for (std::size_t op = 0; op < stage_of.size(); ++op)  // the second half of a layer before its first
+    if (stage_of[op] == 1 && plan.graph.operators[op].kind == model::OperatorKind::fc1) stage_of[op] = 2;
+  const auto circle = lower_step(plan, stage_of);
+  REQUIRE_FALSE(circle.ok());
+  CHECK(circle.errors().front().message == "stages wait for each other in a circle");
 }
 
 TEST_CASE("copies of shared parameters sum their gradients wherever they stand, once a step") {

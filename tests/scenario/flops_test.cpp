@@ -144,9 +144,10 @@ TEST_CASE("the book of FLOPs names what is not as the closed form says") {
   REQUIRE(schedule.ok());
   REQUIRE(tuning.ok());
   const PlanParts parts = plan_parts(scenario);
-  const program::StepPlan plan{scenario.model,    scenario.layout, parts.pass,        parts.state,
-                               *schedule,         parts.execution, scenario.gpu,      parts.kernels,
-                               *places->topology, *tuning,         places->placement, program::NetworkMode::ideal};
+  const model::ModelGraph graph = layout::graph_of(scenario.model, parts.pass);
+  const program::StepPlan plan{
+      graph,        scenario.layout, parts.pass,        parts.state, *schedule,         parts.execution,
+      scenario.gpu, parts.kernels,   *places->topology, *tuning,     places->placement, program::NetworkMode::ideal};
   const program::StepFlops closed = program::closed_form_flops(plan);
   CHECK(program::audit_flops(plan, closed).empty());
   struct Case {

@@ -1,5 +1,6 @@
 // The size of a run as estimated before anything is made, and the refusal of what is too large.
 #include <doctest/doctest.h>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -44,6 +45,7 @@ RunOptions played(bool every_rank, bool fuse) {
 
 // Bytes that a run takes beyond what the program has, over those it was expected to; in a process of its own.
 int percent_of_bytes(const Scenario& s) {
+  ::malloc_trim(0);  // what tests before it have freed would serve it
   const pid_t child = ::fork();
   if (child == 0) {
     rusage before{}, after{};

@@ -1,11 +1,12 @@
 // How a model is split: degrees, rank order, process groups, and which layers a stage holds.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "orrery/core/error.hpp"
-#include "orrery/model/spec.hpp"
+#include "orrery/model/graph.hpp"
 
 namespace orrery::layout {
 
@@ -82,5 +83,9 @@ struct StageSpan {
 };
 // One span a stage (pipeline · virtual_stages of them), in model order; errors name `layout.pipeline` and the like.
 Result<std::vector<StageSpan>> partition_layers(const model::ModelSpec& spec, const Layout& layout);
+// [operator] its stage.
+std::vector<std::int32_t> stage_of_operators(const model::ModelGraph& graph, std::span<const StageSpan> spans);
+// The operators of a stage, in the order of the graph.
+std::vector<std::int32_t> operators_of(std::span<const std::int32_t> stage_of, std::int32_t stage);
 
 }  // namespace orrery::layout

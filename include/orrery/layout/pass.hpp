@@ -12,6 +12,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -102,15 +103,21 @@ struct PassStep {
 
 enum class PassKind : std::uint8_t { forward, backward, input_gradient, weight_gradient };
 
+// The graph of a model as these passes run it.
+model::ModelGraph graph_of(const model::ModelSpec& spec, const PassOptions& options);
+
 // The stage as one rank holds it.
 struct StageOperators;  // opaque: built once per stage, asked for each pass
 
 class StageModel {
  public:
-  StageModel(const model::ModelSpec& spec, const Layout& layout, const StageSpan& span, const PassOptions& options);
+  // `nodes` are operators of the graph, in its order (layout::operators_of).
+  StageModel(const model::ModelGraph& graph, const Layout& layout, std::span<const std::int32_t> nodes,
+             const PassOptions& options);
 
   std::vector<PassStep> pass(PassKind kind) const;
   std::vector<TensorId> held_before(PassKind kind) const;  // tensors that passes before it left behind
+  StageSpan span() const;                                  // the layers it has operators of
   std::int64_t parameters() const;  // of this rank (after the tensor split), tied copies included
   std::int64_t parameters_of_layer(std::int64_t layer) const;  // −1 embedding, layers = head + final norm
   Bytes saved_activations() const;                             // held from the end of F to B, per micro-batch

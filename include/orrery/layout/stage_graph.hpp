@@ -7,7 +7,7 @@
 
 #include "orrery/layout/layout.hpp"
 #include "orrery/layout/pass.hpp"
-#include "orrery/model/operators.hpp"
+#include "orrery/model/graph.hpp"
 
 namespace orrery::layout {
 
@@ -57,12 +57,9 @@ class StageGraph {
 // Each stage feeds the next: what a schedule by itself is played with.
 StageGraph stage_chain(int stages);
 
-// The cut edges of a partition that gives stage[i] to operator i: each tensor once for each stage that reads it,
-// `bytes_per_feature` for each of its values a token. A stage may feed any others.
-StageGraph stage_graph(const model::OperatorGraph& graph, std::span<const std::int32_t> stage, int stages,
-                       std::int64_t bytes_per_feature);
-// That of the partition of a model into spans, as one rank sends it; with tied embeddings, the copies of the table.
-StageGraph stage_graph(const model::ModelSpec& spec, const Layout& layout, const std::vector<StageSpan>& spans,
-                       const PassOptions& options);
+// The cut edges of a partition that gives stage[i] to operator i, as one rank sends them: each tensor once for each
+// stage that reads it. A stage may feed any others. A matrix that two stages share is a copy in each.
+StageGraph stage_graph(const model::ModelGraph& graph, std::span<const std::int32_t> stage, int stages,
+                       const Layout& layout, const PassOptions& options);
 
 }  // namespace orrery::layout

@@ -62,7 +62,7 @@ struct Footprint {
 
 // References must outlive the call of lower_step only.
 struct StepPlan {
-  const model::ModelSpec& model;
+  const model::ModelGraph& graph;
   const layout::Layout& layout;
   const layout::PassOptions& pass;
   const layout::StatePlan& state;
@@ -118,9 +118,9 @@ struct LoweredStep {
 inline constexpr const char* kStepOverhead = "step overhead";  // name of what the host does before a step
 
 Result<LoweredStep> lower_step(const StepPlan& plan);
-// The same with stages given, whoever feeds whom, in place of those of the layout's partition.
-Result<LoweredStep> lower_step(const StepPlan& plan, const std::vector<layout::StageSpan>& spans,
-                               const layout::StageGraph& stages);
+// The same for any partition of the operators whose stages do not wait for each other in a circle: `stage_of[i]` is the
+// stage of operator i. A stage may feed any other.
+Result<LoweredStep> lower_step(const StepPlan& plan, std::span<const std::int32_t> stage_of);
 // Why lower_step would refuse the plan; empty = it does not.
 Diagnostics check_step(const StepPlan& plan);
 

@@ -1,0 +1,50 @@
+#include "operators.hpp"
+
+namespace orrery::layout {
+namespace {
+
+bool whole(const Splitter& s) {
+  return s.options.fused_bias_activation || s.options.compiled;
+}
+
+void kernels(const Splitter& s, RankOp& op) {
+  // Over the values made: a gated activation reads twice as many.
+  const std::int64_t values = (s.model.gated() ? s.values(0) / 2 : s.values(0)) * s.width();
+  struct Cost {
+    std::int64_t passes;  // over `values`, reads and writes
+    int kernels;
+  };
+  Cost forward{2, 1}, backward{3, 1};
+  if (s.model.gated()) {
+    forward = whole(s) ? Cost{3, 1} : Cost{5, 2};   // silu, multiply
+    backward = whole(s) ? Cost{5, 1} : Cost{9, 3};  // multiply twice, silu
+  } else if (!whole(s) && s.model.activation == model::Activation::squared_relu) {
+    forward = {4, 2}, backward = {6, 2};
+  }
+  if (!whole(s) && s.model.bias) forward.passes += s.model.gated() ? 4 : 2, forward.kernels += 1;
+  op.forward.push_back({s.memory(op.name, forward.passes * values, forward.kernels)});
+  op.backward.push_back({s.memory(op.name, backward.passes * values, backward.kernels)});
+}
+
+}  // namespace
+
+// What is kept: the input (GELU, fused SwiGLU), the result (ReLU, whose result is the input of fc2), the result of the
+// inner ReLU (squared ReLU); unfused SwiGLU both inputs and silu(gate).
+void split_activation(Splitter& s) {
+  RankOp op = s.start();
+  op.out = {s.result(0)};
+  if (s.model.activation == model::Activation::relu) {
+    op.keep_for_input = {op.out.front()};
+  } else if (!whole(s) && s.model.activation != model::Activation::gelu) {
+    const TensorId inner = s.tensor(s.out_values(0));  // silu(gate) or relu(x)
+    op.out.push_back(inner);
+    if (s.model.gated()) op.keep_for_input = op.in;
+    op.keep_for_input.push_back(inner);
+  } else {
+    op.keep_for_input = op.in;
+  }
+  kernels(s, op);
+  s.finish(std::move(op));
+}
+
+}  // namespace orrery::layout

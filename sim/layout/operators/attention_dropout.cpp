@@ -1,0 +1,17 @@
+#include "operators.hpp"
+
+namespace orrery::layout {
+
+void split_attention_dropout(Splitter& s) {
+  RankOp op = s.start();
+  op.attention_core = true;
+  const std::int64_t values = s.values(0), width = s.width();
+  const TensorId mask = s.tensor(s.out_values(0), 1);
+  op.out = {s.result(0), mask};
+  op.keep_for_input = {mask};
+  op.forward.push_back({s.memory(op.name, (2 * width + 1) * values)});
+  op.backward.push_back({s.memory(op.name, (2 * width + 1) * values)});
+  s.finish(std::move(op));
+}
+
+}  // namespace orrery::layout

@@ -1,0 +1,105 @@
+// Attention core of the heads of this rank as one kernel.
+//
+// Context parallel: ring attention (Liu et al. 2023), keys and values travel round the ring beside the kernel that uses
+// the block before; backward they travel again, and their gradients with them, one hop more to come home. A causal mask
+// is balanced by giving each rank one chunk from either end, so each of the blocks costs half, as its `causal` says. Or
+// all-gather (Llama 3 report, §3.3.2): keys and values are gathered before, and again in the backward pass.
+#include "operators.hpp"
+
+namespace orrery::layout {
+namespace {
+
+constexpr std::int64_t kFlashStatisticBytes = 4;  // log-sum-exp of each row, fp32
+
+// FLOPs as if not causal: QKᵀ and AV forward; backward also the scores once more, 2.5 times the forward pass.
+model::Kernel kernel(const Splitter& s, bool backward, std::int64_t kv_sequence) {
+  const std::int64_t d = s.node().head_dim, width = s.width();
+  model::Kernel k;
+  k.kind = backward ? model::KernelKind::attention_backward : model::KernelKind::attention_forward;
+  k.dtype = k.out_dtype = s.options.activation;
+  k.batch = s.rank.micro_batch, k.heads = s.columns(0) / d, k.kv_heads = s.columns(1) / d, k.head_dim = d;
+  k.sequence_q = s.rank.sequence, k.sequence_kv = kv_sequence;
+  const std::int64_t pairs = checked_mul(checked_mul(s.rank.sequence, kv_sequence), s.rank.micro_batch * k.heads);
+  k.flops = {checked_mul(pairs, (backward ? 10 : 4) * d)};
+  const std::int64_t query = s.values(0) * width;
+  const std::int64_t keys_values = s.rank.micro_batch * kv_sequence * (s.columns(1) + s.columns(2)) * width;
+  // Forward: reads q, k, v, writes o. Backward: reads q, o, do, k, v, writes dq, dk, dv.
+  k.bytes = {(backward ? 4 * query + 2 * keys_values : 2 * query + keys_values) +
+             s.rank.tokens * k.heads * kFlashStatisticBytes};
+  return k;
+}
+
+OpStep attend(const Splitter& s, bool backward, std::int64_t kv_sequence) {
+  return {s.compute("attention", kernel(s, backward, kv_sequence))};
+}
+
+// Keys and values of this rank.
+std::int64_t block_bytes(const Splitter& s) {
+  return (s.values(1) + s.values(2)) * s.width();
+}
+
+void whole(const Splitter& s, RankOp& op) {
+  op.forward.push_back(attend(s, false, s.rank.sequence));
+  op.backward.push_back(attend(s, true, s.rank.sequence));
+}
+
+void ring(const Splitter& s, RankOp& op) {
+  const std::int64_t block = block_bytes(s), context = s.rank.context;
+  const auto exchange = [&](std::int64_t bytes) {
+    return s.communicate("attention.ring", Collective::send_receive, bytes, StepGroup::context);
+  };
+  for (std::int64_t i = 0; i < context; ++i) {
+    // The next block arrives beside the kernel of this one and is needed by the kernel after it.
+    const int at = static_cast<int>(op.forward.size()), needed = i + 2 < context ? at + 3 : at + 2;
+    if (i + 1 < context) op.forward.push_back({exchange(block), Phase::input, needed});
+    op.forward.push_back(attend(s, false, s.rank.sequence));
+  }
+  for (std::int64_t i = 0; i < context; ++i) {
+    const int at = static_cast<int>(op.backward.size());
+    const bool last = i + 1 == context;
+    // Gradients of the block before travel on with the keys and values of the next.
+    const std::int64_t bytes = (last ? 0 : block) + (i > 0 ? block : 0);
+    op.backward.push_back({exchange(bytes), Phase::input, last ? at + 2 : at + 3});
+    op.backward.push_back(attend(s, true, s.rank.sequence));
+  }
+  op.backward.push_back({exchange(block)});
+  op.forward_workspace = {2 * block};                           // block in use and block arriving
+  op.backward_workspace.push_back({{4 * block}, true, false});  // and their gradients
+}
+
+void gathered(const Splitter& s, RankOp& op) {
+  const std::int64_t whole = block_bytes(s) * s.rank.context, sequence = s.rank.sequence * s.rank.context;
+  const auto call = [&](Collective kind) {
+    return OpStep{s.communicate("attention.keys_values", kind, whole, StepGroup::context)};
+  };
+  op.forward.push_back(call(Collective::all_gather));
+  op.forward.push_back(attend(s, false, sequence));
+  op.backward.push_back(call(Collective::all_gather));
+  op.backward.push_back(attend(s, true, sequence));
+  op.backward.push_back(call(Collective::reduce_scatter));
+  op.forward_workspace = {whole};
+  op.backward_workspace.push_back({{2 * whole}, true, false});
+}
+
+}  // namespace
+
+// Inputs: queries, keys, values, and relative scores where there are any.
+void split_attention_flash(Splitter& s) {
+  RankOp op = s.start();
+  op.attention_core = true;
+  const TensorId context = s.result(0);
+  const TensorId statistics = s.tensor(s.rank.tokens * (s.columns(0) / s.node().head_dim), kFlashStatisticBytes);
+  op.out = {context, statistics};
+  op.keep_for_input = present({s.in(0), s.in(1), s.in(2), context, statistics});
+  if (s.options.recompute == Recompute::selective_op) s.keep_always(context), s.keep_always(statistics);
+  if (s.rank.context == 1)
+    whole(s, op);
+  else if (s.options.context_exchange == ContextExchange::ring)
+    ring(s, op);
+  else
+    gathered(s, op);
+  for (OpStep& step : op.forward) step.makes = context;
+  s.finish(std::move(op));
+}
+
+}  // namespace orrery::layout

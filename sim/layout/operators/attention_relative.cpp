@@ -1,0 +1,25 @@
+#include <algorithm>
+
+#include "attention_shape.hpp"
+#include "operators.hpp"
+
+namespace orrery::layout {
+
+using model::GemmLayout;
+
+// Queries (input 0) times the projected relative positions (input 1).
+void split_attention_relative(Splitter& s) {
+  RankOp op = s.start();
+  const AttentionShape a = attention_shape(s, std::min(s.columns(0), s.columns(1)));
+  const auto product = [&](std::int64_t m, std::int64_t n, std::int64_t k, GemmLayout how) {
+    return OpStep{s.compute(op.name, s.gemm(m, n, k, how, s.options.activation, a.batch))};
+  };
+  op.keep_for_input = op.in;
+  op.out = {s.result(0)};
+  op.forward.push_back(product(a.queries, a.keys, a.head_dim, GemmLayout::tn));
+  op.backward.push_back(product(a.queries, a.head_dim, a.keys, GemmLayout::nn));
+  op.backward.push_back(product(a.keys, a.head_dim, a.queries, GemmLayout::nt));
+  s.finish(std::move(op));
+}
+
+}  // namespace orrery::layout

@@ -1,0 +1,34 @@
+#include "operators.hpp"
+
+namespace orrery::layout {
+namespace {
+constexpr std::int64_t kSoftmaxBatches = 4;  // batches per block from 256 keys on (scaled_masked_softmax.h)
+}  // namespace
+
+// Of the scores (input 0), to which the relative scores (input 1) are added where there are any: their gradient is a
+// tensor as large.
+void split_attention_softmax(Splitter& s) {
+  RankOp op = s.start();
+  op.attention_core = true;
+  const std::int64_t values = s.values(0), width = s.width();
+  // The fused kernel takes `kSoftmaxBatches` rows of queries at a time and gives way where they do not divide
+  // (Megatron-LM, FusedScaleMaskSoftmax.is_kernel_available: attn_batches % batch_per_block == 0).
+  const std::int64_t keys = s.rank.sequence * s.rank.context;
+  const bool divides = values / (s.rank.sequence * keys) % kSoftmaxBatches == 0;
+  const bool whole = (s.options.fused_softmax && divides) || s.options.compiled;
+  op.out = op.keep_for_input = {s.result(0)};
+  // Unfused, in fp32 (forward_torch_softmax): cast, scale, mask, softmax, cast; backward cast, softmax (reads gradient
+  // and result), mask, scale, cast. Scores, their fp32 copy, the fp32 result, which is what autograd keeps, and the
+  // 16-bit one are there at once: 12 bytes a score. Backward as many: gradient, result and new gradient in fp32.
+  if (!whole) {
+    op.out.push_back(s.tensor(values, 4));
+    op.keep_for_input = {op.out.back()};
+    op.forward_workspace = {4 * values};
+    op.backward_workspace.push_back({{4 * values}, true, false});
+  }
+  op.forward.push_back({s.memory(op.name, (whole ? 2 * width : 2 * width + 32) * values, whole ? 1 : 5)});
+  op.backward.push_back({s.memory(op.name, (whole ? 3 * width : 2 * width + 36) * values, whole ? 1 : 5)});
+  s.finish(std::move(op));
+}
+
+}  // namespace orrery::layout

@@ -1,0 +1,180 @@
+#include "linear.hpp"
+
+namespace orrery::layout {
+
+using model::GemmLayout;
+
+namespace {
+
+model::Kernel weight_gemm(const Splitter& s, const Linear& linear) {
+  model::Kernel kernel = s.gemm(linear.out, linear.in, s.rank.tokens, GemmLayout::nt, linear.type);
+  // FSDP reduces the gradient of each micro-batch: it is written, not accumulated.
+  kernel.accumulate = !s.layout.reduces_in_each_pass() && s.options.fused_gradient_accumulation;
+  if (kernel.accumulate && s.options.gradient_bytes == 4) kernel.out_dtype = DType::fp32;
+  kernel.bytes = {checked_mul(s.rank.tokens, linear.out + linear.in) * size_of(linear.type) +
+                  checked_mul(linear.out, linear.in) * size_of(kernel.out_dtype) * (kernel.accumulate ? 2 : 1)};
+  return kernel;
+}
+
+// Bytes of a value of the input as it is gathered.
+std::int64_t gathered_bytes(const Splitter& s, const Linear& linear) {
+  return s.options.fp8_saves_input ? size_of(linear.type) : s.width();
+}
+
+// What the weight gradient will read of the input `op.in[0]`, and the cast to fp8: read once, written as it is and
+// transposed, the transposed copy being the one kept (Transformer Engine on Hopper).
+void keep_input(Splitter& s, RankOp& op, const Linear& linear, std::int64_t rows) {
+  const std::int64_t values = rows * linear.in;
+  if (linear.type == DType::fp8) {
+    const std::int64_t width = linear.input_cast_fused ? 2 : s.width() + 2;
+    op.forward.push_back({s.memory("fp8.cast", width * values)});
+    if (s.options.fp8_saves_input) {
+      op.out.push_back(s.tensor(values, 1));
+      op.keep_for_weight = {op.out.back()};
+      return;
+    }
+  }
+  op.keep_for_weight = op.in;
+}
+
+void cast_gradient(const Splitter& s, RankOp& op, const Linear& linear, std::int64_t rows) {
+  if (linear.type != DType::fp8) return;
+  const std::int64_t values = rows * linear.out;
+  op.backward.push_back({s.memory("fp8.cast", (s.width() + 2) * values)});
+  op.backward_workspace.push_back({{2 * values}, true, true});
+}
+
+void column_forward(Splitter& s, RankOp& op, const std::vector<Linear>& linears) {
+  const Linear& first = linears.front();
+  keep_input(s, op, first, s.rank.shard_tokens);
+  if (s.rank.sequence_parallel) {
+    const std::int64_t gathered = checked_mul(s.rank.tokens, first.in) * gathered_bytes(s, first);
+    const int at = static_cast<int>(op.forward.size());
+    op.forward.push_back(
+        {s.communicate(first.name, Collective::all_gather, gathered), Phase::input, kNextStep, at + 1});
+    if (s.options.regather_in_backward) {
+      op.forward_workspace = {gathered};
+    } else {
+      op.out.push_back(s.tensor(s.rank.tokens * first.in, gathered_bytes(s, first)));
+      op.keep_for_weight = {op.out.back()};
+    }
+  }
+  for (std::size_t i = 0; i < linears.size(); ++i) {
+    const Linear& l = linears[i];
+    op.forward.push_back({s.compute(l.name, s.gemm(s.rank.tokens, l.out, l.in, GemmLayout::tn, l.type))});
+    op.forward.back().makes = op.weight_reads_gradient_of[i];
+  }
+}
+
+void column_backward(Splitter& s, RankOp& op, const std::vector<Linear>& linears) {
+  const Linear& first = linears.front();
+  const std::int64_t values = checked_mul(s.rank.tokens, first.in), width = s.width();
+  const bool regather = s.rank.sequence_parallel && s.options.regather_in_backward;
+  for (const Linear& l : linears) cast_gradient(s, op, l, s.rank.tokens);
+  const std::size_t gather_at = op.backward.size();
+  if (regather) {
+    op.backward.push_back(
+        {s.communicate(first.name, Collective::all_gather, values * gathered_bytes(s, first)), Phase::weight});
+    op.backward_workspace.push_back({{values * gathered_bytes(s, first)}, false, true});
+  }
+  for (std::size_t i = 0; i < linears.size(); ++i) {
+    const Linear& l = linears[i];
+    op.backward.push_back({s.compute(l.name, s.gemm(s.rank.tokens, l.in, l.out, GemmLayout::nn, l.type))});
+    if (i > 0) op.backward.push_back({s.memory("input.add_gradient", 3 * width * values)});
+  }
+  if (linears.size() > 1) op.backward_workspace.push_back({{width * values}, true, false});
+  if (s.tensor_parallel()) {
+    const int at = static_cast<int>(op.backward.size());
+    const Collective kind = s.rank.sequence_parallel ? Collective::reduce_scatter : Collective::all_reduce;
+    op.backward.push_back({s.communicate(first.name, kind, width * values), Phase::input, kAfterOperator, at - 1});
+    if (s.rank.sequence_parallel) op.backward_workspace.push_back({{width * values}, true, false});
+  }
+  if (regather) op.backward[gather_at].needed_at = static_cast<int>(op.backward.size());
+  for (const Linear& l : linears) weight_gradient(s, op, l, s.rank.tokens);
+}
+
+void row_forward(Splitter& s, RankOp& op, const Linear& linear) {
+  keep_input(s, op, linear, s.rank.tokens);
+  const int product = static_cast<int>(op.forward.size());
+  op.forward.push_back(
+      {s.compute(linear.name, s.gemm(s.rank.tokens, linear.out, linear.in, GemmLayout::tn, linear.type))});
+  if (linear.keep_output || !s.tensor_parallel()) op.forward.back().makes = op.out.front();
+  if (!s.tensor_parallel()) return;
+  const std::int64_t bytes = checked_mul(s.rank.tokens, linear.out) * s.width();
+  const Collective kind = s.rank.sequence_parallel ? Collective::reduce_scatter : Collective::all_reduce;
+  op.forward.push_back({s.communicate(linear.name, kind, bytes), Phase::input, kNextStep, product, op.out.front()});
+  if (s.rank.sequence_parallel) op.forward_workspace = {bytes};
+}
+
+void row_backward(Splitter& s, RankOp& op, const Linear& linear) {
+  cast_gradient(s, op, linear, s.rank.shard_tokens);
+  if (s.rank.sequence_parallel) {
+    const std::int64_t bytes = checked_mul(s.rank.tokens, linear.out) * gathered_bytes(s, linear);
+    const int at = static_cast<int>(op.backward.size());
+    op.backward.push_back({s.communicate(linear.name, Collective::all_gather, bytes), Phase::input, kNextStep, at + 1});
+    op.backward_workspace.push_back({{bytes}, true, true});
+  } else {
+    op.weight_reads_gradient_of = {op.out.front()};
+  }
+  op.backward.push_back(
+      {s.compute(linear.name, s.gemm(s.rank.tokens, linear.in, linear.out, GemmLayout::nn, linear.type))});
+  weight_gradient(s, op, linear, s.rank.shard_tokens);
+}
+
+}  // namespace
+
+Linear linear_of(const Splitter& s, std::int64_t in, std::int64_t out) {
+  Linear l;
+  l.name = model::name_of(s.node().kind), l.in = in, l.out = out, l.bias = s.node().vectors > 0;
+  l.type = s.options.compute;
+  return l;
+}
+
+bool separate_products(const Splitter& s) {
+  return s.options.separate_projections || s.options.recompute == Recompute::selective_op;
+}
+
+void weight_gradient(const Splitter& s, RankOp& op, const Linear& linear, std::int64_t bias_rows) {
+  PassStep step = s.compute(linear.name, weight_gemm(s, linear));
+  const std::int64_t weights = checked_mul(linear.in, linear.out);
+  if (linear.bias)
+    op.backward.push_back({s.memory("bias.weight_gradient", bias_rows * linear.out * s.width()), Phase::weight});
+  const std::int64_t ready = linear.own_gradient ? weights + (linear.bias ? linear.out : 0) : 0;
+  const bool apart = !s.options.fused_gradient_accumulation && !s.layout.reduces_in_each_pass();
+  if (!apart) step.gradients_ready = ready;
+  op.backward.push_back({step, Phase::weight});
+  if (apart) {
+    op.backward.push_back(
+        {s.memory("weight.add_gradient", weights * (s.width() + 2 * s.options.gradient_bytes)), Phase::weight});
+    op.backward.back().step.gradients_ready = ready;
+    op.backward_workspace.push_back({{weights * s.width()}, false, true});
+  }
+  // The head is no layer of Transformer Engine: its placeholder lives as long as the step.
+  if (s.options.gradient_placeholders && s.in_last_part())
+    op.backward_workspace.push_back({{weights * s.width()}, false, true});
+}
+
+RankOp column_linear(Splitter& s, const std::vector<Linear>& linears) {
+  RankOp op = s.start();
+  for (const Linear& l : linears) {
+    op.out.push_back(s.tensor(s.rank.tokens * l.out));
+    if (l.keep_output) s.keep_always(op.out.back());
+  }
+  op.weight_reads_gradient_of = op.out;
+  column_forward(s, op, linears);
+  column_backward(s, op, linears);
+  return op;
+}
+
+void row_linear(Splitter& s, const Linear& linear) {
+  RankOp op = s.start();
+  op.out = {s.result(0)};
+  if (linear.keep_output || (s.options.recompute == Recompute::selective_op && s.tensor_parallel()))
+    s.keep_always(op.out.front());
+  row_forward(s, op, linear);
+  row_backward(s, op, linear);
+  if (linear.bias) s.replicated_parameters(linear.out);
+  s.finish(std::move(op));
+}
+
+}  // namespace orrery::layout

@@ -1,0 +1,32 @@
+// The operators there are: how each is split. A new one is a file here, a line in operators.cpp and its kind in
+// model/graph.hpp.
+#pragma once
+#include "splitter.hpp"
+
+namespace orrery::layout {
+
+using Splitting = void (*)(Splitter&);
+Splitting splitting(model::OperatorKind kind);
+
+void split_activation(Splitter& s);
+void split_attention_context(Splitter& s);
+void split_attention_dropout(Splitter& s);
+void split_attention_flash(Splitter& s);
+void split_attention_relative(Splitter& s);
+void split_attention_scores(Splitter& s);
+void split_attention_softmax(Splitter& s);
+void split_cross_entropy(Splitter& s);
+void split_embedding(Splitter& s);
+void split_embedding_dropout(Splitter& s);
+void split_fc1(Splitter& s);
+void split_fc2(Splitter& s);
+void split_head(Splitter& s);
+void split_keys_values(Splitter& s);
+void split_norm(Splitter& s);
+void split_projection(Splitter& s);
+void split_qkv(Splitter& s);
+void split_relative_positions(Splitter& s);
+void split_residual_add(Splitter& s);
+void split_rotary(Splitter& s);
+
+}  // namespace orrery::layout
