@@ -244,8 +244,7 @@ void Splitter::resolve(std::int64_t begin, std::int64_t end, Chain& chain, Break
 // Time in which a device waits for a task that runs.
 void Splitter::blame(TaskId task, std::int64_t begin, std::int64_t end, Breakdown& into) const {
   const TaskTemplate& t = program_.template_of(task);
-  const bool beside_passes = t.segments.count == 0 && t.category >= Category::expert_comm;
-  if (t.lane == Lane::host || (beside_passes && is_transfer(t.category))) {
+  if (t.lane == Lane::host || (t.segments.count == 0 && is_beside_passes(t.category))) {
     into[static_cast<std::size_t>(t.category)] += end - begin;
     return;
   }

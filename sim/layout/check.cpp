@@ -13,9 +13,9 @@ class Checker {
 
   Diagnostics run() {
     degrees();
-    if (!split_order(l_.order))
+    if (!read_order(l_.order))
       wrong("layout.order",
-            fmt::format("'{}' is not an order of tp, cp, dp and pp, joined by '-', each once", l_.order),
+            fmt::format("'{}' is not an order of {}, joined by '-', each once", l_.order, short_names()),
             "the default is tp-cp-dp-pp: tensor ranks next to each other");
     if (!errors_.empty()) return errors_;  // what follows divides by the degrees
     tensor();
@@ -34,13 +34,11 @@ class Checker {
   }
 
   void degrees() {
-    const std::pair<const char*, int> all[] = {{"tensor", l_.tensor},
-                                               {"context", l_.context},
-                                               {"pipeline", l_.pipeline},
-                                               {"data", l_.data},
-                                               {"virtual", l_.virtual_stages}};
-    for (const auto& [name, degree] : all)
+    const auto at_least_one = [&](std::string_view name, int degree) {
       if (degree < 1) wrong(fmt::format("layout.{}", name), fmt::format("{} is not a degree: at least 1", degree));
+    };
+    for (const DimensionFacts& d : kDimensionList) at_least_one(d.name, l_.*d.degree);
+    at_least_one("virtual", l_.virtual_stages);
   }
 
   void divides(const char* what, std::int64_t count, std::string help = {}) {
@@ -75,7 +73,7 @@ class Checker {
   }
 
   void sharding() {
-    const int ranks = l_.data * l_.context;
+    const int ranks = l_.gradient_ranks();
     if (l_.shard_degree < 0 || (l_.shard_degree > 0 && ranks % l_.shard_degree != 0))
       wrong("layout.shard_degree", fmt::format("{} does not divide the {} ranks that share gradients (data · context)",
                                                l_.shard_degree, ranks));

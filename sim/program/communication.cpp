@@ -56,9 +56,9 @@ network::Traffic Communication::traffic_of(Collective kind, Bytes bytes, const s
   return network::traffic_of({kind, bytes, group}, plan, plan_.topology);  // of the group only the size counts
 }
 
-// Calls inside the passes (tensor, context): what the stack adds for each step between nodes of the ring in rank order.
+// Calls inside the passes: what the stack adds for each step between nodes of the ring in rank order.
 Time Communication::wait_for_network(const Family& family, const std::vector<std::int32_t>& group) const {
-  if (family.lane != Lane::tensor && family.lane != Lane::context) return {};
+  if (!family.in_pass) return {};
   std::int64_t steps = 0;
   for (std::size_t i = 0; i < group.size(); ++i) {
     const auto from = static_cast<std::size_t>(group[i]), to = static_cast<std::size_t>(group[(i + 1) % group.size()]);

@@ -8,10 +8,11 @@
 
 namespace orrery::program {
 
-// One kind of communication and all groups that do it: tensor groups, gradient groups, pipeline pairs…
+// One kind of communication and all process groups that do it: those along a dimension, of gradients, pipeline pairs…
 struct Family {
   Lane lane = Lane::tensor;
   Category category = Category::tensor_comm;
+  bool in_pass = false;                           // its calls are steps of the passes
   std::vector<std::vector<std::int32_t>> groups;  // ranks
 };
 

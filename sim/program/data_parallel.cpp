@@ -193,7 +193,7 @@ void DataParallel::reduce_buckets(const Key& key, PassKind kind, std::vector<Dat
 
 std::vector<DataParallel::EndCall> DataParallel::at_end(DeviceIndex device) {
   const auto rank = static_cast<std::size_t>(devices_.representative[device]);
-  return end_calls(ranks_.at[rank].pipeline, ranks_.shard_of[rank], ranks_.replicas_of[rank]);
+  return end_calls(ranks_.at[rank][layout::Dimension::pipeline], ranks_.shard_of[rank], ranks_.replicas_of[rank]);
 }
 
 std::vector<DataParallel::EndCall> DataParallel::end_calls(int pipeline_rank, std::int32_t shard,

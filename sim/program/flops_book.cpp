@@ -143,7 +143,7 @@ StepFlops count_flops(const StepPlan& plan, StageCosts& stages) {
   if (plan.pass.recompute == Recompute::selective) f.korthikanti = f.model.attention;
   f.korthikanti += f.model.total();
   const layout::Layout& l = plan.layout;
-  const Int128 times = static_cast<Int128>(plan.schedule.micro_batches) * l.tensor * l.context * l.data;
+  const Int128 times = static_cast<Int128>(plan.schedule.micro_batches) * (l.ranks() / l.pipeline);
   for (FlopCount* count : {&f.model, &f.executed, &f.again}) scale(*count, times);
   f.korthikanti *= times;
   return f;

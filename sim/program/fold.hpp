@@ -2,8 +2,9 @@
 //
 // The classes are the coarsest equitable partition found by colour refinement (Paige & Tarjan; Berkholz, Bonsma &
 // Grohe): start with what a rank is by itself (its pipeline rank, its own costs), then split until all ranks of a class
-// see, in each relation (tensor group, context group, gradient group, neighbours in the pipeline), the same costs and
-// the same classes. Ranks of one class then have equal times in every evaluation in which transfers do not share links.
+// see, in each relation (process group along a dimension, gradient group, neighbours in the pipeline), the same costs
+// and the same classes. Ranks of one class then have equal times in every evaluation in which transfers do not share
+// links.
 #pragma once
 #include <cstdint>
 #include <vector>

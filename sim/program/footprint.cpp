@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <tuple>
+#include <utility>
 
 #include "stage_costs.hpp"
 
@@ -15,11 +17,13 @@ using layout::PassKind;
 
 // What a pass of a stage is made of.
 struct PassCounts {
-  double compute = 0, tensor = 0, context = 0;
+  double compute = 0;
+  layout::PerDimension<double> calls;
   double layers = 0;   // that hold parameters
   double units = 0;    // of gradients that each backward pass reduces (ZeRO-2: as many layers as fill a bucket)
   double buckets = 0;  // of gradients that are reduced beside it
-  double steps() const { return compute + tensor + context; }
+  double all_calls() const { return std::accumulate(calls.values.begin(), calls.values.end(), 0.0); }
+  double steps() const { return compute + all_calls(); }
 };
 
 double buckets(const std::vector<layout::PassStep>& steps, const ExecutionPlan& execution) {
@@ -38,10 +42,7 @@ double buckets(const std::vector<layout::PassStep>& steps, const ExecutionPlan& 
 PassCounts count(const layout::StageModel& stage, PassKind kind, const ExecutionPlan& execution) {
   const std::vector<layout::PassStep> steps = stage.pass(kind);
   PassCounts counts;
-  for (const layout::PassStep& s : steps)
-    (!s.is_communication                     ? counts.compute
-     : s.group == layout::StepGroup::context ? counts.context
-                                             : counts.tensor) += 1;
+  for (const layout::PassStep& s : steps) (s.is_communication ? counts.calls[s.along] : counts.compute) += 1;
   counts.buckets = buckets(steps, execution);
   const std::int64_t full =
       std::max(execution.bucket_bytes, execution.reduce_buffer_elements * execution.gradient_bytes);
@@ -66,8 +67,8 @@ class Estimate {
     blocking_ = e.blocking_launch && launches.value > 0;
     devices_ = t_.teams * t_.members;
     const double ranks = static_cast<double>(l_.ranks()) / l_.pipeline;
-    reducing_ = l_.data * l_.context > 1;
-    group_ = std::max(1.0, devices_ * l_.data * l_.context / ranks);
+    reducing_ = l_.gradient_ranks() > 1;
+    group_ = std::max(1.0, devices_ * l_.gradient_ranks() / ranks);
   }
 
   Footprint of(const std::vector<layout::StageSpan>& spans);
@@ -75,6 +76,8 @@ class Estimate {
  private:
   void add_stage(const layout::StageSpan& span);
   void add_passes(const PassCounts& c, PassKind kind, double passes, bool apart = false);
+  double places_with_own_links() const;
+  double bytes_of_call(const PassCounts& c) const;
   void add_pieces(double pieces);
   void add_data_calls(double calls);
   void add_messages();
@@ -100,8 +103,9 @@ void Estimate::add_passes(const PassCounts& c, PassKind kind, double passes, boo
   const double fused = s_.fuse && !s_.flows && !slowed ? t_.alike : 0;
   const double units = gathers ? c.layers : c.units;
   const double pieces = gathers || reduces ? std::max(1.0, units) : 1, steps = c.steps();
-  const double of_team = fused * pieces + (1 - fused) * (c.compute * t_.members + c.tensor * t_.tensor_groups +
-                                                         c.context * t_.context_groups);
+  double apart_of_team = c.compute * t_.members;
+  for (std::size_t d = 0; d < layout::kDimensions; ++d) apart_of_team += c.calls.values[d] * t_.groups.values[d];
+  const double of_team = fused * pieces + (1 - fused) * apart_of_team;
   const double each = (fused * pieces + (1 - fused) * steps) * t_.members;
   const double waits = (blocking_ ? (1 - fused) * steps : 0) + (host_ ? 2 * pieces : 0);
   const double runs = passes * t_.teams;
@@ -113,13 +117,27 @@ void Estimate::add_passes(const PassCounts& c, PassKind kind, double passes, boo
   const bool gathered = gathers && kind != PassKind::weight_gradient;
   if (gathered || reduces) add_data_calls(passes * units * ((gathered ? 1 : 0) + (reduces ? 1 : 0)));
   // Passes are kept once for each group with links of its own, and as templates where they are not fused.
-  const double links = s_.flows ? (l_.tensor > 1 ? t_.teams * t_.tensor_groups : 1) *
-                                      (l_.context > 1 ? (l_.tensor > 1 ? t_.context_groups / t_.members * l_.context
-                                                                       : t_.teams * t_.context_groups)
-                                                      : 1)
-                                : 1;
-  const double calls = s_.flows ? 200 + 24.0 * (c.tensor > 0 ? l_.tensor : l_.context) : 0;
-  fixed_ += links * (steps * (sizeof(Step) + 64 + (fused < 1 ? 260 : 0)) + (c.tensor + c.context) * calls);
+  const double links = s_.flows ? places_with_own_links() : 1;
+  fixed_ += links * (steps * (sizeof(Step) + 64 + (fused < 1 ? 260 : 0)) + c.all_calls() * bytes_of_call(c));
+}
+
+double Estimate::places_with_own_links() const {
+  double places = 1;
+  bool first = true;
+  for (const layout::DimensionFacts& d : layout::kDimensionList) {
+    const int degree = l_.*d.degree;
+    if (!d.in_pass || degree == 1) continue;
+    places *= t_.groups[d.dimension] * (std::exchange(first, false) ? t_.teams : degree / t_.members);
+  }
+  return places;
+}
+
+// The phases of a call are kept where transfers share links: more of them in a larger group.
+double Estimate::bytes_of_call(const PassCounts& c) const {
+  if (!s_.flows) return 0;
+  for (const layout::DimensionFacts& d : layout::kDimensionList)
+    if (c.calls[d.dimension] > 0) return 200 + 24.0 * (l_.*d.degree);
+  return 0;
 }
 
 // More pieces that passes are cut into.
@@ -205,8 +223,13 @@ TeamShape folded_teams() {
 }
 
 TeamShape teams_of_all_ranks(const layout::Layout& layout) {
-  const double tensor = layout.tensor, context = layout.context;
-  return {static_cast<double>(layout.data), tensor * context, context, tensor, 1};
+  TeamShape all;
+  for (const layout::DimensionFacts& d : layout::kDimensionList)
+    if (d.in_pass) all.members *= layout.*d.degree;
+  for (const layout::DimensionFacts& d : layout::kDimensionList)
+    all.groups[d.dimension] = all.members / (layout.*d.degree);
+  all.teams = static_cast<double>(layout.ranks()) / layout.pipeline / all.members;
+  return all;
 }
 
 Footprint footprint_of(const StepSize& size) {

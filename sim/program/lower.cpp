@@ -13,6 +13,7 @@
 namespace orrery::program {
 namespace {
 
+using layout::Dimension;
 using layout::PassKind;
 using schedule::OpKind;
 
@@ -87,19 +88,16 @@ std::vector<ObservedCall> StepLowering::observed_calls() {
 
 void StepLowering::add_devices() {
   for (std::size_t d = 0; d < devices(); ++d) {
-    const layout::Coordinates at = ranks_.at[static_cast<std::size_t>(devices_.representative[d])];
     Device device;
     device.ranks = devices_.ranks[d];
-    device.pipeline_rank = at.pipeline;
-    device.tensor_rank = at.tensor;
-    device.context_rank = at.context;
-    device.data_rank = at.data;
+    device.at = ranks_.at[static_cast<std::size_t>(devices_.representative[d])];
+    device.pipeline_rank = device.at[Dimension::pipeline];
     const layout::StateBytes state =
-        layout::state_bytes(stages_.parameters_of_rank(at.pipeline), plan_.state, plan_.layout);
+        layout::state_bytes(stages_.parameters_of_rank(device.pipeline_rank), plan_.state, plan_.layout);
     device.resident[static_cast<std::size_t>(MemoryClass::weights)] = state.weights.value;
     device.resident[static_cast<std::size_t>(MemoryClass::gradients)] = state.gradients.value;
     device.resident[static_cast<std::size_t>(MemoryClass::optimizer)] = state.optimizer.value;
-    for (const int s : stages_.on_rank(at.pipeline)) {
+    for (const int s : stages_.on_rank(device.pipeline_rank)) {
       std::int64_t& buffers = device.resident[static_cast<std::size_t>(MemoryClass::buffers)];
       buffers = std::max(buffers, stages_.stage(s).placeholders().value);
     }
@@ -108,28 +106,24 @@ void StepLowering::add_devices() {
 }
 
 std::vector<Team> StepLowering::teams() const {
+  const std::vector<Dimension> in_pass = layout::dimensions_that(&layout::DimensionFacts::in_pass);
   std::vector<Team> teams;
   std::vector<bool> placed(devices(), false);
   for (std::size_t d = 0; d < devices(); ++d) {
     if (placed[d]) continue;
     const std::int32_t rank = devices_.representative[d];
-    const auto& context_ranks =
-        ranks_.context.groups[static_cast<std::size_t>(ranks_.context_of[static_cast<std::size_t>(rank)])];
-    std::vector<std::int32_t> members;
+    const layout::Coordinates& at = ranks_.at[static_cast<std::size_t>(rank)];
+    const std::vector<std::int32_t> members = ranks_.grid.group(at, in_pass);
     Team team;
-    for (const std::int32_t c : context_ranks) {
-      const auto& tensor_ranks =
-          ranks_.tensor.groups[static_cast<std::size_t>(ranks_.tensor_of[static_cast<std::size_t>(c)])];
-      members.insert(members.end(), tensor_ranks.begin(), tensor_ranks.end());
-      const auto group = devices_of(devices_, tensor_ranks);
-      if (std::find(team.tensor.begin(), team.tensor.end(), group) == team.tensor.end()) team.tensor.push_back(group);
-    }
-    for (const std::int32_t t :
-         ranks_.tensor.groups[static_cast<std::size_t>(ranks_.tensor_of[static_cast<std::size_t>(rank)])]) {
-      const auto group = devices_of(
-          devices_, ranks_.context.groups[static_cast<std::size_t>(ranks_.context_of[static_cast<std::size_t>(t)])]);
-      if (std::find(team.context.begin(), team.context.end(), group) == team.context.end())
-        team.context.push_back(group);
+    for (const Dimension along : in_pass) {
+      std::vector<Dimension> others = in_pass;
+      std::erase(others, along);
+      for (const std::int32_t r : ranks_.grid.group(at, others)) {
+        const auto of = static_cast<std::size_t>(ranks_.along_of[along][static_cast<std::size_t>(r)]);
+        const auto group = devices_of(devices_, ranks_.along[along].groups[of]);
+        auto& known = team.groups[along];
+        if (std::find(known.begin(), known.end(), group) == known.end()) known.push_back(group);
+      }
     }
     team.members = devices_of(devices_, members);
     for (const std::int32_t r : members)
@@ -237,7 +231,7 @@ void StepLowering::summarise(LoweredStep& step) {
     const auto i = static_cast<std::size_t>(r);
     if (devices_.fold_class[i] != classes) continue;
     ++classes;
-    on[static_cast<std::size_t>(ranks_.at[i].pipeline)].push_back(r);
+    on[static_cast<std::size_t>(ranks_.at[i][Dimension::pipeline])].push_back(r);
   }
   const auto slowest = [&](int stage, PassKind kind) {
     Time most{};
@@ -259,13 +253,13 @@ void StepLowering::summarise(LoweredStep& step) {
 }
 
 Footprint StepLowering::footprint() const {
-  TeamShape shape{0, 0, 0, 0, 0};
+  TeamShape shape{0, 0, {}, 0};
   const std::vector<Team> all = teams();
   const auto count = static_cast<double>(all.size());
   for (const Team& team : all) {
     shape.members += static_cast<double>(team.members.size()) / count;
-    shape.tensor_groups += static_cast<double>(team.tensor.size()) / count;
-    shape.context_groups += static_cast<double>(team.context.size()) / count;
+    for (std::size_t d = 0; d < layout::kDimensions; ++d)
+      shape.groups.values[d] += static_cast<double>(team.groups.values[d].size()) / count;
     shape.alike += (team.alike ? 1 : 0) / count;
   }
   shape.teams = count / plan_.layout.pipeline;

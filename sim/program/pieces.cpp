@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "block.hpp"
+#include "dimension_calls.hpp"
 #include "pipeline_lowering.hpp"
 
 namespace orrery::program {
@@ -133,7 +134,7 @@ void PipelineLowering::emit_steps(const Team& team, std::uint32_t begin, std::ui
   std::vector<Participant> participants;
   for (std::uint32_t i = begin; i < end; ++i) {
     const Lane lane = pass_[team.members.front()]->steps[i].lane;
-    for (const auto& group : lane == Lane::compute ? alone : lane == Lane::tensor ? team.tensor : team.context) {
+    for (const auto& group : lane == Lane::compute ? alone : team.groups[dimension_of(lane)]) {
       const Step& s = pass_[group.front()]->steps[i];
       participants.clear();
       for (const DeviceIndex d : group) {

@@ -5,11 +5,14 @@
 #include <tuple>
 #include <utility>
 
+#include "dimension_calls.hpp"
 #include "fold.hpp"
 #include "orrery/schedule/placement.hpp"
 
 namespace orrery::program {
 namespace {
+
+constexpr layout::Dimension kPipeline = layout::Dimension::pipeline;
 
 // One entry per group of ranks that `group` maps each rank to; `of` tells each rank's group.
 template <class Group>
@@ -22,6 +25,30 @@ void fill(Family& family, std::vector<std::int32_t>& of, int ranks, const std::v
     for (const std::int32_t member : family.groups.back())
       of[static_cast<std::size_t>(member)] = static_cast<std::int32_t>(family.groups.size() - 1);
   }
+}
+
+// The families whose groups tell ranks apart, and what a person calls one of their groups and all of them.
+struct NamedFamily {
+  const Family* family;
+  std::string one, all;
+};
+
+std::vector<NamedFamily> families_of(const Ranks& ranks) {
+  std::vector<NamedFamily> families;
+  for (const layout::DimensionFacts& d : layout::kDimensionList)
+    if (d.in_pass)
+      families.push_back(
+          {&ranks.along[d.dimension], std::string(d.name) + "-parallel group", std::string(d.name) + " groups"});
+  families.push_back({&ranks.shard, "data-parallel group", "data-parallel groups"});
+  families.push_back({&ranks.replicas, "data-parallel group", "groups of replicas"});
+  for (const Family& pairs : ranks.pipeline) families.push_back({&pairs, "pipeline message", "pipeline messages"});
+  for (const Family& copies : ranks.shared) families.push_back({&copies, "tied embeddings", "tied embeddings"});
+  return families;
+}
+
+// Its groups are pairs, and their ends differ.
+bool sends(const Family& family) {
+  return family.lane == Lane::pipeline_send;
 }
 
 // Which pipeline rank sends to which: where the ends of an edge of the stages stand, and both ways of the norm that
@@ -53,14 +80,18 @@ Ranks::Ranks(const StepPlan& plan, const layout::StageGraph& stages) : grid(plan
   }
   if (speeds.empty()) speeds.push_back(1);
   for (int r = 0; r < count; ++r) at.push_back(grid.coordinates(r));
-  fill(tensor, tensor_of, count, at, [&](const auto& c) { return grid.tensor_group(c); });
-  fill(context, context_of, count, at, [&](const auto& c) { return grid.context_group(c); });
+  for (const DimensionCalls& calls : kDimensionCalls) {
+    if (!layout::facts(calls.dimension).in_pass) continue;
+    Family& family = along[calls.dimension];
+    family.lane = calls.lane;
+    family.category = calls.category;
+    family.in_pass = true;
+    fill(family, along_of[calls.dimension], count, at, [&](const auto& c) { return grid.group(c, calls.dimension); });
+  }
   std::vector<std::int32_t> gradient_of;
   fill(gradient, gradient_of, count, at, [&](const auto& c) { return grid.gradient_group(c); });
   fill(shard, shard_of, count, at, [&](const auto& c) { return grid.shard_group(c); });
   fill(replicas, replicas_of, count, at, [&](const auto& c) { return grid.replica_group(c); });
-  context.lane = Lane::context;
-  context.category = Category::context_comm;
   for (Family* family : {&gradient, &shard, &replicas, &model_parallel}) {
     family->lane = Lane::data;
     family->category = Category::data_comm;
@@ -70,9 +101,12 @@ Ranks::Ranks(const StepPlan& plan, const layout::StageGraph& stages) : grid(plan
   add_pipeline(plan, stages);
   add_shared(plan, stages);
   model_parallel.groups.emplace_back();
+  const auto of_first_copy = [](const layout::Coordinates& c) {
+    return std::ranges::all_of(layout::kDimensionList,
+                               [&](const auto& d) { return !d.sums_gradients || c[d.dimension] == 0; });
+  };
   for (std::int32_t r = 0; r < count; ++r)
-    if (at[static_cast<std::size_t>(r)].data == 0 && at[static_cast<std::size_t>(r)].context == 0)
-      model_parallel.groups[0].push_back(r);
+    if (of_first_copy(at[static_cast<std::size_t>(r)])) model_parallel.groups[0].push_back(r);
 }
 
 // Only pairs that send are a load on the network: the last rank sends to the first where stages go round (interleaved).
@@ -89,7 +123,7 @@ void Ranks::add_pipeline(const StepPlan& plan, const layout::StageGraph& stages)
   sends_on.assign(along_model.size(), std::vector<std::int32_t>(static_cast<std::size_t>(count), -1));
   for (std::size_t places = 1; places < along_model.size(); ++places)
     for (std::int32_t r = 0; r < count; ++r) {
-      const auto from = static_cast<std::size_t>(at[static_cast<std::size_t>(r)].pipeline);
+      const auto from = static_cast<std::size_t>(at[static_cast<std::size_t>(r)][kPipeline]);
       const int to = along_model[(static_cast<std::size_t>(place_[from]) + places) % along_model.size()];
       if (!sends[from][static_cast<std::size_t>(to)]) continue;
       sends_on[places][static_cast<std::size_t>(r)] = static_cast<std::int32_t>(pipeline[places].groups.size());
@@ -110,7 +144,7 @@ void Ranks::add_shared(const StepPlan& plan, const layout::StageGraph& stages) {
       if (std::find(holders.begin(), holders.end(), holder) == holders.end()) holders.push_back(holder);
     }
     for (std::int32_t r = 0; r < count && holders.size() > 1; ++r) {
-      if (at[static_cast<std::size_t>(r)].pipeline != holders.front()) continue;
+      if (at[static_cast<std::size_t>(r)][kPipeline] != holders.front()) continue;
       shared[i].groups.emplace_back();
       for (const int holder : holders) shared[i].groups.back().push_back(at_pipeline(r, holder));
     }
@@ -119,7 +153,7 @@ void Ranks::add_shared(const StepPlan& plan, const layout::StageGraph& stages) {
 
 std::int32_t Ranks::at_pipeline(std::int32_t rank, int pipeline_rank) const {
   layout::Coordinates c = at[static_cast<std::size_t>(rank)];
-  c.pipeline = pipeline_rank;
+  c[kPipeline] = pipeline_rank;
   return grid.rank(c);
 }
 
@@ -132,20 +166,15 @@ bool post_validates(const StepPlan& plan) {
 
 Diagnostics check_routes(const Ranks& ranks, const StepPlan& plan) {
   constexpr std::size_t kMost = 8;
-  std::vector<std::pair<const Family*, const char*>> families{{&ranks.tensor, "tensor-parallel group"},
-                                                              {&ranks.context, "context-parallel group"},
-                                                              {&ranks.shard, "data-parallel group"},
-                                                              {&ranks.replicas, "data-parallel group"}};
-  for (const Family& pairs : ranks.pipeline) families.emplace_back(&pairs, "pipeline message");
-  for (const Family& copies : ranks.shared) families.emplace_back(&copies, "tied embeddings");
-  families.emplace_back(&ranks.model_parallel, "gradient norm");
+  std::vector<NamedFamily> families = families_of(ranks);
+  families.push_back({&ranks.model_parallel, "gradient norm", {}});
   const auto device = [&](std::int32_t rank) { return plan.placement[static_cast<std::size_t>(rank)]; };
   const auto joined = [&](std::int32_t a, std::int32_t b) { return plan.topology.connected(device(a), device(b)); };
   const auto name = [&](std::int32_t rank) {
     return "rank " + std::to_string(rank) + " (" + plan.topology.vertex_name(device(rank)) + ")";
   };
   Diagnostics errors;
-  for (const auto& [family, what] : families)
+  for (const auto& [family, what, in_split] : families)
     for (const auto& group : family->groups)
       for (std::size_t i = 1; i < group.size(); ++i) {
         const bool there = joined(group[0], group[i]), back = joined(group[i], group[0]);
@@ -180,7 +209,7 @@ std::vector<Cost> costs_of(const ObservedCall& call, const StepPlan& plan, Commu
 bool unlike(const Ranks& ranks, const Family& family, const std::vector<Cost>& costs) {
   std::map<int, Cost> first;
   for (std::size_t g = 0; g < costs.size(); ++g) {
-    const int place = ranks.at[static_cast<std::size_t>(family.groups[g].front())].pipeline;
+    const int place = ranks.at[static_cast<std::size_t>(family.groups[g].front())][kPipeline];
     if (first.emplace(place, costs[g]).first->second != costs[g]) return true;
   }
   return false;
@@ -190,17 +219,11 @@ std::vector<std::string> splits_of(const Ranks& ranks, const std::vector<Observe
                                    Communication& communication) {
   std::vector<std::string> splits;
   if (ranks.speeds.size() > 1) splits.emplace_back("GPUs of different speed");
-  std::vector<std::pair<const Family*, const char*>> families{{&ranks.tensor, "tensor groups"},
-                                                              {&ranks.context, "context groups"},
-                                                              {&ranks.shard, "data-parallel groups"},
-                                                              {&ranks.replicas, "groups of replicas"}};
-  for (const Family& pairs : ranks.pipeline) families.emplace_back(&pairs, "pipeline messages");
-  for (const Family& copies : ranks.shared) families.emplace_back(&copies, "tied embeddings");
-  for (const auto& [family, name] : families) {
+  for (const auto& [family, in_error, name] : families_of(ranks)) {
     const bool differ = std::any_of(calls.begin(), calls.end(), [&, of = family](const ObservedCall& c) {
       return c.family == of && unlike(ranks, *of, costs_of(c, plan, communication));
     });
-    const std::string text = std::string(name) + " on links of different speed or use";
+    const std::string text = name + " on links of different speed or use";
     if (differ && (splits.empty() || splits.back() != text)) splits.push_back(text);
   }
   return splits;
@@ -212,21 +235,17 @@ Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, c
                    Communication& communication) {
   std::vector<std::int64_t> initial;
   for (std::size_t r = 0; r < ranks.at.size(); ++r)  // what a rank is by itself: its stages and its speed
-    initial.push_back(ranks.at[r].pipeline * static_cast<std::int64_t>(ranks.speeds.size()) + ranks.speed_of[r]);
+    initial.push_back(ranks.at[r][kPipeline] * static_cast<std::int64_t>(ranks.speeds.size()) + ranks.speed_of[r]);
   std::vector<Relation> relations;
   for (const ObservedCall& call : calls) {
-    Relation relation{
-        &call.family->groups, {}, call.kind == Collective::send_receive && call.family->lane == Lane::pipeline_send};
+    Relation relation{&call.family->groups, {}, call.kind == Collective::send_receive && sends(*call.family)};
     std::map<Cost, std::int64_t> known;
     for (const Cost& cost : costs_of(call, plan, communication))
       relation.cost.push_back(known.emplace(cost, static_cast<std::int64_t>(known.size())).first->second);
     relations.push_back(std::move(relation));
   }
-  for (const Family* family : {&ranks.tensor, &ranks.context, &ranks.shard, &ranks.replicas})
-    relations.push_back({&family->groups, {}, false});
-  for (const Family& copies : ranks.shared) relations.push_back({&copies.groups, {}, false});
-  for (const Family& pairs : ranks.pipeline)
-    if (!pairs.groups.empty()) relations.push_back({&pairs.groups, {}, true});
+  for (const NamedFamily& named : families_of(ranks))
+    if (!named.family->groups.empty()) relations.push_back({&named.family->groups, {}, sends(*named.family)});
 
   const bool fold = plan.fold && plan.mode != NetworkMode::flows;
   Devices devices;

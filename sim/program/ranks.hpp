@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "communication.hpp"
+#include "orrery/layout/rank_grid.hpp"
 #include "orrery/program/lower.hpp"
 
 namespace orrery::program {
@@ -12,19 +13,19 @@ namespace orrery::program {
 struct Ranks {
   Ranks(const StepPlan& plan, const layout::StageGraph& stages);
 
-  std::int32_t at_pipeline(std::int32_t rank, int pipeline_rank) const;  // same tensor, context, data rank
+  std::int32_t at_pipeline(std::int32_t rank, int pipeline_rank) const;  // same coordinates but for that one
   // The pairs on which one pipeline rank sends to another, and which of them a rank of the first sends on.
   const Family& pairs(int from_pipeline, int to_pipeline) const { return pipeline[apart(from_pipeline, to_pipeline)]; }
   std::int32_t pair_of(std::int32_t rank, int to_pipeline) const {
     const auto r = static_cast<std::size_t>(rank);
-    return sends_on[apart(at[r].pipeline, to_pipeline)][r];
+    return sends_on[apart(at[r][layout::Dimension::pipeline], to_pipeline)][r];
   }
 
   layout::RankGrid grid;
   int count = 0;
   std::vector<layout::Coordinates> at;  // [rank]
-  Family tensor, context;
-  Family gradient;         // all data-parallel ranks
+  layout::PerDimension<Family> along;   // of the dimensions whose calls are steps of the passes; none in the others
+  Family gradient;                      // all data-parallel ranks
   Family shard, replicas;  // its split by ZeRO: ranks that spread one copy of the shards, ranks that hold one shard
   // Pipeline pairs (from, to), each family the ranks that send to the one so many places further along the model: those
   // of a chain are all in the first, their gradients in the last.
@@ -32,7 +33,8 @@ struct Ranks {
   std::vector<int> along_model;  // [place] the pipeline rank there
   std::vector<Family> shared;    // [of StageGraph::shared] the ranks that hold a copy; empty where one rank holds all
   Family model_parallel;         // one group: where the gradient norm is summed
-  std::vector<std::int32_t> tensor_of, context_of, shard_of, replicas_of;  // [rank] index of its group
+  layout::PerDimension<std::vector<std::int32_t>> along_of;  // [dimension][rank] index of its group
+  std::vector<std::int32_t> shard_of, replicas_of;
   std::vector<std::vector<std::int32_t>> sends_on;  // [of `pipeline`][rank] index of the pair it sends on, −1 = none
   std::vector<std::int32_t> speed_of;               // [rank] index of its speed
   std::vector<double> speeds;                       // of kernels, each once; {1} where nothing is slow

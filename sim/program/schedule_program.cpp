@@ -71,7 +71,7 @@ Result<Program> lower_schedule(const schedule::Schedule& schedule, const layout:
     device.ranks = {r};
     device.pipeline_rank = r;
     const DeviceIndex d = builder.add_device(std::move(device));
-    plan.teams.push_back({{d}, true, {}, {}});
+    plan.teams.push_back({{d}, true, {}});
   }
   TaskTemplate sent;
   sent.duration = times.message;

@@ -4,6 +4,8 @@
 #include <array>
 #include <vector>
 
+#include "dimension_calls.hpp"
+
 namespace orrery::program {
 namespace {
 
@@ -38,9 +40,12 @@ Time end_of_work(Time at, Time work, const std::vector<InFlight>& calls) {
 
 }  // namespace
 
-void slow_beside_calls(std::span<Step> steps, const Slowdown& tensor, const Slowdown& context) {
-  const auto slows = [](const Slowdown& s) { return s.numerator != s.denominator; };
-  if (!slows(tensor) && !slows(context)) return;
+void slow_beside_calls(std::span<Step> steps, const ExecutionPlan& execution) {
+  const auto slows = [&](const DimensionCalls& of) {
+    const Slowdown s = of.slowdown_in(execution);
+    return layout::facts(of.dimension).in_pass && s.numerator != s.denominator;
+  };
+  if (std::none_of(kDimensionCalls.begin(), kDimensionCalls.end(), slows)) return;
   std::vector<InFlight> calls;
   std::vector<Time> not_before(steps.size() + 1);
   std::array<Time, kLanes> lane_free{};
@@ -62,7 +67,7 @@ void slow_beside_calls(std::span<Step> steps, const Slowdown& tensor, const Slow
     free = start + s.duration;
     const auto waiter = std::min(static_cast<std::size_t>(s.needed_by), steps.size());
     not_before[waiter] = std::max(not_before[waiter], free);
-    calls.push_back({start, free, s.lane == Lane::context ? context : tensor});
+    calls.push_back({start, free, calls_along(dimension_of(s.lane)).slowdown_in(execution)});
   }
 }
 

@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <set>
 
+#include "dimension_calls.hpp"
 #include "slow_beside.hpp"
 
 namespace orrery::program {
 
+using layout::Dimension;
 using layout::PassKind;
 using layout::PassStep;
-using layout::StepGroup;
 
 StageCosts::StageCosts(const StepPlan& plan, const layout::StageGraph& graph, const Ranks& ranks,
                        Communication& communication, Builder& builder, std::span<const std::int32_t> stage_of)
@@ -17,8 +18,8 @@ StageCosts::StageCosts(const StepPlan& plan, const layout::StageGraph& graph, co
   for (std::int32_t s = 0; s < graph.stages(); ++s)
     stages_.emplace_back(plan.graph, plan.layout, layout::operators_of(stage_of, s), plan.pass);
   find_messages();
-  tensor_class_ = classes_of(ranks.tensor);
-  context_class_ = classes_of(ranks.context);
+  for (const Dimension d : layout::dimensions_that(&layout::DimensionFacts::in_pass))
+    class_[d] = classes_of(ranks.along[d]);
 }
 
 // Groups of equal costs share their passes; where transfers share links each group that has any has its own.
@@ -107,14 +108,13 @@ std::vector<ObservedCall> StageCosts::calls() {
   for (int s = 0; s < stages(); ++s) {
     for (const PassKind kind : {PassKind::forward, PassKind::backward})
       for (const PassStep& step : steps(s, kind))
-        if (step.is_communication)
-          add(step.group == StepGroup::context ? ranks_.context : ranks_.tensor, step.collective, step.message);
+        if (step.is_communication) add(ranks_.along[step.along], step.collective, step.message);
     for (int pipe = 0; pipe < placement.pipes; ++pipe)
       for (const bool forward : {true, false})
         for (const std::int32_t e : messages_to(s, forward, pipe)) {
           const int from = placement.rank_of(graph_.edge(e).source(forward), pipe);
           add(ranks_.pairs(from, placement.rank_of(s, pipe)), Collective::send_receive, message_bytes(e));
-          if (scattered()) add(ranks_.tensor, Collective::all_gather, graph_.edge(e).bytes);
+          if (scattered()) add(ranks_.along[Dimension::tensor], Collective::all_gather, graph_.edge(e).bytes);
         }
   }
   return calls;
@@ -130,8 +130,10 @@ Time at_speed(Time nominal, double speed) {
 
 StageCosts::Place StageCosts::place_of(std::int32_t rank) const {
   const auto r = static_cast<std::size_t>(rank);
-  return {tensor_class_[static_cast<std::size_t>(ranks_.tensor_of[r])],
-          context_class_[static_cast<std::size_t>(ranks_.context_of[r])], ranks_.speed_of[r]};
+  Place place{{}, ranks_.speed_of[r]};
+  for (const Dimension d : layout::dimensions_that(&layout::DimensionFacts::in_pass))
+    place.group[d] = class_[d][static_cast<std::size_t>(ranks_.along_of[d][r])];
+  return place;
 }
 
 Step StageCosts::cost(const PassStep& from, PassKind kind, const Place& place) {
@@ -153,9 +155,9 @@ Step StageCosts::cost(const PassStep& from, PassKind kind, const Place& place) {
     step.launch = launch * from.kernels;
     return step;
   }
-  const bool context = from.group == StepGroup::context;
-  const Family& family = context ? ranks_.context : ranks_.tensor;
-  const auto group = static_cast<std::size_t>(context ? place.context_group : place.tensor_group);
+  check(layout::facts(from.along).in_pass, "a step of a pass along a dimension that is not of passes");
+  const Family& family = ranks_.along[from.along];
+  const auto group = static_cast<std::size_t>(place.group[from.along]);
   const CallCost& call = communication_.costs(family, from.collective, from.message)[group];
   step.duration = call.duration;
   step.category = family.category;
@@ -163,7 +165,7 @@ Step StageCosts::cost(const PassStep& from, PassKind kind, const Place& place) {
   step.launch =
       launch + e.launch_collective + e.launch_collective_rank * static_cast<std::int64_t>(family.groups[group].size());
   step.bytes_sent = bytes_sent(from.collective, from.message, static_cast<std::int64_t>(family.groups[group].size()));
-  if (context ? e.overlap_context : e.overlap_tensor) step.needed_by = from.needed_by;
+  if (calls_along(from.along).overlap_in(e)) step.needed_by = from.needed_by;
   if (!call.transfer.phases.empty()) step.transfer = builder_.add_transfer(call.transfer);
   step.call = call.call;
   return step;
@@ -265,7 +267,7 @@ const Pass& StageCosts::pass(std::int32_t rank, int stage, PassKind kind, int pi
   if (kind == PassKind::forward && !pass.steps.empty())
     pass.steps.front().launch += plan_.execution.micro_batch_overhead;
   if (plan_.execution.blocking_launch) launch_blocking(pass);
-  slow_beside_calls(pass.steps, plan_.execution.tensor_slowdown, plan_.execution.context_slowdown);
+  slow_beside_calls(pass.steps, plan_.execution);
   return pass;
 }
 

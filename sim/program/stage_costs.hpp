@@ -37,7 +37,8 @@ class StageCosts {
   bool scattered() const { return plan_.execution.scatter_gather_messages && plan_.layout.tensor > 1; }
   std::vector<std::int32_t> classes_of(const Family& family);
   struct Place {
-    std::int32_t tensor_group, context_group, speed;
+    layout::PerDimension<std::int32_t> group;
+    std::int32_t speed = 0;
     auto operator<=>(const Place&) const = default;
   };
   Place place_of(std::int32_t rank) const;  // the first groups with the same costs
@@ -58,7 +59,7 @@ class StageCosts {
   Communication& communication_;
   Builder& builder_;
   std::vector<layout::StageModel> stages_;
-  std::vector<std::int32_t> tensor_class_, context_class_;  // [group] the first group with the same costs
+  layout::PerDimension<std::vector<std::int32_t>> class_;  // [dimension][group] the first group with the same costs
   std::map<std::pair<int, layout::PassKind>, std::vector<layout::PassStep>> steps_;
   std::vector<std::vector<std::int32_t>> arrivals_;  // lists of edges, each once
   std::vector<std::int32_t> arrivals_of_;            // [way] which list: what reaches it from other ranks

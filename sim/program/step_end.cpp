@@ -44,17 +44,24 @@ Bytes StepEnd::replicated_bytes(int pipeline_rank) const {
 // Two numbers: the norm, and whether a gradient overflowed.
 constexpr Bytes kNorm{8};
 
+// Each of its ranks has other parameters of a stage, and so a part of the norm of it.
+constexpr bool splits_parameters(const layout::DimensionFacts& d) {
+  return d.in_pass && !d.sums_gradients;
+}
+
 std::vector<ObservedCall> StepEnd::observed() const {
   std::vector<ObservedCall> calls;
   for (std::size_t i = 0; i < ranks_.shared.size(); ++i)
     if (!ranks_.shared[i].groups.empty()) calls.push_back({&ranks_.shared[i], Collective::all_reduce, shared_bytes(i)});
   for (int p = 0; p < plan_.layout.pipeline; ++p)
     if (const Bytes bytes = replicated_bytes(p); bytes.value > 0)
-      calls.push_back({&ranks_.tensor, Collective::all_reduce, bytes});
+      calls.push_back({&ranks_.along[layout::Dimension::tensor], Collective::all_reduce, bytes});
   if (!post_validates(plan_)) return calls;  // all wait for the norm together
   for (const Family* pairs : {&ranks_.pipeline[1], &ranks_.pipeline.back()})
     calls.push_back({pairs, Collective::send_receive, kNorm});
-  if (plan_.layout.tensor > 1) calls.push_back({&ranks_.tensor, Collective::all_reduce, kNorm});
+  for (const layout::DimensionFacts& d : layout::kDimensionList)
+    if (splits_parameters(d) && plan_.layout.*d.degree > 1)
+      calls.push_back({&ranks_.along[d.dimension], Collective::all_reduce, kNorm});
   if (plan_.layout.shards() > 1) calls.push_back({&ranks_.shard, Collective::all_reduce, kNorm});
   return calls;
 }
@@ -64,7 +71,8 @@ void StepEnd::lower(PipelineEnds& ends) {
   reduce_gradients(ends);
   reduce_shared(ends);
   if (post_validates(plan_)) {
-    sum_stage_norm(ranks_.tensor, ranks_.tensor_of, ends);
+    for (const layout::DimensionFacts& d : layout::kDimensionList)
+      if (splits_parameters(d)) sum_stage_norm(ranks_.along[d.dimension], ranks_.along_of[d.dimension], ends);
     if (plan_.layout.shards() > 1) sum_stage_norm(ranks_.shard, ranks_.shard_of, ends);
     pass_partial_norms(ends);
   } else {
@@ -219,12 +227,14 @@ void StepEnd::run_optimizer(PipelineEnds& ends) {
 
 void StepEnd::reduce_replicated(PipelineEnds& ends) {
   for (DeviceIndex d = 0; d < devices(); ++d) {
-    const auto group = static_cast<std::size_t>(ranks_.tensor_of[static_cast<std::size_t>(devices_.representative[d])]);
-    const std::vector<DeviceIndex> members = devices_of(devices_, ranks_.tensor.groups[group]);
+    const auto group = static_cast<std::size_t>(
+        ranks_.along_of[layout::Dimension::tensor][static_cast<std::size_t>(devices_.representative[d])]);
+    const std::vector<DeviceIndex> members =
+        devices_of(devices_, ranks_.along[layout::Dimension::tensor].groups[group]);
     const Bytes bytes = replicated_bytes(builder_.device(d).pipeline_rank);
     if (members.front() != d || bytes.value == 0) continue;
-    const TaskTemplate t = collective_task(communication_, builder_, ranks_.tensor, group, Collective::all_reduce,
-                                           bytes, "reduce replicated gradients");
+    const TaskTemplate t = collective_task(communication_, builder_, ranks_.along[layout::Dimension::tensor], group,
+                                           Collective::all_reduce, bytes, "reduce replicated gradients");
     join(members, builder_.add_template(t), Activity::gradient_reduce, ends);
   }
 }

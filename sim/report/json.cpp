@@ -61,17 +61,17 @@ ordered_json device_json(const RunResult& run, std::size_t d) {
   ordered_json memory = ordered_json::object();
   for (std::size_t c = 0; c < program::kMemoryClasses; ++c)
     memory[std::string(program::kMemoryClassNames[c])] = run.memory[d].at_peak[c];
-  return {{"ranks", device.ranks},
-          {"stage", device.pipeline_rank},
-          {"tensor_rank", device.tensor_rank},
-          {"context_rank", device.context_rank},
-          {"data_rank", device.data_rank},
-          {"breakdown_ps", by_category(run.split[d])},
-          {"peak_memory_bytes", run.memory[d].peak},
-          {"reserved_bytes", run.reserved[d]},
-          {"alloc_retries", run.memory[d].retries},
-          {"context_bytes", run.context_memory.value},
-          {"memory_bytes", memory}};
+  ordered_json object{{"ranks", device.ranks}, {"stage", device.pipeline_rank}};
+  for (const layout::DimensionFacts& along : layout::kDimensionList)
+    if (along.dimension != layout::Dimension::pipeline)
+      object[fmt::format("{}_rank", along.name)] = device.at[along.dimension];
+  object["breakdown_ps"] = by_category(run.split[d]);
+  object["peak_memory_bytes"] = run.memory[d].peak;
+  object["reserved_bytes"] = run.reserved[d];
+  object["alloc_retries"] = run.memory[d].retries;
+  object["context_bytes"] = run.context_memory.value;
+  object["memory_bytes"] = memory;
+  return object;
 }
 
 // One device a line: thousands of them stay readable, and a diff names the device.
@@ -96,6 +96,13 @@ ordered_json shared_json(const RunResult& run) {
   return list;
 }
 
+ordered_json placement_json(const PlacementResult& placement) {
+  ordered_json object{{"type", placement.type}};
+  for (const layout::DimensionFacts& d : layout::kDimensionList)
+    object[fmt::format("{}_domains", d.name)] = placement.domains[d.dimension];
+  return object;
+}
+
 ordered_json link_use_json(const RunResult& run) {
   ordered_json object = ordered_json::object();
   for (const LevelUse& use : run.link_use) object[std::string(name_of(use.level))] = use.mean;
@@ -116,11 +123,7 @@ std::string to_json(const RunResult& run) {
   object.add("schema", "orrery.run/1");
   object.add("scenario", scenario);
   object.add("network_mode", run.network_mode);
-  object.add("placement", {{"type", run.placement.type},
-                           {"tensor_domains", run.placement.tensor_domains},
-                           {"context_domains", run.placement.context_domains},
-                           {"data_domains", run.placement.data_domains},
-                           {"pipeline_domains", run.placement.pipeline_domains}});
+  object.add("placement", placement_json(run.placement));
   object.add("evaluated_by", run.timeline.one_pass ? "one-pass" : "events");
   object.add("step_time_s", m.step_time_s);
   object.add("step_time_ps", run.timeline.step_time.value);

@@ -59,8 +59,9 @@ Imbalance imbalance(const RunResult& run) {
   for (std::size_t d = 0; d < run.split.size(); ++d) {
     if (slow(run, run.program.devices[d])) continue;  // its stage is none the longer for it
     std::int64_t sum = 0;
-    for (auto c = Category::compute; c <= Category::expert_comm; c = static_cast<Category>(static_cast<int>(c) + 1))
-      sum += run.split[d][static_cast<std::size_t>(c)];
+    for (std::size_t i = 0; i < program::kCategories; ++i)
+      if (const auto c = static_cast<Category>(i); is_work(c) || (is_transfer(c) && !is_beside_passes(c)))
+        sum += run.split[d][i];
     std::int64_t& most = busy[static_cast<std::size_t>(run.program.devices[d].pipeline_rank)];
     most = std::max(most, sum);
   }

@@ -121,13 +121,10 @@ std::string provenance(const RunResult& run) {
 // What a placement other than packed does to the groups.
 std::string placement_text(const PlacementResult& p) {
   std::string text = " " + p.type + ":";
-  const std::pair<const char*, int> groups[] = {{"tensor", p.tensor_domains},
-                                                {"context", p.context_domains},
-                                                {"data", p.data_domains},
-                                                {"pipeline", p.pipeline_domains}};
   int spread = 0;
-  for (const auto& [name, domains] : groups)
-    if (domains > 1) text += fmt::format("{} {} groups reach over {} domains", spread++ > 0 ? "," : "", name, domains);
+  for (const layout::DimensionFacts& d : layout::kDimensionList)
+    if (const int domains = p.domains[d.dimension]; domains > 1)
+      text += fmt::format("{} {} groups reach over {} domains", spread++ > 0 ? "," : "", d.name, domains);
   return text + (spread == 0 ? " each group stays in one domain." : ", the others stay in one.");
 }
 

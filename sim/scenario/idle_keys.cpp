@@ -36,7 +36,7 @@ std::vector<Reason> reasons(const Scenario& s) {
        "there is one pipeline rank",
        {"layout.virtual", "schedule.group", "schedule.memory_cap", c + "messages", c + "scatter_gather_messages",
         c + "reshard_in_pipeline", c + "pass_overlap_percent", "stack.optimizer.post_validation"}},
-      {l.data * l.context == 1,
+      {l.gradient_ranks() == 1,
        "no other rank shares the gradients (data and context are 1)",
        {"layout.zero", "layout.shard_degree", "training.overlap_data", c + "overlap_data", c + "overlap_gather",
         c + "bucket", c + "prefetch", c + "data_slowdown_percent"}},

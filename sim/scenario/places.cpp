@@ -87,10 +87,8 @@ report::PlacementResult placement_result(const Scenario& s, const Places& places
     const auto widen = [&](int& most, const std::vector<int>& group) {
       most = std::max(most, domains_of(group, places));
     };
-    if (at.tensor == 0) widen(result.tensor_domains, grid.tensor_group(at));
-    if (at.context == 0) widen(result.context_domains, grid.context_group(at));
-    if (at.data == 0) widen(result.data_domains, grid.data_group(at));
-    if (at.pipeline == 0) widen(result.pipeline_domains, grid.pipeline_group(at));
+    for (const auto& d : layout::kDimensionList)
+      if (at[d.dimension] == 0) widen(result.domains[d.dimension], grid.group(at, d.dimension));
   }
   return result;
 }

@@ -83,7 +83,7 @@ layout::StatePlan state_plan(const Scenario& s) {
   plan.weight_bytes = masters || fp32 ? weight_bytes(s) : s.training.weight_bytes.value_or(4);
   plan.gradient_bytes = s.training.gradient_bytes.value_or(s.stack.optimizer.gradient_bytes);
   plan.optimizer_bytes = s.training.optimizer_bytes.value_or(masters ? 12 : 8);
-  if (plan.gradient_bytes > 2 && s.layout.data * s.layout.context > 1)
+  if (plan.gradient_bytes > 2 && s.layout.gradient_ranks() > 1)
     plan.gradient_bytes += s.stack.optimizer.held_gradient_bytes;
   return plan;
 }

@@ -111,7 +111,9 @@ void Reader::read_stack() {
 void Reader::resolve_layout() {
   layout::Layout& l = scenario_.layout;
   const std::int64_t gpus = scenario_.gpus();
-  const std::int64_t others = static_cast<std::int64_t>(l.tensor) * l.context * l.pipeline;
+  std::int64_t others = 1;
+  for (const layout::DimensionFacts& d : layout::kDimensionList)
+    if (d.dimension != layout::Dimension::data) others *= l.*d.degree;
   if (tree_.find(section("layout"), "data") == kNoNode && gpus % others == 0) l.data = static_cast<int>(gpus / others);
   if (scenario_.schedule.type.empty() && scenario_.schedule.file.empty())
     scenario_.schedule.type = l.virtual_stages > 1 ? "interleaved_1f1b" : "1f1b";

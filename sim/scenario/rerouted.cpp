@@ -27,10 +27,8 @@ std::set<Pair> pairs_of(const Scenario& s, const Places& places) {
   };
   for (int rank = 0; rank < s.layout.ranks(); ++rank) {
     const layout::Coordinates at = grid.coordinates(rank);
-    if (at.tensor == 0) add(grid.tensor_group(at));
-    if (at.context == 0) add(grid.context_group(at));
-    if (at.data == 0) add(grid.data_group(at));
-    if (at.pipeline == 0) add(grid.pipeline_group(at));
+    for (const auto& d : layout::kDimensionList)
+      if (at[d.dimension] == 0) add(grid.group(at, d.dimension));
   }
   return pairs;
 }

@@ -29,12 +29,16 @@ void check_degrees(const Scenario& s, Diagnostics& errors) {
   const std::int64_t gpus = s.gpus(), there = static_cast<std::int64_t>(s.cluster.nodes) * s.cluster.gpus_per_node;
   if (gpus > there)
     errors.push_back(broken("cluster.gpus", fmt::format("{} is more than the {} GPUs of the cluster", gpus, there)));
-  const Int128 product = static_cast<Int128>(l.tensor) * l.context * l.pipeline * l.data;
+  Int128 product = 1;
+  std::string degrees;
+  for (const layout::DimensionFacts& d : layout::kDimensionList) {
+    product *= l.*d.degree;
+    degrees += fmt::format("{}{} {}", degrees.empty() ? "" : " · ", d.name, l.*d.degree);
+  }
   if (product != gpus)
-    errors.push_back(broken("layout", fmt::format("tensor {} · context {} · pipeline {} · data {} must multiply to the "
-                                                  "{} GPUs of the run (cluster: {} nodes of {})",
-                                                  l.tensor, l.context, l.pipeline, l.data, gpus, s.cluster.nodes,
-                                                  s.cluster.gpus_per_node)));
+    errors.push_back(
+        broken("layout", fmt::format("{} must multiply to the {} GPUs of the run (cluster: {} nodes of {})", degrees,
+                                     gpus, s.cluster.nodes, s.cluster.gpus_per_node)));
 }
 
 void check_batch(const Scenario& s, Diagnostics& errors) {

@@ -22,14 +22,21 @@ namespace {
 std::string title_of(const Scenario& s) {
   const layout::Layout& l = s.layout;
   std::string degrees;
-  const auto add = [&](const char* name, int degree) {
+  const auto add = [&](std::string_view name, int degree) {
     if (degree > 1) degrees += fmt::format(" {}{}", name, degree);
   };
-  add("TP", l.tensor);
-  add("CP", l.context);
-  add("PP", l.pipeline);
+  const auto add_ranks = [&](const layout::DimensionFacts& along) {
+    std::string name(along.short_name);
+    for (char& c : name) c = static_cast<char>(c - 'a' + 'A');
+    add(name, l.*along.degree);
+  };
+  constexpr layout::Dimension pipeline = layout::Dimension::pipeline;
+  for (const auto& d : layout::kDimensionList)
+    if (d.in_pass) add_ranks(d);
+  add_ranks(layout::facts(pipeline));
   add("VP", l.virtual_stages);
-  add("DP", l.data);
+  for (const auto& d : layout::kDimensionList)
+    if (!d.in_pass && d.dimension != pipeline) add_ranks(d);
   std::string places;
   if (s.placement.kind != hardware::PlacementKind::packed)
     places = fmt::format(" · placement {}", hardware::name_of(s.placement.kind));

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "orrery/core/random.hpp"
+#include "orrery/layout/rank_grid.hpp"
 #include "stages.hpp"
 
 using namespace orrery;
@@ -18,12 +19,12 @@ TEST_CASE("Megatron's own example: 16 GPUs, tensor 2, pipeline 4, data 2") {
   layout.tensor = 2, layout.pipeline = 4, layout.data = 2;
   const RankGrid grid(layout);
   const Coordinates zero;
-  CHECK(grid.tensor_group(zero) == std::vector{0, 1});
-  CHECK(grid.data_group(zero) == std::vector{0, 2});
-  CHECK(grid.pipeline_group(zero) == std::vector{0, 4, 8, 12});
-  CHECK(grid.data_group(grid.coordinates(13)) == std::vector{13, 15});
+  CHECK(grid.group(zero, Dimension::tensor) == std::vector{0, 1});
+  CHECK(grid.group(zero, Dimension::data) == std::vector{0, 2});
+  CHECK(grid.group(zero, Dimension::pipeline) == std::vector{0, 4, 8, 12});
+  CHECK(grid.group(grid.coordinates(13), Dimension::data) == std::vector{13, 15});
   layout.order = "tp-cp-pp-dp";
-  CHECK(RankGrid(layout).data_group(zero) == std::vector{0, 8});
+  CHECK(RankGrid(layout).group(zero, Dimension::data) == std::vector{0, 8});
 }
 
 TEST_CASE("hybrid sharding cuts gradient groups into blocks that hold one copy each") {

@@ -20,7 +20,9 @@ Step call(std::int64_t ps, std::int32_t needed_by, Lane lane = Lane::tensor) {
   return step;
 }
 std::vector<std::int64_t> slowed(std::vector<Step> steps, Slowdown tensor, Slowdown context = {}) {
-  slow_beside_calls(steps, tensor, context);
+  ExecutionPlan execution;
+  execution.tensor_slowdown = tensor, execution.context_slowdown = context;
+  slow_beside_calls(steps, execution);
   std::vector<std::int64_t> times;
   for (const Step& s : steps) times.push_back(s.duration.value);
   return times;

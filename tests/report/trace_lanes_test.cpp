@@ -72,7 +72,7 @@ RunResult unfused() {
   for (std::int32_t r = 0; r < 2; ++r) {
     program::Device device;
     device.ranks = {r};
-    device.tensor_rank = r;
+    device.at[layout::Dimension::tensor] = r;
     const auto d = b.add_device(device);
     f.push_back({d, b.add_operation({d, Activity::forward, 0, 0, 0})});
     g.push_back({d, b.add_operation({d, Activity::gradient_reduce, 0, -1, 5})});

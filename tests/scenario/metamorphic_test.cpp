@@ -235,8 +235,8 @@ TEST_CASE("tensor groups across nodes are never faster than within one") {
       Scenario across = base;
       across.placement.kind = hardware::PlacementKind::by_rail;
       const report::RunResult within = simulated(base), spread = simulated(across);
-      CHECK(within.placement.tensor_domains == 1);
-      CHECK(spread.placement.tensor_domains > 1);
+      CHECK(within.placement.domains[layout::Dimension::tensor] == 1);
+      CHECK(spread.placement.domains[layout::Dimension::tensor] > 1);
       const auto tensor = [](const report::RunResult& run) {
         return run.split[0][static_cast<std::size_t>(program::Category::tensor_comm)];
       };

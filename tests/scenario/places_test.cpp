@@ -131,10 +131,10 @@ TEST_CASE("what is down under a rank is an error that names the ranks, elsewhere
 TEST_CASE("placement decides which links the groups use") {
   const std::string text = text_of("tensor: 8, data: 2", 2, 8, "");
   const report::RunResult packed = simulated(text), rails = simulated(text + "placement: by_rail\n");
-  CHECK(packed.placement.tensor_domains == 1);
-  CHECK(packed.placement.data_domains == 2);
-  CHECK(rails.placement.tensor_domains == 2);
-  CHECK(rails.placement.data_domains == 1);
+  CHECK(packed.placement.domains[layout::Dimension::tensor] == 1);
+  CHECK(packed.placement.domains[layout::Dimension::data] == 2);
+  CHECK(rails.placement.domains[layout::Dimension::tensor] == 2);
+  CHECK(rails.placement.domains[layout::Dimension::data] == 1);
   CHECK(rails.timeline.makespan > packed.timeline.makespan);  // tensor groups over two nodes
   CHECK(2 * time_of(rails, 0, Category::tensor_comm) > 3 * time_of(packed, 0, Category::tensor_comm));
   CHECK(packed.title.find("placement") == std::string::npos);

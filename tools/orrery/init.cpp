@@ -61,7 +61,7 @@ std::string line_of(const std::string& start, const std::string& comment) {
 }
 
 // A degree or size that was said, or 1 (also where it is wrong: reading the scenario says so).
-std::int64_t number_of(const InitCommand& options, const char* key) {
+std::int64_t number_of(const InitCommand& options, const std::string& key) {
   const auto said = options.said.find(key);
   std::int64_t value = 1;
   return said != options.said.end() && parse_integer(said->second, value).empty() && value >= 1 && value <= 1 << 20
@@ -74,7 +74,9 @@ std::int64_t number_of(const InitCommand& options, const char* key) {
 void complete(InitCommand& options) {
   options.said.emplace("training.sequence_length", "2048");
   const std::int64_t pipeline = number_of(options, "layout.pipeline");
-  const std::int64_t others = pipeline * number_of(options, "layout.tensor") * number_of(options, "layout.context");
+  std::int64_t others = 1;
+  for (const layout::DimensionFacts& d : layout::kDimensionList)
+    if (d.dimension != layout::Dimension::data) others *= number_of(options, "layout." + std::string(d.name));
   const Result<hardware::ClusterSpec> cluster = hardware::load_cluster(options.cluster);
   std::int64_t nodes = 1, gpus = 0;
   const bool numbers = (options.nodes.empty() || parse_integer(options.nodes, nodes).empty()) &&

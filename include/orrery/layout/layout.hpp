@@ -1,4 +1,5 @@
-// How a model is split: degrees, rank order, process groups, and which layers a stage holds.
+// How a model is split: degrees, rank order, and which layers a stage holds. The dimensions that the degrees belong to
+// stand in dimension.hpp, the process groups in rank_grid.hpp.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -23,11 +24,12 @@ struct Layout {
   Partition partition = Partition::even;
   std::vector<std::int64_t> layers_per_stage;  // explicit_layers: one entry a stage, in model order
 
-  int ranks() const { return tensor * context * pipeline * data; }
+  int ranks() const;
+  int gradient_ranks() const;  // that hold the same parameters and sum their gradients
   int stages() const { return pipeline * virtual_stages; }
   // Ranks that one copy of what `zero` names is spread over (1 = nothing is), and how many copies there are.
-  int shards() const { return zero == Zero::none ? 1 : shard_degree > 0 ? shard_degree : data * context; }
-  int replicas() const { return data * context / shards(); }
+  int shards() const { return zero == Zero::none ? 1 : shard_degree > 0 ? shard_degree : gradient_ranks(); }
+  int replicas() const { return gradient_ranks() / shards(); }
   // Parameters are gathered for each use and dropped behind it. Spread over one rank they are whole, as in ZeRO 0.
   bool gathers_parameters() const { return zero == Zero::parameters && shards() > 1; }
   // ZeRO-2 and 3: each backward pass reduces the gradients of a unit to its shards behind it; they are never whole.
@@ -42,37 +44,6 @@ Diagnostics check_layout(const model::ModelSpec& spec, const Layout& layout, std
 // many rows, a multiple of 128 (`make_vocab_size_divisible_by`). Vocabularies are taken as given here; nobody pads
 // silently.
 std::int64_t padded_vocab(std::int64_t vocab, int tensor, std::int64_t multiple = 128);
-
-struct Coordinates {
-  int tensor = 0, context = 0, data = 0, pipeline = 0;
-  friend bool operator==(const Coordinates&, const Coordinates&) = default;
-};
-
-// Rank ↔ coordinates in the given order.
-class RankGrid {
- public:
-  explicit RankGrid(const Layout& layout);
-  int rank(const Coordinates& at) const;
-  Coordinates coordinates(int rank) const;
-  int pipeline() const { return pipeline_; }
-  // The ranks that differ from `at` in one coordinate only, in order of that coordinate.
-  std::vector<int> tensor_group(const Coordinates& at) const;
-  std::vector<int> context_group(const Coordinates& at) const;
-  std::vector<int> data_group(const Coordinates& at) const;
-  std::vector<int> pipeline_group(const Coordinates& at) const;
-  // Gradients are reduced over data × context ranks.
-  std::vector<int> gradient_group(const Coordinates& at) const;
-  // Hybrid sharding cuts a gradient group into blocks of neighbours: a block holds one copy of the shards, and the
-  // ranks at one place of every block hold the same shard (PyTorch's mesh of dp_replicate × (dp_shard · cp), Megatron's
-  // instances of the distributed optimizer).
-  std::vector<int> shard_group(const Coordinates& at) const;
-  std::vector<int> replica_group(const Coordinates& at) const;
-
- private:
-  std::vector<int> along(const Coordinates& at, bool context, bool data, bool tensor) const;
-  int tensor_, context_, data_, pipeline_, shards_;
-  int stride_tensor_ = 1, stride_context_ = 1, stride_data_ = 1, stride_pipeline_ = 1;
-};
 
 // The part of the model one stage holds: layers [first_layer, first_layer + layers), embedding and head where said.
 struct StageSpan {

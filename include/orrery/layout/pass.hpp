@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "orrery/core/collective.hpp"
+#include "orrery/layout/dimension.hpp"
 #include "orrery/layout/layout.hpp"
 #include "orrery/model/kernel.hpp"
 
@@ -62,7 +63,6 @@ struct PassOptions {
 
 // Category of the step in the split of the step time.
 enum class StepRole : std::uint8_t { compute, recompute };
-enum class StepGroup : std::uint8_t { tensor, context, expert };
 enum class MemoryClass : std::uint8_t { weights, gradients, optimizer, activations, buffers, context, other };
 
 // A tensor of a stage: the same in F, B, I and W of a micro-batch where it is held from one to the other.
@@ -85,8 +85,8 @@ struct PassStep {
   int kernels = 1;          // launches this step stands for (unfused elementwise chains)
   // of a communication step
   Collective collective = Collective::all_reduce;
-  StepGroup group = StepGroup::tensor;
-  Bytes message{};  // S of core/collective.hpp
+  Dimension along = Dimension::tensor;  // of the process groups that make the call
+  Bytes message{};                      // S of core/collective.hpp
   // Communication that may run beside the compute steps that follow: the step that needs its result (index in this
   // pass), or −1 = the next step waits for it. A stack that does not overlap ignores it. Always > the index of the step
   // itself and < the number of steps.

@@ -9,7 +9,9 @@ namespace orrery::program {
 // What there is on a pipeline rank, on average over the ranks: teams (devices that share micro-batches and layers),
 // devices of a team, groups of them that communicate, and the part of the teams whose devices are all alike.
 struct TeamShape {
-  double teams = 1, members = 1, tensor_groups = 1, context_groups = 1, alike = 1;
+  double teams = 1, members = 1;
+  layout::PerDimension<double> groups = layout::for_each_dimension(1.0);
+  double alike = 1;
 };
 // One device for all alike ranks of a pipeline rank, the least that folding leaves; or every rank.
 TeamShape folded_teams();

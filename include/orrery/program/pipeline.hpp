@@ -24,7 +24,7 @@ struct StepMemory {
 struct Step {
   Time duration{};
   Category category = Category::compute;
-  Lane lane = Lane::compute;  // tensor or context: a communication call of that group
+  Lane lane = Lane::compute;  // of a dimension: a communication call along it
   const char* name = "";      // static text
   std::int32_t needed_by =
       -1;  // communication beside the next steps: index of the step that waits for it; −1 = the next
@@ -51,11 +51,13 @@ struct Pass {
   std::vector<Step> steps;
 };
 
-// Devices that work on the same micro-batches with the same layers: tensor × context ranks of one pipeline stage.
+// Devices that work on the same micro-batches with the same layers: of one pipeline stage, all ranks along the
+// dimensions whose calls are steps of the passes.
 struct Team {
   std::vector<DeviceIndex> members;
-  bool alike = true;                                      // one fold class: always in lockstep
-  std::vector<std::vector<DeviceIndex>> tensor, context;  // sub-groups that communicate
+  bool alike = true;  // one fold class: always in lockstep
+  layout::PerDimension<std::vector<std::vector<DeviceIndex>>>
+      groups;  // that communicate along it; those dimensions only
 };
 
 enum class MessageMode : std::uint8_t { asynchronous, serialised, rendezvous };
@@ -78,7 +80,7 @@ struct PipelinePlan {
   std::function<std::vector<DataCall>(DeviceIndex, const schedule::Operation&, bool forward_half, bool first_of_stage,
                                       bool last_of_stage)>
       data_calls;
-  // The device that runs a stage for the same (tensor, context, data) rank, and the template of what an edge of
+  // The device that runs a stage for the same coordinates otherwise, and the template of what an edge of
   // `stages` carries from one device to another: the activation (forward) or its gradient. Never asked for within a
   // device.
   std::function<DeviceIndex(DeviceIndex, int stage, int pipe)> peer;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "orrery/core/units.hpp"
+#include "orrery/layout/rank_grid.hpp"
 #include "orrery/network/traffic.hpp"
 
 namespace orrery::program {
@@ -44,6 +45,11 @@ constexpr bool is_work(Category c) {
 }
 constexpr bool is_transfer(Category c) {
   return c >= Category::tensor_comm && c <= Category::pipeline_comm;
+}
+
+// Transfers that go beside the passes; the others are steps of them.
+constexpr bool is_beside_passes(Category c) {
+  return c == Category::data_comm || c == Category::pipeline_comm;
 }
 
 // In-order queues of a device, like CUDA streams; an open list.
@@ -159,7 +165,8 @@ struct Participant {
 
 struct Device {
   std::vector<std::int32_t> ranks;  // the ranks it stands for, ascending
-  std::int32_t pipeline_rank = 0, tensor_rank = 0, context_rank = 0, data_rank = 0;
+  std::int32_t pipeline_rank = 0;
+  layout::Coordinates at;    // of the lowest of them
   MemoryByClass resident{};  // held before the first and after the last task
 };
 

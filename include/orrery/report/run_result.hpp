@@ -14,7 +14,7 @@ namespace orrery::report {
 // most.
 struct PlacementResult {
   std::string type = "packed";
-  int tensor_domains = 1, context_domains = 1, data_domains = 1, pipeline_domains = 1;
+  layout::PerDimension<int> domains = layout::for_each_dimension(1);
 };
 
 // One family of transfers that met others on its links: what they took and what they would have taken alone, summed

@@ -46,7 +46,7 @@ void whole(const Splitter& s, RankOp& op) {
 void ring(const Splitter& s, RankOp& op) {
   const std::int64_t block = block_bytes(s), context = s.rank.context;
   const auto exchange = [&](std::int64_t bytes) {
-    return s.communicate("attention.ring", Collective::send_receive, bytes, StepGroup::context);
+    return s.communicate("attention.ring", Collective::send_receive, bytes, Dimension::context);
   };
   for (std::int64_t i = 0; i < context; ++i) {
     // The next block arrives beside the kernel of this one and is needed by the kernel after it.
@@ -70,7 +70,7 @@ void ring(const Splitter& s, RankOp& op) {
 void gathered(const Splitter& s, RankOp& op) {
   const std::int64_t whole = block_bytes(s) * s.rank.context, sequence = s.rank.sequence * s.rank.context;
   const auto call = [&](Collective kind) {
-    return OpStep{s.communicate("attention.keys_values", kind, whole, StepGroup::context)};
+    return OpStep{s.communicate("attention.keys_values", kind, whole, Dimension::context)};
   };
   op.forward.push_back(call(Collective::all_gather));
   op.forward.push_back(attend(s, false, sequence));

@@ -15,14 +15,14 @@ void split_keys_values(Splitter& s) {
   op.out = {s.result(0, repeated), s.result(1, repeated)};
   const std::int64_t both = (s.values(0) + s.values(1)) * context;
   if (context > 1)
-    op.forward.push_back({s.communicate(op.name, Collective::all_gather, width * both, StepGroup::context)});
+    op.forward.push_back({s.communicate(op.name, Collective::all_gather, width * both, Dimension::context)});
   if (repeated > whole) {
     const PassStep repeat = s.memory("attention.repeat_heads", width * (both + 2 * repeated), 2);
     op.forward.push_back({repeat});
     op.backward.push_back({repeat});
   }
   if (context > 1)
-    op.backward.push_back({s.communicate(op.name, Collective::reduce_scatter, width * both, StepGroup::context)});
+    op.backward.push_back({s.communicate(op.name, Collective::reduce_scatter, width * both, Dimension::context)});
   s.finish(std::move(op));
 }
 

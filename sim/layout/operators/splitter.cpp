@@ -136,10 +136,10 @@ PassStep Splitter::memory(const char* name, std::int64_t bytes, int kernels) con
   return compute(name, kernel, options.compiled ? 1 : kernels);
 }
 
-PassStep Splitter::communicate(const char* name, Collective kind, std::int64_t bytes, StepGroup group) const {
+PassStep Splitter::communicate(const char* name, Collective kind, std::int64_t bytes, Dimension along) const {
   PassStep step;
   step.is_communication = true;
-  step.name = name, step.layer = node_->layer, step.collective = kind, step.message = {bytes}, step.group = group;
+  step.name = name, step.layer = node_->layer, step.collective = kind, step.message = {bytes}, step.along = along;
   return step;
 }
 

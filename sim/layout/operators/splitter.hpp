@@ -53,7 +53,7 @@ class Splitter {
   PassStep compute(const char* name, const model::Kernel& kernel, int kernels = 1) const;
   PassStep memory(const char* name, std::int64_t bytes, int kernels = 1) const;
   PassStep communicate(const char* name, Collective kind, std::int64_t bytes,
-                       StepGroup group = StepGroup::tensor) const;
+                       Dimension along = Dimension::tensor) const;
   model::Kernel gemm(std::int64_t m, std::int64_t n, std::int64_t k, model::GemmLayout how, DType type,
                      std::int64_t batch = 1) const;
 

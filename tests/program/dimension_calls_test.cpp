@@ -1,0 +1,64 @@
+// How calls along each dimension run: the table, and what the process groups and teams of a run take from it.
+#include "program/dimension_calls.hpp"
+
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "by_hand.hpp"
+#include "program/ranks.hpp"
+
+using namespace orrery;
+using namespace orrery::program;
+using layout::Dimension;
+using program::test::ByHand;
+
+TEST_CASE("each dimension has a lane and a category of its own") {
+  std::set<Lane> lanes;
+  std::set<Category> categories;
+  for (const DimensionCalls& of : kDimensionCalls) {
+    CHECK(&calls_along(of.dimension) == &of);
+    CHECK(of.lane != Lane::compute);
+    CHECK(is_transfer(of.category));
+    CHECK(dimension_of(of.lane) == of.dimension);
+    lanes.insert(of.lane), categories.insert(of.category);
+    if (of.overlap == nullptr) CHECK(of.slowdown == nullptr);
+    if (of.overlap == nullptr) CHECK_FALSE(of.overlap_in(ExecutionPlan{}));
+  }
+  CHECK(lanes.size() == layout::kDimensions);
+  CHECK(categories.size() == layout::kDimensions);
+}
+
+TEST_CASE("no knob of the stack is that of two dimensions") {
+  for (const DimensionCalls& of : kDimensionCalls) {
+    if (of.overlap == nullptr) continue;
+    ExecutionPlan execution;
+    for (const DimensionCalls& other : kDimensionCalls)
+      if (other.overlap != nullptr) execution.*other.overlap = false;
+    execution.*of.overlap = true;
+    execution.*of.slowdown = {3, 2};
+    for (const DimensionCalls& other : kDimensionCalls) {
+      if (other.overlap == nullptr) continue;
+      CHECK(other.overlap_in(execution) == (other.dimension == of.dimension));
+      CHECK(other.slowdown_in(execution).numerator == (other.dimension == of.dimension ? 3 : 1));
+    }
+  }
+}
+
+TEST_CASE("the process groups along the dimensions of passes run on the lane of theirs; others have none") {
+  const ByHand step("1f1b", 2, 2, 1, 4);
+  const Ranks ranks(step.plan(), step.stages());
+  for (const layout::DimensionFacts& d : layout::kDimensionList) {
+    const Family& family = ranks.along[d.dimension];
+    CHECK(family.in_pass == d.in_pass);
+    CHECK(family.groups.empty() == !d.in_pass);
+    if (!d.in_pass) continue;
+    CHECK(family.lane == calls_along(d.dimension).lane);
+    CHECK(family.category == calls_along(d.dimension).category);
+    for (std::int32_t r = 0; r < ranks.count; ++r) {
+      const auto i = static_cast<std::size_t>(r);
+      CHECK(family.groups[static_cast<std::size_t>(ranks.along_of[d.dimension][i])] ==
+            ranks.grid.group(ranks.at[i], d.dimension));
+    }
+  }
+}
