@@ -18,6 +18,11 @@ GONE = [
     (AFTER_STAGES, r"\bpipeline(?:_rank)?\)?\s*[+-]\s*1\b|\bforward_from\b|\bbackward_from\b",
      "pipeline ranks follow each other as Ranks::along_model says"),
     (["sim", "include"], r"\b(?:input|output)_message\b", "messages are the edges of layout::StageGraph"),
+    # What is not the one dimension asked for would be taken for another: lane == Lane::tensor ? … : …
+    (["sim", "include"], r"\b(?:Dimension|Lane)::(?:tensor|context|data|pipeline)\s*\?|\bStepGroup\b",
+     "what differs along the dimensions stands in their list (layout/dimension.hpp, program/dimension_calls.hpp)"),
+    (["sim", "include"], r"\b(?:tensor|context)_(?:group|groups|domains|rank|of|class_)\b",
+     "process groups and what is said of them are indexed by layout::Dimension"),
 ]
 
 

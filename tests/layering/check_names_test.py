@@ -7,6 +7,9 @@ import tempfile
 
 CHECK = pathlib.Path(__file__).with_name("check_names.py")
 TREE = {
+    "sim/program/c.cpp": "auto& g = lane == Lane::tensor ? team.tensor : team.context;\nd == Dimension::context ? a : b;\n"
+                         "StepGroup group;\ngrid.tensor_group(at);\nranks.context_of[r];\n",
+    "sim/program/fine_too.cpp": "lane == Lane::compute ? alone : team.groups[d];\nf(Dimension::tensor);\n",
     "sim/program/a.cpp": "const int from = forward ? stage - 1 : other;\nconst int to = rank_of(half.stage + 1, pipe);\n"
                          "const int to = half.stage + (gradient ? -1 : 1);\nif (stage == stages_ - 1) return;\n"
                          "for (int s = 0; s + 1 < p.stages; ++s) f(s);\ngo(device.pipeline_rank + 1);\nx = ranks.forward_from[r];\n",
@@ -23,6 +26,11 @@ sim/program/a.cpp:5: 's + 1' is gone
 sim/program/a.cpp:6: 'pipeline_rank + 1' is gone
 sim/program/a.cpp:7: 'forward_from' is gone
 sim/layout/b.cpp:2: 'input_message' is gone
+sim/program/c.cpp:1: 'Lane::tensor ?' is gone
+sim/program/c.cpp:2: 'Dimension::context ?' is gone
+sim/program/c.cpp:3: 'StepGroup' is gone
+sim/program/c.cpp:4: 'tensor_group' is gone
+sim/program/c.cpp:5: 'context_of' is gone
 """
 
 with tempfile.TemporaryDirectory() as folder:
