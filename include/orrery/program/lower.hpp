@@ -52,7 +52,6 @@ struct ExecutionPlan {
   bool embedding_reduce = true;     // copies of tied embeddings on two stages sum their gradients
   std::int64_t weight_bytes = 2;    // per parameter, as gathered by a sharded optimizer
   std::int64_t gradient_bytes = 4;  // per parameter, as reduced
-  std::int64_t message_bytes = 2;   // per activation element in pipeline messages
 };
 
 // Estimates; see program/footprint.hpp.
