@@ -16,23 +16,24 @@ class PassAudit {
 
   std::vector<std::string> run() {
     for (int i = 0; i < static_cast<int>(steps_.size()); ++i) {
-      const PassStep& step = steps_[static_cast<std::size_t>(i)];
+      const PassStep& step = at(i);
       apply(i, false);
       for (const TensorId t : step.uses) find(t, i);
-      if (step.needed_by > i + 1) beside_.push_back(i);
+      if (step.beside > 0) beside_.push_back(i);
       apply(i, true);
-      std::erase_if(beside_, [&](int call) { return steps_[static_cast<std::size_t>(call)].needed_by <= i + 1; });
+      std::erase_if(beside_, [&](int call) { return call + static_cast<int>(at(call).beside) <= i; });
     }
     return std::move(wrong_);
   }
 
  private:
+  const PassStep& at(int step) const { return steps_[static_cast<std::size_t>(step)]; }
   void find(TensorId t, int step) {
     if (const auto it = there_.find(t); it == there_.end() || !it->second)
       say(step, it == there_.end() ? "uses a tensor that nothing made" : "uses a tensor that is freed", t);
   }
   void apply(int i, bool at_end) {
-    for (const MemoryChange& c : steps_[static_cast<std::size_t>(i)].memory) {
+    for (const MemoryChange& c : at(i).memory) {
       if (c.at_end != at_end || c.tensor == kNoTensor) continue;
       bool& there = there_[c.tensor];
       if (there == (c.bytes.value > 0))
@@ -40,12 +41,12 @@ class PassAudit {
       there = c.bytes.value > 0;
       if (there) continue;
       for (const int call : beside_)
-        if (call != i && std::ranges::count(steps_[static_cast<std::size_t>(call)].uses, c.tensor) > 0)
+        if (call != i && std::ranges::count(at(call).uses, c.tensor) > 0)
           say(i, "frees a tensor that a call beside it still uses", c.tensor);
     }
   }
   void say(int step, const char* what, TensorId t) {
-    wrong_.push_back(fmt::format("step {} ({}) {} ({})", step, steps_[static_cast<std::size_t>(step)].name, what, t));
+    wrong_.push_back(fmt::format("step {} ({}) {} ({})", step, at(step).name, what, t));
   }
 
   const std::vector<PassStep>& steps_;

@@ -46,12 +46,7 @@ class ForwardPass {
 
   void add(const RankOp& op, TensorId workspace) {
     const int begin = static_cast<int>(steps_.size());
-    for (const OpStep& s : op.forward) {
-      const int own = static_cast<int>(steps_.size());
-      steps_.push_back(s.step);
-      if (s.needed_at >= 0 && begin + s.needed_at > own + 1) steps_.back().needed_by = begin + s.needed_at;
-      if (s.chunked_at >= 0) steps_.back().chunked_with = begin + s.chunked_at;
-    }
+    for (const OpStep& s : op.forward) steps_.push_back(s.step);
     const int end = std::max(static_cast<int>(steps_.size()) - 1, 0);
     for (const TensorId t : op.out) first_[at(t)] = begin, use(t, begin, end);
     for (const TensorId t : op.in) use(t, begin, end);

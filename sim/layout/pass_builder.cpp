@@ -11,7 +11,27 @@ std::size_t at(std::int64_t id) {
   return static_cast<std::size_t>(id);
 }
 
+// A call that is still in flight behind the last step of its operator.
+bool runs_past(const RankOp& op, std::size_t step) {
+  const std::uint32_t beside = op.backward[step].step.beside;
+  return beside > 0 && step + 1 + beside == op.backward.size();
+}
+
 }  // namespace
+
+Filtered filter(const std::vector<OpStep>& steps, const std::function<bool(const OpStep&)>& runs) {
+  Filtered left;
+  for (const OpStep& s : steps) {
+    left.at.push_back(static_cast<int>(left.steps.size()));
+    if (runs(s)) left.steps.push_back(s);
+  }
+  left.at.push_back(static_cast<int>(left.steps.size()));
+  for (std::size_t i = 0; i < steps.size(); ++i)
+    if (left.at[i] < left.at[i + 1])
+      left.steps[at(left.at[i])].step.beside =
+          static_cast<std::uint32_t>(left.at[i + 1 + steps[i].step.beside] - left.at[i + 1]);
+  return left;
+}
 
 BackwardPass::BackwardPass(const Tape& tape, const RecomputePlan& plan)
     : tape_(tape), plan_(plan), forward_(tape.tensors.size(), -1), gradient_(tape.tensors.size(), -1) {
@@ -40,7 +60,7 @@ int BackwardPass::hold(Bytes bytes, int from, TensorId id) {
 
 void BackwardPass::use(int held, int step) {
   Held& h = held_[at(held)];
-  Step& s = steps_[at(step)];
+  OpStep& s = steps_[at(step)];
   int& last = s.phase == Phase::input ? h.last_input : h.last_weight;
   last = std::max(last, step);
   s.step.uses.push_back(h.id);
@@ -53,35 +73,18 @@ void BackwardPass::use(const std::vector<int>& held, int begin, int end, Phase p
       for (const int h : held) use(h, i);
 }
 
-// Appends steps; `position[i]` says where step i of the operator's list went (−1 = left out). Returns the first index.
-int BackwardPass::append(const std::vector<OpStep>& steps, const std::vector<int>& position, bool again) {
-  const int base = static_cast<int>(steps_.size());
-  const int count = position.empty() ? 0 : std::ranges::max(position) + 1;
-  for (std::size_t i = 0; i < steps.size(); ++i) {
-    if (position[i] < 0) continue;
-    Step s{.step = steps[i].step, .phase = steps[i].phase};
-    if (again) s.step.role = StepRole::recompute;
-    if (steps[i].needed_at == kAfterOperator)
-      s.needed = base + count;
-    else if (steps[i].needed_at >= 0)
-      s.needed = base + position[at(steps[i].needed_at)];
-    if (steps[i].chunked_at >= 0 && position[at(steps[i].chunked_at)] >= 0)
-      s.chunked = base + position[at(steps[i].chunked_at)];
-    steps_.push_back(std::move(s));
-  }
-  return base;
-}
-
 void BackwardPass::run_again(std::size_t first, std::size_t last) {
   for (std::size_t i = first; i <= last; ++i)
     if (plan_.again[i]) run_again(tape_.ops[i]);
 }
 
 void BackwardPass::run_again(const RankOp& op) {
-  std::vector<int> position;
-  int count = 0;
-  for (const OpStep& step : op.forward) position.push_back(runs_again(tape_, step) ? count++ : -1);
-  const int begin = append(op.forward, position, true);
+  const int begin = static_cast<int>(steps_.size());
+  Filtered again = filter(op.forward, [&](const OpStep& step) { return runs_again(tape_, step); });
+  for (OpStep& s : again.steps) {
+    s.step.role = StepRole::recompute;
+    steps_.push_back(std::move(s));
+  }
   std::vector<int> used;
   for (const TensorId t : op.in) used.push_back(there(forward_, t));
   for (const TensorId t : op.out) {
@@ -100,9 +103,9 @@ int BackwardPass::there(const std::vector<int>& held, TensorId t) const {
 }
 
 void BackwardPass::differentiate(const RankOp& op) {
-  std::vector<int> position(op.backward.size());
-  for (std::size_t i = 0; i < position.size(); ++i) position[i] = static_cast<int>(i);
-  const int begin = append(op.backward, position, false), end = static_cast<int>(steps_.size());
+  const int begin = static_cast<int>(steps_.size());
+  steps_.insert(steps_.end(), op.backward.begin(), op.backward.end());
+  const int end = static_cast<int>(steps_.size());
   const auto first_of = [&](bool input, bool weight) {
     for (int i = begin; i < end; ++i)
       if (steps_[at(i)].phase == Phase::input ? input : weight) return i;
@@ -123,8 +126,8 @@ void BackwardPass::differentiate(const RankOp& op) {
     if (w.in_weight) by_weight.push_back(held);
   }
   gradients(op, std::max({first_of(true, false), begin - 1, 0}), by_input, made);
-  for (int i = begin; i < end; ++i)  // a reduction beside what follows reads and writes only what is made here
-    if (op.backward[at(i - begin)].needed_at != kAfterOperator) use(by_input, i, i + 1, Phase::input);
+  for (int i = begin; i < end; ++i)  // a reduction beside all that follows reads and writes only what is made here
+    if (!runs_past(op, at(i - begin))) use(by_input, i, i + 1, Phase::input);
   use(made, begin, end, Phase::input);
   use(by_weight, begin, end, Phase::weight);
   if (op.backward.empty())  // it takes effect behind the step before
@@ -150,33 +153,18 @@ void BackwardPass::gradients(const RankOp& op, int first, std::vector<int>& read
 
 Flops BackwardPass::flops() const {
   Flops sum{};
-  for (const Step& s : steps_) sum += s.step.kernel.flops;
+  for (const OpStep& s : steps_) sum += s.step.kernel.flops;
   return sum;
 }
 
 std::vector<PassStep> BackwardPass::pass(PassKind kind) const {
   check(kind != PassKind::forward, "BackwardPass: not the forward pass");
-  // map[i] = index in this pass of the first step at or behind step i of B.
-  std::vector<int> map;
-  std::vector<PassStep> steps;
-  const auto runs = [&](const Step& s) {
+  const Filtered own = filter(steps_, [&](const OpStep& s) {
     return kind == PassKind::backward || (kind == PassKind::input_gradient) == (s.phase == Phase::input);
-  };
-  for (const Step& s : steps_) {
-    map.push_back(static_cast<int>(steps.size()));
-    if (runs(s)) steps.push_back(s.step);
-  }
-  const int count = static_cast<int>(steps.size());
-  map.push_back(count);
-  for (std::size_t i = 0; i < steps_.size(); ++i) {
-    const Step& s = steps_[i];
-    if (!runs(s)) continue;
-    const int own = map[i];
-    if (s.needed >= 0 && map[at(s.needed)] > own + 1 && map[at(s.needed)] < count)
-      steps[at(own)].needed_by = map[at(s.needed)];
-    if (s.chunked >= 0 && runs(steps_[at(s.chunked)])) steps[at(own)].chunked_with = map[at(s.chunked)];
-  }
-  for (const Held& held : held_) effects(kind, held, map, steps);
+  });
+  std::vector<PassStep> steps;
+  for (const OpStep& s : own.steps) steps.push_back(s.step);
+  for (const Held& held : held_) effects(kind, held, own.at, steps);
   return steps;
 }
 

@@ -1,5 +1,7 @@
 // From tape and recompute plan to the steps of each pass with their memory effects.
 #pragma once
+#include <functional>
+
 #include "recompute.hpp"
 
 namespace orrery::layout {
@@ -10,6 +12,13 @@ void change(std::vector<PassStep>& steps, int step, bool at_end, MemoryClass mem
 
 std::vector<PassStep> forward_pass(const Tape& tape, const RecomputePlan& plan);
 
+// Those of the steps that run, in their order. A call runs beside what is left of the steps that ran beside it.
+struct Filtered {
+  std::vector<OpStep> steps;
+  std::vector<int> at;  // [step before] its place, or that of the first behind it that runs; one past the last: the end
+};
+Filtered filter(const std::vector<OpStep>& steps, const std::function<bool(const OpStep&)>& runs);
+
 // The backward pass once, as B runs it; I and W are its two projections, so that nothing can be lost between them.
 class BackwardPass {
  public:
@@ -19,11 +28,6 @@ class BackwardPass {
   Flops flops() const;
 
  private:
-  struct Step {
-    PassStep step;
-    Phase phase = Phase::input;
-    int needed = -1, chunked = -1;  // indices of B; −1 = none
-  };
   // Memory held from `from` (−1 = since the forward pass) to the last use in either phase (−1 = not used in it).
   struct Held {
     Bytes bytes{};
@@ -37,7 +41,6 @@ class BackwardPass {
   void differentiate(const RankOp& op);
   int there(const std::vector<int>& held, TensorId t) const;
   void gradients(const RankOp& op, int first, std::vector<int>& read, std::vector<int>& made);
-  int append(const std::vector<OpStep>& steps, const std::vector<int>& position, bool again);
   int hold(Bytes bytes, int from, TensorId id = kNoTensor);
   void use(int held, int step);  // by a step: it lives until then
   void use(const std::vector<int>& held, int begin, int end, Phase phase);
@@ -47,7 +50,7 @@ class BackwardPass {
 
   const Tape& tape_;
   const RecomputePlan& plan_;
-  std::vector<Step> steps_;
+  std::vector<OpStep> steps_;
   std::vector<Held> held_;
   std::vector<int> forward_;   // tensor → held_: as kept, or as made again; −1 = not there
   std::vector<int> gradient_;  // tensor → held_; −1 = none

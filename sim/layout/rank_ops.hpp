@@ -12,14 +12,10 @@ namespace orrery::layout {
 
 enum class Phase : std::uint8_t { input, weight };  // I or W
 
-// Step of an operator. `needed_at` and `chunked_at` count from the first step of the operator's own list.
-inline constexpr int kNextStep = -1;
-inline constexpr int kAfterOperator = -2;  // the first step after those of the operator
+// Step of an operator. What runs beside it (PassStep::beside) are steps of the same list.
 struct OpStep {
   PassStep step;
   Phase phase = Phase::input;
-  int needed_at = kNextStep;
-  int chunked_at = -1;
   TensorId makes = kNoTensor;  // forward: not run again where this tensor is kept by selective_op
 };
 

@@ -1,43 +1,14 @@
 #include "block.hpp"
 
 #include <algorithm>
-#include <array>
+
+#include "pass_clock.hpp"
 
 namespace orrery::program {
 namespace {
 
-// Start and end of each step when the block starts at 0, and where the host launches them, none before `launched` of it
-// (the end of its launch): compute steps follow each other; a communication call waits
-// for the step before it and for its lane; the step named by `needed_by` (or the next one) waits for the call.
-struct Times {
-  std::vector<Time> start, end;
-  Time finish{};
-};
-
-Times step_times(std::span<const Step> steps, std::size_t first, std::span<const Time> launched = {}) {
-  Times times{std::vector<Time>(steps.size()), std::vector<Time>(steps.size()), {}};
-  std::vector<Time> not_before(steps.size() + 1);
-  std::array<Time, kLanes> lane_free{};
-  Time cursor{};
-  for (std::size_t i = 0; i < steps.size(); ++i) {
-    const Step& s = steps[i];
-    cursor = std::max(cursor, not_before[i]);
-    Time& free = lane_free[static_cast<std::size_t>(s.lane)];
-    times.start[i] = std::max({cursor, free, launched.empty() ? Time{} : launched[i]}) + s.before;
-    free = times.end[i] = times.start[i] + s.duration;
-    if (s.lane == Lane::compute || s.needed_by < 0) {
-      cursor = times.end[i];
-    } else {
-      const std::size_t waiter = std::min(static_cast<std::size_t>(s.needed_by) - first, steps.size());
-      not_before[waiter] = std::max(not_before[waiter], times.end[i]);
-    }
-  }
-  times.finish = std::max(cursor, not_before[steps.size()]);
-  return times;
-}
-
 // The split inside the block by the rule of the design: work first, then transfers in the order of their categories.
-std::vector<Segment> split(std::span<const Step> steps, const Times& times) {
+std::vector<Segment> split(std::span<const Step> steps, const PassTimes& times) {
   std::vector<Time> cuts;
   for (std::size_t i = 0; i < steps.size(); ++i) {
     cuts.push_back(times.start[i]);
@@ -92,18 +63,17 @@ std::vector<Call> sum_calls(std::span<const Step> steps) {
 // at max(device free + A, host free + B): A if nothing waited for the host, B if only the host was waited for. The
 // device part, which takes A, may therefore start B − A after the host begins; of kernels one after the other, with
 // launches l₁…l_n (their sum L_i up to i) and times d, max_i(L_i − Σ_{j<i} d_j).
-void host_times(std::span<const Step> steps, std::size_t first, Block& block) {
-  std::vector<Time> launched;
+void host_times(std::span<const Step> steps, Block& block) {
   Time host{};
-  for (const Step& s : steps) launched.push_back(host += s.launch);
-  if (host.value > 0) block.host_before = step_times(steps, first, launched).finish - block.duration;
+  for (const Step& s : steps) host += s.launch;
+  if (host.value > 0) block.host_before = time_pass(steps, {.host = true, .slowdown = {}}).finish - block.duration;
   block.host_after = host - block.host_before;
 }
 
 }  // namespace
 
-Block make_block(std::span<const Step> steps, std::size_t first) {
-  const Times times = step_times(steps, first);
+Block make_block(std::span<const Step> steps) {
+  const PassTimes times = time_pass(steps);
   Block block;
   block.duration = times.finish;
   block.segments = split(steps, times);
@@ -112,7 +82,7 @@ Block make_block(std::span<const Step> steps, std::size_t first) {
     for (const StepMemory& m : steps[i].memory)
       block.effects.push_back(
           {kNone, false, m.memory_class, m.at_end ? times.end[i] : times.start[i], m.bytes, m.tensor});
-  host_times(steps, first, block);
+  host_times(steps, block);
   return block;
 }
 

@@ -16,7 +16,6 @@ struct Block {
   std::vector<Call> calls;  // of one kind together
 };
 
-// `first` is the index of steps[0] in its pass (needed_by counts from the start of the pass).
-Block make_block(std::span<const Step> steps, std::size_t first);
+Block make_block(std::span<const Step> steps);
 
 }  // namespace orrery::program

@@ -4,6 +4,8 @@
 #include <array>
 #include <limits>
 
+#include "pass_clock.hpp"
+
 namespace orrery::program {
 
 using layout::PassKind;
@@ -125,32 +127,28 @@ std::vector<DataCall> DataParallel::make_calls(const Key& key) {
   return calls;
 }
 
-// Steps added before the layout's own (the gather of a scattered message).
-std::uint32_t DataParallel::shift(const Key& key, PassKind kind) {
-  return static_cast<std::uint32_t>(stages_.pass(0, key.stage, kind, key.pipe).steps.size() -
-                                    stages_.steps(key.stage, kind).size());
+// Behind so many steps of the stage; gathers of what reaches it come before all else.
+std::uint32_t DataParallel::behind(const Key& key, PassKind kind, std::uint32_t steps) {
+  return steps == 0 ? 0 : steps + stages_.pass(0, key.stage, kind, key.pipe).received;
 }
 
 void DataParallel::gather_layers(const Key& key, PassKind kind, std::vector<DataCall>& calls) {
-  const std::uint32_t moved = shift(key, kind);
   for (const LayerRange& range : layer_ranges(stages_.steps(key.stage, kind))) {
     const std::int64_t bytes = stages_.stage(key.stage).parameters_of_layer(range.layer) * plan_.execution.weight_bytes;
     if (bytes == 0) continue;
-    calls.push_back({true, range.begin == 0 ? 0 : range.begin + moved, Activity::parameter_gather,
+    calls.push_back({true, behind(key, kind, range.begin), Activity::parameter_gather,
                      collective(key.shard, Collective::all_gather, {bytes}, bytes, 0),
                      plan_.execution.overlap_data ? plan_.execution.prefetch : 0});
   }
 }
 
 void DataParallel::reduce_units(const Key& key, PassKind kind, std::vector<DataCall>& calls) {
-  const std::uint32_t moved = shift(key, kind);
   for (const StageCosts::GradientUnit& unit : stages_.gradient_units(key.stage, kind))
-    reduce(key, unit.parameters, unit.end + moved, calls);
+    reduce(key, unit.parameters, behind(key, kind, unit.end), calls);
 }
 
 // Parameters of a sharded optimizer arrive in buckets in the order of use, all asked for at the start of the step.
 void DataParallel::gather_buckets(const Key& key, std::vector<DataCall>& calls) {
-  const std::uint32_t moved = shift(key, PassKind::forward);
   const std::int64_t limit =
       plan_.execution.bucket_bytes > 0 ? plan_.execution.bucket_bytes : std::numeric_limits<std::int64_t>::max();
   std::int64_t bytes = 0;
@@ -163,7 +161,7 @@ void DataParallel::gather_buckets(const Key& key, std::vector<DataCall>& calls) 
   };
   for (const LayerRange& range : layer_ranges(stages_.steps(key.stage, PassKind::forward))) {
     if (bytes >= limit) flush();
-    if (bytes == 0) first = range.begin == 0 ? 0 : range.begin + moved;
+    if (bytes == 0) first = behind(key, PassKind::forward, range.begin);
     bytes += stages_.stage(key.stage).parameters_of_layer(range.layer) * plan_.execution.weight_bytes;
   }
   flush();
@@ -171,20 +169,20 @@ void DataParallel::gather_buckets(const Key& key, std::vector<DataCall>& calls) 
 
 // A bucket is reduced once it is full, at the first step boundary at which no overlapped call of the pass is in flight.
 void DataParallel::reduce_buckets(const Key& key, PassKind kind, std::vector<DataCall>& calls) {
-  const std::vector<Step>& steps = stages_.pass(0, key.stage, kind, key.pipe).steps;
+  const Pass& pass = stages_.pass(0, key.stage, kind, key.pipe);
   const std::vector<PassStep>& from = stages_.steps(key.stage, kind);
-  const std::size_t moved = steps.size() - from.size();
   const std::int64_t limit =
       plan_.execution.bucket_bytes > 0 ? plan_.execution.bucket_bytes : std::numeric_limits<std::int64_t>::max();
   const std::int64_t width = plan_.execution.gradient_bytes;
   std::int64_t parameters = 0;
-  std::int32_t in_flight_until = 0;
+  std::uint32_t landed = 0;  // the first position behind the steps that wait for the calls so far
   for (std::size_t i = 0; i < from.size(); ++i) {
     parameters += from[i].gradients_ready;
-    in_flight_until = std::max(in_flight_until, steps[i + moved].needed_by);
-    const auto position = static_cast<std::uint32_t>(i + moved + 1);
+    const auto position = static_cast<std::uint32_t>(pass.received + i + 1);
+    const Step& step = pass.steps[position - 1];
+    if (runs_beside(step)) landed = std::max(landed, position + step.beside + 1);
     const bool end = i + 1 == from.size();
-    const bool full = parameters * width >= limit && in_flight_until < static_cast<std::int32_t>(position);
+    const bool full = parameters * width >= limit && landed <= position;
     if (parameters == 0 || (!end && !full)) continue;
     reduce(key, parameters, position, calls);
     parameters = 0;

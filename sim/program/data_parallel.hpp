@@ -62,7 +62,7 @@ class DataParallel {
   void reduce_buckets(const Key& key, layout::PassKind kind, std::vector<DataCall>& calls);
   void reduce(const Key& key, std::int64_t parameters, std::uint32_t position, std::vector<DataCall>& calls);
   TemplateId collective(std::int32_t group, Collective kind, Bytes bytes, std::int64_t at_start, std::int64_t at_end);
-  std::uint32_t shift(const Key& key, layout::PassKind kind);
+  std::uint32_t behind(const Key& key, layout::PassKind kind, std::uint32_t steps);
   std::vector<EndCall> end_calls(int pipeline_rank, std::int32_t shard, std::int32_t replicas);
   bool sharded() const { return plan_.layout.shards() > 1; }
   bool replicated() const { return plan_.layout.replicas() > 1; }

@@ -3,13 +3,15 @@
 #include <algorithm>
 #include <array>
 
+#include "pass_clock.hpp"
+
 namespace orrery::program {
 namespace {
 
 using layout::PassKind;
 
 bool waited_for(const Step& step) {
-  return step.lane != Lane::compute && step.needed_by < 0;
+  return step.lane != Lane::compute && !runs_beside(step);
 }
 
 // Which steps of a half leave the compute lane to the other half: of its calls, spread evenly, percent of a hundred.
@@ -23,66 +25,44 @@ std::vector<bool> hidden_calls(const Pass& pass, int percent) {
   return hidden;
 }
 
-struct Half {
-  const Pass* pass;
-  std::vector<bool> hidden;
-  std::uint32_t next = 0;
-  Time ready{};                  // end of what its next step follows
-  std::vector<Time> not_before;  // [step] end of the calls it waits for
-  bool done() const { return next == pass->steps.size(); }
-};
-
 class Merge {
  public:
   Merge(const Pass& forward, const Pass& backward, int percent)
-      : halves_{half_of(forward, percent), half_of(backward, percent)} {}
+      : halves_{Half{&forward, hidden_calls(forward, percent)}, Half{&backward, hidden_calls(backward, percent)}} {}
 
   JointOrder run() {
-    while (!halves_[0].done() || !halves_[1].done()) {
-      const int h = halves_[0].done() ? 1 : halves_[1].done() ? 0 : (key(1) <= key(0) ? 1 : 0);
-      take(h);
-    }
+    while (!halves_[0].done() || !halves_[1].done())
+      take(halves_[0].done() ? 1 : halves_[1].done() ? 0 : (key(1) <= key(0) ? 1 : 0));
     for (int h = 0; h < 2; ++h) order_.at[h].push_back(static_cast<std::uint32_t>(order_.steps.size()));
     return std::move(order_);
   }
 
  private:
-  static Half half_of(const Pass& pass, int percent) {
-    return {&pass, hidden_calls(pass, percent), 0, {}, std::vector<Time>(pass.steps.size() + 1)};
-  }
-  bool beside(const Half& half) const {
-    const Step& step = half.pass->steps[half.next];
-    return step.lane != Lane::compute && (half.hidden[half.next] || step.needed_by >= 0);
-  }
-  Time earliest(const Half& half) const {
-    const Time ready = std::max(half.ready, half.not_before[half.next]);
-    return beside(half) ? ready : std::max(ready, compute_free_);
-  }
+  struct Half {
+    const Pass* pass;
+    std::vector<bool> hidden;
+    std::uint32_t next = 0;
+    bool done() const { return next == pass->steps.size(); }
+    const Step& step() const { return pass->steps[next]; }
+  };
   // Calls beside compute first, for they take nothing from the other half.
-  std::pair<Time, bool> key(int h) const {
-    const Half& half = halves_[static_cast<std::size_t>(h)];
-    return {earliest(half), !beside(half)};
+  std::pair<Time, bool> key(std::size_t h) const {
+    const Half& half = halves_[h];
+    const bool hidden = half.hidden[half.next];
+    return {clock_.ready(half.step(), h, hidden), !hidden && !runs_beside(half.step())};
   }
   void take(int h) {
-    Half& half = halves_[static_cast<std::size_t>(h)];
-    const Step& step = half.pass->steps[half.next];
-    Time& lane = lane_free_[static_cast<std::size_t>(step.lane)];
-    const Time end = std::max(earliest(half), lane) + step.before + step.duration;
-    lane = end;
-    if (!beside(half)) compute_free_ = end;
-    if (step.lane != Lane::compute && step.needed_by >= 0) {
-      Time& waiter = half.not_before[static_cast<std::size_t>(step.needed_by)];
-      waiter = std::max(waiter, end);
-    } else {
-      half.ready = end;
-    }
+    const auto pass = static_cast<std::size_t>(h);
+    Half& half = halves_[pass];
+    const Step& step = half.step();
+    const bool hidden = half.hidden[half.next];
+    clock_.take(step, clock_.start(step, pass, hidden) + step.before + step.duration, pass, hidden);
     order_.at[h].push_back(static_cast<std::uint32_t>(order_.steps.size()));
     order_.steps.push_back({h, half.next++});
   }
 
   std::array<Half, 2> halves_;
-  std::array<Time, kLanes> lane_free_{};
-  Time compute_free_{};
+  PassClock clock_{2};
   JointOrder order_;
 };
 
@@ -98,10 +78,9 @@ Pass joint_pass(const JointOrder& order, const Pass& forward, const Pass& backwa
   Pass joint;
   for (const JointOrder::Step& at : order.steps) {
     Step step = of[at.half]->steps[at.index];
-    std::size_t waiter = at.index + 1;
-    if (step.needed_by >= 0) waiter = static_cast<std::size_t>(step.needed_by);
-    if (step.needed_by >= 0 || hidden[at.half][at.index])
-      step.needed_by = static_cast<std::int32_t>(order.at[at.half][waiter]);
+    const auto own = static_cast<std::uint32_t>(joint.steps.size());
+    if (runs_beside(step) || hidden[at.half][at.index])
+      step.beside = order.at[at.half][at.index + 1 + step.beside] - own - 1;
     joint.steps.push_back(std::move(step));
   }
   return joint;

@@ -1,9 +1,9 @@
 // The tasks of a pass: cut where collectives of the gradient group begin or end, each piece fused or step by step.
 #include <algorithm>
-#include <utility>
 
 #include "block.hpp"
 #include "dimension_calls.hpp"
+#include "pass_clock.hpp"
 #include "pipeline_lowering.hpp"
 
 namespace orrery::program {
@@ -46,7 +46,7 @@ void PipelineLowering::add_after(TaskId task, DeviceIndex device) {
 const PipelineLowering::Fused& PipelineLowering::fused(const Pass& pass, std::uint32_t begin, std::uint32_t end) {
   const FusedKey key{&pass, begin, end};
   if (const auto it = fused_.find(key); it != fused_.end()) return it->second;
-  const Block block = make_block(std::span(pass.steps).subspan(begin, end - begin), begin);
+  const Block block = make_block(std::span(pass.steps).subspan(begin, end - begin));
   TaskTemplate t;
   t.duration = block.duration;
   t.category = block.segments.empty() ? Category::compute : block.segments.front().category;
@@ -90,12 +90,14 @@ void PipelineLowering::emit_fused(const std::vector<DeviceIndex>& members, const
 }
 
 // A blocking launch: time of the host in the device's own order.
-void PipelineLowering::wait_for_launch(DeviceIndex device, Time launch) {
+TaskId PipelineLowering::blocking_launch(DeviceIndex device, Time launch, const std::vector<std::uint32_t>& before) {
   const auto [it, fresh] = launches_.try_emplace(launch.value);
   if (fresh)
     it->second = builder_.add_template(
         {launch, Category::host, Lane::compute, Lane::compute, 0, "launch", {}, {}, kNone, {}, {}});
-  add_after(builder_.add_task(it->second, Participant{device, operation_[device]}), device);
+  const TaskId task = builder_.add_task(it->second, Participant{device, operation_[device]});
+  follow(before, task, device);
+  return task;
 }
 
 TemplateId PipelineLowering::step_template(const Pass& pass, std::uint32_t index) {
@@ -121,46 +123,58 @@ TemplateId PipelineLowering::step_template(const Pass& pass, std::uint32_t index
 }
 
 void PipelineLowering::emit_steps(const Team& team, std::uint32_t begin, std::uint32_t end) {
+  std::vector<std::vector<DeviceIndex>> alone;
   for (const DeviceIndex d : team.members) {
+    alone.push_back({d});
+    step_tasks_[d].clear();
     const Fused& f = fused(*pass_[d], begin, end);  // for the host's part, which is the piece's either way
     if (f.has_host) launch_before(f.host_before, d);
   }
-  const auto join = [&](DeviceIndex d, std::uint32_t step) {
-    for (auto& [needed_by, task] : pending_[d])
-      if (needed_by <= step && task != kNone) waits_[d].push_back(std::exchange(task, kNone));
-  };
-  std::vector<std::vector<DeviceIndex>> alone;
-  for (const DeviceIndex d : team.members) alone.push_back({d});
-  std::vector<Participant> participants;
+  PassOrder order;
   for (std::uint32_t i = begin; i < end; ++i) {
-    const Lane lane = pass_[team.members.front()]->steps[i].lane;
-    for (const auto& group : lane == Lane::compute ? alone : team.groups[dimension_of(lane)]) {
-      const Step& s = pass_[group.front()]->steps[i];
-      participants.clear();
-      for (const DeviceIndex d : group) {
-        join(d, i);
-        participants.push_back({d, operation_[d]});
-        if (s.before.value > 0) wait_for_launch(d, s.before);
-      }
-      const TaskId task = builder_.add_task(step_template(*pass_[group.front()], i), participants);
-      for (const DeviceIndex d : group) {
-        if (s.lane == Lane::compute || s.needed_by < 0) {
-          add_after(task, d);
-          continue;
-        }
-        const std::vector<TaskId> before = waits_[d];
-        add_after(task, d);
-        pending_[d].push_back({static_cast<std::uint32_t>(s.needed_by), task});
-        waits_[d] = before;
-      }
-    }
+    const Step& step = pass_[team.members.front()]->steps[i];
+    for (const auto& group : step.lane == Lane::compute ? alone : team.groups[dimension_of(step.lane)])
+      emit_step(group, i, order.before_next());
+    order.take(step);
   }
+  const std::vector<std::uint32_t>& last = order.before_end();
   for (const DeviceIndex d : team.members) {
-    join(d, kNone);
-    pending_[d].clear();
-    if (waits_[d].size() > 1) add_after(builder_.add_task(join_, Participant{d, operation_[d]}), d);  // one exit
+    TaskId exit = last.size() == 1 ? step_tasks_[d][last.front()] : kNone;
+    if (exit == kNone) follow(last, exit = builder_.add_task(join_, Participant{d, operation_[d]}), d);
+    waits_[d].assign(1, exit);
     const Fused& f = fused(*pass_[d], begin, end);
     if (f.has_host) builder_.add_task(f.host_after, Participant{d, kNone});
+  }
+}
+
+void PipelineLowering::emit_step(const std::vector<DeviceIndex>& group, std::uint32_t index,
+                                 const std::vector<std::uint32_t>& before) {
+  const Step& s = pass_[group.front()]->steps[index];
+  std::vector<Participant> participants;
+  std::vector<TaskId> launches;
+  for (const DeviceIndex d : group) {
+    participants.push_back({d, operation_[d]});
+    if (s.before.value > 0) launches.push_back(blocking_launch(d, s.before, before));
+  }
+  const TaskId task = builder_.add_task(step_template(*pass_[group.front()], index), participants);
+  for (std::size_t m = 0; m < group.size(); ++m) {
+    if (launches.empty())
+      follow(before, task, group[m]);
+    else
+      builder_.add_edge(launches[m], task, EdgeKind::data);
+    step_tasks_[group[m]].push_back(task);
+  }
+}
+
+// Edges to a task from those of the steps of its piece that it follows.
+void PipelineLowering::follow(const std::vector<std::uint32_t>& steps, TaskId task, DeviceIndex device) {
+  for (const std::uint32_t step : steps) {
+    if (step != PassOrder::kBefore) {
+      builder_.add_edge(step_tasks_[device][step], task, EdgeKind::data);
+      continue;
+    }
+    for (const TaskId before : waits_[device])
+      if (before != kNone) builder_.add_edge(before, task, EdgeKind::data);
   }
 }
 

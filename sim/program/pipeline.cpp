@@ -54,7 +54,7 @@ void PipelineLowering::begin(const StepStart& start) {
   operation_.assign(devices, kNone);
   pass_.assign(devices, nullptr);
   history_.assign(devices, {});
-  pending_.resize(devices);
+  step_tasks_.resize(devices);
   host_waits_.assign(devices, {});
   output_.assign(devices, {});
   arrived_.assign(devices, {});

@@ -28,7 +28,10 @@ class PipelineLowering {
   void emit_fused(const std::vector<DeviceIndex>& members, const Pass& pass, std::uint32_t begin, std::uint32_t end);
   void emit_steps(const Team& team, std::uint32_t begin, std::uint32_t end);
   TemplateId step_template(const Pass& pass, std::uint32_t index);
-  void wait_for_launch(DeviceIndex device, Time launch);
+  // `before`: steps of the piece being emitted that it follows (PassOrder).
+  void emit_step(const std::vector<DeviceIndex>& group, std::uint32_t index, const std::vector<std::uint32_t>& before);
+  void follow(const std::vector<std::uint32_t>& steps, TaskId task, DeviceIndex device);
+  TaskId blocking_launch(DeviceIndex device, Time launch, const std::vector<std::uint32_t>& before);
   void launch_before(TemplateId host, DeviceIndex device);
   void gather_before(DeviceIndex device, const std::vector<DataCall>& calls, std::uint32_t position,
                      std::vector<TaskId>& issued);
@@ -66,8 +69,7 @@ class PipelineLowering {
   std::vector<const Pass*>
       pass_;  // the one being lowered: of the same steps, but not the same times, for all of a team
   std::vector<std::vector<TaskId>> history_;
-  // [device] calls that run beside the steps of the piece being emitted: (step that needs it, task); empty between.
-  std::vector<std::vector<std::pair<std::uint32_t, TaskId>>> pending_;
+  std::vector<std::vector<TaskId>> step_tasks_;        // [device] of the piece being emitted, step by step
   std::vector<std::vector<TaskId>> host_waits_;        // [device] blocking messages that the host has yet to wait for
   std::vector<std::vector<TaskId>> output_, arrived_;  // [device][slot] last task of a pass; message to this device
   std::vector<std::vector<TaskId>> data_tasks_;  // [first device of the group · 2 + replicas] in order of the calls

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "dimension_calls.hpp"
+#include "pass_clock.hpp"
 #include "slow_beside.hpp"
 
 namespace orrery::program {
@@ -165,32 +166,30 @@ Step StageCosts::cost(const PassStep& from, PassKind kind, const Place& place) {
   step.launch =
       launch + e.launch_collective + e.launch_collective_rank * static_cast<std::int64_t>(family.groups[group].size());
   step.bytes_sent = bytes_sent(from.collective, from.message, static_cast<std::int64_t>(family.groups[group].size()));
-  if (calls_along(from.along).overlap_in(e)) step.needed_by = from.needed_by;
+  if (calls_along(from.along).overlap_in(e)) step.beside = from.beside;
   if (!call.transfer.phases.empty()) step.transfer = builder_.add_transfer(call.transfer);
   step.call = call.call;
   return step;
 }
 
-// A stage takes over the buffers of the messages that feed it; scattered ones are gathered over the tensor ranks first.
-void StageCosts::receive_messages(Pass& pass, std::int32_t rank, const std::vector<std::int32_t>& edges,
-                                  PassKind kind) {
-  if (kind == PassKind::weight_gradient || edges.empty() || pass.steps.empty()) return;
-  if (scattered()) {
-    std::vector<Step> gathers;
-    for (const std::int32_t e : edges) {
-      PassStep gather;
-      gather.is_communication = true;
-      gather.name = "gather message";
-      gather.collective = Collective::all_gather;
-      gather.message = graph_.edge(e).bytes;
-      gathers.push_back(cost(gather, kind, place_of(rank)));
-    }
-    for (Step& s : pass.steps)
-      if (s.needed_by >= 0) s.needed_by += static_cast<std::int32_t>(gathers.size());
-    pass.steps.insert(pass.steps.begin(), gathers.begin(), gathers.end());
+// A stage takes over the buffers of the messages that feed it; scattered ones are gathered over the tensor ranks first,
+// by the steps returned.
+std::vector<Step> StageCosts::receive_messages(Pass& pass, const Place& place, const std::vector<std::int32_t>& edges,
+                                               PassKind kind) {
+  std::vector<Step> gathers;
+  if (kind == PassKind::weight_gradient || edges.empty() || pass.steps.empty()) return gathers;
+  for (const std::int32_t e : edges) {
+    if (!scattered()) break;
+    PassStep gather;
+    gather.is_communication = true;
+    gather.name = "gather message";
+    gather.collective = Collective::all_gather;
+    gather.message = graph_.edge(e).bytes;
+    gathers.push_back(cost(gather, kind, place));
   }
-  for (const std::int32_t e : edges)
-    pass.steps.front().memory.push_back({false, MemoryClass::buffers, -message_bytes(e).value});
+  Step& first = gathers.empty() ? pass.steps.front() : gathers.front();
+  for (const std::int32_t e : edges) first.memory.push_back({false, MemoryClass::buffers, -message_bytes(e).value});
+  return gathers;
 }
 
 // A layer; where parameters are whole (ZeRO-2), as many layers as fill a bucket, if the stack has one (DeepSpeed:
@@ -233,15 +232,14 @@ void StageCosts::note_uses(Pass& pass, int stage, PassKind kind) {
 // are whole from its first step to the end of their reduction. (The data-parallel calls hold the other halves of these
 // effects.)
 void StageCosts::hold_gathered_layers(Pass& pass, int stage, PassKind kind) {
-  const std::size_t shift = pass.steps.size() - steps(stage, kind).size();
   for (const LayerRange& range : layer_ranges(steps(stage, kind))) {
     const std::int64_t parameters = this->stage(stage).parameters_of_layer(range.layer);
     if (plan_.layout.gathers_parameters() && kind != PassKind::weight_gradient)
-      pass.steps[range.end - 1 + shift].memory.push_back(
+      pass.steps[range.end - 1].memory.push_back(
           {true, MemoryClass::buffers, -parameters * plan_.execution.weight_bytes});
   }
   for (const GradientUnit& unit : gradient_units(stage, kind))
-    pass.steps[unit.begin + shift].memory.push_back(
+    pass.steps[unit.begin].memory.push_back(
         {false, MemoryClass::buffers, unit.parameters * plan_.execution.gradient_bytes});
 }
 
@@ -250,7 +248,7 @@ void StageCosts::launch_blocking(Pass& pass) {
   for (Step& s : pass.steps) {
     s.before = s.launch;
     s.launch = {};
-    s.needed_by = -1;
+    s.beside = 0;
   }
 }
 
@@ -262,8 +260,10 @@ const Pass& StageCosts::pass(std::int32_t rank, int stage, PassKind kind, int pi
   Pass& pass = it->second;
   for (const PassStep& step : steps(stage, kind)) pass.steps.push_back(cost(step, kind, place));
   note_uses(pass, stage, kind);
-  receive_messages(pass, rank, arrivals_[static_cast<std::size_t>(arrivals)], kind);
+  std::vector<Step> received = receive_messages(pass, place, arrivals_[static_cast<std::size_t>(arrivals)], kind);
   hold_gathered_layers(pass, stage, kind);
+  pass.received = static_cast<std::uint32_t>(received.size());
+  pass.steps.insert(pass.steps.begin(), received.begin(), received.end());
   if (kind == PassKind::forward && !pass.steps.empty())
     pass.steps.front().launch += plan_.execution.micro_batch_overhead;
   if (plan_.execution.blocking_launch) launch_blocking(pass);
@@ -274,7 +274,7 @@ const Pass& StageCosts::pass(std::int32_t rank, int stage, PassKind kind, int pi
 Time StageCosts::compute_time(std::int32_t rank, int stage, PassKind kind) {
   Time sum{};
   for (const Step& s : pass(rank, stage, kind, 0).steps)
-    if (s.lane == Lane::compute || s.needed_by < 0) sum += s.duration;
+    if (!runs_beside(s)) sum += s.duration;
   return sum;
 }
 

@@ -49,7 +49,8 @@ class StageCosts {
   std::size_t way(int stage, bool forward, int pipe) const {
     return static_cast<std::size_t>((pipe * stages() + stage) * 2 + (forward ? 0 : 1));
   }
-  void receive_messages(Pass& pass, std::int32_t rank, const std::vector<std::int32_t>& edges, layout::PassKind kind);
+  std::vector<Step> receive_messages(Pass& pass, const Place& place, const std::vector<std::int32_t>& edges,
+                                     layout::PassKind kind);
   void note_uses(Pass& pass, int stage, layout::PassKind kind);
   void hold_gathered_layers(Pass& pass, int stage, layout::PassKind kind);
 

@@ -23,6 +23,10 @@ GONE = [
      "what differs along the dimensions stands in their list (layout/dimension.hpp, program/dimension_calls.hpp)"),
     (["sim", "include"], r"\b(?:tensor|context)_(?:group|groups|domains|rank|of|class_)\b",
      "process groups and what is said of them are indexed by layout::Dimension"),
+    (["sim", "include"], r"\bneeded_(?:by|at)\b|\bchunked_(?:with|at)\b|\bkAfterOperator\b",
+     "a call says how many of the steps behind it run beside it (PassStep::beside), and program::PassOrder whom each follows"),
+    (["sim/program"], r"\bshift\b", "Pass::received counts the steps in front of a stage's own"),
+    (["include"], r"\bmessage_bytes\b", "messages are as large as the edges of layout::StageGraph say"),
 ]
 
 

@@ -16,6 +16,9 @@ TREE = {
     "sim/program/fine.cpp": "stage += 1;\nf(2 * stage + 1);\n// stages 0 to stages - 1\nfirst_[s - 10];\n",
     "sim/schedule/kinds/fine.cpp": "go(stage + 1);\n",
     "sim/layout/b.cpp": "if (stage + 1 < stages) ++stage;\nBytes input_message();\n",
+    "sim/layout/c.cpp": "if (step.needed_by < 0) step.needed_at = 2;\nconst int unneeded_by = chunked_with(kAfterOperator);\n",
+    "sim/program/d.cpp": "const auto moved = shift(key);\nBytes message_bytes(int edge);\nshifted = bits << 2;\n",
+    "include/orrery/program/e.hpp": "std::int64_t message_bytes = 2;\n",
 }
 EXPECTED = """\
 sim/program/a.cpp:1: 'stage - 1' is gone
@@ -31,6 +34,10 @@ sim/program/c.cpp:2: 'Dimension::context ?' is gone
 sim/program/c.cpp:3: 'StepGroup' is gone
 sim/program/c.cpp:4: 'tensor_group' is gone
 sim/program/c.cpp:5: 'context_of' is gone
+sim/layout/c.cpp:1: 'needed_by' is gone
+sim/layout/c.cpp:2: 'chunked_with' is gone
+sim/program/d.cpp:1: 'shift' is gone
+include/orrery/program/e.hpp:1: 'message_bytes' is gone
 """
 
 with tempfile.TemporaryDirectory() as folder:

@@ -118,9 +118,7 @@ TEST_CASE("memory balances and references point forward, in every configuration"
       const int count = static_cast<int>(steps.size());
       for (int n = 0; n < count; ++n) {
         const PassStep& s = steps[static_cast<std::size_t>(n)];
-        REQUIRE((s.needed_by == -1 || (s.is_communication && s.needed_by > n + 1 && s.needed_by < count)));
-        REQUIRE((s.chunked_with == -1 ||
-                 (s.chunked_with < count && !steps[static_cast<std::size_t>(s.chunked_with)].is_communication)));
+        REQUIRE((s.beside == 0 || (s.is_communication && n + 1 + static_cast<int>(s.beside) < count)));
         if (s.is_communication)
           REQUIRE(s.message.value > 0);
         else

@@ -17,7 +17,7 @@ Step step(Category category, std::int64_t ps, std::int64_t before = 0) {
 
 using Parts = std::vector<std::pair<std::int64_t, Category>>;
 Parts parts(const std::vector<Step>& steps) {
-  const Block block = make_block(steps, 0);
+  const Block block = make_block(steps);
   Parts result;
   for (const Segment& s : block.segments) result.emplace_back(s.end.value, s.category);
   REQUIRE(!result.empty());
@@ -37,7 +37,7 @@ TEST_CASE("steps of one kind are one part, and work comes before the call beside
   CHECK(parts({step(Category::compute, 20), step(Category::compute, 7), step(Category::tensor_comm, 9)}) ==
         Parts{{27, Category::compute}, {36, Category::tensor_comm}});
   Step beside = step(Category::tensor_comm, 30);
-  beside.needed_by = 2;  // runs from 0 to 30 beside the 20 of step 1; step 2 waits
+  beside.beside = 1;  // runs from 0 to 30 beside the 20 of step 1; step 2 waits
   CHECK(parts({beside, step(Category::compute, 20), step(Category::compute, 5)}) ==
         Parts{{20, Category::compute}, {30, Category::tensor_comm}, {35, Category::compute}});
 }

@@ -16,17 +16,17 @@ Step compute(std::int64_t ps) {
   step.duration = Time{ps};
   return step;
 }
-Step call(std::int64_t ps, std::int32_t needed_by = -1) {
+Step call(std::int64_t ps, std::uint32_t beside = 0) {
   Step step = compute(ps);
   step.lane = Lane::tensor;
   step.category = Category::tensor_comm;
-  step.needed_by = needed_by;
+  step.beside = beside;
   return step;
 }
 
 Time joint_time(const Pass& forward, const Pass& backward, int percent) {
   const Pass joint = joint_pass(joint_order(forward, backward, percent), forward, backward, percent);
-  return make_block(joint.steps, 0).duration;
+  return make_block(joint.steps).duration;
 }
 
 }  // namespace
@@ -49,9 +49,9 @@ TEST_CASE("the calls of one half run beside the compute of the other") {
 }
 
 TEST_CASE("calls that a pass overlaps by itself still do") {
-  // B's call is needed by its third step: beside its own 20, and F's.
-  const Pass forward{{compute(10)}}, backward{{compute(20), call(15, 3), compute(5), compute(5)}};
-  CHECK(make_block(backward.steps, 0).duration == Time{40});
+  // B's call runs beside its own 5 and F's 10; the step behind waits.
+  const Pass forward{{compute(10)}}, backward{{compute(20), call(15, 1), compute(5), compute(5)}};
+  CHECK(make_block(backward.steps).duration == Time{40});
   for (const int percent : {0, 100}) {
     const JointOrder order = joint_order(forward, backward, percent);
     CHECK(order.steps.size() == 5);

@@ -13,10 +13,10 @@ Step compute(std::int64_t ps) {
   step.duration = {ps};
   return step;
 }
-Step call(std::int64_t ps, std::int32_t needed_by, Lane lane = Lane::tensor) {
+Step call(std::int64_t ps, std::uint32_t beside, Lane lane = Lane::tensor) {
   Step step = compute(ps);
   step.lane = lane;
-  step.needed_by = needed_by;
+  step.beside = beside;
   return step;
 }
 std::vector<std::int64_t> slowed(std::vector<Step> steps, Slowdown tensor, Slowdown context = {}) {
@@ -32,25 +32,24 @@ std::vector<std::int64_t> slowed(std::vector<Step> steps, Slowdown tensor, Slowd
 
 TEST_CASE("a kernel runs at denominator/numerator of its speed while a call is in flight") {
   // The call ends at 100; until then 50 of the 80 are done at half speed, the other 30 at full speed.
-  CHECK(slowed({call(100, 2), compute(80)}, {2, 1}) == std::vector<std::int64_t>{100, 130});
+  CHECK(slowed({call(100, 1), compute(80)}, {2, 1}) == std::vector<std::int64_t>{100, 130});
   // Shorter than the call: all of it at half speed, and the next kernel begins inside the call too: 100 - 60 = 40 left
   // of it do 20 of 25.
-  CHECK(slowed({call(100, 3), compute(30), compute(25)}, {2, 1}) == std::vector<std::int64_t>{100, 60, 45});
+  CHECK(slowed({call(100, 2), compute(30), compute(25)}, {2, 1}) == std::vector<std::int64_t>{100, 60, 45});
   // 11/10, rounded up: 7 take 7.7.
-  CHECK(slowed({call(100, 2), compute(7)}, {11, 10}) == std::vector<std::int64_t>{100, 8});
+  CHECK(slowed({call(100, 1), compute(7)}, {11, 10}) == std::vector<std::int64_t>{100, 8});
 }
 
 TEST_CASE("a call that is waited for slows nothing") {
-  CHECK(slowed({call(100, -1), compute(80)}, {2, 1}) == std::vector<std::int64_t>{100, 80});
-  CHECK(slowed({call(100, 1), compute(80)}, {2, 1}) == std::vector<std::int64_t>{100, 80});  // the kernel itself waits
-  CHECK(slowed({compute(80), call(100, 2)}, {2, 1}) == std::vector<std::int64_t>{80, 100});
-  CHECK(slowed({call(100, 2), compute(80)}, {1, 1}) == std::vector<std::int64_t>{100, 80});
+  CHECK(slowed({call(100, 0), compute(80)}, {2, 1}) == std::vector<std::int64_t>{100, 80});
+  CHECK(slowed({compute(80), call(100, 1)}, {2, 1}) == std::vector<std::int64_t>{80, 100});
+  CHECK(slowed({call(100, 1), compute(80)}, {1, 1}) == std::vector<std::int64_t>{100, 80});
 }
 
 TEST_CASE("calls of a lane follow each other, of two lanes the one that slows more holds") {
   // Tensor calls from 0 to 40 and 40 to 80: 80 at half speed is 40 of 50, 10 more at full speed.
-  CHECK(slowed({call(40, 3), call(40, 3), compute(50)}, {2, 1}) == std::vector<std::int64_t>{40, 40, 90});
+  CHECK(slowed({call(40, 2), call(40, 1), compute(50)}, {2, 1}) == std::vector<std::int64_t>{40, 40, 90});
   // Context at 4/1 until 40 (10 done), tensor at 2/1 until 80 (20 done), 20 left.
-  CHECK(slowed({call(80, 3), call(40, 3, Lane::context), compute(50)}, {2, 1}, {4, 1}) ==
+  CHECK(slowed({call(80, 2), call(40, 1, Lane::context), compute(50)}, {2, 1}, {4, 1}) ==
         std::vector<std::int64_t>{80, 40, 100});
 }

@@ -86,15 +86,10 @@ struct PassStep {
   // of a communication step
   Collective collective = Collective::all_reduce;
   Dimension along = Dimension::tensor;  // of the process groups that make the call
-  Bytes message{};                      // S of core/collective.hpp
-  // Communication that may run beside the compute steps that follow: the step that needs its result (index in this
-  // pass), or −1 = the next step waits for it. A stack that does not overlap ignores it. Always > the index of the step
-  // itself and < the number of steps.
-  std::int32_t needed_by = -1;
-  // Index in this pass of the matrix product this communication can be cut into chunks with (all-gather before the
-  // product, reduce-scatter or all-reduce after it), for stacks that pipeline the two (user buffers, asynchronous TP);
-  // −1 = none.
-  std::int32_t chunked_with = -1;
+  Bytes message{};  // S of core/collective.hpp
+  // Communication that may run beside so many of the steps that follow it: the step behind those (or the end of the
+  // pass) needs its result. 0 = the next step does. A stack that does not overlap ignores it.
+  std::uint32_t beside = 0;
   // Parameters of this rank whose gradient is final after this step (in the last micro-batch), for gradient buckets.
   std::int64_t gradients_ready = 0;
   std::vector<MemoryChange> memory;

@@ -24,10 +24,9 @@ struct StepMemory {
 struct Step {
   Time duration{};
   Category category = Category::compute;
-  Lane lane = Lane::compute;  // of a dimension: a communication call along it
-  const char* name = "";      // static text
-  std::int32_t needed_by =
-      -1;  // communication beside the next steps: index of the step that waits for it; −1 = the next
+  Lane lane = Lane::compute;       // of a dimension: a communication call along it
+  const char* name = "";           // static text
+  std::uint32_t beside = 0;        // of a call: so many of the next steps run beside it, and the one behind them waits
   std::uint32_t transfer = kNone;  // Builder::add_transfer
   Bytes bytes_sent{};
   Call call;      // of a communication call
@@ -49,6 +48,7 @@ struct DataCall {
 
 struct Pass {
   std::vector<Step> steps;
+  std::uint32_t received = 0;  // steps before those of the stage: they gather what reaches it
 };
 
 // Devices that work on the same micro-batches with the same layers: of one pipeline stage, all ranks along the

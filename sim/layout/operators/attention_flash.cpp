@@ -45,24 +45,24 @@ void whole(const Splitter& s, RankOp& op) {
 
 void ring(const Splitter& s, RankOp& op) {
   const std::int64_t block = block_bytes(s), context = s.rank.context;
-  const auto exchange = [&](std::int64_t bytes) {
-    return s.communicate("attention.ring", Collective::send_receive, bytes, Dimension::context);
+  const auto exchange = [&](std::int64_t bytes, std::uint32_t beside) {
+    OpStep call{s.communicate("attention.ring", Collective::send_receive, bytes, Dimension::context)};
+    call.step.beside = beside;
+    return call;
   };
   for (std::int64_t i = 0; i < context; ++i) {
-    // The next block arrives beside the kernel of this one and is needed by the kernel after it.
-    const int at = static_cast<int>(op.forward.size()), needed = i + 2 < context ? at + 3 : at + 2;
-    if (i + 1 < context) op.forward.push_back({exchange(block), Phase::input, needed});
+    // The next block arrives beside the kernel of this one, and the call behind it, if there is one.
+    if (i + 1 < context) op.forward.push_back(exchange(block, i + 2 < context ? 2 : 1));
     op.forward.push_back(attend(s, false, s.rank.sequence));
   }
   for (std::int64_t i = 0; i < context; ++i) {
-    const int at = static_cast<int>(op.backward.size());
     const bool last = i + 1 == context;
     // Gradients of the block before travel on with the keys and values of the next.
     const std::int64_t bytes = (last ? 0 : block) + (i > 0 ? block : 0);
-    op.backward.push_back({exchange(bytes), Phase::input, last ? at + 2 : at + 3});
+    op.backward.push_back(exchange(bytes, last ? 1 : 2));
     op.backward.push_back(attend(s, true, s.rank.sequence));
   }
-  op.backward.push_back({exchange(block)});
+  op.backward.push_back(exchange(block, 0));
   op.forward_workspace = {2 * block};                           // block in use and block arriving
   op.backward_workspace.push_back({{4 * block}, true, false});  // and their gradients
 }

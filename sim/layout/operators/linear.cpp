@@ -49,9 +49,7 @@ void column_forward(Splitter& s, RankOp& op, const std::vector<Linear>& linears)
   keep_input(s, op, first, s.rank.shard_tokens);
   if (s.rank.sequence_parallel) {
     const std::int64_t gathered = checked_mul(s.rank.tokens, first.in) * gathered_bytes(s, first);
-    const int at = static_cast<int>(op.forward.size());
-    op.forward.push_back(
-        {s.communicate(first.name, Collective::all_gather, gathered), Phase::input, kNextStep, at + 1});
+    op.forward.push_back({s.communicate(first.name, Collective::all_gather, gathered)});
     if (s.options.regather_in_backward) {
       op.forward_workspace = {gathered};
     } else {
@@ -84,25 +82,27 @@ void column_backward(Splitter& s, RankOp& op, const std::vector<Linear>& linears
   }
   if (linears.size() > 1) op.backward_workspace.push_back({{width * values}, true, false});
   if (s.tensor_parallel()) {
-    const int at = static_cast<int>(op.backward.size());
     const Collective kind = s.rank.sequence_parallel ? Collective::reduce_scatter : Collective::all_reduce;
-    op.backward.push_back({s.communicate(first.name, kind, width * values), Phase::input, kAfterOperator, at - 1});
+    op.backward.push_back({s.communicate(first.name, kind, width * values)});
     if (s.rank.sequence_parallel) op.backward_workspace.push_back({{width * values}, true, false});
   }
-  if (regather) op.backward[gather_at].needed_at = static_cast<int>(op.backward.size());
+  // The gather runs beside all before the weight gradients, the reduction beside them.
+  const std::size_t weights_at = op.backward.size();
   for (const Linear& l : linears) weight_gradient(s, op, l, s.rank.tokens);
+  if (regather) op.backward[gather_at].step.beside = static_cast<std::uint32_t>(weights_at - gather_at - 1);
+  if (s.tensor_parallel())
+    op.backward[weights_at - 1].step.beside = static_cast<std::uint32_t>(op.backward.size() - weights_at);
 }
 
 void row_forward(Splitter& s, RankOp& op, const Linear& linear) {
   keep_input(s, op, linear, s.rank.tokens);
-  const int product = static_cast<int>(op.forward.size());
   op.forward.push_back(
       {s.compute(linear.name, s.gemm(s.rank.tokens, linear.out, linear.in, GemmLayout::tn, linear.type))});
   if (linear.keep_output || !s.tensor_parallel()) op.forward.back().makes = op.out.front();
   if (!s.tensor_parallel()) return;
   const std::int64_t bytes = checked_mul(s.rank.tokens, linear.out) * s.width();
   const Collective kind = s.rank.sequence_parallel ? Collective::reduce_scatter : Collective::all_reduce;
-  op.forward.push_back({s.communicate(linear.name, kind, bytes), Phase::input, kNextStep, product, op.out.front()});
+  op.forward.push_back({s.communicate(linear.name, kind, bytes), Phase::input, op.out.front()});
   if (s.rank.sequence_parallel) op.forward_workspace = {bytes};
 }
 
@@ -110,8 +110,7 @@ void row_backward(Splitter& s, RankOp& op, const Linear& linear) {
   cast_gradient(s, op, linear, s.rank.shard_tokens);
   if (s.rank.sequence_parallel) {
     const std::int64_t bytes = checked_mul(s.rank.tokens, linear.out) * gathered_bytes(s, linear);
-    const int at = static_cast<int>(op.backward.size());
-    op.backward.push_back({s.communicate(linear.name, Collective::all_gather, bytes), Phase::input, kNextStep, at + 1});
+    op.backward.push_back({s.communicate(linear.name, Collective::all_gather, bytes)});
     op.backward_workspace.push_back({{bytes}, true, true});
   } else {
     op.weight_reads_gradient_of = {op.out.front()};
