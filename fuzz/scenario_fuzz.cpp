@@ -4,7 +4,7 @@
 #include <iostream>
 #include <string>
 
-#include "orrery/scenario/scenario.hpp"
+#include "orrery/scenario/run.hpp"
 
 namespace {
 

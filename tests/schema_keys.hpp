@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "orrery/scenario/scenario.hpp"
+#include "orrery/scenario/run.hpp"
 
 namespace orrery::testing {
 

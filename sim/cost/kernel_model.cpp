@@ -91,25 +91,33 @@ const Fields<MemoryModel>& memory_fields() {
   return table;
 }
 
-Result<KernelModel> load(const std::string& name, int depth, const DataCollection& collection = kKernels) {
-  auto file = find_data_file(collection, name);
-  if (!file) return file.errors();
-  auto tree = read_yaml_file(*file);
+Result<KernelModel> load(const std::string& name, int depth, Catalogue& catalogue,
+                         const DataCollection& collection = kKernels);
+
+Result<KernelModel> read_constants(const std::string& file, int depth, Catalogue& catalogue) {
+  auto tree = read_yaml_file(file);
   if (!tree) return tree.errors();
   auto model = read(kernel_model_fields(), *tree, tree->root());
   if (!model || model->constants_of.empty()) return model;
   if (depth > 1) return tree->at(tree->root(), "constants_of", "must name a GPU that has constants of its own");
-  auto base = load(model->constants_of, depth + 1);
+  auto base = load(model->constants_of, depth + 1, catalogue);
   if (!base) return base;
   Diagnostics errors = read_over(kernel_model_fields(), *tree, tree->root(), "", *base);
   if (!errors.empty()) return errors;
   return base;
 }
 
+Result<KernelModel> load(const std::string& name, int depth, Catalogue& catalogue, const DataCollection& collection) {
+  const auto file = find_data_file(collection, name);
+  if (!file) return file.errors();
+  const auto read_file = [&] { return read_constants(*file, depth, catalogue); };
+  return names_a_file(name) ? read_file() : catalogue.once<KernelModel>(*file, read_file);
+}
+
 // The GPU of the catalogue that has the same figures, if there is one: a copy of its file, for instance.
-std::string same_figures(const hardware::Gpu& gpu) {
+std::string same_figures(const hardware::Gpu& gpu, Catalogue& catalogue) {
   for (const std::string& name : list_data_files(kKernels)) {
-    const auto other = hardware::load_gpu(name);
+    const auto other = hardware::load_gpu(name, catalogue);
     if (other && other->architecture == gpu.architecture && other->multiprocessors == gpu.multiprocessors &&
         other->tensor_clock_mhz == gpu.tensor_clock_mhz && other->dense_peak == gpu.dense_peak &&
         other->memory == gpu.memory && other->memory_bandwidth == gpu.memory_bandwidth)
@@ -166,10 +174,10 @@ const Fields<KernelModel>& kernel_model_fields() {
 }
 
 Result<KernelModel> load_kernel_model(const std::string& name) {
-  return load(name, 0);
+  return load(name, 0, Catalogue::shared());
 }
 
-Result<GpuKernels> kernels_of(const hardware::Gpu& gpu) {
+Result<GpuKernels> kernels_of(const hardware::Gpu& gpu, Catalogue& catalogue) {
   const auto with = [](Result<KernelModel> model, std::string note) -> Result<GpuKernels> {
     if (!model) return model.errors();
     return GpuKernels{*std::move(model), std::move(note)};
@@ -177,15 +185,16 @@ Result<GpuKernels> kernels_of(const hardware::Gpu& gpu) {
   for (const std::string& name : gpu.lineage) {
     if (!find_data_file(kKernels, name)) continue;
     if (!gpu.changed.empty())
-      return with(load(name, 0),
+      return with(load(name, 0, catalogue),
                   gpu.name + ": " + joined(gpu.changed) + " as given, kernel constants of " + name + ".");
-    return with(load(name, 0), name == gpu.lineage.front() && name == gpu.name
-                                   ? ""
-                                   : gpu.name + " has no kernel constants of its own: those of " + name + " are used.");
+    return with(load(name, 0, catalogue),
+                name == gpu.lineage.front() && name == gpu.name
+                    ? ""
+                    : gpu.name + " has no kernel constants of its own: those of " + name + " are used.");
   }
-  if (const std::string twin = same_figures(gpu); !twin.empty())
-    return with(load(twin, 0), gpu.name + " has no kernel constants of its own: those of " + twin +
-                                   ", whose figures it has, are used.");
+  if (const std::string twin = same_figures(gpu, catalogue); !twin.empty())
+    return with(load(twin, 0, catalogue), gpu.name + " has no kernel constants of its own: those of " + twin +
+                                              ", whose figures it has, are used.");
   Diagnostic error;
   error.path = "cluster.gpu_definition.architecture";
   if (gpu.architecture.empty()) {
@@ -193,7 +202,7 @@ Result<GpuKernels> kernels_of(const hardware::Gpu& gpu) {
                     joined(list_data_files(kArchitectures));
     return error;
   }
-  Result<KernelModel> model = load(gpu.architecture, 0, kArchitectures);
+  Result<KernelModel> model = load(gpu.architecture, 0, catalogue, kArchitectures);
   if (!model) return model.errors();
   const std::string of = model->constants_of.empty() ? "" : " (" + model->constants_of + ")";
   return with(std::move(model), gpu.name + " has no kernel constants of its own: those of its architecture " +

@@ -171,12 +171,15 @@ const Fields<Stack>& stack_fields() {
   return table;
 }
 
-Result<Stack> load_stack(const std::string& name) {
+Result<Stack> load_stack(const std::string& name, Catalogue& catalogue) {
   const auto file = find_data_file(kStacks, name);
   if (!file) return file.errors();
-  const auto tree = read_yaml_file(*file);
-  if (!tree) return tree.errors();
-  return read(stack_fields(), *tree, tree->root());
+  const auto read_file = [&]() -> Result<Stack> {
+    const auto tree = read_yaml_file(*file);
+    if (!tree) return tree.errors();
+    return read(stack_fields(), *tree, tree->root());
+  };
+  return names_a_file(name) ? read_file() : catalogue.once<Stack>(*file, read_file);
 }
 
 std::vector<std::string> stack_names() {

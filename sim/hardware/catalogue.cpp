@@ -38,8 +38,14 @@ NodeId type_node(const YamlTree& tree, NodeId node) {
   return tree[node].kind == NodeKind::scalar ? node : tree.find(node, "type");
 }
 
-Result<Gpu> load_gpu(const std::string& name, int depth);
-Result<ClusterSpec> load_cluster(const std::string& name, int depth);
+// What is read, and how deep in files that name a type.
+struct Reading {
+  Catalogue& catalogue;
+  int depth = 0;
+  Reading deeper() const { return {catalogue, depth + 1}; }
+};
+Result<Gpu> load_gpu(const std::string& name, const Reading& reading);
+Result<ClusterSpec> load_cluster(const std::string& name, const Reading& reading);
 
 // Reads the base that is named at `node`, when one is.
 template <class T, class Load>
@@ -51,8 +57,9 @@ Result<T> base_of(const YamlTree& tree, NodeId node, const std::string& path, co
   return base;
 }
 
-Result<Gpu> read_gpu(const YamlTree& tree, NodeId node, const std::string& path, int depth) {
-  Result<Gpu> base = base_of<Gpu>(tree, node, path, [&](const std::string& n) { return load_gpu(n, depth + 1); });
+Result<Gpu> read_gpu(const YamlTree& tree, NodeId node, const std::string& path, const Reading& reading) {
+  Result<Gpu> base =
+      base_of<Gpu>(tree, node, path, [&](const std::string& n) { return load_gpu(n, reading.deeper()); });
   if (!base) return base;
   GpuDefinition said;
   Diagnostics errors = read_over(gpu_fields(), tree, node, path, said);
@@ -89,8 +96,9 @@ Diagnostics settle_gpu(const YamlTree& tree, NodeId node, const std::string& pat
 }
 
 // The errors of the GPU, at what names it or at the figure that is wrong.
-Diagnostics check_gpu_of(const YamlTree& tree, NodeId node, const std::string& path, const ClusterSpec& spec) {
-  const Result<Gpu> gpu = gpu_of(spec);
+Diagnostics check_gpu_of(const YamlTree& tree, NodeId node, const std::string& path, const ClusterSpec& spec,
+                         Catalogue& catalogue) {
+  const Result<Gpu> gpu = gpu_of(spec, catalogue);
   if (gpu) return {};
   Diagnostics errors = gpu.errors();
   const NodeId definition = tree.find(node, "gpu_definition"), type = type_node(tree, definition);
@@ -114,9 +122,10 @@ void take_nodes(const YamlTree& tree, NodeId node, ClusterSpec& spec) {
 
 enum class Of : std::uint8_t { entry, run };
 
-Result<ClusterSpec> read_cluster(const YamlTree& tree, NodeId node, const std::string& path, int depth, Of of) {
+Result<ClusterSpec> read_cluster(const YamlTree& tree, NodeId node, const std::string& path, const Reading& reading,
+                                 Of of) {
   Result<ClusterSpec> base =
-      base_of<ClusterSpec>(tree, node, path, [&](const std::string& n) { return load_cluster(n, depth + 1); });
+      base_of<ClusterSpec>(tree, node, path, [&](const std::string& n) { return load_cluster(n, reading.deeper()); });
   if (!base) return base;
   // Another GPU: what was laid over that of the base is not laid over this one.
   if (tree.find(node, "gpu") != kNoNode || type_node(tree, tree.find(node, "gpu_definition")) != kNoNode)
@@ -131,37 +140,51 @@ Result<ClusterSpec> read_cluster(const YamlTree& tree, NodeId node, const std::s
     e.place = {};
     e.path = join(path, e.path);
   }
-  const Diagnostics wrong = check_gpu_of(tree, node, path, *base);
+  const Diagnostics wrong = check_gpu_of(tree, node, path, *base, reading.catalogue);
   errors.insert(errors.end(), wrong.begin(), wrong.end());
   if (errors.empty()) return base;
   tree.locate(errors);
   return errors;
 }
 
-Result<Gpu> load_gpu(const std::string& name, int depth) {
-  const Result<std::string> file = find_data_file(kGpus, name);
-  if (!file) return file.errors();
-  if (depth > kDeepestType) return plain_error(*file, "type", "names itself, over one or more files");
-  const Result<YamlTree> tree = read_yaml_file(*file);
+// A file of the catalogue is read once; one of the user's own may change.
+template <class T, class Read>
+Result<T> kept(const std::string& name, const std::string& file, Catalogue& catalogue, const Read& read) {
+  return names_a_file(name) ? read() : catalogue.once<T>(file, read);
+}
+
+Result<Gpu> read_gpu_file(const std::string& name, const std::string& file, const Reading& reading) {
+  if (reading.depth > kDeepestType) return plain_error(file, "type", "names itself, over one or more files");
+  const Result<YamlTree> tree = read_yaml_file(file);
   if (!tree) return tree.errors();
-  Result<Gpu> gpu = read_gpu(*tree, tree->root(), {}, depth);
+  Result<Gpu> gpu = read_gpu(*tree, tree->root(), {}, reading);
   if (!gpu) return gpu;
-  gpu->name = std::filesystem::path(*file).stem().string();
+  gpu->name = std::filesystem::path(file).stem().string();
   if (names_a_file(name)) return gpu;
   gpu->lineage.insert(gpu->lineage.begin(), name);
   gpu->changed.clear();
   return gpu;
 }
 
-Result<ClusterSpec> load_cluster(const std::string& name, int depth) {
-  const Result<std::string> file = find_data_file(kClusters, name);
+Result<Gpu> load_gpu(const std::string& name, const Reading& reading) {
+  const Result<std::string> file = find_data_file(kGpus, name);
   if (!file) return file.errors();
-  if (depth > kDeepestType) return plain_error(*file, "type", "names itself, over one or more files");
-  const Result<YamlTree> tree = read_yaml_file(*file);
+  return kept<Gpu>(name, *file, reading.catalogue, [&] { return read_gpu_file(name, *file, reading); });
+}
+
+Result<ClusterSpec> read_cluster_file(const std::string& name, const std::string& file, const Reading& reading) {
+  if (reading.depth > kDeepestType) return plain_error(file, "type", "names itself, over one or more files");
+  const Result<YamlTree> tree = read_yaml_file(file);
   if (!tree) return tree.errors();
-  Result<ClusterSpec> spec = read_cluster(*tree, tree->root(), {}, depth, names_a_file(name) ? Of::run : Of::entry);
+  Result<ClusterSpec> spec = read_cluster(*tree, tree->root(), {}, reading, names_a_file(name) ? Of::run : Of::entry);
   if (spec) spec->name = name;
   return spec;
+}
+
+Result<ClusterSpec> load_cluster(const std::string& name, const Reading& reading) {
+  const Result<std::string> file = find_data_file(kClusters, name);
+  if (!file) return file.errors();
+  return kept<ClusterSpec>(name, *file, reading.catalogue, [&] { return read_cluster_file(name, *file, reading); });
 }
 
 }  // namespace
@@ -173,23 +196,23 @@ std::vector<std::string> cluster_names() {
   return list_data_files(kClusters);
 }
 
-Result<Gpu> load_gpu(const std::string& name_or_file) {
-  return load_gpu(name_or_file, 0);
+Result<Gpu> load_gpu(const std::string& name_or_file, Catalogue& catalogue) {
+  return load_gpu(name_or_file, Reading{catalogue});
 }
-Result<ClusterSpec> load_cluster(const std::string& name_or_file) {
-  return load_cluster(name_or_file, 0);
-}
-
-Result<Gpu> read_gpu(const YamlTree& tree, NodeId node, const std::string& path) {
-  return read_gpu(tree, node, path, 0);
-}
-Result<ClusterSpec> read_cluster(const YamlTree& tree, NodeId node, const std::string& path) {
-  return read_cluster(tree, node, path, 0, Of::run);
+Result<ClusterSpec> load_cluster(const std::string& name_or_file, Catalogue& catalogue) {
+  return load_cluster(name_or_file, Reading{catalogue});
 }
 
-Result<Gpu> gpu_of(const ClusterSpec& spec) {
+Result<Gpu> read_gpu(const YamlTree& tree, NodeId node, const std::string& path, Catalogue& catalogue) {
+  return read_gpu(tree, node, path, Reading{catalogue});
+}
+Result<ClusterSpec> read_cluster(const YamlTree& tree, NodeId node, const std::string& path, Catalogue& catalogue) {
+  return read_cluster(tree, node, path, Reading{catalogue}, Of::run);
+}
+
+Result<Gpu> gpu_of(const ClusterSpec& spec, Catalogue& catalogue) {
   if (spec.gpu.empty() && !spec.gpu_definition) return plain_error(spec.name, "gpu", "is required");
-  Result<Gpu> gpu = spec.gpu.empty() ? Result<Gpu>(Gpu{}) : load_gpu(spec.gpu);
+  Result<Gpu> gpu = spec.gpu.empty() ? Result<Gpu>(Gpu{}) : load_gpu(spec.gpu, catalogue);
   if (!gpu || !spec.gpu_definition) return gpu;
   if (gpu->name.empty()) gpu->name = "inline";
   apply(*spec.gpu_definition, *gpu);

@@ -99,21 +99,21 @@ Diagnostics complete(ModelChoice& m, const YamlTree& tree, NodeId node, const st
 
 constexpr int kDeepest = 8;  // files that build on files
 
-Result<ModelChoice> load_model(const std::string& name, int depth);
+Result<ModelChoice> load_model(const std::string& name, int depth, Catalogue& catalogue);
 
 NodeId type_of(const YamlTree& tree, NodeId node) {
   return tree[node].kind == NodeKind::scalar ? node : tree.find(node, "type");
 }
 
 Result<ModelChoice> base_of(const YamlTree& tree, NodeId node, const std::string& path, const ModelChoice& said,
-                            int depth) {
+                            int depth, Catalogue& catalogue) {
   if (!said.type.empty() && !said.from.empty())
     return tree.at(tree.find(node, "from"), path + ".from", "give either `type` or `from`, not both");
   if (said.type.empty() && said.from.empty()) return ModelChoice{};
   if (depth == kDeepest)
     return tree.at(tree.find(node, "type"), path + ".type", "models that build on one another in a circle");
   Result<ModelChoice> base =
-      said.from.empty() ? load_model(said_in(tree, type_of(tree, node), said.type), depth + 1)
+      said.from.empty() ? load_model(said_in(tree, type_of(tree, node), said.type), depth + 1, catalogue)
                         : load_hugging_face((std::filesystem::path(tree.name()).parent_path() / said.from).string());
   if (base || said.type.empty()) return base;
   Diagnostics errors = base.errors();
@@ -131,10 +131,11 @@ void unfix_what_follows(ModelChoice& base, const YamlTree& tree, NodeId node) {
   if (said("hidden") && base.ffn_hidden == 4 * base.hidden) base.ffn_hidden = 0;
 }
 
-Result<ModelChoice> read_model(const YamlTree& tree, NodeId node, const std::string& path, int depth) {
+Result<ModelChoice> read_model(const YamlTree& tree, NodeId node, const std::string& path, int depth,
+                               Catalogue& catalogue) {
   Result<ModelChoice> said = read(model_fields(), tree, node, path);
   if (!said) return said;
-  Result<ModelChoice> base = base_of(tree, node, path, *said, depth);
+  Result<ModelChoice> base = base_of(tree, node, path, *said, depth, catalogue);
   if (!base) return base;
   ModelChoice model = *base;
   unfix_what_follows(model, tree, node);
@@ -145,14 +146,17 @@ Result<ModelChoice> read_model(const YamlTree& tree, NodeId node, const std::str
   return model;
 }
 
-Result<ModelChoice> load_model(const std::string& name, int depth) {
+Result<ModelChoice> load_model(const std::string& name, int depth, Catalogue& catalogue) {
   const Result<std::string> file = find_data_file(kModels, name);
   if (!file) return file.errors();
-  const Result<YamlTree> tree = read_yaml_file(*file);
-  if (!tree) return tree.errors();
-  Result<ModelChoice> model = read_model(*tree, tree->root(), "", depth);
-  if (model) model->name = std::filesystem::path(*file).stem().string();
-  return model;
+  const auto read_file = [&]() -> Result<ModelChoice> {
+    const Result<YamlTree> tree = read_yaml_file(*file);
+    if (!tree) return tree.errors();
+    Result<ModelChoice> model = read_model(*tree, tree->root(), "", depth, catalogue);
+    if (model) model->name = std::filesystem::path(*file).stem().string();
+    return model;
+  };
+  return names_a_file(name) ? read_file() : catalogue.once<ModelChoice>(*file, read_file);
 }
 
 }  // namespace
@@ -162,12 +166,12 @@ const Fields<ModelChoice>& model_fields() {
   return table;
 }
 
-Result<ModelChoice> read_model(const YamlTree& tree, NodeId node, const std::string& path) {
-  return read_model(tree, node, path, 0);
+Result<ModelChoice> read_model(const YamlTree& tree, NodeId node, const std::string& path, Catalogue& catalogue) {
+  return read_model(tree, node, path, 0, catalogue);
 }
 
-Result<ModelChoice> load_model(const std::string& name) {
-  return load_model(name, 0);
+Result<ModelChoice> load_model(const std::string& name, Catalogue& catalogue) {
+  return load_model(name, 0, catalogue);
 }
 
 std::vector<std::string> list_models() {

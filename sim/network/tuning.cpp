@@ -1,6 +1,7 @@
 #include "orrery/network/tuning.hpp"
 
 #include <algorithm>
+#include <memory>
 
 #include "orrery/core/data_files.hpp"
 #include "orrery/core/yaml.hpp"
@@ -64,14 +65,20 @@ std::string network_name(hardware::NetworkKind kind) {
 }
 
 // The file `name`, after those it is like.
-Diagnostics lay_over(const std::string& name, Tuning& tuning, int depth = 0) {
+Diagnostics lay_over(const std::string& name, Tuning& tuning, Catalogue& catalogue, int depth = 0) {
   const Result<std::string> file = find_data_file(kCollectives, name);
   if (!file) return file.errors();
-  const Result<YamlTree> tree = read_yaml_file(*file);
-  if (!tree) return tree.errors();
+  using Tree = std::shared_ptr<const YamlTree>;
+  const Result<Tree> kept = catalogue.once<Tree>(*file, [&]() -> Result<Tree> {
+    Result<YamlTree> read = read_yaml_file(*file);
+    if (!read) return read.errors();
+    return Tree(std::make_shared<YamlTree>(std::move(read).value()));
+  });
+  if (!kept) return kept.errors();
+  const Tree& tree = *kept;
   if (const NodeId like = tree->find(tree->root(), "like"); like != kNoNode && (*tree)[like].kind == NodeKind::scalar) {
     if (depth > 4) return {tree->at(like, "like", "names itself, over one or more files")};
-    if (Diagnostics errors = lay_over((*tree)[like].text, tuning, depth + 1); !errors.empty()) return errors;
+    if (Diagnostics errors = lay_over((*tree)[like].text, tuning, catalogue, depth + 1); !errors.empty()) return errors;
   }
   return read_over(tuning_fields(), *tree, tree->root(), {}, tuning);
 }
@@ -117,9 +124,9 @@ const ProtocolTuning& Tuning::of(const std::string& algorithm, const std::string
   return protocol == "ll" ? constants.ll : protocol == "ll128" ? constants.ll128 : constants.simple;
 }
 
-ClusterFacts facts_of(const hardware::ClusterSpec& cluster) {
+ClusterFacts facts_of(const hardware::ClusterSpec& cluster, Catalogue& catalogue) {
   ClusterFacts facts;
-  if (const auto gpu = hardware::gpu_of(cluster)) facts.architecture = gpu->architecture;
+  if (const auto gpu = hardware::gpu_of(cluster, catalogue)) facts.architecture = gpu->architecture;
   facts.in_switch_reduction = cluster.scale_up.in_switch_reduction;
   facts.fabric_reduction = cluster.scale_out.in_switch_reduction;
   if (cluster.scale_out.nics_per_node > 0) facts.network = cluster.scale_out.kind;
@@ -127,11 +134,11 @@ ClusterFacts facts_of(const hardware::ClusterSpec& cluster) {
   return facts;
 }
 
-Result<Tuning> tuning_for(const ClusterFacts& facts) {
+Result<Tuning> tuning_for(const ClusterFacts& facts, Catalogue& catalogue) {
   Tuning tuning;
   tuning.in_switch_reduction = facts.in_switch_reduction;
   tuning.fabric_reduction = facts.fabric_reduction;
-  if (Diagnostics errors = lay_over(facts.architecture, tuning); !errors.empty()) return errors;
+  if (Diagnostics errors = lay_over(facts.architecture, tuning, catalogue); !errors.empty()) return errors;
   if (!facts.network) return tuning;
   const std::vector<std::string> known = list_data_files(kCollectives);
   const auto exists = [&](const std::string& name) {
@@ -139,16 +146,16 @@ Result<Tuning> tuning_for(const ClusterFacts& facts) {
   };
   const std::string kind = network_name(*facts.network);
   const std::string speed = kind + "-" + std::to_string(facts.nic_bandwidth.value * 8 / 1'000'000'000) + "g";
-  if (Diagnostics errors = lay_over(kind, tuning); !errors.empty()) return errors;
+  if (Diagnostics errors = lay_over(kind, tuning, catalogue); !errors.empty()) return errors;
   for (const std::string& name : {speed, facts.library.empty() ? std::string() : kind + "-" + facts.library}) {
     if (name.empty() || !exists(name)) continue;
-    if (Diagnostics errors = lay_over(name, tuning); !errors.empty()) return errors;
+    if (Diagnostics errors = lay_over(name, tuning, catalogue); !errors.empty()) return errors;
   }
   return tuning;
 }
 
-Result<Tuning> tuning_for(const hardware::ClusterSpec& cluster) {
-  return tuning_for(facts_of(cluster));
+Result<Tuning> tuning_for(const hardware::ClusterSpec& cluster, Catalogue& catalogue) {
+  return tuning_for(facts_of(cluster, catalogue), catalogue);
 }
 
 }  // namespace orrery::network

@@ -45,15 +45,15 @@ const std::vector<CallCost>& Communication::costs(const Family& family, Collecti
 // By the algorithm and protocol that the run names, where they serve this call.
 network::CollectivePlan Communication::plan(Collective kind, Bytes bytes,
                                             std::span<const hardware::DeviceId> devices) const {
-  network::CollectiveCall call{kind, bytes, devices, std::string(plan_.algorithm), std::string(plan_.protocol)};
-  if (!call.algorithm.empty() && !network::unsupported(call, plan_.topology, plan_.tuning).empty())
+  network::CollectiveCall call{kind, bytes, devices, plan_.algorithm, plan_.protocol};
+  if (!call.algorithm.empty() && !network::unsupported(call, *plan_.topology, plan_.tuning).empty())
     call.algorithm.clear();
-  return network::plan_collective(call, plan_.topology, plan_.tuning);
+  return network::plan_collective(call, *plan_.topology, plan_.tuning);
 }
 
 network::Traffic Communication::traffic_of(Collective kind, Bytes bytes, const std::vector<std::int32_t>& group,
                                            const network::CollectivePlan& plan) const {
-  return network::traffic_of({kind, bytes, group}, plan, plan_.topology);  // of the group only the size counts
+  return network::traffic_of({kind, bytes, group}, plan, *plan_.topology);  // of the group only the size counts
 }
 
 // Calls inside the passes: what the stack adds for each step between nodes of the ring in rank order.
@@ -62,13 +62,13 @@ Time Communication::wait_for_network(const Family& family, const std::vector<std
   std::int64_t steps = 0;
   for (std::size_t i = 0; i < group.size(); ++i) {
     const auto from = static_cast<std::size_t>(group[i]), to = static_cast<std::size_t>(group[(i + 1) % group.size()]);
-    steps += plan_.topology.same_domain(plan_.placement[from], plan_.placement[to]) ? 0 : 1;
+    steps += plan_.topology->same_domain(plan_.placement[from], plan_.placement[to]) ? 0 : 1;
   }
   return plan_.execution.network_step * steps;
 }
 
 std::vector<CallCost> Communication::compute(const Family& family, Collective kind, Bytes bytes) const {
-  const std::vector<hardware::Link>& links = plan_.topology.links();
+  const std::vector<hardware::Link>& links = plan_.topology->links();
   std::vector<network::CollectivePlan> plans;
   std::size_t most_phases = 0;
   std::vector<hardware::DeviceId> devices;

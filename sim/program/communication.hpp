@@ -24,7 +24,7 @@ struct CallCost {
 
 class Communication {
  public:
-  explicit Communication(const StepPlan& plan) : plan_(plan) {}
+  explicit Communication(const StepInput& plan) : plan_(plan) {}
 
   // The cost of the call for each group of the family, in order; computed once per (family, call, size).
   const std::vector<CallCost>& costs(const Family& family, Collective kind, Bytes bytes);
@@ -36,7 +36,7 @@ class Communication {
   std::vector<CallCost> compute(const Family& family, Collective kind, Bytes bytes) const;
   Time wait_for_network(const Family& family, const std::vector<std::int32_t>& group) const;
 
-  const StepPlan& plan_;
+  const StepInput& plan_;
   std::map<std::tuple<const Family*, Collective, std::int64_t>, std::vector<CallCost>> cache_;
 };
 

@@ -12,7 +12,7 @@ using layout::PassKind;
 using layout::PassStep;
 using schedule::OpKind;
 
-DataParallel::DataParallel(const StepPlan& plan, const Ranks& ranks, const Devices& devices,
+DataParallel::DataParallel(const StepInput& plan, const Ranks& ranks, const Devices& devices,
                            Communication& communication, StageCosts& stages, Builder& builder)
     : plan_(plan),
       ranks_(ranks),

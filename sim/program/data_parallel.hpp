@@ -28,7 +28,7 @@ namespace orrery::program {
 
 class DataParallel {
  public:
-  DataParallel(const StepPlan& plan, const Ranks& ranks, const Devices& devices, Communication& communication,
+  DataParallel(const StepInput& plan, const Ranks& ranks, const Devices& devices, Communication& communication,
                StageCosts& stages, Builder& builder);
 
   // Every collective of the groups in a step: what the folding must find alike. To be asked before form_groups().
@@ -67,7 +67,7 @@ class DataParallel {
   bool sharded() const { return plan_.layout.shards() > 1; }
   bool replicated() const { return plan_.layout.replicas() > 1; }
 
-  const StepPlan& plan_;
+  const StepInput& plan_;
   const Ranks& ranks_;
   const Devices& devices_;
   Communication& communication_;

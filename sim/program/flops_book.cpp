@@ -35,7 +35,7 @@ struct Again {
 
 class ClosedForm {
  public:
-  explicit ClosedForm(const StepPlan& plan)
+  explicit ClosedForm(const StepInput& plan)
       : plan_(plan), m_(plan.graph.spec), o_(plan.pass), flash_(o_.attention == AttentionKind::flash) {}
 
   StepFlops flops() const {
@@ -117,7 +117,7 @@ class ClosedForm {
     internal_error("closed_form_flops: unknown policy");
   }
 
-  const StepPlan& plan_;
+  const StepInput& plan_;
   const model::ModelSpec& m_;
   const PassOptions& o_;
   bool flash_;
@@ -125,7 +125,7 @@ class ClosedForm {
 
 }  // namespace
 
-StepFlops count_flops(const StepPlan& plan, StageCosts& stages) {
+StepFlops count_flops(const StepInput& plan, StageCosts& stages) {
   StepFlops f;
   for (int s = 0; s < stages.stages(); ++s) {
     for (const PassStep& step : stages.steps(s, PassKind::forward)) {
@@ -149,11 +149,11 @@ StepFlops count_flops(const StepPlan& plan, StageCosts& stages) {
   return f;
 }
 
-StepFlops closed_form_flops(const StepPlan& plan) {
+StepFlops closed_form_flops(const StepInput& plan) {
   return ClosedForm(plan).flops();
 }
 
-std::vector<std::string> audit_flops(const StepPlan& plan, const StepFlops& counted) {
+std::vector<std::string> audit_flops(const StepInput& plan, const StepFlops& counted) {
   const StepFlops closed = closed_form_flops(plan);
   std::vector<std::string> wrong;
   const auto compare = [&](const char* what, WideFlops count, WideFlops form) {

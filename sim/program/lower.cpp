@@ -34,8 +34,10 @@ PassKind pass_kind(OpKind kind) {
 
 class StepLowering {
  public:
-  StepLowering(const StepPlan& plan, const layout::StageGraph& graph, std::span<const std::int32_t> stage_of)
+  StepLowering(const StepInput& plan, const LowerOptions& options, const layout::StageGraph& graph,
+               std::span<const std::int32_t> stage_of)
       : plan_(plan),
+        options_(options),
         graph_(graph),
         ranks_(plan, graph),
         communication_(plan),
@@ -43,7 +45,7 @@ class StepLowering {
         data_(plan, ranks_, devices_, communication_, stages_, builder_),
         end_(plan, graph, ranks_, devices_, communication_, stages_, data_, builder_),
         // Where transfers share links, ranks that are alike by themselves may meet on them: each is played.
-        devices_(fold_ranks(ranks_, observed_calls(), plan, communication_)) {
+        devices_(fold_ranks(ranks_, observed_calls(), plan, communication_, options.fold)) {
     data_.form_groups();
     add_devices();
   }
@@ -64,7 +66,8 @@ class StepLowering {
 
   std::size_t devices() const { return devices_.representative.size(); }
 
-  const StepPlan& plan_;
+  const StepInput& plan_;
+  const LowerOptions& options_;
   const layout::StageGraph& graph_;
   Builder builder_;
   Ranks ranks_;
@@ -165,7 +168,7 @@ PipelinePlan StepLowering::pipeline_plan() {
   p.schedule = &plan_.schedule;
   p.stages = &graph_;
   p.teams = teams();
-  p.fuse = plan_.fuse && plan_.mode != NetworkMode::flows;
+  p.fuse = options_.fuse && plan_.mode != NetworkMode::flows;
   p.messages = plan_.execution.messages;
   const Slowdown& slowdown = plan_.execution.data_slowdown;
   if (plan_.execution.overlap_data && slowdown.numerator != slowdown.denominator)
@@ -200,7 +203,7 @@ PipelinePlan StepLowering::pipeline_plan() {
 
 // Where work crosses the boundary between steps, the second of two steps is the one that is asked for.
 int StepLowering::steps() const {
-  if (plan_.steps > 0) return plan_.steps;
+  if (options_.steps > 0) return options_.steps;
   return post_validates(plan_) ? 2 : 1;
 }
 
@@ -266,7 +269,7 @@ Footprint StepLowering::footprint() const {
   const schedule::Placement& p = plan_.schedule.placement;
   return footprint_of({plan_.graph.spec, plan_.layout, plan_.pass, plan_.execution, p.stages, p.pipes,
                        plan_.schedule.micro_batches, plan_.schedule.split_backward, plan_.mode == NetworkMode::flows,
-                       plan_.fuse, steps(), shape});
+                       options_.fuse, steps(), shape});
 }
 
 // No step is longer than all passes of one device of each pipeline rank, one after the other; no device holds more than
@@ -308,25 +311,26 @@ Result<LoweredStep> StepLowering::lower() {
   return step;
 }
 
-Result<std::vector<std::int32_t>> partition_of(const StepPlan& plan) {
+Result<std::vector<std::int32_t>> partition_of(const StepInput& plan) {
   const auto spans = layout::partition_layers(plan.graph.spec, plan.layout);
   if (!spans.ok()) return spans.errors();
   return layout::stage_of_operators(plan.graph, *spans);
 }
 
-layout::StageGraph stages_of(const StepPlan& plan, std::span<const std::int32_t> stage_of) {
+layout::StageGraph stages_of(const StepInput& plan, std::span<const std::int32_t> stage_of) {
   return layout::stage_graph(plan.graph, stage_of, plan.schedule.placement.stages, plan.layout, plan.pass);
 }
 
 }  // namespace
 
-Result<LoweredStep> lower_step(const StepPlan& plan) {
+Result<LoweredStep> lower_step(const StepInput& plan, const LowerOptions& options) {
   const auto stage_of = partition_of(plan);
   if (!stage_of.ok()) return stage_of.errors();
-  return lower_step(plan, *stage_of);
+  return lower_step(plan, *stage_of, options);
 }
 
-Result<LoweredStep> lower_step(const StepPlan& plan, std::span<const std::int32_t> stage_of) {
+Result<LoweredStep> lower_step(const StepInput& plan, std::span<const std::int32_t> stage_of,
+                               const LowerOptions& options) {
   const layout::StageGraph stages = stages_of(plan, stage_of);
   if (!model::acyclic(plan.graph, stage_of)) {
     Diagnostic circle;
@@ -334,24 +338,24 @@ Result<LoweredStep> lower_step(const StepPlan& plan, std::span<const std::int32_
     return circle;
   }
   if (Diagnostics broken = check_routes(Ranks(plan, stages), plan); !broken.empty()) return broken;
-  StepLowering lowering(plan, stages, stage_of);
-  if (plan.admit)
-    if (Diagnostics refused = plan.admit(lowering.footprint()); !refused.empty()) return refused;
+  StepLowering lowering(plan, options, stages, stage_of);
+  if (options.admit)
+    if (Diagnostics refused = options.admit(lowering.footprint()); !refused.empty()) return refused;
   return lowering.lower();
 }
 
-Diagnostics check_step(const StepPlan& plan) {
+Diagnostics check_step(const StepInput& plan) {
   const auto stage_of = partition_of(plan);
   if (!stage_of.ok()) return stage_of.errors();
   return check_routes(Ranks(plan, stages_of(plan, *stage_of)), plan);
 }
 
-Result<StepExamination> examine_step(const StepPlan& plan) {
+Result<StepExamination> examine_step(const StepInput& plan, const LowerOptions& options) {
   const auto stage_of = partition_of(plan);
   if (!stage_of.ok()) return stage_of.errors();
   const layout::StageGraph stages = stages_of(plan, *stage_of);
   if (Diagnostics broken = check_routes(Ranks(plan, stages), plan); !broken.empty()) return broken;
-  StepLowering lowering(plan, stages, *stage_of);
+  StepLowering lowering(plan, options, stages, *stage_of);
   return lowering.examine();
 }
 

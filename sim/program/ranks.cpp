@@ -53,7 +53,7 @@ bool sends(const Family& family) {
 
 // Which pipeline rank sends to which: where the ends of an edge of the stages stand, and both ways of the norm that
 // goes along the model.
-std::vector<std::vector<bool>> messages_between(const StepPlan& plan, const layout::StageGraph& stages,
+std::vector<std::vector<bool>> messages_between(const StepInput& plan, const layout::StageGraph& stages,
                                                 const std::vector<int>& along_model) {
   const auto size = static_cast<std::size_t>(plan.layout.pipeline);
   std::vector<std::vector<bool>> sends(size, std::vector<bool>(size));
@@ -71,7 +71,7 @@ std::vector<std::vector<bool>> messages_between(const StepPlan& plan, const layo
 
 }  // namespace
 
-Ranks::Ranks(const StepPlan& plan, const layout::StageGraph& stages) : grid(plan.layout), count(plan.layout.ranks()) {
+Ranks::Ranks(const StepInput& plan, const layout::StageGraph& stages) : grid(plan.layout), count(plan.layout.ranks()) {
   speed_of.assign(static_cast<std::size_t>(count), 0);
   for (std::size_t r = 0; r < plan.speed.size(); ++r) {
     const auto known = std::find(speeds.begin(), speeds.end(), plan.speed[r]);
@@ -110,7 +110,7 @@ Ranks::Ranks(const StepPlan& plan, const layout::StageGraph& stages) : grid(plan
 }
 
 // Only pairs that send are a load on the network: the last rank sends to the first where stages go round (interleaved).
-void Ranks::add_pipeline(const StepPlan& plan, const layout::StageGraph& stages) {
+void Ranks::add_pipeline(const StepInput& plan, const layout::StageGraph& stages) {
   along_model = schedule::ranks_along_model(plan.schedule.placement);
   place_.resize(along_model.size());
   for (std::size_t i = 0; i < along_model.size(); ++i)
@@ -132,7 +132,7 @@ void Ranks::add_pipeline(const StepPlan& plan, const layout::StageGraph& stages)
 }
 
 // Copies of the model (pipes) do not sum the gradients of what their stages share.
-void Ranks::add_shared(const StepPlan& plan, const layout::StageGraph& stages) {
+void Ranks::add_shared(const StepInput& plan, const layout::StageGraph& stages) {
   Family family;
   family.lane = Lane::data;
   family.category = Category::data_comm;
@@ -158,20 +158,20 @@ std::int32_t Ranks::at_pipeline(std::int32_t rank, int pipeline_rank) const {
 }
 
 // Within one stage there is nothing to gain: all of its ranks end together.
-bool post_validates(const StepPlan& plan) {
+bool post_validates(const StepInput& plan) {
   const PostValidation when = plan.execution.post_validation;
   return plan.layout.pipeline > 1 &&
          (when == PostValidation::always || (when == PostValidation::split_backward && plan.schedule.split_backward));
 }
 
-Diagnostics check_routes(const Ranks& ranks, const StepPlan& plan) {
+Diagnostics check_routes(const Ranks& ranks, const StepInput& plan) {
   constexpr std::size_t kMost = 8;
   std::vector<NamedFamily> families = families_of(ranks);
   families.push_back({&ranks.model_parallel, "gradient norm", {}});
   const auto device = [&](std::int32_t rank) { return plan.placement[static_cast<std::size_t>(rank)]; };
-  const auto joined = [&](std::int32_t a, std::int32_t b) { return plan.topology.connected(device(a), device(b)); };
+  const auto joined = [&](std::int32_t a, std::int32_t b) { return plan.topology->connected(device(a), device(b)); };
   const auto name = [&](std::int32_t rank) {
-    return "rank " + std::to_string(rank) + " (" + plan.topology.vertex_name(device(rank)) + ")";
+    return "rank " + std::to_string(rank) + " (" + plan.topology->vertex_name(device(rank)) + ")";
   };
   Diagnostics errors;
   for (const auto& [family, what, in_split] : families)
@@ -195,12 +195,12 @@ namespace {
 // What is told of a call: what it takes, what it would take alone, and where it was held back.
 using Cost = std::tuple<Time, Time, int>;
 
-std::vector<Cost> costs_of(const ObservedCall& call, const StepPlan& plan, Communication& communication) {
+std::vector<Cost> costs_of(const ObservedCall& call, const StepInput& plan, Communication& communication) {
   std::vector<Cost> costs;
   for (const CallCost& cost : communication.costs(*call.family, call.kind, call.bytes)) {
     const hardware::LinkId link = cost.call.link;
     costs.emplace_back(cost.duration, cost.call.alone,
-                       link < 0 ? -1 : static_cast<int>(plan.topology.links()[static_cast<std::size_t>(link)].level));
+                       link < 0 ? -1 : static_cast<int>(plan.topology->links()[static_cast<std::size_t>(link)].level));
   }
   return costs;
 }
@@ -215,7 +215,7 @@ bool unlike(const Ranks& ranks, const Family& family, const std::vector<Cost>& c
   return false;
 }
 
-std::vector<std::string> splits_of(const Ranks& ranks, const std::vector<ObservedCall>& calls, const StepPlan& plan,
+std::vector<std::string> splits_of(const Ranks& ranks, const std::vector<ObservedCall>& calls, const StepInput& plan,
                                    Communication& communication) {
   std::vector<std::string> splits;
   if (ranks.speeds.size() > 1) splits.emplace_back("GPUs of different speed");
@@ -231,8 +231,8 @@ std::vector<std::string> splits_of(const Ranks& ranks, const std::vector<Observe
 
 }  // namespace
 
-Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, const StepPlan& plan,
-                   Communication& communication) {
+Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, const StepInput& plan,
+                   Communication& communication, bool alike_once) {
   std::vector<std::int64_t> initial;
   for (std::size_t r = 0; r < ranks.at.size(); ++r)  // what a rank is by itself: its stages and its speed
     initial.push_back(ranks.at[r][kPipeline] * static_cast<std::int64_t>(ranks.speeds.size()) + ranks.speed_of[r]);
@@ -247,7 +247,7 @@ Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, c
   for (const NamedFamily& named : families_of(ranks))
     if (!named.family->groups.empty()) relations.push_back({&named.family->groups, {}, sends(*named.family)});
 
-  const bool fold = plan.fold && plan.mode != NetworkMode::flows;
+  const bool fold = alike_once && plan.mode != NetworkMode::flows;
   Devices devices;
   devices.fold_class = fold_classes(initial, relations);
   devices.splits = splits_of(ranks, calls, plan, communication);

@@ -11,7 +11,7 @@ namespace orrery::program {
 
 // Every family of groups of the run, and which group of each a rank is in.
 struct Ranks {
-  Ranks(const StepPlan& plan, const layout::StageGraph& stages);
+  Ranks(const StepInput& plan, const layout::StageGraph& stages);
 
   std::int32_t at_pipeline(std::int32_t rank, int pipeline_rank) const;  // same coordinates but for that one
   // The pairs on which one pipeline rank sends to another, and which of them a rank of the first sends on.
@@ -40,8 +40,8 @@ struct Ranks {
   std::vector<double> speeds;                       // of kernels, each once; {1} where nothing is slow
 
  private:
-  void add_pipeline(const StepPlan& plan, const layout::StageGraph& stages);
-  void add_shared(const StepPlan& plan, const layout::StageGraph& stages);
+  void add_pipeline(const StepInput& plan, const layout::StageGraph& stages);
+  void add_shared(const StepInput& plan, const layout::StageGraph& stages);
   std::size_t apart(int from_pipeline, int to_pipeline) const {
     const auto places = static_cast<int>(along_model.size());
     return static_cast<std::size_t>(
@@ -52,10 +52,10 @@ struct Ranks {
 };
 
 // Whether the norm of all gradients goes from stage to stage and no rank waits for it before it updates (step_end.hpp).
-bool post_validates(const StepPlan& plan);
+bool post_validates(const StepInput& plan);
 
 // An error for each group whose members cannot reach each other (a few of them, where there are many).
-Diagnostics check_routes(const Ranks& ranks, const StepPlan& plan);
+Diagnostics check_routes(const Ranks& ranks, const StepInput& plan);
 
 // What the simulated devices are: one per rank, or one per class of alike ranks.
 struct Devices {
@@ -72,8 +72,8 @@ struct ObservedCall {
   Collective kind;
   Bytes bytes;
 };
-Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, const StepPlan& plan,
-                   Communication& communication);
+Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, const StepInput& plan,
+                   Communication& communication, bool alike_once = true);
 
 // Simulated devices of a group of ranks, each once, ascending.
 std::vector<DeviceIndex> devices_of(const Devices& devices, const std::vector<std::int32_t>& ranks);

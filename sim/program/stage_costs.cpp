@@ -13,7 +13,7 @@ using layout::Dimension;
 using layout::PassKind;
 using layout::PassStep;
 
-StageCosts::StageCosts(const StepPlan& plan, const layout::StageGraph& graph, const Ranks& ranks,
+StageCosts::StageCosts(const StepInput& plan, const layout::StageGraph& graph, const Ranks& ranks,
                        Communication& communication, Builder& builder, std::span<const std::int32_t> stage_of)
     : plan_(plan), graph_(graph), ranks_(ranks), communication_(communication), builder_(builder) {
   for (std::int32_t s = 0; s < graph.stages(); ++s)

@@ -11,7 +11,7 @@ namespace orrery::program {
 
 class StageCosts {
  public:
-  StageCosts(const StepPlan& plan, const layout::StageGraph& graph, const Ranks& ranks, Communication& communication,
+  StageCosts(const StepInput& plan, const layout::StageGraph& graph, const Ranks& ranks, Communication& communication,
              Builder& builder, std::span<const std::int32_t> stage_of);
 
   const layout::StageModel& stage(int index) const { return stages_[static_cast<std::size_t>(index)]; }
@@ -54,7 +54,7 @@ class StageCosts {
   void note_uses(Pass& pass, int stage, layout::PassKind kind);
   void hold_gathered_layers(Pass& pass, int stage, layout::PassKind kind);
 
-  const StepPlan& plan_;
+  const StepInput& plan_;
   const layout::StageGraph& graph_;
   const Ranks& ranks_;
   Communication& communication_;

@@ -5,7 +5,7 @@
 
 namespace orrery::program {
 
-StepEnd::StepEnd(const StepPlan& plan, const layout::StageGraph& graph, const Ranks& ranks, const Devices& devices,
+StepEnd::StepEnd(const StepInput& plan, const layout::StageGraph& graph, const Ranks& ranks, const Devices& devices,
                  Communication& communication, StageCosts& stages, DataParallel& data, Builder& builder)
     : plan_(plan),
       graph_(graph),

@@ -15,7 +15,7 @@ namespace orrery::program {
 
 class StepEnd {
  public:
-  StepEnd(const StepPlan& plan, const layout::StageGraph& graph, const Ranks& ranks, const Devices& devices,
+  StepEnd(const StepInput& plan, const layout::StageGraph& graph, const Ranks& ranks, const Devices& devices,
           Communication& communication, StageCosts& stages, DataParallel& data, Builder& builder);
 
   std::vector<ObservedCall> observed() const;  // the calls it makes
@@ -41,7 +41,7 @@ class StepEnd {
   DeviceIndex at_pipeline(DeviceIndex device, int pipeline_rank) const;
   std::size_t devices() const { return devices_.representative.size(); }
 
-  const StepPlan& plan_;
+  const StepInput& plan_;
   const layout::StageGraph& graph_;
   const Ranks& ranks_;
   const Devices& devices_;

@@ -14,9 +14,9 @@ namespace orrery::scenario {
 Result<std::vector<hardware::Perturbation>> read_perturbations(const YamlTree& tree, NodeId node);
 
 struct Places {
-  std::unique_ptr<hardware::Topology> topology;  // of the whole cluster, perturbed
-  std::vector<hardware::DeviceId> placement;     // [rank]
-  std::vector<double> speed;                     // [rank] of its kernels; empty: all 1
+  std::shared_ptr<const hardware::Topology> topology;  // of the whole cluster, perturbed
+  std::vector<hardware::DeviceId> placement;           // [rank]
+  std::vector<double> speed;                           // [rank] of its kernels; empty: all 1
 };
 Result<Places> make_places(const Scenario& scenario);
 

@@ -43,6 +43,24 @@ program::PostValidation post_validation(cost::PostValidationOf when) {
   internal_error("unknown kind of validation");
 }
 
+// As gathered and used.
+std::int64_t weight_bytes(const Scenario& s) {
+  return s.training.weight_bytes.value_or(is_fp32(s.training.precision) ? 4 : 2);
+}
+
+std::int64_t gradient_bytes(const Scenario& s) {
+  return s.training.gradient_bytes.value_or(s.stack.optimizer.gradient_bytes);
+}
+
+// Gradients, and under FSDP parameters, stay whole through the step: only the optimizer is sharded.
+bool keeps_whole(const Scenario& s) {
+  const cost::StackCommunication& c = s.stack.communication;
+  if (s.layout.zero == layout::Zero::gradients && c.gradient_shards == cost::GradientShards::at_end) return true;
+  return s.layout.zero >= layout::Zero::gradients && s.layout.pipeline > 1 && !c.reshard_in_pipeline;
+}
+
+}  // namespace
+
 layout::PassOptions pass_options(const Scenario& s) {
   const Training& t = s.training;
   layout::PassOptions o;
@@ -54,21 +72,9 @@ layout::PassOptions pass_options(const Scenario& s) {
   o.recompute = t.recompute;
   o.recompute_every = t.recompute_every;
   o.attention = t.attention.value_or(s.stack.kernels.attention.front());
-  o.gradient_bytes = t.gradient_bytes.value_or(s.stack.optimizer.gradient_bytes);
+  o.gradient_bytes = gradient_bytes(s);
   o.compiled = t.compiled;
   return o;
-}
-
-// Gradients, and under FSDP parameters, stay whole through the step: only the optimizer is sharded.
-bool keeps_whole(const Scenario& s) {
-  const cost::StackCommunication& c = s.stack.communication;
-  if (s.layout.zero == layout::Zero::gradients && c.gradient_shards == cost::GradientShards::at_end) return true;
-  return s.layout.zero >= layout::Zero::gradients && s.layout.pipeline > 1 && !c.reshard_in_pipeline;
-}
-
-// As gathered and used.
-std::int64_t weight_bytes(const Scenario& s) {
-  return s.training.weight_bytes.value_or(is_fp32(s.training.precision) ? 4 : 2);
 }
 
 // Bytes per parameter between steps. fp32 training: 4 + gradient + two moments (8). Mixed precision: 16-bit weights,
@@ -81,14 +87,12 @@ layout::StatePlan state_plan(const Scenario& s) {
   const bool masters = !fp32 && (!s.stack.optimizer.fp32_parameters || whole_copy);
   layout::StatePlan plan;
   plan.weight_bytes = masters || fp32 ? weight_bytes(s) : s.training.weight_bytes.value_or(4);
-  plan.gradient_bytes = s.training.gradient_bytes.value_or(s.stack.optimizer.gradient_bytes);
+  plan.gradient_bytes = gradient_bytes(s);
   plan.optimizer_bytes = s.training.optimizer_bytes.value_or(masters ? 12 : 8);
   if (plan.gradient_bytes > 2 && s.layout.gradient_ranks() > 1)
     plan.gradient_bytes += s.stack.optimizer.held_gradient_bytes;
   return plan;
 }
-
-}  // namespace
 
 layout::Layout running_layout(const Scenario& s) {
   layout::Layout layout = s.layout;
@@ -96,10 +100,9 @@ layout::Layout running_layout(const Scenario& s) {
   return layout;
 }
 
-PlanParts plan_parts(const Scenario& s) {
-  PlanParts parts{pass_options(s), state_plan(s), {}, cost::with_stack(s.kernels, s.stack)};
+program::ExecutionPlan execution_plan(const Scenario& s) {
   const cost::StackCommunication& c = s.stack.communication;
-  program::ExecutionPlan& e = parts.execution;
+  program::ExecutionPlan e;
   e.overlap_data = s.training.overlap_data.value_or(c.overlap_data);
   e.overlap_gather = c.overlap_gather;
   e.overlap_tensor = s.training.overlap_tensor.value_or(c.overlap_tensor);
@@ -127,14 +130,14 @@ PlanParts plan_parts(const Scenario& s) {
   e.optimizer_traffic = s.stack.optimizer.traffic;
   e.gradient_traffic = s.stack.optimizer.gradient_traffic;
   e.reduce_buffer_elements = s.stack.optimizer.reduce_buffer_elements;
-  e.optimizer_copies = parts.pass.gradient_bytes == 2 ? s.stack.optimizer.gradient_copy_bytes : 0;
+  e.optimizer_copies = gradient_bytes(s) == 2 ? s.stack.optimizer.gradient_copy_bytes : 0;
   e.optimizer_launch = launches ? l.per_kernel * s.stack.optimizer.kernels : Time{};
   e.post_validation = post_validation(s.stack.optimizer.post_validation);
   e.embedding_reduce = c.embedding_reduce;
   e.pass_overlap_percent = static_cast<int>(c.pass_overlap_percent);
   e.weight_bytes = weight_bytes(s);
-  e.gradient_bytes = parts.pass.gradient_bytes;
-  return parts;
+  e.gradient_bytes = gradient_bytes(s);
+  return e;
 }
 
 }  // namespace orrery::scenario

@@ -5,13 +5,9 @@
 
 namespace orrery::scenario {
 
-struct PlanParts {
-  layout::PassOptions pass;
-  layout::StatePlan state;
-  program::ExecutionPlan execution;
-  cost::KernelModel kernels;
-};
-PlanParts plan_parts(const Scenario& scenario);
+layout::PassOptions pass_options(const Scenario& scenario);
+layout::StatePlan state_plan(const Scenario& scenario);
+program::ExecutionPlan execution_plan(const Scenario& scenario);
 // What is sharded while the step runs: the layout, but for stacks that keep FSDP's parameters whole in a pipeline.
 layout::Layout running_layout(const Scenario& scenario);
 

@@ -6,10 +6,8 @@
 #include "orrery/hardware/catalogue.hpp"
 #include "orrery/layout/layout.hpp"
 #include "orrery/model/presets.hpp"
-#include "orrery/scenario/scenario.hpp"
+#include "orrery/scenario/run.hpp"
 #include "places.hpp"
-#include "range.hpp"
-#include "rules.hpp"
 #include "tables.hpp"
 
 namespace orrery::scenario {
@@ -18,8 +16,8 @@ namespace {
 // Reads the sections of one tree, collecting every error before it gives up.
 class Reader {
  public:
-  explicit Reader(const YamlTree& tree) : tree_(tree) {}
-  Result<Scenario> read(std::optional<Bytes> memory_limit);
+  Reader(const YamlTree& tree, Catalogue& catalogue) : tree_(tree), catalogue_(catalogue) {}
+  Result<Run> read(const ResolveOptions& options);
 
  private:
   NodeId section(const char* name) const { return tree_.find(tree_.root(), name); }
@@ -34,7 +32,7 @@ class Reader {
     return true;
   }
   template <class T>
-  Result<T> located(Result<T> result) const {
+  Result<T> at_keys(Result<T> result) const {
     if (result.ok()) return result;
     Diagnostics errors = result.errors();
     tree_.locate(errors);
@@ -47,9 +45,11 @@ class Reader {
   void resolve_layout();
 
   const YamlTree& tree_;
+  Catalogue& catalogue_;
   Scenario scenario_;
   Diagnostics errors_;
-  bool have_model_ = false, have_cluster_ = false, have_layout_ = false, have_training_ = false, have_places_ = true;
+  bool have_model_ = false, have_cluster_ = false, have_layout_ = false, have_training_ = false, have_places_ = true,
+       have_stack_ = true;
 };
 
 void Reader::check_keys() {
@@ -72,16 +72,16 @@ void Reader::check_keys() {
 
 void Reader::read_model() {
   if (section("model") != kNoNode)
-    have_model_ = take(model::read_model(tree_, section("model"), "model"), scenario_.model);
+    have_model_ = take(model::read_model(tree_, section("model"), "model", catalogue_), scenario_.model);
 }
 
 void Reader::read_cluster() {
   if (section("cluster") == kNoNode) return;
-  have_cluster_ = take(hardware::read_cluster(tree_, section("cluster"), "cluster"), scenario_.cluster);
+  have_cluster_ = take(hardware::read_cluster(tree_, section("cluster"), "cluster", catalogue_), scenario_.cluster);
   if (!have_cluster_) return;
   cost::GpuKernels kernels;
-  have_cluster_ = take(hardware::gpu_of(scenario_.cluster), scenario_.gpu) &&
-                  take(located(cost::kernels_of(scenario_.gpu)), kernels);
+  have_cluster_ = take(hardware::gpu_of(scenario_.cluster, catalogue_), scenario_.gpu) &&
+                  take(at_keys(cost::kernels_of(scenario_.gpu, catalogue_)), kernels);
   scenario_.kernels = std::move(kernels.model);
   if (!kernels.note.empty()) scenario_.notes.push_back(std::move(kernels.note));
 }
@@ -92,18 +92,18 @@ void Reader::read_stack() {
                       : tree_[node].kind == NodeKind::scalar ? node
                                                              : tree_.find(node, "type");
   const std::string name = type == kNoNode ? "megatron-2024" : said_in(tree_, type, tree_[type].text);
-  Result<cost::Stack> stack = cost::load_stack(name);
+  Result<cost::Stack> stack = cost::load_stack(name, catalogue_);
   if (!stack.ok()) {
     Diagnostics errors = stack.errors();
     for (Diagnostic& e : errors)
       if (e.place.file.empty() && type != kNoNode)
         e = tree_.at(type, node == type ? "stack" : "stack.type", e.message, e.help);
-    take(errors);
+    have_stack_ = take(errors);
     return;
   }
   scenario_.stack = std::move(stack).value();
   if (node != kNoNode && tree_[node].kind != NodeKind::scalar)
-    take(read_over(cost::stack_fields(), tree_, node, "stack", scenario_.stack));
+    have_stack_ = take(read_over(cost::stack_fields(), tree_, node, "stack", scenario_.stack));
   scenario_.stack.type = name;
 }
 
@@ -115,11 +115,9 @@ void Reader::resolve_layout() {
   for (const layout::DimensionFacts& d : layout::kDimensionList)
     if (d.dimension != layout::Dimension::data) others *= l.*d.degree;
   if (tree_.find(section("layout"), "data") == kNoNode && gpus % others == 0) l.data = static_cast<int>(gpus / others);
-  if (scenario_.schedule.type.empty() && scenario_.schedule.file.empty())
-    scenario_.schedule.type = l.virtual_stages > 1 ? "interleaved_1f1b" : "1f1b";
 }
 
-Result<Scenario> Reader::read(std::optional<Bytes> memory_limit) {
+Result<Run> Reader::read(const ResolveOptions& options) {
   check_keys();
   if (tree_[tree_.root()].kind != NodeKind::map) return errors_;
   scenario_.name = tree_.name();
@@ -141,26 +139,46 @@ Result<Scenario> Reader::read(std::optional<Bytes> memory_limit) {
         take(orrery::read(hardware::placement_fields(), tree_, section("placement"), "placement"), scenario_.placement);
   if (section("perturb") != kNoNode)
     have_places_ = take(read_perturbations(tree_, section("perturb")), scenario_.cluster.perturb) && have_places_;
-  if (have_model_ && have_cluster_ && have_layout_ && have_training_ && have_places_) {
-    resolve_layout();
-    Diagnostics broken;
-    try {
-      broken = check_rules(scenario_, memory_limit);
-    } catch (const OverflowError& error) {
-      broken = {out_of_range(scenario_, error.what())};
-    }
-    tree_.locate(broken);
-    take(broken);
-  }
-  if (!errors_.empty()) return errors_;
+  if (!have_model_ || !have_cluster_ || !have_layout_ || !have_training_ || !have_places_ || !have_stack_)
+    return errors_;
+  resolve_layout();
   scenario_.source = std::make_shared<YamlTree>(tree_);
-  return scenario_;
+  Result<Run> run = resolve(scenario_, catalogue_, options);
+  if (run.ok() && errors_.empty()) return run;
+  if (!run.ok()) take(run.errors());
+  return errors_;
+}
+
+Result<YamlTree> read_with(const std::string& path, const std::vector<std::string>& sets) {
+  Result<YamlTree> tree = read_yaml_file(path);
+  if (!tree.ok()) return tree;
+  Diagnostics errors;
+  for (const std::string& assignment : sets)
+    for (Diagnostic& e : tree->set(assignment)) errors.push_back(std::move(e));
+  if (!errors.empty()) return errors;
+  return tree;
+}
+
+Result<Scenario> scenario_of(const Result<Run>& run) {
+  if (!run.ok()) return run.errors();
+  return run->scenario();
 }
 
 }  // namespace
 
-Result<Scenario> read_scenario(const YamlTree& tree, std::optional<Bytes> memory_limit) {
-  return Reader(tree).read(memory_limit);
+Result<Run> read_run(const YamlTree& tree, Catalogue& catalogue, const ResolveOptions& options) {
+  return Reader(tree, catalogue).read(options);
+}
+
+Result<Run> load_run(const std::string& path, const std::vector<std::string>& sets, Catalogue& catalogue,
+                     const ResolveOptions& options) {
+  const Result<YamlTree> tree = read_with(path, sets);
+  if (!tree.ok()) return tree.errors();
+  return read_run(*tree, catalogue, options);
+}
+
+Result<Scenario> read_scenario(const YamlTree& tree, const ResolveOptions& options) {
+  return scenario_of(read_run(tree, Catalogue::shared(), options));
 }
 
 Result<Scenario> read_scenario_text(std::string text, const std::string& name) {
@@ -170,14 +188,8 @@ Result<Scenario> read_scenario_text(std::string text, const std::string& name) {
 }
 
 Result<Scenario> load_scenario(const std::string& path, const std::vector<std::string>& sets,
-                               std::optional<Bytes> memory_limit) {
-  Result<YamlTree> tree = read_yaml_file(path);
-  if (!tree.ok()) return tree.errors();
-  Diagnostics errors;
-  for (const std::string& assignment : sets)
-    for (Diagnostic& e : tree->set(assignment)) errors.push_back(std::move(e));
-  if (!errors.empty()) return errors;
-  return read_scenario(*tree, memory_limit);
+                               const ResolveOptions& options) {
+  return scenario_of(load_run(path, sets, Catalogue::shared(), options));
 }
 
 }  // namespace orrery::scenario

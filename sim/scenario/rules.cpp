@@ -10,8 +10,6 @@
 #include "orrery/network/tuning.hpp"
 #include "orrery/schedule/csv.hpp"
 #include "orrery/schedule/replay.hpp"
-#include "places.hpp"
-#include "plan.hpp"
 #include "size.hpp"
 
 namespace orrery::scenario {
@@ -97,20 +95,6 @@ void check_network(const Scenario& s, Diagnostics& errors) {
   }
 }
 
-// Where messages block both ends, not every order of operations gets through.
-Diagnostics check_messages(const Scenario& s, const schedule::Schedule& made) {
-  if (s.stack.communication.messages != cost::MessageKind::blocking || s.layout.pipeline == 1) return {};
-  const schedule::StageTimes times = schedule::uniform_times(made.placement.stages, 1, 1, 1);
-  const schedule::Replay replay = schedule::replay(made, times, schedule::MessageMode::rendezvous);
-  if (replay.deadlock.empty()) return {};
-  Diagnostic d = broken(s.schedule.file.empty() ? "schedule.type" : "schedule.file",
-                        fmt::format("{} deadlocks with the blocking messages of {}: {}", made.name, s.stack.name,
-                                    schedule::to_string(replay.deadlock.front())));
-  d.help = "choose a stack with asynchronous messages, or say stack: {type: " + s.stack.type +
-           ", communication: {messages: asynchronous}}";
-  return {d};
-}
-
 // The schedule of schedule.file, if it is one of this many ranks, stages and micro-batches.
 Result<schedule::Schedule> schedule_of_file(const Scenario& s) {
   Result<std::string> text = read_file(s.schedule.file, kMaxFileBytes);
@@ -146,18 +130,20 @@ Diagnostics check_stages(const Scenario& s, const schedule::Schedule& made) {
   return {d};
 }
 
-// Links that are down may leave no way between ranks that must talk: which do is for the lowering to say.
-Diagnostics check_routes(const Scenario& s, const schedule::Schedule& made, const Places& places) {
-  const Result<network::Tuning> tuning = network::tuning_for(s.cluster);
-  if (!tuning.ok()) return tuning.errors();
-  const PlanParts parts = plan_parts(s);
-  const model::ModelGraph graph = layout::graph_of(model::pad_vocab(s.model, s.layout.tensor), parts.pass);
-  const layout::Layout running = running_layout(s);
-  return program::check_step({graph, running, parts.pass, parts.state, made, parts.execution, s.gpu, parts.kernels,
-                              *places.topology, *tuning, places.placement});
-}
-
 }  // namespace
+
+Diagnostics check_messages(const Scenario& s, const schedule::Schedule& made) {
+  if (s.stack.communication.messages != cost::MessageKind::blocking || s.layout.pipeline == 1) return {};
+  const schedule::StageTimes times = schedule::uniform_times(made.placement.stages, 1, 1, 1);
+  const schedule::Replay replay = schedule::replay(made, times, schedule::MessageMode::rendezvous);
+  if (replay.deadlock.empty()) return {};
+  Diagnostic d = broken(s.schedule.file.empty() ? "schedule.type" : "schedule.file",
+                        fmt::format("{} deadlocks with the blocking messages of {}: {}", made.name, s.stack.name,
+                                    schedule::to_string(replay.deadlock.front())));
+  d.help = "choose a stack with asynchronous messages, or say stack: {type: " + s.stack.type +
+           ", communication: {messages: asynchronous}}";
+  return {d};
+}
 
 bool is_searched(const Scenario& s) {
   return s.schedule.file.empty() && s.schedule.type == "zb_auto";
@@ -184,7 +170,7 @@ Result<schedule::Schedule> make_schedule(const Scenario& s, const schedule::Stag
   return errors;
 }
 
-Diagnostics check_rules(const Scenario& s, std::optional<Bytes> memory_limit) {
+Diagnostics check_rules(const Scenario& s) {
   Diagnostics errors;
   check_degrees(s, errors);
   check_batch(s, errors);
@@ -194,24 +180,11 @@ Diagnostics check_rules(const Scenario& s, std::optional<Bytes> memory_limit) {
   const model::ModelSpec padded = model::pad_vocab(s.model, s.layout.tensor);
   for (Diagnostic& e : layout::check_layout(padded, s.layout, s.training.sequence_length))
     errors.push_back(std::move(e));
-  if (!errors.empty()) return errors;
-  if (s.micro_batches() > 1'000'000) {
-    Diagnostic error = broken("training.global_batch", "more than 1 000 000 micro-batches per pipeline");
-    error.help = likely_mistake(s);
-    return {error};
+  if (errors.empty() && s.micro_batches() > 1'000'000) {
+    errors.push_back(broken("training.global_batch", "more than 1 000 000 micro-batches per pipeline"));
+    errors.back().help = likely_mistake(s);
   }
-  RunOptions options;
-  options.memory_limit = memory_limit;
-  if (Diagnostics large = check_size(s, options); !large.empty()) return large;
-  const Result<schedule::Schedule> made = make_schedule(s);
-  if (!made.ok()) return made.errors();
-  if (Diagnostics blocked = check_messages(s, *made); !blocked.empty()) return blocked;
-  const Result<std::vector<layout::StageSpan>> spans = layout::partition_layers(s.model, s.layout);
-  if (!spans.ok()) return spans.errors();
-  if (s.placement.kind == hardware::PlacementKind::packed && s.cluster.perturb.empty()) return {};
-  const Result<Places> places = make_places(s);
-  if (!places.ok()) return places.errors();
-  return s.cluster.perturb.empty() ? Diagnostics() : check_routes(s, *made, *places);
+  return errors;
 }
 
 }  // namespace orrery::scenario

@@ -1,13 +1,16 @@
-// What must hold between the sections of a scenario. Diagnostics carry paths only; the tree that was read gives places.
+// Rules between sections, beyond what the field tables check: degrees, batch, precision, schedule.
 #pragma once
 #include "orrery/scenario/scenario.hpp"
 
 namespace orrery::scenario {
 
-Diagnostics check_rules(const Scenario& scenario, std::optional<Bytes> memory_limit);
+// All that is wrong between the values of a scenario, each of which is allowed by itself.
+Diagnostics check_rules(const Scenario& scenario);
 // The schedule of the scenario, or why it cannot be.
 // `times` of the stages matter to searched schedules only (empty = all alike).
 Result<schedule::Schedule> make_schedule(const Scenario& scenario, const schedule::StageTimes& times = {});
 bool is_searched(const Scenario& scenario);
+// Where messages block both ends, not every order of operations gets through.
+Diagnostics check_messages(const Scenario& scenario, const schedule::Schedule& made);
 
 }  // namespace orrery::scenario

@@ -3,16 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <type_traits>
 
+#include "located.hpp"
 #include "orrery/core/show.hpp"
 #include "orrery/hardware/cluster.hpp"
 #include "orrery/model/flops.hpp"
-#include "orrery/network/tuning.hpp"
 #include "places.hpp"
-#include "plan.hpp"
-#include "range.hpp"
-#include "rules.hpp"
+#include "run_maker.hpp"
 #include "sharing.hpp"
 #include "size.hpp"
 
@@ -49,16 +46,12 @@ std::string title_of(const Scenario& s) {
   return safe_to_show(title, Shown::one_line);
 }
 
-std::string_view named(const std::string& choice) {
-  return choice == "auto" ? std::string_view() : std::string_view(choice);
-}
-
 // How the run was simulated, where that needs a reason.
-std::vector<std::string> notes_of(const NetworkDecision& network, const program::LoweredStep& step, bool fold) {
+std::vector<std::string> notes_of(const Run& run, const program::LoweredStep& step, bool fold) {
   std::vector<std::string> notes;
-  if (!network.why.empty()) notes.push_back(network.why + ".");
+  if (!run.why_network().empty()) notes.push_back(run.why_network() + ".");
   if (step.ranks == 1 || !fold) return notes;
-  if (network.mode == program::NetworkMode::flows) {
+  if (run.input().mode == program::NetworkMode::flows) {
     notes.emplace_back(
         "Every rank is played: under flows, ranks that are alike by themselves may meet different traffic on their "
         "links, so none stands for another.");
@@ -90,200 +83,98 @@ const char* name_of(program::NetworkMode mode) {
   return names[static_cast<std::size_t>(mode)];
 }
 
-// A searched schedule is found for the real times of the stages: those of the same step under 1F1B.
-Diagnostics fit_to_times(const Scenario& s, const PlanParts& parts, const layout::Layout& layout,
-                         const model::ModelGraph& graph, const Places& places, const network::Tuning& tuning,
-                         schedule::Schedule& schedule) {
-  if (!is_searched(s)) return {};
-  const program::NetworkMode mode = network_mode(s).mode;  // the times of flows are those of what is alone
-  schedule::ScheduleRequest request;
-  request.ranks = layout.pipeline;
-  request.micro_batches = 1;
-  const Result<schedule::Schedule> first = schedule::make_schedule(request);
-  if (!first.ok()) return first.errors();
-  const program::StepPlan plan{graph,
-                               layout,
-                               parts.pass,
-                               parts.state,
-                               *first,
-                               parts.execution,
-                               s.gpu,
-                               parts.kernels,
-                               *places.topology,
-                               tuning,
-                               places.placement,
-                               mode == program::NetworkMode::flows ? program::NetworkMode::ideal : mode,
-                               true,
-                               true,
-                               places.speed,
-                               named(s.network.algorithm),
-                               named(s.network.protocol),
-                               1};
-  const Result<program::LoweredStep> lowered = program::lower_step(plan);
-  if (!lowered.ok()) return lowered.errors();
-  schedule::StageTimes times;
-  for (const program::StageSummary& stage : lowered->stages) {
-    times.forward.push_back(stage.forward.value);
-    times.input_gradient.push_back(stage.input_gradient.value);
-    times.weight_gradient.push_back(stage.weight_gradient.value);
-  }
-  for (const program::TaskTemplate& task : lowered->program.templates)
-    if (task.lane == program::Lane::pipeline_send) times.message = std::max(times.message, task.duration.value);
-  Result<schedule::Schedule> found = make_schedule(s, times);
-  if (!found.ok()) return found.errors();
-  schedule = std::move(found).value();
-  return {};
-}
-
 // Beyond so many tasks the step is not played again for a sentence of the report.
 constexpr std::size_t kQuick = 3'000'000;
 
 // The step without what a user could change, played as it was itself: what the thing costs is the difference.
-void play_without(const Scenario& s, const RunOptions& asked, report::RunResult& run) {
-  const auto step_time = [&](const Scenario& other) {
+void play_without(const Run& of, const RunOptions& asked, report::RunResult& run) {
+  const Scenario& s = of.scenario();
+  const auto step_time = [&](Scenario other) {
     RunOptions options = asked;
     options.what_if = options.record_links = false;
     options.phase = {};
-    const Result<report::RunResult> played = simulate(other, options);
+    const Result<Run> changed = RunMaker::again(of, std::move(other));
+    if (!changed.ok()) return Time{};
+    const Result<report::RunResult> played = simulate(*changed, options);
     return played.ok() ? played->timeline.step_time : Time{};
   };
   if (!s.cluster.perturb.empty()) {
     Scenario other = s;
     other.cluster.perturb.clear();
     run.perturbations = perturbation_texts(s);
-    run.unperturbed = step_time(other);
+    run.unperturbed = step_time(std::move(other));
   }
   const bool waits = report::metrics_of(run).bubble_fraction >= 0.05;
   if (s.layout.pipeline > 1 && s.stack.communication.messages == cost::MessageKind::blocking && waits &&
       run.program.tasks() <= kQuick) {
     Scenario other = s;
     other.stack.communication.messages = cost::MessageKind::asynchronous;
-    run.asynchronous = step_time(other);
+    run.asynchronous = step_time(std::move(other));
   }
 }
 
-// All that a StepPlan refers to.
-struct Prepared {
-  schedule::Schedule schedule;
-  Places places;
-  network::Tuning tuning;
-  NetworkDecision network;
-  PlanParts parts;
-  model::ModelGraph graph;
-  layout::Layout layout;
-};
-
-Result<Prepared> prepare(const Scenario& s, const RunOptions& options) {
-  if (Diagnostics large = check_size(s, options); !large.empty()) return large;
-  if (is_searched(s) && options.phase) options.phase("searching a schedule");
-  Result<schedule::Schedule> schedule = make_schedule(s);
-  if (!schedule.ok()) return schedule.errors();
-  Result<Places> places = make_places(s);
-  if (!places.ok()) return places.errors();
-  Result<network::Tuning> tuning = network::tuning_for(s.cluster);
-  if (!tuning.ok()) return tuning.errors();
-  PlanParts parts = plan_parts(s);
-  model::ModelGraph graph = layout::graph_of(model::pad_vocab(s.model, s.layout.tensor), parts.pass);
-  Prepared p{std::move(schedule).value(),
-             std::move(places).value(),
-             std::move(tuning).value(),
-             network_mode(s),
-             std::move(parts),
-             std::move(graph),
-             running_layout(s)};
-  if (const Diagnostics errors = fit_to_times(s, p.parts, p.layout, p.graph, p.places, p.tuning, p.schedule);
-      !errors.empty())
-    return errors;
-  return p;
-}
-
-program::StepPlan step_plan(const Scenario& s, const RunOptions& options, const Prepared& p) {
-  return {p.graph,
-          p.layout,
-          p.parts.pass,
-          p.parts.state,
-          p.schedule,
-          p.parts.execution,
-          s.gpu,
-          p.parts.kernels,
-          *p.places.topology,
-          p.tuning,
-          p.places.placement,
-          p.network.mode,
-          !options.every_rank,
-          options.fuse,
-          p.places.speed,
-          named(s.network.algorithm),
-          named(s.network.protocol),
-          options.steps,
+program::LowerOptions lower_options(const Scenario& s, const RunOptions& options) {
+  return {!options.every_rank, options.fuse, options.steps,
           [&s, &options](const program::Footprint& size) { return check_size(s, options, size); }};
 }
 
-}  // namespace
-
-Scenario for_sweep(Scenario scenario) {
-  if (scenario.network.mode == NetworkModeChoice::automatic) scenario.network.mode = NetworkModeChoice::steady;
-  return scenario;
-}
-
-namespace {
-
-Result<report::RunResult> play(const Scenario& s, const RunOptions& options) {
+Result<report::RunResult> play(const Run& of, const RunOptions& options) {
+  const Scenario& s = of.scenario();
+  const program::StepInput& input = of.input();
+  const Places places{input.topology, input.placement, input.speed};
   const auto begins = [&](const std::string& phase) {
     if (options.phase) options.phase(phase);
   };
-  Result<Prepared> prepared = prepare(s, options);
-  if (!prepared.ok()) return prepared.errors();
-  const Prepared& p = *prepared;
-  program::StepPlan plan = step_plan(s, options, p);
+  if (Diagnostics large = check_size(s, options); !large.empty()) return large;
+  program::LowerOptions how = lower_options(s, options);
   program::Footprint expected;
-  plan.admit = [&](const program::Footprint& size) {
+  how.admit = [&](const program::Footprint& size) {
     expected = size;
     return check_size(s, options, size);
   };
   begins("laying out the step");
-  Result<program::LoweredStep> lowered = program::lower_step(plan);
+  Result<program::LoweredStep> lowered = program::lower_step(input, how);
   if (!lowered.ok()) return lowered.errors();
 
   report::RunResult run;
   run.title = title_of(s);
   run.expected = expected;
   run.scenario_json = to_json(s);
-  run.network_mode = name_of(p.network.mode);
-  run.notes = notes_of(p.network, *lowered, !options.every_rank);
-  for (std::string& note : rerouted(s, p.places)) run.notes.push_back(std::move(note));
+  run.network_mode = name_of(input.mode);
+  run.notes = notes_of(of, *lowered, !options.every_rank);
+  for (std::string& note : rerouted(s, places)) run.notes.push_back(std::move(note));
   run.notes.insert(run.notes.end(), s.notes.begin(), s.notes.end());
-  if (p.layout.zero != s.layout.zero)
+  if (input.layout.zero != s.layout.zero)
     run.notes.push_back(fmt::format(
         "{} keeps {} whole through the step and reduces once: only the optimizer is sharded, as with zero: optimizer.",
         s.stack.name, s.layout.zero == layout::Zero::parameters ? "parameters and gradients" : "gradients"));
   if (const std::string note = note_on_messages(s); !note.empty()) run.notes.push_back(note);
   for (const Diagnostic& idle : idle_keys(s))
     run.notes.push_back(safe_to_show(idle.path + " " + idle.message, Shown::one_line) + ".");
-  run.placement = placement_result(s, p.places);
-  run.warnings = p.schedule.warnings;
+  run.placement = placement_result(s, places);
+  run.warnings = input.schedule.warnings;
   run.gpus = s.layout.ranks();
   run.sequences = s.training.global_batch;
   run.tokens = checked_mul(s.training.global_batch, s.training.sequence_length);
-  run.peak_flops_per_second = static_cast<double>(s.gpu.peak(p.parts.pass.compute).value);
+  run.peak_flops_per_second = static_cast<double>(s.gpu.peak(input.pass.compute).value);
   run.usable_memory = s.gpu.usable_memory;
   run.context_memory = s.gpu.context_memory;
   run.flops = lowered->flops;
   if (s.training.flops == FlopsCount::causal)
     run.flops.model.attention -=
-        model::causal_saving(p.graph.spec, s.training.sequence_length, s.training.global_batch);
+        model::causal_saving(input.graph.spec, s.training.sequence_length, s.training.global_batch);
   run.program = std::move(lowered->program);
   run.stages = std::move(lowered->stages);
 
   begins(fmt::format("playing {} tasks on {} devices", run.program.tasks(), run.program.devices.size()));
-  if (p.network.mode == program::NetworkMode::flows) {
-    run.timeline = engine::play_events(run.program, p.places.topology->links(), options.record_links);
-    run.link_use = link_use(*p.places.topology, run.program, run.timeline);
+  if (input.mode == program::NetworkMode::flows) {
+    run.timeline = engine::play_events(run.program, input.topology->links(), options.record_links);
+    run.link_use = link_use(*input.topology, run.program, run.timeline);
   } else {
     const bool one_pass = !options.force_events && engine::one_pass_applies(run.program);
     run.timeline = one_pass ? engine::evaluate_one_pass(run.program) : engine::play_events(run.program);
   }
-  run.shared = shared_transfers(s, *p.places.topology, run.program, run.timeline);
+  run.shared = shared_transfers(s, *input.topology, run.program, run.timeline);
   begins("splitting the time of each device");
   run.split = engine::split_time(run.program, run.timeline);
   begins("following the memory of each device");
@@ -296,55 +187,37 @@ Result<report::RunResult> play(const Scenario& s, const RunOptions& options) {
   run.books = engine::audit(run.program, run.timeline, run.split, run.memory);
   run.books.insert(run.books.end(), lowered->flops_book.begin(), lowered->flops_book.end());
   for (std::string& wrong : report::audit_rates(run)) run.books.push_back(std::move(wrong));
-  run.slow_ranks = slow_ranks(p.places);
-  if (options.what_if) play_without(s, options, run);
-  const hardware::Topology& topology = *p.places.topology;
+  run.slow_ranks = slow_ranks(places);
+  if (options.what_if) play_without(of, options, run);
+  const hardware::Topology& topology = *input.topology;
   for (std::string& wrong : engine::audit_traffic(run.program, run.timeline, topology.links(), topology.devices()))
     run.books.push_back(std::move(wrong));
   return run;
 }
 
-// Errors of a run at their places in what the scenario was read from; numbers that leave their range are such errors.
-template <class Act>
-auto placed(const Scenario& s, Act act) -> decltype(act()) {
-  const auto place = [&](Diagnostics errors) {
-    if (s.source) s.source->locate(errors);
-    return errors;
-  };
-  try {
-    auto result = act();
-    if constexpr (std::is_same_v<decltype(result), Diagnostics>)
-      return place(std::move(result));
-    else
-      return result.ok() ? std::move(result) : decltype(result)(place(result.errors()));
-  } catch (const OverflowError& error) {
-    return place({out_of_range(s, error.what())});
-  }
-}
-
-Diagnostics examine(const Scenario& s, const RunOptions& options) {
+Diagnostics examine(const Run& run, const RunOptions& options) {
   constexpr double kPlayedAtOnce = 20'000;  // tasks: a few milliseconds
   constexpr double kSafe = 9.2e15;          // a thousandth of 64 bits: sharing links does not slow a step so much
-  const Result<Prepared> prepared = prepare(s, options);
-  if (!prepared.ok()) return prepared.errors();
-  program::StepPlan plan = step_plan(s, options, *prepared);
-  if (plan.mode == program::NetworkMode::flows) plan.mode = program::NetworkMode::ideal;  // whose size is known by now
-  const Result<program::StepExamination> seen = program::examine_step(plan);
+  if (Diagnostics large = check_size(run.scenario(), options); !large.empty()) return large;
+  program::StepInput input = run.input();
+  if (input.mode == program::NetworkMode::flows) input.mode = program::NetworkMode::ideal;  // whose size is known
+  const program::LowerOptions how = lower_options(run.scenario(), options);
+  const Result<program::StepExamination> seen = program::examine_step(input, how);
   if (!seen.ok()) return seen.errors();
-  if (Diagnostics large = plan.admit(seen->footprint); !large.empty()) return large;
+  if (Diagnostics large = how.admit(seen->footprint); !large.empty()) return large;
   if (seen->footprint.tasks > kPlayedAtOnce && seen->longest < kSafe && seen->most_bytes < kSafe) return {};
-  const Result<report::RunResult> played = play(s, options);
+  const Result<report::RunResult> played = play(run, options);
   return played.ok() ? Diagnostics() : played.errors();
 }
 
 }  // namespace
 
-Diagnostics check_run(const Scenario& s, const RunOptions& options) {
-  return placed(s, [&] { return examine(s, options); });
+Diagnostics check_run(const Run& run, const RunOptions& options) {
+  return located(run.scenario(), [&] { return examine(run, options); });
 }
 
-Result<report::RunResult> simulate(const Scenario& s, const RunOptions& options) {
-  return placed(s, [&] { return play(s, options); });
+Result<report::RunResult> simulate(const Run& run, const RunOptions& options) {
+  return located(run.scenario(), [&] { return play(run, options); });
 }
 
 }  // namespace orrery::scenario

@@ -37,13 +37,14 @@ int steps_of(const Scenario& s, const program::ExecutionPlan& plan, bool split, 
 
 program::Footprint estimate(const Scenario& s, const RunOptions& options, const Mode& mode,
                             std::int64_t micro_batches) {
-  const PlanParts parts = plan_parts(s);
+  const layout::PassOptions pass = pass_options(s);
+  const program::ExecutionPlan execution = execution_plan(s);
   const model::ModelSpec model = model::pad_vocab(s.model, s.layout.tensor);
   const layout::Layout layout = running_layout(s);
   const schedule::ScheduleKind kind = kind_of(s);
   return program::footprint_of(
-      {model, layout, parts.pass, parts.execution, layout.stages(), kind.copies, micro_batches, kind.split_backward,
-       mode.flows, mode.fuse, steps_of(s, parts.execution, kind.split_backward, options),
+      {model, layout, pass, execution, layout.stages(), kind.copies, micro_batches, kind.split_backward, mode.flows,
+       mode.fuse, steps_of(s, execution, kind.split_backward, options),
        mode.flows || mode.every_rank ? program::teams_of_all_ranks(layout) : program::folded_teams()});
 }
 

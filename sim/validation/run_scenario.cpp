@@ -154,13 +154,6 @@ void choose_schedule(const Cells& cells, scenario::Scenario& s) {
     if (s.schedule.type == kind.name && kind.chunks > 1) s.layout.virtual_stages = kind.chunks;
 }
 
-template <class T, class Load>
-Result<T> once(std::map<std::string, Result<T>>& known, const std::string& name, const Load& load) {
-  auto at = known.find(name);
-  if (at == known.end()) at = known.emplace(name, load(name)).first;
-  return at->second;
-}
-
 template <class T>
 bool take(Result<T> found, T& into, Diagnostics& errors) {
   if (found.ok()) {
@@ -179,23 +172,6 @@ const Dialect& dialect_of(const std::string& stack) {
   return kDialects[0];
 }
 
-Result<hardware::ClusterSpec> Catalogue::cluster(const std::string& name) {
-  return once(clusters_, name, hardware::load_cluster);
-}
-Result<hardware::Gpu> Catalogue::gpu(const std::string& name) {
-  return once(gpus_, name, hardware::load_gpu);
-}
-Result<cost::KernelModel> Catalogue::kernels(const hardware::Gpu& gpu) {
-  return once(kernels_, gpu.name, [&](const std::string&) -> Result<cost::KernelModel> {
-    Result<cost::GpuKernels> kernels = cost::kernels_of(gpu);
-    if (!kernels) return kernels.errors();
-    return kernels->model;
-  });
-}
-Result<cost::Stack> Catalogue::stack(const std::string& name) {
-  return once(stacks_, name, cost::load_stack);
-}
-
 Result<scenario::Scenario> scenario_of(const Cells& cells, Catalogue& catalogue) {
   scenario::Scenario s;
   const Dialect& dialect = dialect_of(cells.text("stack"));
@@ -211,10 +187,13 @@ Result<scenario::Scenario> scenario_of(const Cells& cells, Catalogue& catalogue)
   choose_schedule(cells, s);
 
   Diagnostics errors;
-  take(catalogue.cluster(cells.text("cluster")), s.cluster, errors);
+  take(hardware::load_cluster(cells.text("cluster"), catalogue), s.cluster, errors);
   // A GPU that there is not has no constants either: one reason.
-  if (take(catalogue.gpu(cells.text("gpu")), s.gpu, errors)) take(catalogue.kernels(s.gpu), s.kernels, errors);
-  take(catalogue.stack(cells.text("stack")), s.stack, errors);
+  cost::GpuKernels kernels;
+  if (take(hardware::load_gpu(cells.text("gpu"), catalogue), s.gpu, errors))
+    take(cost::kernels_of(s.gpu, catalogue), kernels, errors);
+  s.kernels = std::move(kernels.model);
+  take(cost::load_stack(cells.text("stack"), catalogue), s.stack, errors);
   if (!errors.empty()) return errors;
   s.cluster.gpu = cells.text("gpu");
   s.cluster.gpu_definition.reset();

@@ -1,8 +1,7 @@
 // A row of runs.csv as a scenario: model and run from the columns, what the framework does from its stack.
 #pragma once
-#include <map>
-
 #include "cells.hpp"
+#include "orrery/core/catalogue.hpp"
 #include "orrery/scenario/scenario.hpp"
 
 namespace orrery::validation {
@@ -20,21 +19,6 @@ struct Dialect {
   bool reports_process = false;        // tool-reported memory is that of the process, as nvidia-smi prints it
 };
 const Dialect& dialect_of(const std::string& stack);
-
-// Clusters, GPUs, kernel constants and stacks by name, each loaded once.
-class Catalogue {
- public:
-  Result<hardware::ClusterSpec> cluster(const std::string& name);
-  Result<hardware::Gpu> gpu(const std::string& name);
-  Result<cost::KernelModel> kernels(const hardware::Gpu& gpu);
-  Result<cost::Stack> stack(const std::string& name);
-
- private:
-  std::map<std::string, Result<hardware::ClusterSpec>> clusters_;
-  std::map<std::string, Result<hardware::Gpu>> gpus_;
-  std::map<std::string, Result<cost::KernelModel>> kernels_;
-  std::map<std::string, Result<cost::Stack>> stacks_;
-};
 
 // Mistakes of the file go to the diagnostics of `cells`; what the catalogue or the simulator does not have is the
 // result's error: the row is refused.

@@ -7,7 +7,6 @@
 #include "orrery/scenario/simulate.hpp"
 #include "parallel.hpp"
 #include "run_scenario.hpp"
-#include "scenario/rules.hpp"
 
 namespace orrery::validation {
 namespace {
@@ -122,15 +121,17 @@ std::int64_t peak_of(const report::RunResult& run, MemoryKind kind) {
 }
 
 void play(const Job& job, Bytes memory_limit, Row& row) {
-  const Diagnostics broken = scenario::check_rules(*job.scenario, memory_limit);
-  if (!broken.empty()) {
-    row.why = reason(broken);
+  const Result<scenario::Run> ready =
+      scenario::resolve(*job.scenario, Catalogue::shared(),
+                        {.automatic = scenario::NetworkModeChoice::steady, .memory_limit = memory_limit});
+  if (!ready.ok()) {
+    row.why = reason(ready.errors());
     return;
   }
   scenario::RunOptions how;
   how.what_if = false;
   how.memory_limit = memory_limit;
-  const Result<report::RunResult> run = scenario::simulate(scenario::for_sweep(*job.scenario), how);
+  const Result<report::RunResult> run = scenario::simulate(*ready, how);
   if (!run.ok()) {
     row.why = reason(run.errors());
     return;
@@ -149,7 +150,7 @@ Result<std::vector<Row>> run_rows(const CsvTable& table, const Options& options)
                   errors);
   refuse_misspelt(table, kColumns, errors);
   if (!errors.empty()) return errors;
-  Catalogue catalogue;
+  Catalogue& catalogue = Catalogue::shared();
   std::vector<Row> rows;
   std::vector<Job> jobs(table.rows.size());
   for (std::size_t i = 0; i < table.rows.size(); ++i) {

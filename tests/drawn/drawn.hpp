@@ -3,7 +3,7 @@
 #include <map>
 #include <string>
 
-#include "orrery/scenario/scenario.hpp"
+#include "orrery/scenario/run.hpp"
 
 namespace orrery::testing {
 

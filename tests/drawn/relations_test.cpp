@@ -5,6 +5,7 @@
 #include "drawn.hpp"
 #include "orrery/core/random.hpp"
 #include "orrery/scenario/simulate.hpp"
+#include "resolved.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -14,7 +15,7 @@ namespace {
 constexpr int kDraws = 204;
 
 report::RunResult simulated(const Scenario& scenario) {
-  auto run = simulate(scenario);
+  auto run = resolve_and_simulate(scenario);
   REQUIRE_MESSAGE(run.ok(), render(run.errors()));
   return std::move(run).value();
 }

@@ -7,6 +7,7 @@
 
 #include "drawn.hpp"
 #include "orrery/scenario/simulate.hpp"
+#include "resolved.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -31,7 +32,7 @@ json result_of(const report::RunResult& run) {
 }
 
 json simulated(const Scenario& scenario, const RunOptions& options) {
-  const auto run = simulate(scenario, options);
+  const auto run = resolve_and_simulate(scenario, options);
   REQUIRE_MESSAGE(run.ok(), render(run.errors()));
   CHECK_MESSAGE(run->books.empty(), run->books.front());
   return result_of(*run);

@@ -12,6 +12,7 @@
 
 #include "golden.hpp"
 #include "orrery/scenario/simulate.hpp"
+#include "resolved.hpp"
 #include "schema_keys.hpp"
 
 using namespace orrery;
@@ -92,7 +93,7 @@ nlohmann::json result_of(const Case& c, const std::vector<std::string>& assignme
   }
   const Result<Scenario> scenario = read_scenario(*tree);
   REQUIRE_MESSAGE(scenario.ok(), c.key << ": " << render(scenario.errors()));
-  const Result<report::RunResult> run = simulate(*scenario);
+  const Result<report::RunResult> run = resolve_and_simulate(*scenario);
   REQUIRE_MESSAGE(run.ok(), c.key << ": " << render(run.errors()));
   nlohmann::json all = nlohmann::json::parse(report::to_json(*run));
   for (const char* key : {"scenario", "simulation", "evaluated_by", "notes", "warnings"}) all.erase(key);

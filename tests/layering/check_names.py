@@ -17,6 +17,8 @@ GONE = [
      "who feeds a stage, and whom it feeds, says layout::StageGraph"),
     (AFTER_STAGES, r"\bpipeline(?:_rank)?\)?\s*[+-]\s*1\b|\bforward_from\b|\bbackward_from\b",
      "pipeline ranks follow each other as Ranks::along_model says"),
+    (["sim", "include", "tools", "tests"], r"\b(?:StepPlan|PlanParts|plan_parts|for_sweep)\b",
+     "scenario::resolve gives a Run, which owns a program::StepInput"),
     (["sim", "include"], r"\b(?:input|output)_message\b", "messages are the edges of layout::StageGraph"),
     # What is not the one dimension asked for would be taken for another: lane == Lane::tensor ? … : …
     (["sim", "include"], r"\b(?:Dimension|Lane)::(?:tensor|context|data|pipeline)\s*\?|\bStepGroup\b",

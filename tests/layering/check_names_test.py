@@ -15,6 +15,7 @@ TREE = {
                          "for (int s = 0; s + 1 < p.stages; ++s) f(s);\ngo(device.pipeline_rank + 1);\nx = ranks.forward_from[r];\n",
     "sim/program/fine.cpp": "stage += 1;\nf(2 * stage + 1);\n// stages 0 to stages - 1\nfirst_[s - 10];\n",
     "sim/schedule/kinds/fine.cpp": "go(stage + 1);\n",
+    "tools/orrery/c.cpp": "const PlanParts parts = plan_parts(for_sweep(s));\n",
     "sim/layout/b.cpp": "if (stage + 1 < stages) ++stage;\nBytes input_message();\n",
     "sim/layout/c.cpp": "if (step.needed_by < 0) step.needed_at = 2;\nconst int unneeded_by = chunked_with(kAfterOperator);\n",
     "sim/program/d.cpp": "const auto moved = shift(key);\nBytes message_bytes(int edge);\nshifted = bits << 2;\n",
@@ -28,6 +29,7 @@ sim/program/a.cpp:4: '== stages_ - 1' is gone
 sim/program/a.cpp:5: 's + 1' is gone
 sim/program/a.cpp:6: 'pipeline_rank + 1' is gone
 sim/program/a.cpp:7: 'forward_from' is gone
+tools/orrery/c.cpp:1: 'PlanParts' is gone
 sim/layout/b.cpp:2: 'input_message' is gone
 sim/program/c.cpp:1: 'Lane::tensor ?' is gone
 sim/program/c.cpp:2: 'Dimension::context ?' is gone

@@ -1,4 +1,4 @@
-// A step by hand: a small model on nodes of two GPUs, every part of its plan open to change.
+// A step by hand: a small model on nodes of two GPUs, every part of its input open to change.
 #pragma once
 #include <doctest/doctest.h>
 
@@ -13,24 +13,14 @@
 
 namespace orrery::program::test {
 
-struct ByHand {
+struct ByHand : StepInput {
   model::ModelSpec model = layout::test::gpt(24, 256, 4, 1024);
-  layout::Layout layout;
-  layout::PassOptions pass;
-  layout::StatePlan state;
-  schedule::Schedule schedule;
-  ExecutionPlan execution;
   hardware::ClusterSpec cluster;
-  hardware::Gpu gpu;
-  cost::KernelModel kernels;
-  std::unique_ptr<hardware::Topology> topology;
-  network::Tuning tuning;
-  std::vector<hardware::DeviceId> placement;
-  NetworkMode mode = NetworkMode::ideal;
-  bool fold = true, fuse = true;
+  LowerOptions options;
 
   // `pipeline` ranks of as many stages as `chunks` asks for.
   ByHand(const char* name, int tensor, int pipeline, int chunks, int micro_batches) {
+    mode = NetworkMode::ideal;
     layout.tensor = tensor, layout.pipeline = pipeline, layout.virtual_stages = chunks;
     pass.sequence_length = 64;
     auto made = schedule::make_schedule(
@@ -57,19 +47,16 @@ struct ByHand {
     for (std::size_t r = 0; r < to.size(); ++r) schedule.order[static_cast<std::size_t>(to[r])] = order[r];
   }
 
-  StepPlan plan() const {
-    graph_ = layout::graph_of(model, pass);
-    return {graph_,  layout,    pass,   state,     schedule, execution, gpu,
-            kernels, *topology, tuning, placement, mode,     fold,      fuse};
+  StepInput plan() const {
+    StepInput input = *this;
+    input.graph = layout::graph_of(model, pass);
+    return input;
   }
   layout::StageGraph stages() const {
     const model::ModelGraph graph = layout::graph_of(model, pass);
     const auto spans = layout::partition_layers(model, layout).value();
     return layout::stage_graph(graph, layout::stage_of_operators(graph, spans), layout.stages(), layout, pass);
   }
-
- private:
-  mutable model::ModelGraph graph_;
 };
 
 }  // namespace orrery::program::test

@@ -17,7 +17,7 @@ using program::test::ByHand;
 namespace {
 
 LoweredStep lowered(const ByHand& step) {
-  auto result = lower_step(step.plan());
+  auto result = lower_step(step.plan(), step.options);
   REQUIRE_MESSAGE(result.ok(), render(result.errors()));
   return std::move(result).value();
 }
@@ -75,7 +75,7 @@ TEST_CASE("over equal links the step takes as long with the ranks in any order")
           moved.execution.messages = messages, moved.mode = mode;
           moved.move(to);
           CHECK(played(lowered(moved).program).makespan.value == in_row);
-          moved.fold = moved.fuse = false;
+          moved.options.fold = moved.options.fuse = false;
           CHECK(played(lowered(moved).program).makespan.value == in_row);
         }
       }
@@ -110,7 +110,7 @@ TEST_CASE("messages take the links they use") {
 
 TEST_CASE("a connection that skips a stage is sent and held like any other") {
   const ByHand step("1f1b", 1, 4, 1, 6);
-  const StepPlan plan = step.plan();
+  const StepInput plan = step.plan();
   auto stage_of = layout::stage_of_operators(plan.graph, layout::partition_layers(step.model, step.layout).value());
   // Stage 1 keeps the attention branch of layer 6; stage 2 adds it to the residual stream, which comes from stage 0.
   for (std::size_t op = 0; op < stage_of.size(); ++op)
@@ -138,7 +138,7 @@ TEST_CASE("a connection that skips a stage is sent and held like any other") {
 
 TEST_CASE("stages that wait for each other in a circle are refused") {
   const ByHand step("1f1b", 1, 4, 1, 6);
-  const StepPlan plan = step.plan();
+  const StepInput plan = step.plan();
   auto stage_of = layout::stage_of_operators(plan.graph, layout::partition_layers(step.model, step.layout).value());
   for (std::size_t op = 0; op < stage_of.size(); ++op)  // the second half of a layer before its first
     if (stage_of[op] == 1 && plan.graph.operators[op].kind == model::OperatorKind::fc1) stage_of[op] = 2;

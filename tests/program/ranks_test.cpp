@@ -114,7 +114,7 @@ TEST_CASE("ranks fold only where their messages cost alike") {
   const auto classes = [&](std::vector<hardware::DeviceId> placement) {
     step.placement = std::move(placement);
     const Ranks ranks = ranks_of(step);
-    const StepPlan plan = step.plan();
+    const StepInput plan = step.plan();
     Communication communication(plan);
     return fold_ranks(ranks, {{&ranks.pipeline[1], Collective::send_receive, Bytes{1 << 20}}}, plan, communication);
   };

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "orrery/scenario/simulate.hpp"
+#include "resolved.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -22,7 +23,7 @@ report::RunResult gpt2(const std::string& layout, std::int64_t bucket, const std
                   layout, more, bucket, schedule),
       "test.yaml");
   REQUIRE_MESSAGE(scenario.ok(), render(scenario.errors()));
-  auto run = simulate(*scenario);
+  auto run = resolve_and_simulate(*scenario);
   REQUIRE_MESSAGE(run.ok(), render(run.errors()));
   CHECK(run->books.empty());
   return std::move(run).value();

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "orrery/scenario/simulate.hpp"
+#include "resolved.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -19,7 +20,7 @@ Scenario scenario_of(const std::string& text) {
   return std::move(scenario).value();
 }
 report::RunResult run_of(const Scenario& scenario, const RunOptions& options = {}) {
-  auto run = simulate(scenario, options);
+  auto run = resolve_and_simulate(scenario, options);
   REQUIRE_MESSAGE(run.ok(), render(run.errors()));
   CHECK(run->books.empty());
   return std::move(run).value();

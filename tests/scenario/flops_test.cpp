@@ -4,11 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "orrery/network/tuning.hpp"
 #include "orrery/scenario/simulate.hpp"
 #include "program/flops_book.hpp"
-#include "scenario/places.hpp"
-#include "scenario/plan.hpp"
+#include "resolved.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -22,7 +20,7 @@ Scenario scenario_of(const std::string& text) {
 }
 
 report::RunResult run_of(const std::string& text) {
-  auto run = simulate(scenario_of(text));
+  auto run = resolve_and_simulate(scenario_of(text));
   REQUIRE_MESSAGE(run.ok(), render(run.errors()));
   CHECK(run->books.empty());
   return std::move(run).value();
@@ -125,7 +123,7 @@ TEST_CASE("the FLOPs of the passes equal their closed form, whatever is run") {
                             model, recompute, attention, precision, stack),
                 "test");
             if (!scenario.ok()) continue;  // the stack has no such kernels
-            const auto run = simulate(*scenario);
+            const auto run = resolve_and_simulate(*scenario);
             REQUIRE(run.ok());
             CHECK(run->books.empty());
             ++runs;
@@ -136,18 +134,9 @@ TEST_CASE("the FLOPs of the passes equal their closed form, whatever is run") {
 // ---- the books ------------------------------------------------------------------------------------------------------
 
 TEST_CASE("the book of FLOPs names what is not as the closed form says") {
-  const Scenario scenario = scenario_of(long_context());
-  const auto places = make_places(scenario);
-  const auto schedule = schedule::make_schedule({});
-  const auto tuning = network::tuning_for(scenario.cluster);
-  REQUIRE(places.ok());
-  REQUIRE(schedule.ok());
-  REQUIRE(tuning.ok());
-  const PlanParts parts = plan_parts(scenario);
-  const model::ModelGraph graph = layout::graph_of(scenario.model, parts.pass);
-  const program::StepPlan plan{
-      graph,        scenario.layout, parts.pass,        parts.state, *schedule,         parts.execution,
-      scenario.gpu, parts.kernels,   *places->topology, *tuning,     places->placement, program::NetworkMode::ideal};
+  const auto ready = resolve(scenario_of(long_context()), Catalogue::shared());
+  REQUIRE(ready.ok());
+  const program::StepInput& plan = ready->input();
   const program::StepFlops closed = program::closed_form_flops(plan);
   CHECK(program::audit_flops(plan, closed).empty());
   struct Case {

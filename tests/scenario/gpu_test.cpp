@@ -9,6 +9,7 @@
 #include "orrery/hardware/catalogue.hpp"
 #include "orrery/scenario/simulate.hpp"
 #include "paths.hpp"
+#include "resolved.hpp"
 
 using namespace orrery;
 
@@ -39,7 +40,7 @@ Outcome run(const fs::path& folder, const std::string& cluster) {
           ", nodes: 1}\ntraining: {sequence_length: 128, global_batch: 8, precision: fp16}\nnetwork: steady\n",
       (folder / "scenario.yaml").string());
   REQUIRE_MESSAGE(scenario.ok(), (scenario.ok() ? "" : render(scenario.errors())));
-  const auto result = scenario::simulate(*scenario);
+  const auto result = scenario::resolve_and_simulate(*scenario);
   REQUIRE_MESSAGE(result.ok(), (result.ok() ? "" : render(result.errors())));
   return {result->timeline.step_time, scenario->notes, scenario->gpu.name};
 }

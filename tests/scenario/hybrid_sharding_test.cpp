@@ -8,6 +8,7 @@
 #include "orrery/network/collective.hpp"
 #include "orrery/network/tuning.hpp"
 #include "orrery/scenario/simulate.hpp"
+#include "resolved.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -26,7 +27,7 @@ std::string text_of(const std::string& layout, const std::string& training = "",
 report::RunResult simulated(const std::string& text, const RunOptions& options = {}) {
   const auto scenario = read_scenario_text(text, "test.yaml");
   REQUIRE_MESSAGE(scenario.ok(), render(scenario.errors()));
-  auto run = simulate(*scenario, options);
+  auto run = resolve_and_simulate(*scenario, options);
   REQUIRE_MESSAGE(run.ok(), render(run.errors()));
   CHECK(run->books.empty());
   return std::move(run).value();

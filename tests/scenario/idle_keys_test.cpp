@@ -5,6 +5,7 @@
 
 #include "orrery/scenario/simulate.hpp"
 #include "paths.hpp"
+#include "resolved.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -56,7 +57,7 @@ TEST_CASE("a key that can have no effect is named, and has none") {
   for (const Case& c : cases) {
     CAPTURE(c.key);
     std::vector<std::string> sets = c.before;
-    const Result<report::RunResult> without = simulate(loaded("quickstart-8gpu.yaml", sets));
+    const Result<report::RunResult> without = resolve_and_simulate(loaded("quickstart-8gpu.yaml", sets));
     sets.push_back(c.key + "=" + c.value);
     const Scenario said = loaded("quickstart-8gpu.yaml", sets);
     const Diagnostics notes = idle_keys(said);
@@ -65,7 +66,7 @@ TEST_CASE("a key that can have no effect is named, and has none") {
     CHECK(notes.front().path == c.key);
     CHECK(notes.front().message == "has no effect: " + c.why);
     CHECK(notes.front().place.file == "--set");
-    const Result<report::RunResult> with = simulate(said);
+    const Result<report::RunResult> with = resolve_and_simulate(said);
     REQUIRE(with.ok());
     CHECK(with->notes.back() == c.key + " has no effect: " + c.why + ".");
     CHECK(with->timeline_hash == without->timeline_hash);

@@ -6,6 +6,7 @@
 
 #include "orrery/core/random.hpp"
 #include "orrery/scenario/simulate.hpp"
+#include "resolved.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -48,7 +49,7 @@ struct Played {
 std::optional<Played> play(const std::string& text) {
   const auto scenario = read_scenario_text(text, "test.yaml");
   if (!scenario.ok()) return {};  // a stack without this attention or schedule
-  const auto run = simulate(*scenario, {});
+  const auto run = resolve_and_simulate(*scenario, {});
   REQUIRE(run.ok());
   REQUIRE(run->books == std::vector<std::string>{});
   Played p;

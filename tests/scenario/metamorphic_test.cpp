@@ -8,6 +8,7 @@
 
 #include "orrery/core/random.hpp"
 #include "orrery/scenario/simulate.hpp"
+#include "resolved.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -25,7 +26,7 @@ Scenario scenario_of(const std::string& text) {
   return std::move(scenario).value();
 }
 report::RunResult simulated(const Scenario& scenario, const RunOptions& options = {}) {
-  auto run = simulate(scenario, options);
+  auto run = resolve_and_simulate(scenario, options);
   REQUIRE_MESSAGE(run.ok(), render(run.errors()));
   CHECK(run->books.empty());
   return std::move(run).value();

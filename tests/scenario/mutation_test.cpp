@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "orrery/scenario/scenario.hpp"
+#include "orrery/scenario/run.hpp"
 #include "paths.hpp"
 #include "schema_keys.hpp"
 

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "orrery/scenario/simulate.hpp"
+#include "resolved.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -27,7 +28,7 @@ report::RunResult simulated(const std::string& text, const RunOptions& options =
   CAPTURE(text);
   const auto scenario = read_scenario_text(text, "test.yaml");
   REQUIRE_MESSAGE(scenario.ok(), render(scenario.errors()));
-  auto run = simulate(*scenario, options);
+  auto run = resolve_and_simulate(*scenario, options);
   REQUIRE_MESSAGE(run.ok(), render(run.errors()));
   CHECK(run->books.empty());
   return std::move(run).value();
@@ -36,7 +37,7 @@ report::RunResult simulated(const std::string& text, const RunOptions& options =
 std::string refusal(const std::string& text) {
   const auto scenario = read_scenario_text(text, "test.yaml");
   if (!scenario.ok()) return render(scenario.errors());
-  const auto run = simulate(*scenario);
+  const auto run = resolve_and_simulate(*scenario);
   REQUIRE(!run.ok());
   return render(run.errors());
 }

@@ -1,9 +1,10 @@
 // From the words of a scenario and its stack to the numbers the lowering takes: every figure, each with a value of its
 // own.
-#include "scenario/plan.hpp"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+
+#include "orrery/scenario/run.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -20,10 +21,16 @@ Scenario scenario_of(const std::string& layout, const std::string& training, con
   return std::move(scenario).value();
 }
 
+program::StepInput input_of(const Scenario& scenario) {
+  const auto run = resolve(scenario, Catalogue::shared());
+  REQUIRE_MESSAGE(run.ok(), render(run.errors()));
+  return run->input();
+}
+
 }  // namespace
 
 TEST_CASE("every figure of a stack reaches the plan as it is") {
-  const PlanParts p = plan_parts(scenario_of(
+  const program::StepInput p = input_of(scenario_of(
       "data: 8", "",
       ", communication: {tensor_slowdown_percent: 103, context_slowdown_percent: 107, data_slowdown_percent: 109, "
       "bucket: 11 MB, prefetch: 3, network_step: 13 us, overlap_data: true, overlap_tensor: true, overlap_context: "
@@ -68,7 +75,7 @@ TEST_CASE("every figure of a stack reaches the plan as it is") {
 TEST_CASE("launches cost the host nothing in a graph, and stop the device where they block") {
   const std::string launch = ", launch: {{mode: {}, per_kernel: 19 us, per_micro_batch: 37 us, per_step: 41 us}}";
   const auto execution = [&](const char* mode) {
-    return plan_parts(scenario_of("data: 8", "", fmt::format(fmt::runtime(launch), mode))).execution;
+    return input_of(scenario_of("data: 8", "", fmt::format(fmt::runtime(launch), mode))).execution;
   };
   const program::ExecutionPlan graph = execution("graph"), blocking = execution("blocking");
   CHECK(graph.launch_forward == Time{0});
@@ -83,7 +90,7 @@ TEST_CASE("launches cost the host nothing in a graph, and stop the device where 
 
 TEST_CASE("calls cost the host more by rank where a pipeline spans nodes, and only there") {
   const auto cost = [](const char* layout, int nodes) {
-    return plan_parts(scenario_of(layout, "", ", launch: {per_collective_rank: 31 us}", nodes))
+    return input_of(scenario_of(layout, "", ", launch: {per_collective_rank: 31 us}", nodes))
         .execution.launch_collective_rank.value;
   };
   CHECK(cost("pipeline: 2, data: 4", 1) == 0);
@@ -100,14 +107,14 @@ TEST_CASE("number formats and bytes per parameter follow the precision") {
   for (const Case& c : {Case{"fp32", DType::fp32, DType::fp32, 4, 8}, Case{"fp16", DType::fp16, DType::fp16, 2, 12},
                         Case{"bf16", DType::bf16, DType::bf16, 2, 12}, Case{"fp8", DType::fp8, DType::bf16, 2, 12}}) {
     CAPTURE(std::string(c.precision));
-    const PlanParts p = plan_parts(scenario_of("data: 8", fmt::format(", precision: {}", c.precision), ""));
+    const program::StepInput p = input_of(scenario_of("data: 8", fmt::format(", precision: {}", c.precision), ""));
     CHECK(p.pass.compute == c.compute);
     CHECK(p.pass.activation == c.activation);
     CHECK(p.state.weight_bytes == c.weights);
     CHECK(p.state.optimizer_bytes == c.optimizer);
     CHECK(p.state.gradient_bytes == 4);
   }
-  const PlanParts said = plan_parts(scenario_of(
+  const program::StepInput said = input_of(scenario_of(
       "data: 8", ", weight_bytes: 3, gradient_bytes: 2, optimizer_bytes: 5, recompute: full, recompute_every: 2",
       ", optimizer: {gradient_copy_bytes: 7}"));
   CHECK(said.state.weight_bytes == 3);
@@ -122,7 +129,7 @@ TEST_CASE("number formats and bytes per parameter follow the precision") {
 
 TEST_CASE("the words for messages and post-validation") {
   const auto execution = [](const std::string& stack) {
-    return plan_parts(scenario_of("pipeline: 2, data: 4", "", stack)).execution;
+    return input_of(scenario_of("pipeline: 2, data: 4", "", stack)).execution;
   };
   using program::MessageMode;
   using program::PostValidation;

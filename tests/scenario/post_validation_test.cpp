@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "orrery/scenario/simulate.hpp"
+#include "resolved.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -16,7 +17,7 @@ TEST_CASE("post-validation: never, of schedules that split the backward pass, or
                     layout, schedule, when),
         "test.yaml");
     REQUIRE_MESSAGE(scenario.ok(), render(scenario.errors()));
-    const auto run = simulate(*scenario);
+    const auto run = resolve_and_simulate(*scenario);
     REQUIRE_MESSAGE(run.ok(), render(run.errors()));
     CHECK(run->books.empty());
     return run->program.steps;

@@ -9,6 +9,7 @@
 
 #include "orrery/core/data_files.hpp"
 #include "orrery/scenario/simulate.hpp"
+#include "resolved.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -64,7 +65,7 @@ TEST_CASE("published runs come out within their bounds") {
     REQUIRE(file.ok());
     const auto scenario = load_scenario(*file, {});
     REQUIRE_MESSAGE(scenario.ok(), render(scenario.errors()));
-    const auto run = simulate(*scenario);
+    const auto run = resolve_and_simulate(*scenario);
     REQUIRE_MESSAGE(run.ok(), render(run.errors()));
     CHECK(run->books.empty());
     CHECK(report::metrics_of(*run).fits() == p.fits);
@@ -90,7 +91,7 @@ TEST_CASE("training.flops: causal takes half of attention off the model FLOPs, a
     auto scenario =
         load_scenario(*find_data_file(kScenarios, "quickstart-8gpu"), {std::string("training.flops=") + count});
     REQUIRE(scenario.ok());
-    return *simulate(*scenario);
+    return *resolve_and_simulate(*scenario);
   };
   const report::RunResult full = run("full"), causal = run("causal");
   const Int128 b = 32, l = 32, s = 2048, h = 2560;

@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include "orrery/scenario/scenario.hpp"
+#include "orrery/scenario/run.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;

@@ -4,6 +4,7 @@
 
 #include "orrery/scenario/simulate.hpp"
 #include "report/trace_rules.hpp"
+#include "resolved.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -26,7 +27,7 @@ report::RunResult simulated(const std::string& text, const RunOptions& options =
   CAPTURE(text);
   const auto scenario = read_scenario_text(text, "test.yaml");
   REQUIRE_MESSAGE(scenario.ok(), render(scenario.errors()));
-  auto run = simulate(*scenario, options);
+  auto run = resolve_and_simulate(*scenario, options);
   REQUIRE_MESSAGE(run.ok(), render(run.errors()));
   return std::move(run).value();
 }
@@ -151,5 +152,8 @@ TEST_CASE("network auto is flows where that is quick, and says so") {
   CHECK(simulated(wide).network_mode == "steady");
   const auto scenario = read_scenario_text(base + "global_batch: 2}\nnetwork: auto\n", "test.yaml");
   REQUIRE(scenario.ok());
-  CHECK(for_sweep(*scenario).network.mode == NetworkModeChoice::steady);
+  const auto swept = resolve(*scenario, Catalogue::shared(), {.automatic = NetworkModeChoice::steady});
+  REQUIRE(swept.ok());
+  CHECK(swept->input().mode == program::NetworkMode::steady);
+  CHECK(swept->why_network().empty());
 }

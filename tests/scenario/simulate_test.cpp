@@ -7,6 +7,7 @@
 #include <map>
 
 #include "orrery/core/random.hpp"
+#include "resolved.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -42,7 +43,7 @@ std::string text_of(const std::string& model, const std::string& layout, int nod
 report::RunResult simulated(const std::string& text, const RunOptions& options = {}) {
   const auto scenario = read_scenario_text(text, "test.yaml");
   REQUIRE_MESSAGE(scenario.ok(), render(scenario.errors()));
-  auto run = simulate(*scenario, options);
+  auto run = resolve_and_simulate(*scenario, options);
   REQUIRE_MESSAGE(run.ok(), render(run.errors()));
   return std::move(run).value();
 }

@@ -9,6 +9,7 @@
 #include "orrery/core/random.hpp"
 #include "orrery/scenario/simulate.hpp"
 #include "paths.hpp"
+#include "resolved.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -22,7 +23,7 @@ Scenario loaded(const std::string& name, const std::vector<std::string>& sets = 
 }
 
 void check_tasks(const Scenario& s, const RunOptions& options) {
-  const Result<report::RunResult> run = simulate(s, options);
+  const Result<report::RunResult> run = resolve_and_simulate(s, options);
   REQUIRE_MESSAGE(run.ok(), render(run.errors()));
   CAPTURE(run->title);
   CAPTURE(run->network_mode);
@@ -50,7 +51,7 @@ int percent_of_bytes(const Scenario& s) {
   if (child == 0) {
     rusage before{}, after{};
     ::getrusage(RUSAGE_SELF, &before);
-    const Result<report::RunResult> run = simulate(s);
+    const Result<report::RunResult> run = resolve_and_simulate(s);
     ::getrusage(RUSAGE_SELF, &after);
     const double taken = static_cast<double>(after.ru_maxrss - before.ru_maxrss) * 1024;
     ::_exit(run.ok() ? static_cast<int>(100 * taken / run->expected.bytes) : 255);
@@ -117,13 +118,13 @@ TEST_CASE("so is that of random scenarios") {
 
 TEST_CASE("what is too large is refused before it is made, with its place and the likely mistake") {
   const auto refused = [](const std::string& name, const std::vector<std::string>& sets, Bytes limit) {
-    const Result<Scenario> s =
-        load_scenario(orrery::testing::source_dir() + "/scenarios/" + name + ".yaml", sets, limit);
-    if (!s.ok()) return s.errors().front();
+    const Result<Run> ready = load_run(orrery::testing::source_dir() + "/scenarios/" + name + ".yaml", sets,
+                                       Catalogue::shared(), {.memory_limit = limit});
+    if (!ready.ok()) return ready.errors().front();
     RunOptions options;
     options.memory_limit = limit;
-    const Diagnostics errors = check_run(*s, options);
-    const Result<report::RunResult> run = simulate(*s, options);
+    const Diagnostics errors = check_run(*ready, options);
+    const Result<report::RunResult> run = simulate(*ready, options);
     CHECK(run.ok() == errors.empty());
     return errors.empty() ? Diagnostic{} : errors.front();
   };

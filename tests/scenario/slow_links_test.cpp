@@ -9,6 +9,7 @@
 #include "golden.hpp"
 #include "orrery/core/random.hpp"
 #include "orrery/scenario/simulate.hpp"
+#include "resolved.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -31,7 +32,7 @@ Result<Scenario> shipped(const std::string& name) {
 }
 
 Time step_time(const Scenario& s, std::vector<std::string>* notes = nullptr) {
-  const auto run = simulate(s);
+  const auto run = resolve_and_simulate(s);
   if (!run.ok()) return {};  // nothing joins some ranks any more
   CHECK(run->books.empty());
   if (notes != nullptr) *notes = run->notes;

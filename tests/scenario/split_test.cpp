@@ -6,6 +6,7 @@
 #include "orrery/core/random.hpp"
 #include "orrery/report/run_result.hpp"
 #include "orrery/scenario/simulate.hpp"
+#include "resolved.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -18,7 +19,7 @@ report::RunResult simulated(const std::string& text, const RunOptions& options =
   CAPTURE(text);
   const auto scenario = read_scenario_text(text, "test.yaml");
   REQUIRE_MESSAGE(scenario.ok(), render(scenario.errors()));
-  auto run = simulate(*scenario, options);
+  auto run = resolve_and_simulate(*scenario, options);
   REQUIRE_MESSAGE(run.ok(), render(run.errors()));
   CHECK(run->books == std::vector<std::string>{});
   return std::move(run).value();

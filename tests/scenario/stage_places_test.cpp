@@ -10,6 +10,7 @@
 #include "../schedule/drawn.hpp"
 #include "orrery/scenario/simulate.hpp"
 #include "orrery/schedule/csv.hpp"
+#include "resolved.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -52,7 +53,7 @@ report::RunResult simulated(const std::string& csv, const std::string& more, con
                   file.path(), more),
       "test.yaml");
   REQUIRE_MESSAGE(scenario.ok(), render(scenario.errors()));
-  auto run = simulate(*scenario, options);
+  auto run = resolve_and_simulate(*scenario, options);
   REQUIRE_MESSAGE(run.ok(), render(run.errors()));
   CHECK(run->books.empty());
   return std::move(run).value();
@@ -199,7 +200,8 @@ TEST_CASE("a schedule file is refused when it is read or it plays, whatever stan
       continue;
     }
     ++played;
-    const auto run = simulate(*scenario), apart = simulate(*scenario, RunOptions{true, false, true});
+    const auto run = resolve_and_simulate(*scenario),
+               apart = resolve_and_simulate(*scenario, RunOptions{true, false, true});
     REQUIRE_MESSAGE(run.ok(), render(run.errors()));
     REQUIRE(apart.ok());
     CHECK(run->books.empty());

@@ -8,7 +8,7 @@
 
 #include "orrery/cost/stack.hpp"
 #include "orrery/hardware/catalogue.hpp"
-#include "orrery/scenario/scenario.hpp"
+#include "orrery/scenario/run.hpp"
 
 using namespace orrery;
 using nlohmann::json;

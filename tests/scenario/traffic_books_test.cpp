@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "orrery/scenario/simulate.hpp"
+#include "resolved.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -22,7 +23,7 @@ struct Played {
                     mode),
         "test.yaml");
     REQUIRE(scenario.ok());
-    auto played = simulate(*scenario, {.fuse = fuse});
+    auto played = resolve_and_simulate(*scenario, {.fuse = fuse});
     REQUIRE(played.ok());
     run = std::move(played).value();
     topology = std::move(hardware::build_topology(scenario->cluster, scenario->cluster.nodes)).value();

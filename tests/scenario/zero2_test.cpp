@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "orrery/scenario/simulate.hpp"
+#include "resolved.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -19,7 +20,7 @@ report::RunResult simulated(const std::string& zero, const std::string& stack, c
                   layout, zero, stack),
       "test.yaml");
   REQUIRE(scenario.ok());
-  auto run = simulate(*scenario, {});
+  auto run = resolve_and_simulate(*scenario, {});
   REQUIRE(run.ok());
   CHECK(run->books.empty());
   return std::move(run).value();

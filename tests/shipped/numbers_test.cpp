@@ -11,6 +11,7 @@
 #include "golden.hpp"
 #include "orrery/core/random.hpp"
 #include "orrery/scenario/simulate.hpp"
+#include "resolved.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -109,7 +110,7 @@ TEST_CASE("every number of every shipped scenario is the one in numbers.txt") {
       const auto scenario = load_scenario(file.string(), {fmt::format("network.mode={}", mode)});
       REQUIRE_MESSAGE(scenario.ok(), render(scenario.errors()));
       if (std::string_view(mode) == "flows" && scenario->gpus() > kMostRanksUnderFlows) continue;
-      const auto run = simulate(*scenario);
+      const auto run = resolve_and_simulate(*scenario);
       REQUIRE_MESSAGE(run.ok(), render(run.errors()));
       text += block_of(file.stem().string(), *run);
     }

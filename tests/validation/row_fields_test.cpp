@@ -7,6 +7,7 @@
 #include "orrery/core/csv.hpp"
 #include "orrery/scenario/simulate.hpp"
 #include "orrery/validation/validate.hpp"
+#include "resolved.hpp"
 #include "validation/run_scenario.hpp"
 
 using namespace orrery;
@@ -145,7 +146,8 @@ TEST_CASE("bytes of optimizer state by stack and width of gradients") {
 // What the tool that measured counts: tensors, the allocator's segments, or the process with its CUDA context.
 TEST_CASE("memory is compared as it was measured") {
   const auto run = [](const char* stack) {
-    return *scenario::simulate(scenario::for_sweep(scenario_with({{"stack", stack}})));
+    return *scenario::resolve_and_simulate(scenario_with({{"stack", stack}}), {},
+                                           {.automatic = scenario::NetworkModeChoice::steady});
   };
   const auto most = [](const auto& values, const auto& of) {
     std::int64_t peak = 0;

@@ -12,15 +12,15 @@ Action add_check(CLI::App& app, const Console& console) {
   add_scenario_options(app, *options);
   app.add_flag("--json", *resolved, "print the scenario with every default, as JSON");
   return [options, resolved, &console] {
-    const Result<scenario::Scenario> scenario =
-        scenario::load_scenario(options->path, options->sets, options->memory_limit);
-    if (!scenario.ok()) return console.refuse(scenario.errors());
+    const Result<scenario::Run> run =
+        scenario::load_run(options->path, options->sets, Catalogue::shared(), {.memory_limit = options->memory_limit});
+    if (!run.ok()) return console.refuse(run.errors());
     scenario::RunOptions how;
     how.memory_limit = options->memory_limit;
-    if (const Diagnostics errors = scenario::check_run(*scenario, how); !errors.empty()) return console.refuse(errors);
-    for (const Diagnostic& note : scenario::idle_keys(*scenario)) console.say("note: " + render(note));
+    if (const Diagnostics errors = scenario::check_run(*run, how); !errors.empty()) return console.refuse(errors);
+    for (const Diagnostic& note : scenario::idle_keys(run->scenario())) console.say("note: " + render(note));
     if (*resolved) {
-      console.print(scenario::to_json(*scenario));
+      console.print(scenario::to_json(run->scenario()));
     } else {
       console.say(options->path + ": ok\n");
     }

@@ -32,7 +32,7 @@ struct Variant {
   std::string schedule;
   std::int64_t micro_batch = 1, chunks = 1;
   double memory_cap = 0;  // zb_auto only
-  std::string recompute;
+  layout::Recompute recompute = layout::Recompute::none;
   bool asynchronous = false;  // messages, though the stack's block
 };
 
@@ -50,8 +50,14 @@ struct Outcome {
   int simulated = 0;
 };
 
+const char* name_of(layout::Recompute recompute) {  // of those that are tried
+  return recompute == layout::Recompute::none        ? "none"
+         : recompute == layout::Recompute::selective ? "selective"
+                                                     : "full";
+}
+
 std::string parameters_of(const Variant& v) {
-  std::string text = fmt::format("micro_batch {}, recompute {}", v.micro_batch, v.recompute);
+  std::string text = fmt::format("micro_batch {}, recompute {}", v.micro_batch, name_of(v.recompute));
   if (v.chunks > 1) text += fmt::format(", virtual {}", v.chunks);
   if (v.memory_cap > 0) text += fmt::format(", memory_cap {}", v.memory_cap);
   return v.asynchronous ? text + ", messages asynchronous" : text;
@@ -59,8 +65,8 @@ std::string parameters_of(const Variant& v) {
 
 class Comparison {
  public:
-  Comparison(const YamlTree& tree, const scenario::Scenario& base, std::int64_t limit, MemoryLimit memory_limit)
-      : tree_(tree), base_(base), limit_(limit), memory_limit_(memory_limit) {}
+  Comparison(const scenario::Scenario& base, std::int64_t limit, MemoryLimit memory_limit)
+      : base_(base), limit_(limit), memory_limit_(memory_limit) {}
   Outcome best_of(const schedule::ScheduleKind& kind) const;
 
  private:
@@ -69,7 +75,6 @@ class Comparison {
   std::optional<Best> run(const Variant& variant, Outcome& outcome) const;
   void adapt(Variant variant, Outcome& outcome) const;
 
-  const YamlTree& tree_;
   const scenario::Scenario& base_;
   std::int64_t limit_;        // bytes of a GPU
   MemoryLimit memory_limit_;  // of this machine
@@ -98,25 +103,24 @@ std::vector<std::int64_t> Comparison::chunks_of(const schedule::ScheduleKind& ki
 }
 
 std::optional<Best> Comparison::run(const Variant& v, Outcome& outcome) const {
-  YamlTree tree = tree_;
-  const std::string cap = v.memory_cap > 0 ? fmt::format(", memory_cap: {}", v.memory_cap) : "";
-  std::vector<std::string> assignments{fmt::format("schedule={{type: {}{}}}", v.schedule, cap),
-                                       fmt::format("layout.virtual={}", v.chunks),
-                                       fmt::format("training.micro_batch={}", v.micro_batch),
-                                       "training.recompute=" + v.recompute, "training.recompute_every=1"};
-  if (v.asynchronous) assignments.emplace_back("stack.communication.messages=asynchronous");
-  for (const std::string& assignment : assignments)
-    if (!tree.set(assignment).empty()) internal_error("a variant of a scenario cannot be set");
+  scenario::Scenario s = base_;
+  s.schedule = {.type = v.schedule, .file = {}, .memory_cap = v.memory_cap};
+  s.layout.virtual_stages = static_cast<int>(v.chunks);
+  s.training.micro_batch = v.micro_batch;
+  s.training.recompute = v.recompute;
+  s.training.recompute_every = 1;
+  if (v.asynchronous) s.stack.communication.messages = cost::MessageKind::asynchronous;
   const auto refuse = [&](const Diagnostics& errors) {
     if (outcome.why.empty()) outcome.why = errors.front().message;
     return std::nullopt;
   };
-  const Result<scenario::Scenario> scenario = scenario::read_scenario(tree, memory_limit_);
-  if (!scenario.ok()) return refuse(scenario.errors());
+  const Result<scenario::Run> ready = scenario::resolve(
+      s, Catalogue::shared(), {.automatic = scenario::NetworkModeChoice::steady, .memory_limit = memory_limit_});
+  if (!ready.ok()) return refuse(ready.errors());
   scenario::RunOptions how;
   how.what_if = false;
   how.memory_limit = memory_limit_;
-  const Result<report::RunResult> played = scenario::simulate(scenario::for_sweep(*scenario), how);
+  const Result<report::RunResult> played = scenario::simulate(*ready, how);
   if (!played.ok()) return refuse(played.errors());
   check(played->books.empty(), "the books of a compared run do not balance");
   ++outcome.simulated;
@@ -126,7 +130,7 @@ std::optional<Best> Comparison::run(const Variant& v, Outcome& outcome) const {
 
 // More is recomputed until it fits; what fits with less is faster, so the search ends there.
 void Comparison::adapt(Variant variant, Outcome& outcome) const {
-  for (const char* recompute : {"none", "selective", "full"}) {
+  for (const auto recompute : {layout::Recompute::none, layout::Recompute::selective, layout::Recompute::full}) {
     variant.recompute = recompute;
     const std::optional<Best> result = run(variant, outcome);
     if (!result) return;
@@ -226,7 +230,7 @@ std::string to_json(const CompareCommand& options, std::int64_t limit, const std
                {"bubble_fraction", r.metrics.bubble_fraction},
                {"memory_bytes", r.memory},
                {"micro_batch", r.variant.micro_batch},
-               {"recompute", r.variant.recompute},
+               {"recompute", name_of(r.variant.recompute)},
                {"virtual", r.variant.chunks},
                {"simulated", o.simulated}};
     if (r.variant.memory_cap > 0) entry["memory_cap"] = r.variant.memory_cap;
@@ -237,21 +241,9 @@ std::string to_json(const CompareCommand& options, std::int64_t limit, const std
   return json_text(json);
 }
 
-// The scenario as it is read, and as it stands.
-Result<YamlTree> read_tree(const ScenarioOptions& options) {
-  Result<YamlTree> tree = read_yaml_file(options.path);
-  if (!tree.ok()) return tree;
-  Diagnostics errors;
-  for (const std::string& assignment : options.sets)
-    for (Diagnostic& e : tree->set(assignment)) errors.push_back(std::move(e));
-  if (!errors.empty()) return errors;
-  return tree;
-}
-
 int run(const CompareCommand& options, const Console& console) {
-  const Result<YamlTree> tree = read_tree(options.scenario);
-  if (!tree.ok()) return console.refuse(tree.errors());
-  const Result<scenario::Scenario> base = scenario::read_scenario(*tree, options.scenario.memory_limit);
+  const Result<scenario::Scenario> base = scenario::load_scenario(options.scenario.path, options.scenario.sets,
+                                                                  {.memory_limit = options.scenario.memory_limit});
   if (!base.ok()) return console.refuse(base.errors());
   const auto kinds = read_schedules(options.schedules);
   if (!kinds.ok()) return console.refuse(kinds.errors());
@@ -267,7 +259,7 @@ int run(const CompareCommand& options, const Console& console) {
       return kWrong;
     }
   }
-  const Comparison comparison(*tree, *base, limit, options.scenario.memory_limit);
+  const Comparison comparison(*base, limit, options.scenario.memory_limit);
   std::vector<Outcome> ranked, refused;
   Progress progress(console, "compare");
   for (const schedule::ScheduleKind& kind : *kinds) {

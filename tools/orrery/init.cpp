@@ -11,7 +11,7 @@
 #include "orrery/core/field_table.hpp"
 #include "orrery/core/file.hpp"
 #include "orrery/hardware/catalogue.hpp"
-#include "orrery/scenario/scenario.hpp"
+#include "orrery/scenario/run.hpp"
 
 namespace orrery::cli {
 namespace {

@@ -28,7 +28,7 @@ struct Listing {
 template <class Load, class Add>
 void load_each(const std::vector<std::string>& names, Load load, Listing& list, Add add) {
   for (const std::string& name : names) {
-    const auto value = load(name);
+    const auto value = load(name, Catalogue::shared());
     if (value.ok())
       add(name, *value);
     else

@@ -38,18 +38,21 @@ void say_results(const report::RunResult& run, const RunCommand& options, const 
 }
 
 int run_scenario(const RunCommand& options, const Console& console) {
-  const Result<scenario::Scenario> scenario =
-      scenario::load_scenario(options.scenario.path, options.scenario.sets, options.scenario.memory_limit);
-  if (!scenario.ok()) return console.refuse(scenario.errors());
   Progress progress(console, "run");
+  const auto phase = [&](std::string_view name) { progress.phase(name); };
+  const Result<scenario::Run> ready =
+      scenario::load_run(options.scenario.path, options.scenario.sets, Catalogue::shared(),
+                         {.memory_limit = options.scenario.memory_limit, .phase = phase});
+  progress.clear();
+  if (!ready.ok()) return console.refuse(ready.errors());
   scenario::RunOptions how = options.run;
   how.record_links = !options.trace.empty();
   how.memory_limit = options.scenario.memory_limit;
   // What every rank is played for may take minutes, and so may the search for a schedule; else a run is over at once.
-  const bool long_work = how.every_rank || scenario->schedule.type == "zb_auto" ||
-                         scenario->network.mode == scenario::NetworkModeChoice::flows;
-  if (long_work) how.phase = [&](std::string_view phase) { progress.phase(phase); };
-  const Result<report::RunResult> run = scenario::simulate(*scenario, how);
+  const bool long_work = how.every_rank || ready->scenario().schedule.type == "zb_auto" ||
+                         ready->scenario().network.mode == scenario::NetworkModeChoice::flows;
+  if (long_work) how.phase = phase;
+  const Result<report::RunResult> run = scenario::simulate(*ready, how);
   progress.clear();
   if (!run.ok()) return console.refuse(run.errors());
   for (const std::string& warning : run->warnings) console.say("warning: " + warning + "\n");

@@ -88,6 +88,10 @@ class FieldTable {
 void read_fields(const FieldTable& table, const YamlTree& tree, NodeId node, const std::string& path, bool partial,
                  void* object, Diagnostics& errors);
 
+// What of an object that was not read no text could have said: values out of range, names that are not allowed, rules
+// that are broken.
+Diagnostics check_fields(const FieldTable& table, const void* object, const std::string& path);
+
 std::string json_schema(const FieldTable& table, const std::string& id);  // draft-07, ends with a newline
 std::string dump_yaml(const FieldTable& table, const void* object);       // every field with its value
 std::string dump_json(const FieldTable& table, const void* object);       // one object, indented

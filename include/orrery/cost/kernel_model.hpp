@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "orrery/core/catalogue.hpp"
 #include "orrery/core/dtype.hpp"
 #include "orrery/core/error.hpp"
 #include "orrery/core/fields.hpp"
@@ -90,6 +91,6 @@ struct GpuKernels {
   KernelModel model;
   std::string note;
 };
-Result<GpuKernels> kernels_of(const hardware::Gpu& gpu);
+Result<GpuKernels> kernels_of(const hardware::Gpu& gpu, Catalogue& catalogue = Catalogue::shared());
 
 }  // namespace orrery::cost

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "orrery/core/catalogue.hpp"
 #include "orrery/core/error.hpp"
 #include "orrery/core/fields.hpp"
 #include "orrery/core/units.hpp"
@@ -124,7 +125,7 @@ struct Stack {
 const Fields<Stack>& stack_fields();
 
 // By name (scenarios/stacks/NAME.yaml, $ORRERY_SCENARIOS/stacks first) or by path.
-Result<Stack> load_stack(const std::string& name);
+Result<Stack> load_stack(const std::string& name, Catalogue& catalogue = Catalogue::shared());
 std::vector<std::string> stack_names();
 
 // The part of the pass options that the stack decides; the training plan fills the rest.

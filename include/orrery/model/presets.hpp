@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "orrery/core/catalogue.hpp"
 #include "orrery/core/fields.hpp"
 #include "orrery/model/spec.hpp"
 
@@ -18,10 +19,11 @@ struct ModelChoice : ModelSpec {
 const Fields<ModelChoice>& model_fields();
 
 // The model of a scenario: `node` is a text or a map. Every figure of the result is filled in (kv_heads, head_dim, …).
-Result<ModelChoice> read_model(const YamlTree& tree, NodeId node, const std::string& path = "model");
+Result<ModelChoice> read_model(const YamlTree& tree, NodeId node, const std::string& path = "model",
+                               Catalogue& catalogue = Catalogue::shared());
 
 // A preset by name, or a YAML file by path.
-Result<ModelChoice> load_model(const std::string& name);
+Result<ModelChoice> load_model(const std::string& name, Catalogue& catalogue = Catalogue::shared());
 // Names of all presets, sorted.
 std::vector<std::string> list_models();
 

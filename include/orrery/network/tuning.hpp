@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "orrery/core/catalogue.hpp"
 #include "orrery/core/error.hpp"
 #include "orrery/core/fields.hpp"
 #include "orrery/core/units.hpp"
@@ -66,13 +67,13 @@ struct ClusterFacts {
   BytesPerSecond nic_bandwidth{};
   std::string library;  // settings that change the constants: "" or "more_channels" (NCCL_MIN_CTAS=24, two queue pairs)
 };
-ClusterFacts facts_of(const hardware::ClusterSpec& cluster);
+ClusterFacts facts_of(const hardware::ClusterSpec& cluster, Catalogue& catalogue = Catalogue::shared());
 
 // The tuning out of the catalogue: topologies/collectives/ARCHITECTURE.yaml, and laid over it those of the NICs:
 // KIND.yaml, and where there are such files KIND-SPEED.yaml (infiniband-400g) and KIND-LIBRARY.yaml
 // (infiniband-more_channels).
-Result<Tuning> tuning_for(const ClusterFacts& facts);
-Result<Tuning> tuning_for(const hardware::ClusterSpec& cluster);
+Result<Tuning> tuning_for(const ClusterFacts& facts, Catalogue& catalogue = Catalogue::shared());
+Result<Tuning> tuning_for(const hardware::ClusterSpec& cluster, Catalogue& catalogue = Catalogue::shared());
 
 const Fields<Tuning>& tuning_fields();
 

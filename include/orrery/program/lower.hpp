@@ -2,13 +2,16 @@
 #pragma once
 #include <cstdint>
 #include <functional>
-#include <string_view>
+#include <memory>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "orrery/cost/kernel_cost.hpp"
 #include "orrery/hardware/topology.hpp"
 #include "orrery/layout/pass.hpp"
 #include "orrery/network/collective.hpp"
+#include "orrery/network/tuning.hpp"
 #include "orrery/program/pipeline.hpp"
 #include "orrery/program/program.hpp"
 #include "orrery/schedule/schedule.hpp"
@@ -59,27 +62,31 @@ struct Footprint {
   double tasks = 0, bytes = 0;
 };
 
-// References must outlive the call of lower_step only.
-struct StepPlan {
-  const model::ModelGraph& graph;
-  const layout::Layout& layout;
-  const layout::PassOptions& pass;
-  const layout::StatePlan& state;
-  const schedule::Schedule& schedule;
-  const ExecutionPlan& execution;
-  const hardware::Gpu& gpu;
-  const cost::KernelModel& kernels;
-  const hardware::Topology& topology;
-  const network::Tuning& tuning;
-  std::span<const hardware::DeviceId> placement;  // [rank]
+// The step that is simulated, by values. The rooms that made them have checked them: lowering refuses only what they
+// cannot see, routes that are cut and partitions that go in a circle.
+struct StepInput {
+  model::ModelGraph graph;
+  layout::Layout layout;  // as it is sharded while the step runs
+  layout::PassOptions pass;
+  layout::StatePlan state;
+  schedule::Schedule schedule;
+  ExecutionPlan execution;
+  hardware::Gpu gpu;
+  cost::KernelModel kernels;
+  std::shared_ptr<const hardware::Topology> topology;  // never empty
+  network::Tuning tuning;
+  std::vector<hardware::DeviceId> placement;  // [rank]
+  std::vector<double> speed;                  // [rank] of its kernels, 1 = as the GPU should be; empty = all 1
   NetworkMode mode = NetworkMode::steady;
-  // These change only the speed of the simulation, never its result.
-  bool fold = true;
-  bool fuse = true;
-  std::span<const double> speed = {};  // [rank] of its kernels, 1 = as the GPU should be; empty = all 1
   // Of every collective that can be served so; empty = chosen by size, ranks and topology.
-  std::string_view algorithm = {}, protocol = {};
-  int steps = 0;  // of the Program; 0 = two where work crosses from a step to the next, else one
+  std::string algorithm, protocol;
+};
+
+// These change only the speed of the simulation, never its result.
+struct LowerOptions {
+  bool fold = true;  // ranks that are alike are played once
+  bool fuse = true;  // one task a piece of a pass, not one a kernel
+  int steps = 0;     // of the Program; 0 = two where work crosses from a step to the next, else one
   // Asked before the first task is made; what it returns refuses the step.
   std::function<Diagnostics(const Footprint&)> admit = {};
 };
@@ -116,12 +123,13 @@ struct LoweredStep {
 
 inline constexpr const char* kStepOverhead = "step overhead";  // name of what the host does before a step
 
-Result<LoweredStep> lower_step(const StepPlan& plan);
+Result<LoweredStep> lower_step(const StepInput& input, const LowerOptions& options = {});
 // The same for any partition of the operators whose stages do not wait for each other in a circle: `stage_of[i]` is the
 // stage of operator i. A stage may feed any other.
-Result<LoweredStep> lower_step(const StepPlan& plan, std::span<const std::int32_t> stage_of);
-// Why lower_step would refuse the plan; empty = it does not.
-Diagnostics check_step(const StepPlan& plan);
+Result<LoweredStep> lower_step(const StepInput& input, std::span<const std::int32_t> stage_of,
+                               const LowerOptions& options = {});
+// Why lower_step would refuse the step; empty = it does not.
+Diagnostics check_step(const StepInput& input);
 
 // All that lower_step does but make tasks: what it would refuse, and bounds of what playing it would give: a time in
 // picoseconds that the step cannot pass, and bytes that no device can.
@@ -129,6 +137,6 @@ struct StepExamination {
   Footprint footprint;
   double longest = 0, most_bytes = 0;
 };
-Result<StepExamination> examine_step(const StepPlan& plan);
+Result<StepExamination> examine_step(const StepInput& input, const LowerOptions& options = {});
 
 }  // namespace orrery::program

@@ -85,14 +85,6 @@ struct NetworkDecision {
 };
 NetworkDecision network_mode(const Scenario& scenario);
 
-// All errors at once, with their places in the tree. `memory_limit`: that of RunOptions.
-Result<Scenario> read_scenario(const YamlTree& tree, std::optional<Bytes> memory_limit = {});
-// `text` is one YAML document; `name` stands for its file in errors.
-Result<Scenario> read_scenario_text(std::string text, const std::string& name);
-// A file ("-" = standard input) with `--set key.path=value` laid over it.
-Result<Scenario> load_scenario(const std::string& path, const std::vector<std::string>& sets,
-                               std::optional<Bytes> memory_limit = {});
-
 // The resolved scenario with every default, as one JSON object; reads back as the same scenario.
 std::string to_json(const Scenario& scenario);
 std::string json_schema();  // draft-07

@@ -1,11 +1,11 @@
-// The one-call façade: a scenario in, everything a report needs out.
+// Plays a run: everything a report needs comes out.
 #pragma once
 #include <functional>
 #include <optional>
 #include <string_view>
 
 #include "orrery/report/run_result.hpp"
-#include "orrery/scenario/scenario.hpp"
+#include "orrery/scenario/run.hpp"
 
 namespace orrery::scenario {
 
@@ -23,18 +23,15 @@ struct RunOptions {
   std::optional<Bytes> memory_limit = {};
 };
 
-// A scenario as a sweep plays it: network auto is steady.
-Scenario for_sweep(Scenario scenario);
-
 // What simulate would refuse, in less time: empty where it would not.
-Diagnostics check_run(const Scenario& scenario, const RunOptions& options = {});
+Diagnostics check_run(const Run& run, const RunOptions& options = {});
 
 // Keys that the scenario says and that can have no effect in it; they stand in the notes of a run, too.
 Diagnostics idle_keys(const Scenario& scenario);
 
-// The tasks and bytes that a run is expected to take.
+// The tasks and bytes that a run of it is expected to take.
 program::Footprint footprint(const Scenario& scenario, const RunOptions& options = {});
 
-Result<report::RunResult> simulate(const Scenario& scenario, const RunOptions& options = {});
+Result<report::RunResult> simulate(const Run& run, const RunOptions& options = {});
 
 }  // namespace orrery::scenario
