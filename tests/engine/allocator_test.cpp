@@ -136,7 +136,7 @@ TEST_CASE("random calls: segments hold what is allocated, and never more than on
 // Two micro-batches make a tensor of 8 MiB each, the first goes, and one of 12 MiB is made: the hole is too small.
 TEST_CASE("a timeline is played as allocations and frees, the older micro-batch's tensor by its own backward pass") {
   program::Builder b;
-  const program::DeviceIndex device = b.add_device({.ranks = {0}, .resident = {}});
+  const program::DeviceIndex device = b.add_device({.ranks = {0}, .at = {}, .resident = {}});
   const auto make = [&](std::int64_t bytes, std::int32_t micro_batch, program::Activity activity) {
     const program::MemoryEffect effect{program::kNone, false, program::MemoryClass::activations, {}, bytes};
     program::TaskTemplate t;
