@@ -44,9 +44,27 @@ TEST_CASE("the validation tables' GPUs are in the catalogue and peaks follow fro
                                                       {"hopper", 4096}, {"cdna2", 1024}, {"blackwell", 8192},
                                                       {"cdna3", 2048}};
   const std::vector<std::string> names = gpu_names();
-  for (const char* name :
-       {"t4", "v100-sxm-16gb", "v100-sxm-32gb", "a100-sxm-40gb", "a100-sxm-80gb", "a100-pcie-80gb", "h100-sxm-80gb",
-        "h100-sxm-96gb", "h200-sxm-141gb", "h800-sxm-80gb", "b200-sxm-180gb", "gb200", "mi250x", "mi300x"})
+  for (const char* name : {"t4",
+                           "v100-sxm-16gb",
+                           "v100-sxm-32gb",
+                           "a100-sxm-40gb",
+                           "a100-sxm-80gb",
+                           "a100-pcie-80gb",
+                           "h100-sxm-80gb",
+                           "h100-sxm-96gb",
+                           "h200-sxm-141gb",
+                           "h800-sxm-80gb",
+                           "b200-sxm-180gb",
+                           "gb200",
+                           "mi250x",
+                           "mi300x",
+                           "a800",
+                           "h100-pcie-80gb",
+                           "h100-nvl",
+                           "gh200",
+                           "b300-sxm-270gb",
+                           "gb300",
+                           "mi325x"})
     CHECK_MESSAGE(std::find(names.begin(), names.end(), name) != names.end(), name);
   for (const std::string& name : names) {
     CAPTURE(name);
@@ -104,6 +122,12 @@ TEST_CASE("the validation tables' clusters are in the catalogue, build, and give
                               {"dgx-b200", "b200-sxm-180gb", 8, 900, 3200},
                               {"aws-p6-b200", "b200-sxm-180gb", 8, 900, 3200},
                               {"gb200-nvl72", "gb200", 4, 900, 1600},
+                              {"gb300-nvl72", "gb300", 4, 900, 3200},
+                              {"dgx-b300", "b300-sxm-270gb", 8, 900, 6400},
+                              {"azure-ndv5-h100", "h100-sxm-80gb", 8, 450, 3200},
+                              {"oci-h100-roce", "h100-sxm-80gb", 8, 450, 3200},
+                              {"hgx-mi300x", "mi300x", 8, 7 * 64, 3200},
+                              {"hgx-mi325x", "mi325x", 8, 7 * 64, 3200},
                               {"ibm-a100-400g", "a100-sxm-80gb", 8, 300, 400},
                               {"ibm-h100-800g", "h100-sxm-80gb", 8, 450, 800}};
   for (const Row& row : rows) {
