@@ -63,7 +63,14 @@ int percent_of_bytes(const Scenario& s) {
 
 }  // namespace
 
-TEST_CASE("the memory that a run takes is known before, within a factor of two") {
+// A sanitizer keeps books of its own beside the memory of a run.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kMeasured = false;
+#else
+constexpr bool kMeasured = true;
+#endif
+
+TEST_CASE("the memory that a run takes is known before, within a factor of two" * doctest::skip(!kMeasured)) {
   const std::pair<const char*, std::vector<std::string>> runs[] = {
       {"quickstart-8gpu", {"training.global_batch=6000", "network=steady"}},
       {"quickstart-16gpu", {"training.global_batch=1024", "network=flows"}},
