@@ -120,7 +120,7 @@ class Builder {
 
   TensorIndex unfused(TensorIndex query, TensorIndex key, TensorIndex value, const std::vector<TensorIndex>& relative) {
     const std::int64_t q = m_.query_features(), d = m_.dim_per_head();
-    key = add({.kind = K::keys_values, .head_dim = d}, {key, value}, {{q, Spread::columns}, {q, Spread::columns}});
+    key = add({.kind = K::keys_values}, {key, value}, {{q, Spread::columns}, {q, Spread::columns}});
     value = key + 1;
     TensorIndex x = add({.kind = K::attention_scores, .head_dim = d}, {query, key}, {scores()});
     std::vector<TensorIndex> reads{x};

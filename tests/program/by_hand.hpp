@@ -53,9 +53,9 @@ struct ByHand : StepInput {
     return input;
   }
   layout::StageGraph stages() const {
-    const model::ModelGraph graph = layout::graph_of(model, pass);
+    const model::ModelGraph whole = layout::graph_of(model, pass);
     const auto spans = layout::partition_layers(model, layout).value();
-    return layout::stage_graph(graph, layout::stage_of_operators(graph, spans), layout.stages(), layout, pass);
+    return layout::stage_graph(whole, layout::stage_of_operators(whole, spans), layout.stages(), layout, pass);
   }
 };
 

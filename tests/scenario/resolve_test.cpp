@@ -33,9 +33,10 @@ std::string errors_of(const std::function<void(Scenario&)>& change) {
 }
 
 std::string errors_of_yaml(const std::string& layout, int batch) {
-  const auto s = read_scenario_text("model: gpt3-350m\ncluster: {type: dgx-a100, nodes: 2}\nlayout: {" + layout +
-                                        "}\ntraining: {global_batch: " + std::to_string(batch) + "}\n",
-                                    "test.yaml");
+  const auto s =
+      read_scenario_text("model: gpt3-350m\ncluster: {type: dgx-a100, nodes: 2}\nlayout: {" + layout +
+                             "}\ntraining: {sequence_length: 2048, global_batch: " + std::to_string(batch) + "}\n",
+                         "test.yaml");
   std::string text;
   if (!s.ok())
     for (Diagnostic e : s.errors()) {
@@ -51,7 +52,7 @@ TEST_CASE("a scenario made in code runs as the same one in YAML") {
   const auto made = resolve_and_simulate(by_hand());
   const auto read = read_scenario_text(
       "model: gpt3-350m\ncluster: {type: dgx-a100, nodes: 2}\nlayout: {tensor: 2, pipeline: 4, data: 2}\n"
-      "training: {global_batch: 32}\n",
+      "training: {sequence_length: 2048, global_batch: 32}\n",
       "test.yaml");
   REQUIRE_MESSAGE(made.ok(), render(made.errors()));
   REQUIRE(read.ok());

@@ -124,8 +124,10 @@ void row_backward(Splitter& s, RankOp& op, const Linear& linear) {
 
 Linear linear_of(const Splitter& s, std::int64_t in, std::int64_t out) {
   Linear l;
-  l.name = model::name_of(s.node().kind), l.in = in, l.out = out, l.bias = s.node().vectors > 0;
+  l.name = model::name_of(s.node().kind), l.in = in, l.out = out, l.bias = s.node().vectors;
   l.type = s.options.compute;
+  const std::int64_t read = s.features(0);
+  l.rows = read > 0 ? checked_mul(s.node().rows, in) / read : s.node().rows;
   return l;
 }
 
@@ -135,10 +137,10 @@ bool separate_products(const Splitter& s) {
 
 void weight_gradient(const Splitter& s, RankOp& op, const Linear& linear, std::int64_t bias_rows) {
   PassStep step = s.compute(linear.name, weight_gemm(s, linear));
-  const std::int64_t weights = checked_mul(linear.in, linear.out);
-  if (linear.bias)
+  const std::int64_t weights = checked_mul(linear.rows, linear.out);
+  if (linear.bias > 0)
     op.backward.push_back({s.memory("bias.weight_gradient", bias_rows * linear.out * s.width()), Phase::weight});
-  const std::int64_t ready = linear.own_gradient ? weights + (linear.bias ? linear.out : 0) : 0;
+  const std::int64_t ready = linear.own_gradient ? weights + linear.bias * linear.out : 0;
   const bool apart = !s.options.fused_gradient_accumulation && !s.layout.reduces_in_each_pass();
   if (!apart) step.gradients_ready = ready;
   op.backward.push_back({step, Phase::weight});
@@ -172,7 +174,7 @@ void row_linear(Splitter& s, const Linear& linear) {
     s.keep_always(op.out.front());
   row_forward(s, op, linear);
   row_backward(s, op, linear);
-  if (linear.bias) s.replicated_parameters(linear.out);
+  s.replicated_parameters(linear.bias * linear.out);
   s.finish(std::move(op));
 }
 

@@ -14,8 +14,9 @@ namespace orrery::layout {
 // Columns or rows of a matrix on this rank.
 struct Linear {
   const char* name;
-  std::int64_t in = 0, out = 0;  // of this rank
-  bool bias = false;
+  std::int64_t in = 0, out = 0;   // of this rank
+  std::int64_t rows = 0;          // of the weights on this rank: as many as `in`, where the model is whole
+  std::int64_t bias = 0;          // vectors beside the matrix
   bool own_gradient = true;       // false: a tied head, whose gradient is final with the embedding's
   DType type = DType::bf16;       // of the product
   bool input_cast_fused = false;  // fp8: the operator before writes the cast
