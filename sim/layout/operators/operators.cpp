@@ -16,7 +16,7 @@ struct Entry {
 constexpr std::array<Entry, model::kOperatorKinds> kOperators{{
     {K::embedding, split_embedding},
     {K::embedding_norm, split_norm},
-    {K::embedding_dropout, split_embedding_dropout},
+    {K::embedding_dropout, split_dropout},
     {K::norm, split_norm},
     {K::qkv, split_qkv},
     {K::rotary, split_rotary},
@@ -25,7 +25,7 @@ constexpr std::array<Entry, model::kOperatorKinds> kOperators{{
     {K::keys_values, split_keys_values},
     {K::attention_scores, split_attention_scores},
     {K::attention_softmax, split_attention_softmax},
-    {K::attention_dropout, split_attention_dropout},
+    {K::attention_dropout, split_dropout},
     {K::attention_context, split_attention_context},
     {K::attention_flash, split_attention_flash},
     {K::projection, split_projection},

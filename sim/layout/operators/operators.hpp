@@ -10,14 +10,13 @@ Splitting splitting(model::OperatorKind kind);
 
 void split_activation(Splitter& s);
 void split_attention_context(Splitter& s);
-void split_attention_dropout(Splitter& s);
 void split_attention_flash(Splitter& s);
 void split_attention_relative(Splitter& s);
 void split_attention_scores(Splitter& s);
 void split_attention_softmax(Splitter& s);
 void split_cross_entropy(Splitter& s);
+void split_dropout(Splitter& s);
 void split_embedding(Splitter& s);
-void split_embedding_dropout(Splitter& s);
 void split_fc1(Splitter& s);
 void split_fc2(Splitter& s);
 void split_head(Splitter& s);

@@ -2,9 +2,10 @@
 
 namespace orrery::layout {
 
-void split_attention_dropout(Splitter& s) {
+// Of what the embedding makes, or of the attention probabilities. Keeps the mask, one byte a value.
+void split_dropout(Splitter& s) {
   RankOp op = s.start();
-  op.attention_core = true;
+  op.attention_core = s.node().kind == model::OperatorKind::attention_dropout;
   const std::int64_t values = s.values(0), width = s.width();
   const TensorId mask = s.tensor(s.out_values(0), 1);
   op.out = {s.result(0), mask};
