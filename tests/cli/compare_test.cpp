@@ -86,6 +86,29 @@ TEST_CASE("more memory never makes a schedule slower") {
   for (const auto& [name, tokens] : more) CHECK(tokens <= all.at(name));
 }
 
+// Below what the allocator would like to keep and above what it can do with: as `orrery run` says of a GPU of that
+// size.
+TEST_CASE("what a GPU of --memory must release memory for fits, and that is said") {
+  const std::string tight = "compare " + kScenario + "--schedules 1f1b --memory 14360MiB ";
+  const json all = json::parse(run_orrery(tight + "--json").text);
+  REQUIRE(all["results"].size() == 1);
+  const json& best = all["results"][0];
+  const json run =
+      json::parse(run_orrery(fmt::format("run {} --set training.recompute={} --set network=steady --json --set "
+                                         "'cluster.gpu_definition={{usable_memory: 14360 MiB}}' 2>/dev/null",
+                                         kScenario, best["recompute"].get<std::string>()))
+                      .text);
+  CHECK(run["verdict"] == "fits_by_releasing");
+  CHECK(best["verdict"] == run["verdict"]);
+  CHECK(best["memory_bytes"] <= all["memory_limit_bytes"]);
+  const std::string text = run_orrery(tight).text;
+  CHECK(text.find("GiB by releasing") != std::string::npos);
+  CHECK(text.find("\nby releasing: cached memory is given back") != std::string::npos);
+  const json roomy = json::parse(run_orrery("compare " + kScenario + "--schedules 1f1b --memory 16GiB --json").text);
+  CHECK(roomy["results"][0]["verdict"] == "fits");
+  CHECK(roomy["results"][0]["memory_bytes"] > all["memory_limit_bytes"]);
+}
+
 TEST_CASE("what cannot be compared ends with its reason and code") {
   const Outcome none = run_orrery("compare " + kScenario + "--memory 1GiB --schedules 1f1b 2>&1");
   CHECK(none.code == 1);

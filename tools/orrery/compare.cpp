@@ -1,6 +1,7 @@
 // orrery compare SCENARIO: the scenario under each pipeline schedule, each at its best within the same memory. For
-// every micro-batch and number of chunks that the schedule takes, recomputation grows until the step fits; the fastest
-// counts. Where the stack's messages block, schedules of which there is no such implementation get asynchronous ones.
+// every micro-batch and number of chunks that the schedule takes, recomputation grows until the step fits, by the
+// verdict of `orrery run` on GPUs of that memory; the fastest counts. Where the stack's messages block, schedules of
+// which there is no such implementation get asynchronous ones.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -56,6 +57,10 @@ const char* name_of(layout::Recompute recompute) {  // of those that are tried
                                                      : "full";
 }
 
+bool releases(const Best& best) {
+  return best.metrics.verdict == report::Verdict::fits_by_releasing;
+}
+
 std::string parameters_of(const Variant& v) {
   std::string text = fmt::format("micro_batch {}, recompute {}", v.micro_batch, name_of(v.recompute));
   if (v.chunks > 1) text += fmt::format(", virtual {}", v.chunks);
@@ -109,6 +114,7 @@ std::optional<Best> Comparison::run(const Variant& v, Outcome& outcome) const {
   s.training.micro_batch = v.micro_batch;
   s.training.recompute = v.recompute;
   s.training.recompute_every = 1;
+  s.gpu.usable_memory.value = limit_;
   if (v.asynchronous) s.stack.communication.messages = cost::MessageKind::asynchronous;
   const auto refuse = [&](const Diagnostics& errors) {
     if (outcome.why.empty()) outcome.why = errors.front().message;
@@ -134,7 +140,7 @@ void Comparison::adapt(Variant variant, Outcome& outcome) const {
     variant.recompute = recompute;
     const std::optional<Best> result = run(variant, outcome);
     if (!result) return;
-    if (result->memory <= limit_) {
+    if (result->metrics.fits()) {
       if (!outcome.best || result->metrics.tokens_per_s > outcome.best->metrics.tokens_per_s) outcome.best = result;
       return;
     }
@@ -202,13 +208,16 @@ std::string to_text(const scenario::Scenario& s, std::int64_t limit, const std::
                fmt::format("{:.4g} s", r.metrics.step_time_s),
                fmt::format("{:.1f} %", 100 * (r.metrics.tokens_per_s / ranked[0].best->metrics.tokens_per_s - 1)),
                fmt::format("{:.1f} %", 100 * r.metrics.mfu), fmt::format("{:.1f} %", 100 * r.metrics.bubble_fraction),
-               gibibytes_text(static_cast<double>(r.memory)), parameters_of(r.variant)});
+               gibibytes_text(static_cast<double>(r.memory)) + (releases(r) ? " by releasing" : ""),
+               parameters_of(r.variant)});
   }
   if (!ranked.empty()) text += table.text();
   const auto other_messages = [](const Outcome& o) { return o.best->variant.asynchronous; };
   if (std::any_of(ranked.begin(), ranked.end(), other_messages))
     text += fmt::format(
         "\nmessages asynchronous: those of {} block; only 1f1b, interleaved_1f1b and gpipe are run so\n", s.stack.type);
+  if (std::any_of(ranked.begin(), ranked.end(), [](const Outcome& o) { return releases(*o.best); }))
+    text += "\nby releasing: cached memory is given back to the GPU, which is slow and not in the step time\n";
   if (!refused.empty()) text += "\nnot possible:\n";
   for (const Outcome& o : refused) text += fmt::format("  {}: {}\n", o.schedule, o.why);
   return text;
@@ -229,6 +238,7 @@ std::string to_json(const CompareCommand& options, std::int64_t limit, const std
                {"mfu", r.metrics.mfu},
                {"bubble_fraction", r.metrics.bubble_fraction},
                {"memory_bytes", r.memory},
+               {"verdict", report::name_of(r.metrics.verdict)},
                {"micro_batch", r.variant.micro_batch},
                {"recompute", name_of(r.variant.recompute)},
                {"virtual", r.variant.chunks},
