@@ -4,6 +4,7 @@
 #include <array>
 #include <limits>
 
+#include "orrery/schedule/placement.hpp"
 #include "pass_clock.hpp"
 
 namespace orrery::program {
@@ -19,7 +20,9 @@ DataParallel::DataParallel(const StepInput& plan, const Ranks& ranks, const Devi
       devices_(devices),
       communication_(communication),
       stages_(stages),
-      builder_(builder) {}
+      builder_(builder),
+      replicated_(std::ranges::any_of(ranks.replicas.groups, [](const auto& group) { return group.size() > 1; })),
+      sums_replicas_late_(plan.schedule.placement.pipes > 1 && !schedule::is_mirrored(plan.schedule)) {}
 
 void DataParallel::form_groups() {
   for (const std::int32_t rank : devices_.representative) {
@@ -98,7 +101,7 @@ void DataParallel::reduce(const Key& key, std::int64_t parameters, std::uint32_t
         {false, position, Activity::gradient_reduce,
          collective(key.shard, Collective::reduce_scatter, {parameters * width}, 0, held ? -parameters * width : 0),
          0});
-  if (replicated())
+  if (replicated() && !sums_replicas_late_)
     calls.push_back(
         {false, position, Activity::gradient_reduce,
          collective(key.replicas, Collective::all_reduce, {ceil_div(parameters, plan_.layout.shards()) * width}, 0, 0),
@@ -198,7 +201,6 @@ std::vector<DataParallel::EndCall> DataParallel::end_calls(int pipeline_rank, st
                                                            std::int32_t replicas) {
   std::vector<EndCall> result;
   const bool overlap = plan_.execution.overlap_data;
-  if (plan_.layout.gathers_parameters()) return result;
   const std::int64_t parameters = stages_.parameters_of_rank(pipeline_rank);
   const std::int64_t gradient_bytes = plan_.execution.gradient_bytes;
   const Bytes gradients{parameters * gradient_bytes}, weights{parameters * plan_.execution.weight_bytes},
@@ -207,11 +209,11 @@ std::vector<DataParallel::EndCall> DataParallel::end_calls(int pipeline_rank, st
   const bool reduced = plan_.layout.reduces_in_each_pass();
   if (!overlap && sharded() && !reduced)
     result.push_back({false, false, collective(shard, Collective::reduce_scatter, gradients, buffer, -buffer)});
-  if (!overlap && replicated() && !reduced)
+  if (replicated() && (sums_replicas_late_ || (!overlap && !reduced)))
     result.push_back(
         {false, true,
          collective(replicas, Collective::all_reduce, of_shard, sharded() ? 0 : buffer, sharded() ? 0 : -buffer)});
-  if (sharded() && !(overlap && plan_.execution.overlap_gather))
+  if (sharded() && !plan_.layout.gathers_parameters() && !(overlap && plan_.execution.overlap_gather))
     result.push_back({true, false, collective(shard, Collective::all_gather, weights, 0, 0)});
   return result;
 }

@@ -14,6 +14,10 @@
 // waits for reduce_scatter_stream; megatron/core/distributed/param_and_grad_buffer.py, start_grad_sync). So ZeRO 0 is
 // the case of shards spread over one rank.
 //
+// Two copies of the model (DualPipe, Chimera): the rank that holds the same stages for the other copy is one more
+// replica of each rank's gradients, or of their shards. In schedules of one's own the two may end with their stages in
+// different orders: then they are summed at the end of the step.
+//
 // A parameter gather that overlaps with the next step's forward is placed at the start of this step: in the steady
 // state of training each step begins with the gather of the one before.
 #pragma once
@@ -65,7 +69,7 @@ class DataParallel {
   std::uint32_t behind(const Key& key, layout::PassKind kind, std::uint32_t steps);
   std::vector<EndCall> end_calls(int pipeline_rank, std::int32_t shard, std::int32_t replicas);
   bool sharded() const { return plan_.layout.shards() > 1; }
-  bool replicated() const { return plan_.layout.replicas() > 1; }
+  bool replicated() const { return replicated_; }
 
   const StepInput& plan_;
   const Ranks& ranks_;
@@ -73,6 +77,7 @@ class DataParallel {
   Communication& communication_;
   StageCosts& stages_;
   Builder& builder_;
+  bool replicated_, sums_replicas_late_;
   std::vector<std::vector<DeviceIndex>> shards_, replicas_;  // [device]
   std::vector<ObservedCall>* observing_ = nullptr;           // where collective() notes calls instead of making tasks
   std::map<Key, std::vector<DataCall>> calls_;

@@ -67,7 +67,8 @@ class Estimate {
     blocking_ = e.blocking_launch && launches.value > 0;
     devices_ = t_.teams * t_.members;
     const double ranks = static_cast<double>(l_.ranks()) / l_.pipeline;
-    reducing_ = l_.gradient_ranks() > 1;
+    reducing_ = l_.gradient_ranks() > 1 || s_.pipes > 1;
+    replicas_ = l_.shards() > 1 && (l_.replicas() > 1 || s_.pipes > 1);
     group_ = std::max(1.0, devices_ * l_.gradient_ranks() / ranks);
   }
 
@@ -87,6 +88,7 @@ class Estimate {
   const layout::Layout& l_;
   const TeamShape& t_;
   bool host_ = false, blocking_ = false, reducing_ = false;
+  bool replicas_ = false;           // of shards: one more call behind each scatter
   double devices_ = 1, group_ = 1;  // of a pipeline rank; of them in a gradient group
   double tasks_ = 0, participants_ = 0, edges_ = 0, operations_ = 0;
   double steps_ = 0;  // of all passes of a pipeline rank: their memory effects are sorted, one device at a time
@@ -115,7 +117,8 @@ void Estimate::add_passes(const PassCounts& c, PassKind kind, double passes, boo
   operations_ += runs * t_.members;
   steps_ += passes * steps / l_.pipeline;
   const bool gathered = gathers && kind != PassKind::weight_gradient;
-  if (gathered || reduces) add_data_calls(passes * units * ((gathered ? 1 : 0) + (reduces ? 1 : 0)));
+  const int reductions = reduces ? (replicas_ ? 2 : 1) : 0;
+  if (gathered || reduces) add_data_calls(passes * units * ((gathered ? 1 : 0) + reductions));
   // Passes are kept once for each group with links of its own, and as templates where they are not fused.
   const double links = s_.flows ? places_with_own_links() : 1;
   fixed_ += links * (steps * (sizeof(Step) + 64 + (fused < 1 ? 260 : 0)) + c.all_calls() * bytes_of_call(c));
@@ -176,7 +179,8 @@ void Estimate::add_stage(const layout::StageSpan& span) {
   if (reducing_ && !l_.gathers_parameters() && s_.execution.overlap_data) {
     const double buckets = it->second.rbegin()->second.buckets;
     const bool gathered = l_.shards() > 1 && s_.execution.overlap_gather;
-    add_data_calls(s_.pipes * buckets * ((gathered ? 1 : 0) + (l_.reduces_in_each_pass() ? 0 : 1)));
+    const int reductions = l_.reduces_in_each_pass() ? 0 : replicas_ ? 2 : 1;
+    add_data_calls(s_.pipes * buckets * ((gathered ? 1 : 0) + reductions));
     add_pieces(s_.pipes * buckets);
     const Slowdown& slow = s_.execution.data_slowdown;
     for (const auto& [kind, counts] : it->second) {  // the passes beside which they run are played step by step

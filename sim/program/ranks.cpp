@@ -91,7 +91,7 @@ Ranks::Ranks(const StepInput& plan, const layout::StageGraph& stages) : grid(pla
   std::vector<std::int32_t> gradient_of;
   fill(gradient, gradient_of, count, at, [&](const auto& c) { return grid.gradient_group(c); });
   fill(shard, shard_of, count, at, [&](const auto& c) { return grid.shard_group(c); });
-  fill(replicas, replicas_of, count, at, [&](const auto& c) { return grid.replica_group(c); });
+  fill_replicas(plan.schedule.placement);
   for (Family* family : {&gradient, &shard, &replicas, &model_parallel}) {
     family->lane = Lane::data;
     family->category = Category::data_comm;
@@ -107,6 +107,23 @@ Ranks::Ranks(const StepInput& plan, const layout::StageGraph& stages) : grid(pla
   };
   for (std::int32_t r = 0; r < count; ++r)
     if (of_first_copy(at[static_cast<std::size_t>(r)])) model_parallel.groups[0].push_back(r);
+}
+
+// A rank that holds the same stages for another copy of the model (Li and Hoefler, Chimera, SC'21, section 3.2: the
+// replicas of a stage in both directions sum together) is one more replica of what this one has.
+void Ranks::fill_replicas(const schedule::Placement& placement) {
+  const std::vector<int> mirror = schedule::mirrors(placement);
+  check(!mirror.empty(), "copies of the model that do not stand on pairs of ranks");
+  fill(replicas, replicas_of, count, at, [&](layout::Coordinates c) {
+    std::vector<int> group = grid.replica_group(c);
+    const int other = mirror[static_cast<std::size_t>(c[kPipeline])];
+    if (other == c[kPipeline]) return group;
+    c[kPipeline] = other;
+    const std::vector<int> more = grid.replica_group(c);
+    group.insert(group.end(), more.begin(), more.end());
+    std::sort(group.begin(), group.end());
+    return group;
+  });
 }
 
 // Only pairs that send are a load on the network: the last rank sends to the first where stages go round (interleaved).
@@ -131,24 +148,20 @@ void Ranks::add_pipeline(const StepInput& plan, const layout::StageGraph& stages
     }
 }
 
-// Copies of the model (pipes) do not sum the gradients of what their stages share.
+// Where the ranks of two copies of the model have summed theirs, a rank with a stage of each needs no more. The copies
+// have other holders each, or the same.
 void Ranks::add_shared(const StepInput& plan, const layout::StageGraph& stages) {
   Family family;
   family.lane = Lane::data;
   family.category = Category::data_comm;
   shared.assign(stages.shared().size(), family);
-  for (std::size_t i = 0; i < shared.size() && plan.schedule.placement.pipes == 1; ++i) {
-    std::vector<int> holders;
-    for (const std::int32_t stage : stages.shared()[i].stages) {
-      const int holder = plan.schedule.placement.rank_of(stage);
-      if (std::find(holders.begin(), holders.end(), holder) == holders.end()) holders.push_back(holder);
-    }
-    for (std::int32_t r = 0; r < count && holders.size() > 1; ++r) {
-      if (at[static_cast<std::size_t>(r)][kPipeline] != holders.front()) continue;
-      shared[i].groups.emplace_back();
-      for (const int holder : holders) shared[i].groups.back().push_back(at_pipeline(r, holder));
-    }
-  }
+  for (std::size_t i = 0; i < shared.size(); ++i)
+    for (const std::vector<int>& holders : schedule::holders_of(plan.schedule.placement, stages.shared()[i].stages))
+      for (std::int32_t r = 0; r < count; ++r) {
+        if (at[static_cast<std::size_t>(r)][kPipeline] != holders.front()) continue;
+        shared[i].groups.emplace_back();
+        for (const int holder : holders) shared[i].groups.back().push_back(at_pipeline(r, holder));
+      }
 }
 
 std::int32_t Ranks::at_pipeline(std::int32_t rank, int pipeline_rank) const {

@@ -40,6 +40,7 @@ struct Ranks {
   std::vector<double> speeds;                       // of kernels, each once; {1} where nothing is slow
 
  private:
+  void fill_replicas(const schedule::Placement& placement);
   void add_pipeline(const StepInput& plan, const layout::StageGraph& stages);
   void add_shared(const StepInput& plan, const layout::StageGraph& stages);
   std::size_t apart(int from_pipeline, int to_pipeline) const {

@@ -9,6 +9,7 @@
 #include "orrery/network/collective.hpp"
 #include "orrery/network/tuning.hpp"
 #include "orrery/schedule/csv.hpp"
+#include "orrery/schedule/placement.hpp"
 #include "orrery/schedule/replay.hpp"
 #include "size.hpp"
 
@@ -117,6 +118,11 @@ Result<schedule::Schedule> schedule_of_file(const Scenario& s) {
          "stages", "layout.pipeline · layout.virtual");
   expect(made->micro_batches, s.micro_batches(), "micro-batches", "global_batch / (data · micro_batch)");
   if (!errors.empty()) return errors;
+  if (schedule::mirrors(p).empty())
+    return Diagnostics{broken(
+        "schedule.file", fmt::format("the two copies of the model in {} must stand on pairs of ranks that hold the "
+                                     "same stages: their gradients are summed between the two",
+                                     s.schedule.file))};
   return made;
 }
 

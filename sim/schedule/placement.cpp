@@ -1,5 +1,10 @@
 #include "orrery/schedule/placement.hpp"
 
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <set>
+
 namespace orrery::schedule {
 namespace {
 
@@ -41,6 +46,56 @@ Placement bidirectional_placement(int ranks) {
     placement.rank[static_cast<std::size_t>(ranks + stage)] = ranks - 1 - stage;
   }
   return placement;
+}
+
+std::vector<int> mirrors(const Placement& placement) {
+  std::vector<int> mirror(static_cast<std::size_t>(placement.ranks));
+  std::iota(mirror.begin(), mirror.end(), 0);
+  if (placement.pipes == 1) return mirror;
+  std::vector<bool> known(mirror.size(), false);
+  const auto pair = [&](int rank, int with) {
+    const auto r = static_cast<std::size_t>(rank);
+    if (!known[r]) mirror[r] = with;
+    known[r] = true;
+    return mirror[r] == with;
+  };
+  for (int stage = 0; stage < placement.stages; ++stage) {
+    const int a = placement.rank_of(stage, 0), b = placement.rank_of(stage, 1);
+    if (!pair(a, b) || !pair(b, a)) return {};
+  }
+  return mirror;
+}
+
+bool is_mirrored(const Schedule& schedule) {
+  const std::vector<int> mirror = mirrors(schedule.placement);
+  for (std::size_t rank = 0; rank < mirror.size(); ++rank) {
+    std::vector<Operation> other = schedule.order[static_cast<std::size_t>(mirror[rank])];
+    for (Operation& o : other) {
+      o.pipe = 1 - o.pipe;
+      if (o.kind == OpKind::overlapped) o.backward_pipe = 1 - o.backward_pipe;
+    }
+    if (other != schedule.order[rank]) return false;
+  }
+  return !mirror.empty();
+}
+
+std::vector<std::vector<int>> holders_of(const Placement& placement, const std::vector<std::int32_t>& stages) {
+  std::map<std::set<int>, std::vector<int>> copies;
+  std::map<int, std::set<std::int32_t>> held;
+  for (int pipe = 0; pipe < placement.pipes; ++pipe) {
+    std::vector<int> holders;
+    for (const std::int32_t stage : stages) {
+      const int holder = placement.rank_of(stage, pipe);
+      held[holder].insert(stage);
+      if (std::find(holders.begin(), holders.end(), holder) == holders.end()) holders.push_back(holder);
+    }
+    copies.try_emplace(std::set<int>(holders.begin(), holders.end()), holders);
+  }
+  const std::set<std::int32_t> all(stages.begin(), stages.end());
+  std::vector<std::vector<int>> result;
+  if (std::ranges::any_of(held, [&](const auto& of) { return of.second == all; })) return result;
+  for (const auto& [of, holders] : copies) result.push_back(holders);
+  return result;
 }
 
 std::vector<int> ranks_along_model(const Placement& placement) {

@@ -19,6 +19,18 @@ Placement v_placement(int ranks);
 // "Chimera", SC'21; DeepSeek's DualPipe).
 Placement bidirectional_placement(int ranks);
 
+// [rank] the rank that holds the same stages for the other copy of the model: what they accumulate of gradients is
+// summed between the two. With one copy, or where a rank holds a stage of both, the rank itself. Empty where there is
+// no such rank, because several hold for one copy what one holds for the other.
+std::vector<int> mirrors(const Placement& placement);
+
+// Whether each rank runs the list of its mirror with the pipes exchanged, so that both end with a stage at once.
+bool is_mirrored(const Schedule& schedule);
+
+// Ranks that hold all of these stages between them and none of them alone, in the order of the model: once for each
+// copy of it that others hold.
+std::vector<std::vector<int>> holders_of(const Placement& placement, const std::vector<std::int32_t>& stages);
+
 // The ranks in the order in which the model reaches them, stage by stage of pipe 0; those it never reaches last.
 std::vector<int> ranks_along_model(const Placement& placement);
 
