@@ -83,6 +83,29 @@ const char* name_of(program::NetworkMode mode) {
   return names[static_cast<std::size_t>(mode)];
 }
 
+engine::Timeline timeline_of(const program::StepInput& input, const program::Program& program,
+                             const RunOptions& options) {
+  if (input.mode == program::NetworkMode::flows)
+    return engine::play_events(program, input.topology->links(), options.record_links);
+  const bool one_pass = !options.force_events && engine::one_pass_applies(program);
+  return one_pass ? engine::evaluate_one_pass(program) : engine::play_events(program);
+}
+
+program::LowerOptions lower_options(const Scenario& s, const RunOptions& options) {
+  return {!options.every_rank, options.fuse, options.steps,
+          [&s, &options](const program::Footprint& size) { return check_size(s, options, size); }};
+}
+
+// The step time alone: no accounts are made.
+Result<Time> step_time_of(const Run& run, const RunOptions& options) {
+  return located(run.scenario(), [&]() -> Result<Time> {
+    const Result<program::LoweredStep> lowered =
+        program::lower_step(run.input(), lower_options(run.scenario(), options));
+    if (!lowered.ok()) return lowered.errors();
+    return timeline_of(run.input(), lowered->program, options).step_time;
+  });
+}
+
 // Beyond so many tasks the step is not played again for a sentence of the report.
 constexpr std::size_t kQuick = 3'000'000;
 
@@ -91,12 +114,11 @@ void play_without(const Run& of, const RunOptions& asked, report::RunResult& run
   const Scenario& s = of.scenario();
   const auto step_time = [&](Scenario other) {
     RunOptions options = asked;
-    options.what_if = options.record_links = false;
-    options.phase = {};
+    options.record_links = false;
     const Result<Run> changed = RunMaker::again(of, std::move(other));
     if (!changed.ok()) return Time{};
-    const Result<report::RunResult> played = simulate(*changed, options);
-    return played.ok() ? played->timeline.step_time : Time{};
+    const Result<Time> played = step_time_of(*changed, options);
+    return played.ok() ? *played : Time{};
   };
   if (!s.cluster.perturb.empty()) {
     Scenario other = s;
@@ -111,11 +133,6 @@ void play_without(const Run& of, const RunOptions& asked, report::RunResult& run
     other.stack.communication.messages = cost::MessageKind::asynchronous;
     run.asynchronous = step_time(std::move(other));
   }
-}
-
-program::LowerOptions lower_options(const Scenario& s, const RunOptions& options) {
-  return {!options.every_rank, options.fuse, options.steps,
-          [&s, &options](const program::Footprint& size) { return check_size(s, options, size); }};
 }
 
 Result<report::RunResult> play(const Run& of, const RunOptions& options) {
@@ -167,13 +184,8 @@ Result<report::RunResult> play(const Run& of, const RunOptions& options) {
   run.stages = std::move(lowered->stages);
 
   begins(fmt::format("playing {} tasks on {} devices", run.program.tasks(), run.program.devices.size()));
-  if (input.mode == program::NetworkMode::flows) {
-    run.timeline = engine::play_events(run.program, input.topology->links(), options.record_links);
-    run.link_use = link_use(*input.topology, run.program, run.timeline);
-  } else {
-    const bool one_pass = !options.force_events && engine::one_pass_applies(run.program);
-    run.timeline = one_pass ? engine::evaluate_one_pass(run.program) : engine::play_events(run.program);
-  }
+  run.timeline = timeline_of(input, run.program, options);
+  if (input.mode == program::NetworkMode::flows) run.link_use = link_use(*input.topology, run.program, run.timeline);
   run.shared = shared_transfers(s, *input.topology, run.program, run.timeline);
   begins("splitting the time of each device");
   run.split = engine::split_time(run.program, run.timeline);
