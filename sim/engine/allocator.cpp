@@ -1,7 +1,7 @@
 #include "orrery/engine/allocator.hpp"
 
 #include <algorithm>
-#include <tuple>
+#include <bit>
 
 #include "orrery/core/error.hpp"
 #include "orrery/core/units.hpp"
@@ -20,9 +20,68 @@ std::int64_t segment_size(std::int64_t size) {
 
 }  // namespace
 
-CachingAllocator::Pool::iterator CachingAllocator::place_of(Pool& pool, const Block& block) {
-  return std::lower_bound(pool.begin(), pool.end(), std::pair(block.size, block.address),
-                          [](const FreeBlock& f, const auto& key) { return std::pair(f.size, f.address) < key; });
+std::size_t CachingAllocator::FreeBlocks::at(std::int64_t size) {
+  Found& found = found_[(static_cast<std::uint64_t>(size) / kBlock * 0x9E3779B97F4A7C15u) >> 58];
+  if (found.size != size)
+    found = {size, static_cast<std::size_t>(std::lower_bound(sizes_.begin(), sizes_.end(), size) - sizes_.begin())};
+  return found.index;
+}
+
+void CachingAllocator::FreeBlocks::mark(std::size_t index, bool filled) {
+  const std::uint64_t bit = std::uint64_t{1} << (index % 64);
+  filled_[index / 64] = filled ? filled_[index / 64] | bit : filled_[index / 64] & ~bit;
+}
+
+void CachingAllocator::FreeBlocks::insert_size(std::size_t index, std::int64_t size) {
+  sizes_.insert(sizes_.begin() + static_cast<std::ptrdiff_t>(index), size);
+  list_.insert(list_.begin() + static_cast<std::ptrdiff_t>(index), static_cast<std::uint32_t>(lists_.size()));
+  lists_.emplace_back();
+  if (filled_.size() * 64 < sizes_.size()) filled_.push_back(0);
+  for (std::size_t i = sizes_.size() - 1; i > index; --i) mark(i, any(i - 1));
+  mark(index, false);
+  found_.fill({});
+}
+
+void CachingAllocator::FreeBlocks::add(Block& block, BlockId id) {
+  const std::size_t index = at(block.size);
+  if (index == sizes_.size() || sizes_[index] != block.size) insert_size(index, block.size);
+  block.list = list_[index];
+  std::vector<Free>& list = lists_[block.list];
+  auto place = list.end();
+  while (place != list.begin() && std::prev(place)->address < block.address) --place;
+  list.insert(place, {block.address, id});
+  if (list.size() == 1) mark(index, true);
+}
+
+void CachingAllocator::FreeBlocks::remove(const Block& block) {
+  std::vector<Free>& list = lists_[block.list];
+  list.erase(std::lower_bound(list.begin(), list.end(), block.address,
+                              [](const Free& f, std::int64_t address) { return f.address > address; }));
+  if (list.empty()) mark(at(block.size), false);
+}
+
+CachingAllocator::BlockId CachingAllocator::FreeBlocks::take_best(std::int64_t size) {
+  const std::size_t first = at(size);
+  for (std::size_t word = first / 64; word < filled_.size(); ++word) {
+    const std::uint64_t from = word == first / 64 ? ~std::uint64_t{0} << (first % 64) : ~std::uint64_t{0};
+    if ((filled_[word] & from) == 0) continue;
+    const std::size_t index = word * 64 + static_cast<std::size_t>(std::countr_zero(filled_[word] & from));
+    std::vector<Free>& list = lists_[list_[index]];
+    const BlockId block = list.back().block;
+    list.pop_back();
+    if (list.empty()) mark(index, false);
+    return block;
+  }
+  return kNoBlock;
+}
+
+template <class If>
+void CachingAllocator::FreeBlocks::remove_if(If condition) {
+  for (std::size_t index = 0; index < sizes_.size(); ++index) {
+    std::vector<Free>& list = lists_[list_[index]];
+    std::erase_if(list, [&](const Free& f) { return condition(f.block); });
+    mark(index, !list.empty());
+  }
 }
 
 CachingAllocator::BlockId CachingAllocator::new_block(const Block& block) {
@@ -44,7 +103,7 @@ CachingAllocator::BlockId CachingAllocator::new_segment(std::int64_t size, bool 
   }
   reserved_ = checked_add(reserved_, bytes);
   most_reserved_ = std::max(most_reserved_, reserved_);
-  const BlockId block = new_block({next_address_, bytes, kNoBlock, kNoBlock, false, small});
+  const BlockId block = new_block({next_address_, bytes, kNoBlock, kNoBlock, 0, false, small});
   next_address_ = checked_add(next_address_, bytes);
   return block;
 }
@@ -53,30 +112,22 @@ void CachingAllocator::split(BlockId block, std::int64_t size) {
   const Block whole = blocks_[block];
   const std::int64_t rest = whole.size - size;
   if (whole.small ? rest < kBlock : rest <= kSmall) return;
-  const BlockId right = new_block({whole.address + size, rest, block, whole.next, true, whole.small});
+  const BlockId right = new_block({whole.address + size, rest, block, whole.next, 0, true, whole.small});
   if (whole.next != kNoBlock) blocks_[whole.next].previous = right;
   blocks_[block].size = size;
   blocks_[block].next = right;
-  Pool& pool = pool_of(whole);
-  pool.insert(place_of(pool, blocks_[right]), {rest, whole.address + size, right});
+  pool_of(whole).add(blocks_[right], right);
 }
 
 CachingAllocator::BlockId CachingAllocator::allocate(std::int64_t bytes) {
   check(bytes > 0, "CachingAllocator: nothing to allocate");
   const std::int64_t size = ceil_div(bytes, kBlock) * kBlock;
-  Block wanted;
-  wanted.size = size;
-  wanted.small = size <= kSmall;
-  wanted.address = std::numeric_limits<std::int64_t>::min();
-  Pool& pool = pool_of(wanted);
-  const auto best = place_of(pool, wanted);
-  BlockId block = kNoBlock;
-  if (best != pool.end()) {
-    block = best->block;
-    pool.erase(best);
+  const bool small = size <= kSmall;
+  BlockId block = pools_[small ? 0 : 1].take_best(size);
+  if (block != kNoBlock) {
     blocks_[block].free = false;
   } else {
-    block = new_segment(size, wanted.small);
+    block = new_segment(size, small);
   }
   split(block, size);
   return block;
@@ -93,27 +144,26 @@ CachingAllocator::BlockId CachingAllocator::join(BlockId left, BlockId right) {
 
 void CachingAllocator::release(BlockId block) {
   check(!blocks_[block].free, "CachingAllocator: released twice");
-  Pool& pool = pool_of(blocks_[block]);
-  const auto take_out = [&](BlockId neighbour) { pool.erase(place_of(pool, blocks_[neighbour])); };
+  FreeBlocks& pool = pool_of(blocks_[block]);
   if (const BlockId next = blocks_[block].next; next != kNoBlock && blocks_[next].free) {
-    take_out(next);
+    pool.remove(blocks_[next]);
     join(block, next);
   }
   if (const BlockId previous = blocks_[block].previous; previous != kNoBlock && blocks_[previous].free) {
-    take_out(previous);
+    pool.remove(blocks_[previous]);
     block = join(previous, block);
   }
   blocks_[block].free = true;
-  pool.insert(place_of(pool, blocks_[block]), {blocks_[block].size, blocks_[block].address, block});
+  pool.add(blocks_[block], block);
 }
 
 void CachingAllocator::give_back_segments() {
-  for (Pool& pool : pools_)
-    std::erase_if(pool, [&](const FreeBlock& f) {
-      const Block& block = blocks_[f.block];
+  for (FreeBlocks& pool : pools_)
+    pool.remove_if([&](BlockId id) {
+      const Block& block = blocks_[id];
       if (block.previous != kNoBlock || block.next != kNoBlock) return false;
       reserved_ -= block.size;
-      unused_.push_back(f.block);
+      unused_.push_back(id);
       return true;
     });
 }

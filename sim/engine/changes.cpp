@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "sort_runs.hpp"
+
 namespace orrery::engine {
 
 using namespace program;
@@ -50,11 +52,17 @@ void collect_changes(const Program& program, const Timeline& timeline, const ByD
   }
 }
 
+namespace {
+
+bool before(const Change& a, const Change& b) {
+  if (a.time != b.time) return a.time < b.time;
+  return std::tuple(a.bytes > 0, a.tensor, a.owner) < std::tuple(b.bytes > 0, b.tensor, b.owner);
+}
+
+}  // namespace
+
 void sort_changes(std::vector<Change>& changes) {
-  std::sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) {
-    if (a.time != b.time) return a.time < b.time;
-    return std::tuple(a.bytes > 0, a.tensor, a.owner) < std::tuple(b.bytes > 0, b.tensor, b.owner);
-  });
+  sort_runs(changes, before);
 }
 
 }  // namespace orrery::engine

@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <tuple>
+#include <unordered_map>
 
 #include "changes.hpp"
+#include "orrery/core/random.hpp"
+#include "sort_runs.hpp"
 
 namespace orrery::engine {
 namespace {
@@ -13,13 +16,38 @@ using namespace program;
 
 enum class Deed : std::uint8_t { made, used, freed };  // in this order at one instant
 
-struct Entry {
-  std::uint32_t step_pipe = 0, stage = 0;  // whose tensor it is
+// Whose tensor it is.
+struct Key {
+  std::uint32_t step_pipe = 0, stage = 0;
   std::int32_t micro_batch = 0, tensor = 0;
+  friend auto operator<=>(const Key&, const Key&) = default;
+};
+struct HashOfKey {
+  std::size_t operator()(const Key& k) const {
+    const std::uint64_t high = std::uint64_t{k.step_pipe} << 32 | k.stage;
+    const std::uint64_t low =
+        std::uint64_t{static_cast<std::uint32_t>(k.micro_batch)} << 32 | static_cast<std::uint32_t>(k.tensor);
+    return mix64(high * 0x9E3779B97F4A7C15u + low);
+  }
+};
+
+struct Entry {
+  Key key;
   std::int64_t time = 0;
   Deed deed = Deed::made;
-  auto key() const { return std::tuple(step_pipe, stage, micro_batch, tensor); }
-  friend auto operator<=>(const Entry&, const Entry&) = default;
+  friend bool operator==(const Entry&, const Entry&) = default;
+};
+
+// What is known of a tensor after its last entry.
+struct State {
+  bool there = false, wrong = false;
+  std::int64_t time = 0;
+};
+
+struct Wrong {
+  Key key;
+  std::int64_t time;
+  const char* what;
 };
 
 // Of a tensor that crosses passes: an overlapped operation's backward half is of another stage and micro-batch.
@@ -33,7 +61,7 @@ void add_entries(const Program& program, const Timeline& timeline, const Partici
     const Operation& op = program.operations[id];
     if (op.activity == Activity::overlapped) continue;
     const std::int64_t base = effect.at_end ? timeline.end[at.task] : timeline.start[at.task];
-    out.push_back({op.step * 256u + op.pipe, static_cast<std::uint32_t>(op.stage), op.micro_batch, effect.tensor,
+    out.push_back({{op.step * 256u + op.pipe, static_cast<std::uint32_t>(op.stage), op.micro_batch, effect.tensor},
                    base + effect.offset.value,
                    effect.bytes > 0   ? Deed::made
                    : effect.bytes < 0 ? Deed::freed
@@ -41,13 +69,40 @@ void add_entries(const Program& program, const Timeline& timeline, const Partici
   }
 }
 
+// Of one device, tensor by tensor.
+std::vector<Wrong> audit(std::vector<Entry>& entries) {
+  sort_runs(entries, [](const Entry& a, const Entry& b) {
+    return a.time != b.time ? a.time < b.time : std::tie(a.deed, a.key) < std::tie(b.deed, b.key);
+  });
+  std::unordered_map<Key, State, HashOfKey> states;
+  std::vector<Wrong> wrong;
+  for (const Entry& e : entries) {
+    State& state = states[e.key];
+    const char* what = e.deed == Deed::made && state.there     ? "is made twice"
+                       : e.deed == Deed::used && !state.there  ? "is used while it is not there"
+                       : e.deed == Deed::freed && !state.there ? "is freed while it is not there"
+                                                               : nullptr;
+    if (what != nullptr) wrong.push_back({e.key, e.time, what});
+    if (e.deed == Deed::freed) {
+      states.erase(e.key);
+    } else {
+      state = {e.deed == Deed::made || state.there, what != nullptr, e.time};
+    }
+  }
+  for (const auto& [key, state] : states)
+    if (state.there && !state.wrong) wrong.push_back({key, state.time, "is never freed"});
+  std::stable_sort(wrong.begin(), wrong.end(),
+                   [](const Wrong& a, const Wrong& b) { return std::tie(a.key, a.time) < std::tie(b.key, b.time); });
+  return wrong;
+}
+
 }  // namespace
 
 std::vector<std::string> audit_tensors(const Program& program, const Timeline& timeline) {
-  std::vector<std::string> wrong;
+  std::vector<std::string> lines;
   const bool overlapped =
       std::ranges::any_of(program.operations, [](const Operation& op) { return op.activity == Activity::overlapped; });
-  if (overlapped) return wrong;
+  if (overlapped) return lines;
   const ByDevice by = participations(program);
   std::vector<Entry> entries, before;
   for (DeviceIndex d = 0; d < program.devices.size(); ++d) {
@@ -55,25 +110,11 @@ std::vector<std::string> audit_tensors(const Program& program, const Timeline& t
     for (std::uint32_t i = by.begin[d]; i < by.begin[d + 1]; ++i) add_entries(program, timeline, by.items[i], entries);
     if (d > 0 && entries == before) continue;  // neighbours mostly are alike
     before = entries;
-    std::ranges::sort(entries);
-    bool there = false;
-    for (std::size_t i = 0; i < entries.size(); ++i) {
-      const Entry& e = entries[i];
-      const bool first = i == 0 || entries[i - 1].key() != e.key();
-      const bool last = i + 1 == entries.size() || entries[i + 1].key() != e.key();
-      if (first) there = false;
-      const char* what = e.deed == Deed::made && there     ? "is made twice"
-                         : e.deed == Deed::used && !there  ? "is used while it is not there"
-                         : e.deed == Deed::freed && !there ? "is freed while it is not there"
-                                                           : nullptr;
-      there = e.deed == Deed::made || (e.deed == Deed::used && there);
-      if (what == nullptr && last && there) what = "is never freed";
-      if (what != nullptr)
-        wrong.push_back(fmt::format("device {}: activation {} of micro-batch {} in stage {} {} at {} ps", d, e.tensor,
-                                    e.micro_batch, e.stage, what, e.time));
-    }
+    for (const Wrong& wrong : audit(entries))
+      lines.push_back(fmt::format("device {}: activation {} of micro-batch {} in stage {} {} at {} ps", d,
+                                  wrong.key.tensor, wrong.key.micro_batch, wrong.key.stage, wrong.what, wrong.time));
   }
-  return wrong;
+  return lines;
 }
 
 std::vector<std::string> audit_peaks(const Program& program, const std::vector<DeviceMemory>& memory) {

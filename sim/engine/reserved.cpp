@@ -6,9 +6,16 @@
 // one block a class, made before the first step: frameworks make weights, flat gradient buffers and optimizer states
 // once, in segments that nothing else shares. The host is taken to make its calls in the order in which the device runs
 // the kernels.
+//
+// In the steady part of a schedule each round makes the calls of the round before. Where it also starts from the same
+// blocks, so do all that follow, and they change nothing: the replay goes on behind them.
 #include <algorithm>
+#include <bit>
+#include <unordered_map>
+#include <utility>
 
 #include "changes.hpp"
+#include "orrery/core/random.hpp"
 #include "orrery/engine/allocator.hpp"
 
 namespace orrery::engine {
@@ -17,66 +24,230 @@ namespace {
 // A step starts with what the one before left in the cache; after a few the segments no longer change.
 constexpr int kMostSteps = 4;
 
+// One step as calls of the allocator. > 0: allocate so many bytes; < 0: release what the call so many places before
+// allocated. Each is released: what outlives the step at its end.
+using Calls = std::vector<std::int64_t>;
+
+class CallsMaker {
+ public:
+  CallsMaker(const std::vector<Change>& changes, std::size_t tensors)
+      : changes_(changes), made_(tensors), held_(changes.size(), 0), before_(changes.size()) {
+    calls_.reserve(changes.size());
+  }
+
+  Calls make() {
+    for (const Change& change : changes_) change.bytes > 0 ? allocate(change) : release(change);
+    for (const Made& made : made_)
+      for (const std::uint32_t call : made.calls)
+        if (held_[call] != 0) give_back(call);
+    return std::move(calls_);
+  }
+
+ private:
+  static constexpr std::uint32_t kNone = 0xffffffff;
+  struct Made {                         // of one tensor
+    std::vector<std::uint32_t> calls;   // in order
+    std::size_t oldest = 0;             // what is held of `calls` begins there or later
+    std::vector<std::uint32_t> latest;  // [owner] the call last made that may be held, or kNone
+    int owed = 0;                       // frees that came first in their instant
+  };
+
+  std::uint32_t& latest(Made& made, std::int64_t owner) {
+    if (owner != owner_ || owners_.empty()) {  // a pass makes many changes
+      owner_ = owner;
+      number_ = owners_.try_emplace(owner, static_cast<std::uint32_t>(owners_.size())).first->second;
+    }
+    if (made.latest.size() <= number_) made.latest.resize(number_ + 1, kNone);
+    return made.latest[number_];
+  }
+
+  void allocate(const Change& change) {
+    Made& made = made_[change.tensor];
+    if (made.owed > 0) {  // made and freed in one instant
+      --made.owed;
+      return;
+    }
+    const auto call = static_cast<std::uint32_t>(calls_.size());
+    std::uint32_t& last = latest(made, change.owner);
+    made.calls.push_back(call);
+    calls_.push_back(change.bytes);
+    held_[call] = 1;
+    before_[call] = std::exchange(last, call);
+  }
+
+  void release(const Change& change) {
+    Made& made = made_[change.tensor];
+    std::uint32_t& last = latest(made, change.owner);
+    while (last != kNone && held_[last] == 0) last = before_[last];
+    if (last != kNone) return give_back(std::exchange(last, before_[last]));
+    while (made.oldest < made.calls.size() && held_[made.calls[made.oldest]] == 0) ++made.oldest;
+    if (made.oldest < made.calls.size()) return give_back(made.calls[made.oldest]);
+    ++made.owed;
+  }
+
+  void give_back(std::uint32_t call) {
+    held_[call] = 0;
+    calls_.push_back(static_cast<std::int64_t>(call) - static_cast<std::int64_t>(calls_.size()));
+  }
+
+  const std::vector<Change>& changes_;
+  Calls calls_;
+  std::vector<Made> made_;             // [tensor]
+  std::vector<std::uint8_t> held_;     // [call] whether it allocates and is not given back yet
+  std::vector<std::uint32_t> before_;  // [call] the one before of the same tensor and owner
+  std::unordered_map<std::int64_t, std::uint32_t> owners_;
+  std::int64_t owner_ = 0;  // the last asked for, and its number
+  std::uint32_t number_ = 0;
+};
+
+// Calls [begin, end) of which each equals the one `period` before it, from the second period on.
+struct Rounds {
+  std::size_t begin = 0, end = 0, period = 0;
+};
+
+// [i] how many calls before `end` equal those before end - i (the Z function, from the back).
+std::vector<std::uint32_t> common_before(const Calls& calls, std::size_t end) {
+  const auto at = [&](std::size_t i) { return calls[end - 1 - i]; };
+  std::vector<std::uint32_t> common(end, 0);
+  for (std::size_t i = 1, left = 0, right = 0; i < end; ++i) {
+    std::size_t length = i < right ? std::min<std::size_t>(right - i, common[i - left]) : 0;
+    while (i + length < end && at(length) == at(i + length)) ++length;
+    if (i + length > right) left = i, right = i + length;
+    common[i] = static_cast<std::uint32_t>(length);
+  }
+  return common;
+}
+
+// Those around the middle of the step; none where they are too few to be worth a look.
+Rounds rounds_of(const Calls& calls) {
+  constexpr std::size_t kLeast = 4;
+  const std::size_t middle = calls.size() / 2;
+  const std::vector<std::uint32_t> common = common_before(calls, middle);
+  Rounds rounds;
+  std::size_t longest = 0;
+  for (std::size_t i = 1; i < middle; ++i)
+    if (common[i] >= i && i + common[i] > longest) longest = i + common[i], rounds.period = i;
+  if (rounds.period == 0) return {};
+  rounds.begin = middle - longest, rounds.end = middle;
+  while (rounds.end < calls.size() && calls[rounds.end] == calls[rounds.end - rounds.period]) ++rounds.end;
+  return rounds.end - rounds.begin >= kLeast * rounds.period ? rounds : Rounds{};
+}
+
 class Replay {
  public:
-  Replay(std::size_t tensors, Bytes capacity) : allocator_(capacity.value), live_(tensors), owed_(tensors, 0) {}
+  Replay(const Calls& calls, Bytes capacity)
+      : calls_(calls), rounds_(rounds_of(calls)), allocator_(capacity.value), block_(calls.size()) {
+    if (rounds_.period == 0) return;
+    released_at_.resize(calls.size());
+    for (std::size_t i = 0; i < calls.size(); ++i)
+      if (calls[i] < 0) released_at_[allocation(i)] = i;
+  }
 
-  Reserved run(const program::MemoryByClass& resident, const std::vector<Change>& changes) {
+  Reserved run(const program::MemoryByClass& resident) {
     for (const std::int64_t bytes : resident)
       if (bytes > 0) allocator_.allocate(bytes);
     for (int step = 0; step < kMostSteps; ++step) {
       const std::int64_t before = allocator_.most_reserved();
-      for (const Change& change : changes) make(change);
-      end_step();
+      play();
       if (allocator_.most_reserved() == before) break;
     }
     return {allocator_.most_reserved(), allocator_.retries()};
   }
 
  private:
-  struct Live {
-    std::int64_t owner;
-    CachingAllocator::BlockId block;
+  struct Held {
+    std::size_t age;  // calls since it was allocated
+    CachingAllocator::Place place;
+    friend bool operator==(const Held&, const Held&) = default;
+  };
+  struct State {
+    std::size_t at = 0;
+    std::int64_t taken = -1;
+    std::uint64_t places = 0;
+    std::vector<Held> held;
   };
 
-  void make(const Change& change) {
-    std::vector<Live>& live = live_[change.tensor];
-    if (change.bytes > 0) {
-      if (owed_[change.tensor] > 0) {  // made and freed in one instant
-        --owed_[change.tensor];
-      } else {
-        live.push_back({change.owner, allocator_.allocate(change.bytes)});
+  std::size_t allocation(std::size_t release) const {
+    return static_cast<std::size_t>(static_cast<std::int64_t>(release) + calls_[release]);
+  }
+
+  void play() {
+    std::size_t look = rounds_.period == 0 ? calls_.size() : rounds_.begin + rounds_.period;
+    seen_ = {};
+    for (std::size_t i = 0; i < calls_.size(); ++i) {
+      if (i == look) {
+        const std::size_t on = behind_rounds(i);
+        look = on > i || on + rounds_.period > rounds_.end ? calls_.size() : i + rounds_.period;
+        i = on;
+        if (i == calls_.size()) break;
       }
-      return;
+      make(i);
     }
-    if (live.empty()) {
-      ++owed_[change.tensor];
-      return;
-    }
-    const auto at = std::find_if(live.rbegin(), live.rend(), [&](const Live& l) { return l.owner == change.owner; });
-    const auto found = at == live.rend() ? live.begin() : std::prev(at.base());
-    allocator_.release(found->block);
-    live.erase(found);
   }
 
-  void end_step() {
-    for (std::vector<Live>& live : live_) {
-      for (const Live& l : live) allocator_.release(l.block);
-      live.clear();
+  void make(std::size_t i) {
+    if (calls_[i] > 0) {
+      block_[i] = allocator_.allocate(calls_[i]);
+      places_ += sign_of(block_[i]);
+      return;
     }
-    std::fill(owed_.begin(), owed_.end(), 0);
+    const CachingAllocator::BlockId block = block_[allocation(i)];
+    places_ -= sign_of(block);
+    allocator_.release(block);
   }
 
+  std::uint64_t sign_of(CachingAllocator::BlockId block) const {
+    const CachingAllocator::Place place = allocator_.place(block);
+    return mix64(static_cast<std::uint64_t>(place.address) * 3 + static_cast<std::uint64_t>(place.size));
+  }
+
+  // What is held at call `i` and was allocated or will be released in the rounds: [call].
+  std::vector<std::size_t> held_at(std::size_t i) const {
+    std::vector<std::size_t> held;
+    for (std::size_t j = 0; j < i; ++j)
+      if (calls_[j] > 0 && released_at_[j] >= i && (j >= rounds_.begin || released_at_[j] < rounds_.end))
+        held.push_back(j);
+    return held;
+  }
+
+  std::vector<Held> places_of(const std::vector<std::size_t>& held, std::size_t i) const {
+    std::vector<Held> places;
+    for (const std::size_t j : held) places.push_back({i - j, allocator_.place(block_[j])});
+    return places;
+  }
+
+  // At the beginning of a round, call `i`: where to go on. States are kept at powers of two (Brent), so that one is
+  // found that comes back after several rounds.
+  std::size_t behind_rounds(std::size_t i) {
+    const bool maybe = seen_.taken == allocator_.taken() && seen_.places == places_;
+    const std::size_t round = (i - rounds_.begin) / rounds_.period;
+    if (!maybe && !std::has_single_bit(round)) return i;
+    const std::vector<std::size_t> held = held_at(i);
+    State now{i, allocator_.taken(), places_, places_of(held, i)};
+    if (maybe && now.held == seen_.held) {
+      const std::size_t cycle = i - seen_.at, gone = (rounds_.end - i) / cycle * cycle;
+      for (std::size_t k = held.size(); k-- > 0;) block_[held[k] + gone] = block_[held[k]];
+      return i + gone;
+    }
+    if (std::has_single_bit(round)) seen_ = std::move(now);
+    return i;
+  }
+
+  const Calls& calls_;
+  const Rounds rounds_;
   CachingAllocator allocator_;
-  std::vector<std::vector<Live>> live_;  // [tensor] in order of allocation
-  std::vector<int> owed_;                // [tensor] frees that came first in their instant
+  std::vector<CachingAllocator::BlockId> block_;  // [call] of those that allocate
+  std::vector<std::size_t> released_at_;          // [call] of those that allocate; where there are rounds
+  std::uint64_t places_ = 0;                      // changes with the places of the blocks that are held
+  State seen_;
 };
 
 }  // namespace
 
 Reserved reserved_by_allocator(const program::MemoryByClass& resident, const std::vector<Change>& changes,
                                std::size_t tensors, Bytes capacity) {
-  return Replay(tensors, capacity).run(resident, changes);
+  const Calls calls = CallsMaker(changes, tensors).make();
+  return Replay(calls, capacity).run(resident);
 }
 
 }  // namespace orrery::engine

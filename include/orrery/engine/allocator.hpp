@@ -27,32 +27,65 @@ class CachingAllocator {
   std::int64_t reserved() const { return reserved_; }            // in segments now
   std::int64_t most_reserved() const { return most_reserved_; }  // max_memory_reserved
   std::int64_t retries() const { return retries_; }  // times the GPU refused and segments were given back for it
+  // Of all segments so far, given back or not. While it stays, the live blocks say where the free ones are.
+  std::int64_t taken() const { return next_address_; }
+  struct Place {
+    std::int64_t address, size;
+    friend bool operator==(const Place&, const Place&) = default;
+  };
+  Place place(BlockId block) const { return {blocks_[block].address, blocks_[block].size}; }
 
  private:
   static constexpr BlockId kNoBlock = 0xffffffff;
   struct Block {
     std::int64_t address = 0, size = 0;
     BlockId previous = kNoBlock, next = kNoBlock;  // neighbours in the segment
+    std::uint32_t list = 0;                        // of FreeBlocks, of one that is free
     bool free = false, small = false;
   };
-  struct FreeBlock {
-    std::int64_t size, address;
-    BlockId block;
+
+  // The free blocks of a pool, a list for each size there has been: what is freed mostly has the size of something
+  // before, so sizes are few where blocks are many.
+  class FreeBlocks {
+   public:
+    void add(Block& block, BlockId id);
+    void remove(const Block& block);
+    BlockId take_best(std::int64_t size);  // the smallest that is large enough, the lowest of those
+    template <class If>
+    void remove_if(If condition);
+
+   private:
+    struct Free {
+      std::int64_t address;
+      BlockId block;
+    };
+    struct Found {
+      std::int64_t size = -1;
+      std::size_t index = 0;
+    };
+    std::size_t at(std::int64_t size);  // index of the first size that is large enough
+    void insert_size(std::size_t index, std::int64_t size);
+    bool any(std::size_t index) const { return (filled_[index / 64] >> (index % 64) & 1u) != 0; }
+    void mark(std::size_t index, bool filled);
+
+    std::vector<std::int64_t> sizes_;       // ascending
+    std::vector<std::uint32_t> list_;       // [index of size] index of lists_
+    std::vector<std::uint64_t> filled_;     // bit [index of size]
+    std::vector<std::vector<Free>> lists_;  // the lowest address last
+    std::array<Found, 64> found_;           // by a hash of the size: most are asked for again and again
   };
-  using Pool = std::vector<FreeBlock>;  // by size, then address
 
   BlockId new_segment(std::int64_t size, bool small);
   BlockId new_block(const Block& block);
   void split(BlockId block, std::int64_t size);
   BlockId join(BlockId left, BlockId right);
   void give_back_segments();
-  Pool::iterator place_of(Pool& pool, const Block& block);
-  Pool& pool_of(const Block& block) { return pools_[block.small ? 0 : 1]; }
+  FreeBlocks& pool_of(const Block& block) { return pools_[block.small ? 0 : 1]; }
 
   std::int64_t capacity_, reserved_ = 0, most_reserved_ = 0, next_address_ = 0, retries_ = 0;
   std::vector<Block> blocks_;
   std::vector<BlockId> unused_;
-  std::array<Pool, 2> pools_;  // small, large: the free blocks
+  std::array<FreeBlocks, 2> pools_;  // small, large
 };
 
 }  // namespace orrery::engine
