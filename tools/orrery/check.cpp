@@ -6,7 +6,7 @@
 
 namespace orrery::cli {
 
-Action add_check(CLI::App& app, const Console& console) {
+Action add_check(Arguments& app, const Console& console) {
   auto options = std::make_shared<ScenarioOptions>();
   auto resolved = std::make_shared<bool>(false);
   add_scenario_options(app, *options);

@@ -1,18 +1,18 @@
-// What the subcommands of the command line share. One file a subcommand: it declares its options on its CLI::App and
+// What the subcommands of the command line share. One file a subcommand: it declares its options and
 // returns what to do once they are parsed; commands.cpp lists them.
 //
-//   Action add_check(CLI::App& app, const Console& console) {
+//   Action add_check(Arguments& app, const Console& console) {
 //     auto options = std::make_shared<CheckOptions>();                    // lives as long as the action
-//     app.add_option("SCENARIO", options->path, "YAML file")->required();
+//     app.add_option("SCENARIO", options->path, "YAML file").required();
 //     return [options, &console] { … console.print(text); return kOk; };
 //   }
 #pragma once
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "arguments.hpp"
 #include "orrery/core/error.hpp"
 
 namespace orrery::cli {
@@ -60,20 +60,20 @@ using Action = std::function<int()>;
 struct Command {
   const char* name;
   const char* summary;
-  Action (*declare)(CLI::App& app, const Console& console);
+  Action (*declare)(Arguments& app, const Console& console);
 };
 const std::vector<Command>& commands();
 
-Action add_run(CLI::App& app, const Console& console);
-Action add_check(CLI::App& app, const Console& console);
-Action add_compare(CLI::App& app, const Console& console);
-Action add_init(CLI::App& app, const Console& console);
-Action add_list(CLI::App& app, const Console& console);
-Action add_schedule(CLI::App& app, const Console& console);
-Action add_topology(CLI::App& app, const Console& console);
-Action add_collective(CLI::App& app, const Console& console);
-Action add_schema(CLI::App& app, const Console& console);
-Action add_validate(CLI::App& app, const Console& console);
-Action add_completion(CLI::App& app, const Console& console);
+Action add_run(Arguments& app, const Console& console);
+Action add_check(Arguments& app, const Console& console);
+Action add_compare(Arguments& app, const Console& console);
+Action add_init(Arguments& app, const Console& console);
+Action add_list(Arguments& app, const Console& console);
+Action add_schedule(Arguments& app, const Console& console);
+Action add_topology(Arguments& app, const Console& console);
+Action add_collective(Arguments& app, const Console& console);
+Action add_schema(Arguments& app, const Console& console);
+Action add_validate(Arguments& app, const Console& console);
+Action add_completion(Arguments& app, const Console& console);
 
 }  // namespace orrery::cli

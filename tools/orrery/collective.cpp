@@ -161,20 +161,16 @@ int run(const CollectiveCommand& options, const Console& console) {
 
 }  // namespace
 
-Action add_collective(CLI::App& app, const Console& console) {
+Action add_collective(Arguments& app, const Console& console) {
   auto o = std::make_shared<CollectiveCommand>();
   app.add_option("COLLECTIVE", o->kind, "what is run; send_receive: from the first GPU to the last")
-      ->required()
-      ->check(CLI::IsMember(kind_names()));
-  app.add_option("--cluster", o->cluster, "cluster (orrery list clusters), or a YAML file")->required();
-  app.add_option("--gpus", o->gpus, "how many GPUs, the first of the cluster")
-      ->required()
-      ->check(CLI::Range(2, 1 << 20));
+      .required()
+      .one_of(kind_names());
+  app.add_option("--cluster", o->cluster, "cluster (orrery list clusters), or a YAML file").required();
+  app.add_option("--gpus", o->gpus, "how many GPUs, the first of the cluster").required().range(2, 1 << 20);
   app.add_option("--bytes", o->sizes, "size as nccl-tests counts it: FROM..TO doubles, A,B,C takes these");
-  app.add_option("--algorithm", o->algorithm, "instead of the library's choice")
-      ->check(CLI::IsMember(network::algorithm_names()));
-  app.add_option("--protocol", o->protocol, "instead of the library's choice")
-      ->check(CLI::IsMember(network::protocol_names()));
+  app.add_option("--algorithm", o->algorithm, "instead of the library's choice").one_of(network::algorithm_names());
+  app.add_option("--protocol", o->protocol, "instead of the library's choice").one_of(network::protocol_names());
   app.add_flag("--json", o->json, "one JSON object instead of the table");
   return [o, &console] { return run(*o, console); };
 }

@@ -288,7 +288,7 @@ int run(const CompareCommand& options, const Console& console) {
 
 }  // namespace
 
-Action add_compare(CLI::App& app, const Console& console) {
+Action add_compare(Arguments& app, const Console& console) {
   auto o = std::make_shared<CompareCommand>();
   add_scenario_options(app, o->scenario);
   app.add_option("--schedules", o->schedules, "names apart by commas, or all");

@@ -1,6 +1,7 @@
 // `orrery completion SHELL`: completion scripts from the same tree of options that parses the command line.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <memory>
 #include <sstream>
 
@@ -171,13 +172,13 @@ std::string fish(const Sub& global, const std::vector<Sub>& subs) {
 
 }  // namespace
 
-Action add_completion(CLI::App& app, const Console& console) {
+Action add_completion(Arguments& app, const Console& console) {
   auto shell = std::make_shared<std::string>();
-  app.add_option("SHELL", *shell, "Which shell")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
-  return [shell, &app, &console] {
-    const Sub global = read_app(*app.get_parent());
+  app.add_option("SHELL", *shell, "Which shell").required().one_of({"bash", "zsh", "fish"});
+  return [shell, program = app.app().get_parent(), &console] {
+    const Sub global = read_app(*program);
     std::vector<Sub> subs;
-    for (const CLI::App* sub : app.get_parent()->get_subcommands([](const CLI::App*) { return true; }))
+    for (const CLI::App* sub : program->get_subcommands([](const CLI::App*) { return true; }))
       subs.push_back(read_app(*sub));
     console.print(*shell == "bash" ? bash(global, subs) : *shell == "zsh" ? zsh(global, subs) : fish(global, subs));
     return kOk;

@@ -149,31 +149,33 @@ Result<std::string> scenario_text(InitCommand options) {
   return text;
 }
 
-void add_keys(CLI::App& app, const Json& schema, const std::shared_ptr<InitCommand>& options) {
+void add_keys(Arguments& app, const Json& schema, const std::shared_ptr<InitCommand>& options) {
   for (const char* section : kSections)
     for (const auto& [key, about] : keys_of(schema, section).items()) {
       std::string flag = "--" + key;
       std::replace(flag.begin(), flag.end(), '_', '-');
       const std::string path = std::string(section) + "." + key;
       const bool is_boolean = about.contains("type") && about["type"] == "boolean";
-      CLI::Option* option = app.add_option_function<std::string>(
-          flag, [options, path](const std::string& value) { options->said[path] = value; },
-          about["description"].get<std::string>());
-      if (is_boolean) option->expected(0, 1)->default_str("true");
-      option->group(section);
+      const auto keep = [options, path](const std::string& value) {
+        options->said[path] = value;
+        return std::string();
+      };
+      Argument option = app.add_reader(flag, keep, about["description"].get<std::string>());
+      if (is_boolean) option.value_optional("true");
+      option.group(section);
       if (!about.contains("enum")) continue;
       std::string words;
       for (const Json& word : about["enum"]) words += (words.empty() ? "" : ",") + word.get<std::string>();
-      option->type_name("{" + words + "}");
+      option.type_name("{" + words + "}");
     }
 }
 
 }  // namespace
 
-Action add_init(CLI::App& app, const Console& console) {
+Action add_init(Arguments& app, const Console& console) {
   auto o = std::make_shared<InitCommand>();
-  app.add_option("--model", o->model, "model (orrery list models)")->required();
-  app.add_option("--cluster", o->cluster, "cluster (orrery list clusters)")->required();
+  app.add_option("--model", o->model, "model (orrery list models)").required();
+  app.add_option("--cluster", o->cluster, "cluster (orrery list clusters)").required();
   app.add_option("--nodes", o->nodes, "nodes of the cluster; default 1, with --gpus all of it");
   app.add_option("--gpus", o->gpus, "GPUs of them that are used; default all");
   add_keys(app, Json::parse(scenario::json_schema()), o);

@@ -176,12 +176,12 @@ Listing listing_of(const std::string& what) {
 
 }  // namespace
 
-Action add_list(CLI::App& app, const Console& console) {
+Action add_list(Arguments& app, const Console& console) {
   auto what = std::make_shared<std::string>();
   auto json = std::make_shared<bool>(false);
   app.add_option("WHAT", *what, "what to list")
-      ->required()
-      ->check(CLI::IsMember({"models", "gpus", "clusters", "schedules", "stacks"}));
+      .required()
+      .one_of({"models", "gpus", "clusters", "schedules", "stacks"});
   app.add_flag("--json", *json, "one JSON object, with sources");
   return [what, json, &console] {
     const Listing list = listing_of(*what);

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <exception>
 #include <map>
@@ -117,13 +118,17 @@ int run(int argc, char** argv) {
   app.add_flag_callback(
       "-v,--verbose", [&] { console.verbosity = 1; }, "Say more");
 
+  // Only the command that is asked for says its options: those of `init` are the keys of the schema, which takes as
+  // long to make as all the rest.
+  const std::string word = first_word(argc, argv);
   std::map<const CLI::App*, Action> actions;
   for (const Command& command : commands()) {
     CLI::App* sub = app.add_subcommand(command.name, command.summary);
     sub->fallthrough();
-    actions[sub] = command.declare(*sub, console);
+    if (word != command.name && word != "completion") continue;
+    Arguments arguments(*sub);
+    actions[sub] = command.declare(arguments, console);
   }
-  const std::string word = first_word(argc, argv);
   const auto is_word = [&](const Command& command) { return command.name == word; };
   if (!word.empty() && std::none_of(commands().begin(), commands().end(), is_word))
     return unknown_command(console, word);

@@ -68,7 +68,7 @@ int run_scenario(const RunCommand& options, const Console& console) {
 
 }  // namespace
 
-Action add_run(CLI::App& app, const Console& console) {
+Action add_run(Arguments& app, const Console& console) {
   auto options = std::make_shared<RunCommand>();
   add_scenario_options(app, options->scenario);
   app.add_flag("--json", options->json, "one JSON object instead of the report");

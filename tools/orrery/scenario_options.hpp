@@ -15,11 +15,9 @@ struct ScenarioOptions {
   MemoryLimit memory_limit;
 };
 
-inline void add_scenario_options(CLI::App& app, ScenarioOptions& options) {
-  app.add_option("SCENARIO", options.path, "scenario (YAML file, - for standard input)")->required();
-  app.add_option("--set", options.sets, "change a value: KEY.PATH=VALUE, any number of times")
-      ->allow_extra_args(false)
-      ->take_all();
+inline void add_scenario_options(Arguments& app, ScenarioOptions& options) {
+  app.add_option("SCENARIO", options.path, "scenario (YAML file, - for standard input)").required();
+  app.add_option("--set", options.sets, "change a value: KEY.PATH=VALUE, any number of times").repeated();
   add_memory_limit(app, options.memory_limit);
 }
 

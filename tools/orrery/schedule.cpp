@@ -156,28 +156,28 @@ int run(const ScheduleCommand& options, const Console& console) {
 
 }  // namespace
 
-Action add_schedule(CLI::App& app, const Console& console) {
+Action add_schedule(Arguments& app, const Console& console) {
   auto o = std::make_shared<ScheduleCommand>();
   app.add_option("NAME", o->names,
                  "schedules (orrery list schedules), or CSV files in PyTorch's notation; drawn below one another")
-      ->required();
-  app.add_option("--stages,-p", o->ranks, "pipeline ranks")->check(CLI::Range(1, 4096));
-  app.add_option("--micro-batches,-m", o->micro_batches, "micro-batches")->check(CLI::Range(1, 1 << 20));
+      .required();
+  app.add_option("--stages,-p", o->ranks, "pipeline ranks").range(1, 4096);
+  app.add_option("--micro-batches,-m", o->micro_batches, "micro-batches").range(1, 1 << 20);
   app.add_option("--chunks", o->chunks, "chunks of the model per rank, for the schedules that take several")
-      ->check(CLI::Range(1, 1024));
+      .range(1, 1024);
   app.add_option("--group", o->group, "interleaved schedules: micro-batches per group; 0 = the ranks")
-      ->check(CLI::Range(0, 1 << 20));
+      .range(0, 1 << 20);
   app.add_option("--memory-cap", o->memory_cap, "zb_auto: most micro-batches in flight on a rank; 0 = the ranks")
-      ->check(CLI::Range(0.0, 1e6));
+      .range(0.0, 1e6);
   app.add_option("--times", o->times,
                  "F,I,W: forward, gradient of the input, gradient of the weights of a chunk (B = I + W)");
-  app.add_option("--message", o->message, "time of a message between ranks")->check(CLI::Range(0, 1'000'000));
+  app.add_option("--message", o->message, "time of a message between ranks").range(0, 1'000'000);
   app.add_flag("--equal-work", o->equal_work,
                "times are those of a rank's whole share: chunks of a rank with several are shorter");
   app.add_flag("--blocking", o->blocking, "sender and receiver of a message wait for each other");
   app.add_option("--width", o->width, "columns to fit into; default: the terminal's, else as many as numbers need")
-      ->check(CLI::Range(20, 100000));
-  app.add_option("--export", o->format, "write the schedule instead of drawing it")->check(CLI::IsMember({"csv"}));
+      .range(20, 100000);
+  app.add_option("--export", o->format, "write the schedule instead of drawing it").one_of({"csv"});
   app.add_flag("--json", o->json, "one JSON object instead of the picture");
   return [o, &console] { return run(*o, console); };
 }

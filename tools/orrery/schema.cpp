@@ -4,7 +4,7 @@
 
 namespace orrery::cli {
 
-Action add_schema(CLI::App&, const Console& console) {
+Action add_schema(Arguments&, const Console& console) {
   return [&console] {
     console.print(scenario::json_schema());
     return kOk;

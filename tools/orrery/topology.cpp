@@ -84,11 +84,11 @@ int run(const TopologyCommand& options, const Console& console) {
 
 }  // namespace
 
-Action add_topology(CLI::App& app, const Console& console) {
+Action add_topology(Arguments& app, const Console& console) {
   auto o = std::make_shared<TopologyCommand>();
-  app.add_option("CLUSTER", o->cluster, "cluster (orrery list clusters), or a YAML file")->required();
+  app.add_option("CLUSTER", o->cluster, "cluster (orrery list clusters), or a YAML file").required();
   app.add_option("--nodes", o->nodes, "only the first nodes, with the switches so many need; default: all")
-      ->check(CLI::Range(1, 1 << 20));
+      .range(1, 1 << 20);
   app.add_option("--dot", o->dot, "write the graph for Graphviz (- for standard output)");
   app.add_option("--graphml", o->graphml, "write the graph as GraphML (- for standard output)");
   app.add_flag("--force", o->force, "replace existing files");

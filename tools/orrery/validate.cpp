@@ -51,20 +51,19 @@ int validate(const ValidateCommand& command, const Console& console) {
 
 }  // namespace
 
-Action add_validate(CLI::App& app, const Console& console) {
+Action add_validate(Arguments& app, const Console& console) {
   auto command = std::make_shared<ValidateCommand>();
   app.add_option("FILE", command->path, "table of runs, schedules, collectives or kernels (CSV), or cases of flows")
-      ->required();
+      .required();
   app.add_flag("--json", command->json, "one JSON object instead of the tables");
   app.add_option("--fail-on", command->fail_on,
                  "end with 1 if CONDITION holds, any number of times: [GROUP:][FIGURE.]STATISTIC OPERATOR NUMBER, as "
                  "in mape>0.15, "
                  "nanotron:mape>0.1, bloom:peak_memory_gib.bias<-0.1, refused>0, unequal>0")
-      ->allow_extra_args(false)
-      ->take_all();
+      .repeated();
   app.add_option("--expected", command->options.expected, "flows: file of the expected completions");
   app.add_option("--threads", command->options.threads, "rows evaluated at once, default all processors (same result)")
-      ->check(CLI::Range(1, 1024));
+      .range(1, 1024);
   add_memory_limit(app, command->options.memory_limit);
   return [command, &console] { return validate(*command, console); };
 }
