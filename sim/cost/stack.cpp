@@ -150,7 +150,7 @@ const Fields<Stack>& stack_fields() {
   static const auto table =
       Fields<Stack>("stack", "A training framework of a certain year.")
           .shorthand("type")
-          .add("type", &Stack::type, "the stack of the catalogue whose values these change (orrery list stacks)")
+          .add("type", &Stack::type, "the stack whose values these change (orrery list stacks)")
           .add("name", &Stack::name, "as reports name it")
           .add("about", &Stack::about, "what it is and what it assumes")
           .section("kernels", &Stack::kernels, kernel_fields(), "which kernels run")
@@ -171,15 +171,43 @@ const Fields<Stack>& stack_fields() {
   return table;
 }
 
-Result<Stack> load_stack(const std::string& name, Catalogue& catalogue) {
+namespace {
+
+// A stack that names another by `type` has its values where it says nothing itself.
+constexpr int kMostParents = 8;
+
+Result<Stack> load(const std::string& name, Catalogue& catalogue, int parents);
+
+Result<Stack> read_stack_file(const std::string& file, Catalogue& catalogue, int parents) {
+  const auto tree = read_yaml_file(file);
+  if (!tree) return tree.errors();
+  auto own = read(stack_fields(), *tree, tree->root());
+  if (!own || own->type.empty()) return own;
+  const NodeId type = tree->find(tree->root(), "type");
+  if (parents == kMostParents)
+    return tree->at(type, "type", "stacks that name each other by type never end", "let one say all values itself");
+  auto stack = load(said_in(*tree, type, own->type), catalogue, parents + 1);
+  if (!stack) {
+    Diagnostics errors = stack.errors();
+    for (Diagnostic& e : errors)
+      if (e.place.file.empty()) e = tree->at(type, "type", e.message, e.help);
+    return errors;
+  }
+  if (Diagnostics errors = read_over(stack_fields(), *tree, tree->root(), "", *stack); !errors.empty()) return errors;
+  return stack;
+}
+
+Result<Stack> load(const std::string& name, Catalogue& catalogue, int parents) {
   const auto file = find_data_file(kStacks, name);
   if (!file) return file.errors();
-  const auto read_file = [&]() -> Result<Stack> {
-    const auto tree = read_yaml_file(*file);
-    if (!tree) return tree.errors();
-    return read(stack_fields(), *tree, tree->root());
-  };
+  const auto read_file = [&] { return read_stack_file(*file, catalogue, parents); };
   return names_a_file(name) ? read_file() : catalogue.once<Stack>(*file, read_file);
+}
+
+}  // namespace
+
+Result<Stack> load_stack(const std::string& name, Catalogue& catalogue) {
+  return load(name, catalogue, 0);
 }
 
 std::vector<std::string> stack_names() {

@@ -28,7 +28,7 @@ const Fields<GpuDefinition>& gpu_fields() {
           .shorthand("type")
           .add("type", &G::type, "a GPU of the catalogue, or a file, to take what is not said from")
           .add("architecture", &G::architecture, "generation; network constants go by it")
-          .one_of({"turing", "volta", "ampere", "hopper", "blackwell", "cdna2", "cdna3"})
+          .one_of({"turing", "volta", "ampere", "ada", "hopper", "blackwell", "cdna2", "cdna3", "cdna4"})
           .add("multiprocessors", &G::multiprocessors, "streaming multiprocessors or compute units that are enabled")
           .range(1, 100'000)
           .add("tensor_clock_mhz", &G::tensor_clock_mhz, "clock in MHz that the dense peaks are stated for")

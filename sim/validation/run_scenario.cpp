@@ -32,6 +32,14 @@ constexpr Dialect kDialects[] = {
     {"nemo-2022", Position::learned, true, true, false, 128, 14, 14, true},
     {"nemo-2024", Position::learned, true, true, false, 128, 14, 14, true},
     {"nemo-2025", Position::learned, true, true, false, 128, 14, 14, true},
+    {"nemo-2026", Position::learned, true, true, false, 128, 14, 14, true},
+    {"mlperf-2023-h1", Position::learned, true, true, false, 128, 14, 14, true},
+    {"mlperf-2023", Position::learned, true, true, false, 128, 14, 14, true},
+    {"mlperf-2024", Position::learned, true, true, false, 128, 14, 14, true},
+    {"mlperf-2025", Position::learned, true, true, false, 128, 14, 14, true},
+    {"hf-fsdp", Position::learned, true, false, false, 1, 0, 0, true},
+    {"deepspeed-zero", Position::learned, true, false, false, 1, 14, 14, true},
+    {"fsdp2-ep-2026", Position::learned, true, false, false, 1, 0, 0, true},
     {"llm-foundry", Position::alibi, false, false, false, 1, 12, 6, true},
     {"torchtitan-2024", Position::learned, true, false, false, 1, 0, 0, true},
     {"torchtitan-2025", Position::learned, true, false, false, 1, 0, 0, true},
@@ -123,9 +131,13 @@ scenario::Training training_of(const Cells& cells) {
   t.sequence_length = cells.integer("seq_len", 1, kMost);
   t.global_batch = cells.integer("global_batch", 1, kMost);
   t.micro_batch = cells.integer("micro_batch", 1, 1 << 24);
-  t.precision = word<Precision>(
-      cells, "dtype",
-      {{"bf16", Precision::bf16}, {"fp16", Precision::fp16}, {"fp8", Precision::fp8}, {"fp32", Precision::fp32}});
+  // mxfp8 has the peak and the width of fp8; its scales, one for 32 elements, are not simulated.
+  t.precision = word<Precision>(cells, "dtype",
+                                {{"bf16", Precision::bf16},
+                                 {"fp16", Precision::fp16},
+                                 {"fp8", Precision::fp8},
+                                 {"mxfp8", Precision::fp8},
+                                 {"fp32", Precision::fp32}});
   t.recompute = word<Recompute>(cells, "recompute",
                                 {{"none", Recompute::none},
                                  {"", Recompute::none},

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -10,10 +12,34 @@ namespace {
 
 TEST_CASE("every stack of the validation tables exists and loads") {
   const std::vector<std::string> names = stack_names();
-  CHECK(names == std::vector<std::string>{"ibm-fsdp", "llm-foundry", "maxtext-2025", "megatron-2020", "megatron-2021",
-                                          "megatron-2022", "megatron-2023", "megatron-2024", "megatron-2025",
-                                          "megatron-deepspeed-2021", "megatron-deepspeed-2022", "nanotron", "nemo-2022",
-                                          "nemo-2024", "nemo-2025", "torchtitan-2024", "torchtitan-2025"});
+  CHECK(names == std::vector<std::string>{"deepspeed-zero",
+                                          "fsdp2-ep-2026",
+                                          "hf-fsdp",
+                                          "ibm-fsdp",
+                                          "llm-foundry",
+                                          "maxtext-2025",
+                                          "megatron-2020",
+                                          "megatron-2021",
+                                          "megatron-2022",
+                                          "megatron-2023",
+                                          "megatron-2024",
+                                          "megatron-2025",
+                                          "megatron-2025-moe",
+                                          "megatron-2026",
+                                          "megatron-deepspeed-2021",
+                                          "megatron-deepspeed-2022",
+                                          "megatron-rocm-2025",
+                                          "mlperf-2023",
+                                          "mlperf-2023-h1",
+                                          "mlperf-2024",
+                                          "mlperf-2025",
+                                          "nanotron",
+                                          "nemo-2022",
+                                          "nemo-2024",
+                                          "nemo-2025",
+                                          "nemo-2026",
+                                          "torchtitan-2024",
+                                          "torchtitan-2025"});
   for (const std::string& name : names) {
     const auto stack = load_stack(name);
     REQUIRE_MESSAGE(stack.ok(), (stack.ok() ? std::string() : render(stack.errors())));
@@ -34,6 +60,34 @@ TEST_CASE("a stack file survives being written and read again") {
     REQUIRE_MESSAGE(again.ok(), text);
     CHECK(dump_yaml(stack_fields(), &*again) == text);
   }
+}
+
+TEST_CASE("a stack that names another has its values where it says nothing") {
+  const std::filesystem::path folder = std::filesystem::temp_directory_path() / "orrery_stack_test";
+  std::filesystem::create_directories(folder);
+  const auto write = [&](const char* name, const std::string& text) {
+    std::ofstream(folder / name) << text;
+    return (folder / name).string();
+  };
+  const auto base = load_stack("nemo-2025");
+  const auto own =
+      load_stack(write("own.yaml", "type: nemo-2025\nname: own\nabout: mine\nkernels: {memory_rate: 0.5}\n"));
+  REQUIRE(own.ok());
+  CHECK(own->name == "own");
+  CHECK(own->kernels.memory_rate == 0.5);
+  CHECK(own->kernels.matrix_rate == base->kernels.matrix_rate);
+  CHECK(own->launch.per_step == base->launch.per_step);
+  const auto third = load_stack(write("third.yaml", "type: ./own.yaml\nname: third\nabout: mine\n"));
+  REQUIRE_MESSAGE(third.ok(), (third.ok() ? std::string() : render(third.errors())));
+  CHECK(third->kernels.memory_rate == 0.5);
+  const auto bad = load_stack(write("bad.yaml", "type: nemo-2125\nname: bad\nabout: mine\n"));
+  REQUIRE_FALSE(bad.ok());
+  CHECK(bad.errors().front().path == "type");
+  CHECK(bad.errors().front().message.starts_with("unknown stack 'nemo-2125'; known: "));
+  const auto circle = load_stack(write("circle.yaml", "type: ./circle.yaml\nname: circle\nabout: mine\n"));
+  REQUIRE_FALSE(circle.ok());
+  CHECK(circle.errors().front().message == "stacks that name each other by type never end");
+  std::filesystem::remove_all(folder);
 }
 
 Diagnostics errors_of(const std::string& text) {
@@ -60,7 +114,7 @@ TEST_CASE("mistakes in a stack are found with place and remedy") {
   CHECK(errors_of(start + "communication: {pass_overlap_percent: -1}\n").size() == 1);
   CHECK(errors_of(start + "optimizer: {post_validation: split_backward}\n").empty());
   CHECK(errors_of(start + "optimizer: {post_validation: true}\n").size() == 1);
-  CHECK_FALSE(load_stack("megatron-2026").ok());
+  CHECK_FALSE(load_stack("megatron-2122").ok());
   CHECK(load_stack("megatron-202").errors().front().help.starts_with("did you mean 'megatron-202"));
 }
 

@@ -97,5 +97,5 @@ TEST_CASE("a GPU whose constants lack what the run needs is refused, not a bug o
   CHECK(errors(kOwn, "fp8") == "training.precision: inline has no fp8 arithmetic");
   CHECK(errors("{multiprocessors: 8, dense_peak: {fp32: 1 TFLOP/s}, memory: 8 GiB, memory_bandwidth: 1 TB/s}", "fp32")
             .starts_with("cluster.gpu_definition.architecture: inline has no kernel constants of its own, and no "
-                         "architecture to take them from; known: ampere, blackwell, "));
+                         "architecture to take them from; known: ada, ampere, blackwell, "));
 }

@@ -78,6 +78,17 @@ double predicted_memory(const Columns& changes) {
 
 }  // namespace
 
+TEST_CASE("mxfp8 runs as fp8, four bits are refused by name") {
+  const Columns hopper{{"gpu", "h100-sxm-80gb"}, {"cluster", "dgx-h100"}, {"stack", "nemo-2026"}};
+  Columns cells = hopper;
+  cells["dtype"] = "mxfp8";
+  CHECK(scenario_with(cells).training.precision == scenario::Precision::fp8);
+  cells["dtype"] = "nvfp4";
+  const auto report = validate_table(table(cells), "test.csv", {.expected = {}, .threads = 1});
+  REQUIRE(report.ok());
+  CHECK(report->rows[0].why.starts_with("dtype: 'nvfp4' is not known"));
+}
+
 TEST_CASE("number formats, recomputation and attention by their words") {
   using scenario::Precision;
   for (const auto& [word, precision] : {std::pair{"bf16", Precision::bf16}, std::pair{"fp16", Precision::fp16},

@@ -119,18 +119,20 @@ Listing clusters() {
       [&](const std::string& name, const hardware::ClusterSpec& c) {
         const bool network = c.scale_out.nics_per_node > 0;
         const char* kind = network ? name_of(c.scale_out.kind) : "none";
+        const BytesPerSecond inside =
+            c.scale_up.kind == hardware::ScaleUpKind::pcie ? c.pcie_bandwidth : c.scale_up.bandwidth;
         list.entries.push_back({{"name", name},
                                 {"gpu", c.gpu},
                                 {"nodes", c.nodes},
                                 {"gpus_per_node", c.gpus_per_node},
-                                {"scale_up_bytes_per_s", c.scale_up.bandwidth.value},
+                                {"scale_up_bytes_per_s", inside.value},
                                 {"network", kind},
                                 {"nics_per_node", c.scale_out.nics_per_node},
                                 {"nic_bytes_per_s", c.scale_out.nic_bandwidth.value},
                                 {"sources", c.sources}});
         list.table.add(
             {name, c.gpu, std::to_string(c.nodes), std::to_string(c.gpus_per_node),
-             bandwidth_text(static_cast<double>(c.scale_up.bandwidth.value)), std::to_string(c.scale_out.nics_per_node),
+             bandwidth_text(static_cast<double>(inside.value)), std::to_string(c.scale_out.nics_per_node),
              network ? fmt::format("{:.4g} Gb/s", static_cast<double>(c.scale_out.nic_bandwidth.value) * 8 / 1e9) : "-",
              kind});
       });

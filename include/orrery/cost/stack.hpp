@@ -113,7 +113,7 @@ struct StackOptimizer {
 };
 
 struct Stack {
-  std::string type;  // in a scenario: the stack whose values are changed
+  std::string type;  // the stack whose values are changed, in a scenario or in a file of its own
   std::string name;
   std::string about;
   StackKernels kernels;
