@@ -34,7 +34,7 @@ std::vector<Reason> reasons(const Scenario& s) {
   return {
       {l.pipeline == 1,
        "there is one pipeline rank",
-       {"layout.virtual", "schedule.group", "schedule.memory_cap", c + "messages", c + "scatter_gather_messages",
+       {"schedule.group", "schedule.memory_cap", c + "messages", c + "scatter_gather_messages",
         c + "reshard_in_pipeline", c + "pass_overlap_percent", "stack.optimizer.post_validation"}},
       {l.gradient_ranks() == 1,
        "no other rank shares the gradients (data and context are 1)",

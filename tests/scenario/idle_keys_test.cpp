@@ -31,6 +31,7 @@ TEST_CASE("a key that can have no effect is named, and has none") {
   const std::string one = "layout={pipeline: 1, data: 8}", graph = "stack.launch.mode=graph";
   const Case cases[] = {
       {{one, "schedule=interleaved_1f1b"}, "layout.virtual", "1", ""},
+      {{one, "schedule=interleaved_1f1b"}, "layout.virtual", "2", ""},  // chunks are passes and buckets of their own
       {{one}, "stack.communication.messages", "serialised", "there is one pipeline rank"},
       {{one}, "stack.optimizer.post_validation", "always", "there is one pipeline rank"},
       {{"layout={pipeline: 8, data: 1}"},
