@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "orrery/core/comparison.hpp"
 #include "orrery/validation/validate.hpp"
 
 namespace orrery::validation {
@@ -21,12 +22,6 @@ Diagnostic wrong(const std::string& text, const std::string& message) {
   return d;
 }
 
-std::string trimmed(std::string_view text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  while (text.ends_with(' ')) text.remove_suffix(1);
-  return std::string(text);
-}
-
 std::optional<double> statistic(const Statistics& s, const std::string& name) {
   if (name == "rows") return static_cast<double>(s.rows);
   if (s.rows == 0) return {};
@@ -35,13 +30,6 @@ std::optional<double> statistic(const Statistics& s, const std::string& name) {
   if (name == "p90_abs_error") return s.p90_abs_error;
   if (name == "bias") return s.bias;
   return name == "concordance" ? s.concordance : s.schedule_concordance;
-}
-
-bool compare(double value, const std::string& comparison, double bound) {
-  if (comparison == ">") return value > bound;
-  if (comparison == ">=") return value >= bound;
-  if (comparison == "<") return value < bound;
-  return value <= bound;
 }
 
 bool is_of(const Row& row, const std::string& group) {
@@ -66,16 +54,16 @@ Result<bool> compare_count(const Condition& c, const Report& report) {
 Result<Condition> parse_condition(const std::string& text) {
   Condition c;
   c.text = text;
-  const std::size_t at = text.find_first_of("<>");
-  if (at == std::string::npos) return wrong(text, "there is no comparison");
-  c.comparison = text.substr(at, text.substr(at + 1).starts_with('=') ? 2 : 1);
-  const std::string bound = trimmed(std::string_view(text).substr(at + c.comparison.size()));
+  const std::optional<Comparison> parts = split_comparison(text);
+  if (!parts || parts->op == "==" || parts->op == "!=") return wrong(text, "there is no comparison");
+  c.comparison = parts->op;
+  const std::string& bound = parts->right;
   const auto [end, error] = std::from_chars(bound.data(), bound.data() + bound.size(), c.bound);
   if (error != std::errc() || end != bound.data() + bound.size())
     return wrong(text, fmt::format("'{}' is not a number", bound));
   if (!std::isfinite(c.bound))
     return wrong(text, fmt::format("no figure can be held against '{}', a number such as 0.15 is needed", bound));
-  std::string left = trimmed(std::string_view(text).substr(0, at));
+  std::string left = parts->left;
   if (const std::size_t colon = left.find(':'); colon != std::string::npos) {
     c.group = left.substr(0, colon);
     left.erase(0, colon + 1);
