@@ -60,7 +60,7 @@ def undescribed(schema, path=()):
 
 # Names of models, clusters and the like are open in the schema: a path of one's own may stand there.
 BAD = {"integer": ["two", 1.5, -99999999999], "number": ["many", True], "boolean": ["yes", 1], "array": ["x", {}],
-       "string": [5, []], "pattern": ["5", "5 parsecs", "-5 GB"]}
+       "object": ["x", 5], "string": [5, []], "pattern": ["5", "5 parsecs", "-5 GB"]}
 
 
 def bad_values(orrery, scenario, schema, validator):

@@ -31,6 +31,19 @@ Json preset_schema_of(const FieldTable& table) {
   return schema;
 }
 
+// Of a sweep: any key, or the last part of one, with its values; which there are is for the sweep to say.
+Json sweep_schema() {
+  const Json values{{"type", {"string", "number", "boolean"}}};
+  Json schema;
+  schema["type"] = "object";
+  schema["description"] =
+      "What orrery sweep goes over: KEY: VALUES, a list, or a text with ranges (1..8, 8..64*2), all or auto; where: "
+      "conditions that each layout must hold, such as memory <= 76 GiB.";
+  schema["additionalProperties"] = {
+      {"anyOf", Json::array({values, {{"type", "array"}, {"minItems", 1}, {"items", values}}})}};
+  return schema;
+}
+
 // Names an editor offers where a file of the user's is allowed too.
 void offer(Json& schema, const char* key, const std::vector<std::string>& names) {
   Json& map = schema.contains("anyOf") ? schema["anyOf"][0] : schema;
@@ -69,6 +82,7 @@ std::string json_schema() {
   properties["perturb"] = {{"type", "array"},
                            {"description", "What is slow or down."},
                            {"items", schema_of(hardware::perturbation_fields())}};
+  properties["sweep"] = sweep_schema();
   offer(properties["model"], "type", model::list_models());
   offer(properties["cluster"], "type", hardware::cluster_names());
   offer(properties["stack"], "type", cost::stack_names());

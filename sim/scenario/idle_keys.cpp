@@ -2,12 +2,14 @@
 // dump of a resolved scenario says every key.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "orrery/hardware/catalogue.hpp"
 #include "orrery/scenario/simulate.hpp"
+#include "parts.hpp"
 #include "tables.hpp"
 
 namespace orrery::scenario {
@@ -16,7 +18,7 @@ namespace {
 using Json = nlohmann::json;
 
 struct Reason {
-  bool holds;
+  IdleCondition holds;
   const char* why;
   std::vector<std::string> keys;
 };
@@ -25,46 +27,60 @@ bool takes_groups(const std::string& schedule) {
   return schedule.starts_with("interleaved") || schedule.starts_with("looped");
 }
 
-std::vector<Reason> reasons(const Scenario& s) {
-  const layout::Layout& l = s.layout;
+// The fabric is not the one whose section it is, or the graph is given.
+template <hardware::FabricKind kind>
+bool is_other_fabric(const Scenario& s) {
+  return s.cluster.graph.cables.empty() && s.cluster.scale_out.fabric != kind;
+}
+
+std::vector<Reason> make_reasons() {
   const std::string c = "stack.communication.", fabric = "cluster.scale_out.";
-  const hardware::FabricKind kind = s.cluster.scale_out.fabric;
-  const bool graph = !s.cluster.graph.cables.empty();
-  const std::string& schedule = s.schedule.type;
+  using S = const Scenario&;
   return {
-      {l.pipeline == 1,
+      {[](S s) { return s.layout.pipeline == 1; },
        "there is one pipeline rank",
        {"schedule.group", "schedule.memory_cap", c + "messages", c + "scatter_gather_messages",
         c + "reshard_in_pipeline", c + "pass_overlap_percent", "stack.optimizer.post_validation"}},
-      {l.gradient_ranks() == 1,
+      {[](S s) { return s.layout.gradient_ranks() == 1; },
        "no other rank shares the gradients (data and context are 1)",
        {"layout.zero", "layout.shard_degree", "training.overlap_data", c + "overlap_data", c + "overlap_gather",
         c + "bucket", c + "prefetch", c + "data_slowdown_percent"}},
-      {l.tensor == 1,
+      {[](S s) { return s.layout.tensor == 1; },
        "there is one tensor rank",
        {"training.overlap_tensor", c + "overlap_tensor", c + "tensor_slowdown_percent", c + "scatter_gather_messages"}},
-      {l.context == 1,
+      {[](S s) { return s.layout.context == 1; },
        "there is one context rank",
        {"training.overlap_context", c + "overlap_context", c + "context_slowdown_percent", c + "context_exchange"}},
-      {s.training.recompute != layout::Recompute::full, "training.recompute is not full", {"training.recompute_every"}},
-      {!takes_groups(schedule), "the schedule is not interleaved", {"schedule.group"}},
-      {schedule.rfind("zb_auto", 0) != 0, "the schedule is not zb_auto", {"schedule.memory_cap"}},
-      {l.partition != layout::Partition::explicit_layers,
+      {[](S s) { return s.training.recompute != layout::Recompute::full; },
+       "training.recompute is not full",
+       {"training.recompute_every"}},
+      {[](S s) { return !takes_groups(s.schedule.type); }, "the schedule is not interleaved", {"schedule.group"}},
+      {[](S s) { return s.schedule.type.rfind("zb_auto", 0) != 0; },
+       "the schedule is not zb_auto",
+       {"schedule.memory_cap"}},
+      {[](S s) { return s.layout.partition != layout::Partition::explicit_layers; },
        "layout.partition is not explicit",
        {"layout.layers_per_stage"}},
-      {s.stack.launch.mode == cost::LaunchMode::graph,
+      {[](S s) { return s.stack.launch.mode == cost::LaunchMode::graph; },
        "with stack.launch.mode graph launches cost nothing",
        {"stack.launch.per_kernel", "stack.launch.per_kernel_backward", "stack.launch.per_collective",
         "stack.launch.per_collective_rank", "stack.launch.per_micro_batch"}},
-      {graph, "cluster.graph is the whole network", {"cluster.scale_up", "cluster.scale_out"}},
-      {!graph && kind != hardware::FabricKind::fat_tree,
+      {[](S s) { return !s.cluster.graph.cables.empty(); },
+       "cluster.graph is the whole network",
+       {"cluster.scale_up", "cluster.scale_out"}},
+      {is_other_fabric<hardware::FabricKind::fat_tree>,
        "cluster.scale_out.fabric is not fat_tree",
        {fabric + "fat_tree"}},
-      {!graph && kind != hardware::FabricKind::torus, "cluster.scale_out.fabric is not torus", {fabric + "torus"}},
-      {!graph && kind != hardware::FabricKind::dragonfly,
+      {is_other_fabric<hardware::FabricKind::torus>, "cluster.scale_out.fabric is not torus", {fabric + "torus"}},
+      {is_other_fabric<hardware::FabricKind::dragonfly>,
        "cluster.scale_out.fabric is not dragonfly",
        {fabric + "dragonfly"}},
   };
+}
+
+const std::vector<Reason>& reasons() {
+  static const std::vector<Reason> all = make_reasons();
+  return all;
 }
 
 // The scenario with every default, and one that says nothing.
@@ -115,12 +131,21 @@ void find_said(const Scenario& s, const Values& values, const std::string& path,
 
 }  // namespace
 
+std::vector<IdleCondition> idle_when(const std::string& key) {
+  std::vector<IdleCondition> conditions;
+  for (const Reason& reason : reasons())
+    if (std::any_of(reason.keys.begin(), reason.keys.end(),
+                    [&](const std::string& k) { return key == k || key.starts_with(k + "."); }))
+      conditions.push_back(reason.holds);
+  return conditions;
+}
+
 Diagnostics idle_keys(const Scenario& s) {
   Diagnostics notes;
   if (!s.source) return notes;
   const Values values = values_of(s);
-  for (const Reason& reason : reasons(s)) {
-    if (!reason.holds) continue;
+  for (const Reason& reason : reasons()) {
+    if (!reason.holds(s)) continue;
     std::vector<std::string> said;
     for (const std::string& key : reason.keys) find_said(s, values, key, said);
     if (said.empty()) continue;

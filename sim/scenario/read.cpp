@@ -7,6 +7,7 @@
 #include "orrery/layout/layout.hpp"
 #include "orrery/model/presets.hpp"
 #include "orrery/scenario/run.hpp"
+#include "parts.hpp"
 #include "places.hpp"
 #include "tables.hpp"
 
@@ -18,6 +19,10 @@ class Reader {
  public:
   Reader(const YamlTree& tree, Catalogue& catalogue) : tree_(tree), catalogue_(catalogue) {}
   Result<Run> read(const ResolveOptions& options);
+  // Whether there is a scenario to resolve; what is wrong stands in errors().
+  bool read_sections();
+  const Diagnostics& errors() const { return errors_; }
+  Scenario& scenario() { return scenario_; }
 
  private:
   NodeId section(const char* name) const { return tree_.find(tree_.root(), name); }
@@ -66,6 +71,8 @@ void Reader::check_keys() {
     errors_.push_back(tree_.at(entry.mark, static_cast<int>(entry.key.size()), entry.key,
                                "unknown key, allowed: " + allowed, remedy_for_key("", entry.key, names)));
   }
+  if (const NodeId sweep = section("sweep"); sweep != kNoNode && tree_[sweep].kind != NodeKind::map)
+    errors_.push_back(tree_.at(sweep, "sweep", "expected a map of keys and their values, such as {tensor: [1, 2, 4]}"));
   for (const char* name : {"model", "cluster", "training"})
     if (section(name) == kNoNode) errors_.push_back(tree_.at(tree_.root(), name, "is required"));
 }
@@ -117,9 +124,9 @@ void Reader::resolve_layout() {
   if (tree_.find(section("layout"), "data") == kNoNode && gpus % others == 0) l.data = static_cast<int>(gpus / others);
 }
 
-Result<Run> Reader::read(const ResolveOptions& options) {
+bool Reader::read_sections() {
   check_keys();
-  if (tree_[tree_.root()].kind != NodeKind::map) return errors_;
+  if (tree_[tree_.root()].kind != NodeKind::map) return false;
   scenario_.name = tree_.name();
   read_model();
   read_cluster();
@@ -139,9 +146,13 @@ Result<Run> Reader::read(const ResolveOptions& options) {
         take(orrery::read(hardware::placement_fields(), tree_, section("placement"), "placement"), scenario_.placement);
   if (section("perturb") != kNoNode)
     have_places_ = take(read_perturbations(tree_, section("perturb")), scenario_.cluster.perturb) && have_places_;
-  if (!have_model_ || !have_cluster_ || !have_layout_ || !have_training_ || !have_places_ || !have_stack_)
-    return errors_;
+  if (!have_model_ || !have_cluster_ || !have_layout_ || !have_training_ || !have_places_ || !have_stack_) return false;
   resolve_layout();
+  return true;
+}
+
+Result<Run> Reader::read(const ResolveOptions& options) {
+  if (!read_sections()) return errors_;
   scenario_.source = std::make_shared<YamlTree>(tree_);
   Result<Run> run = resolve(scenario_, catalogue_, options);
   if (run.ok() && errors_.empty()) return run;
@@ -168,6 +179,13 @@ Result<Scenario> scenario_of(const Result<Run>& run) {
 
 Result<Run> read_run(const YamlTree& tree, Catalogue& catalogue, const ResolveOptions& options) {
   return Reader(tree, catalogue).read(options);
+}
+
+Result<Scenario> read_parts(const YamlTree& tree, Catalogue& catalogue) {
+  Reader reader(tree, catalogue);
+  const bool complete = reader.read_sections();
+  if (!complete || !reader.errors().empty()) return reader.errors();
+  return std::move(reader.scenario());
 }
 
 Result<Run> load_run(const std::string& path, const std::vector<std::string>& sets, Catalogue& catalogue,

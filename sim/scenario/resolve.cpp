@@ -3,6 +3,7 @@
 #include "given.hpp"
 #include "located.hpp"
 #include "orrery/network/tuning.hpp"
+#include "parts.hpp"
 #include "places.hpp"
 #include "plan.hpp"
 #include "rules.hpp"
@@ -13,8 +14,7 @@ namespace orrery::scenario {
 namespace {
 
 void fill_in(Scenario& s, const ResolveOptions& options) {
-  if (s.schedule.type.empty() && s.schedule.file.empty())
-    s.schedule.type = s.layout.virtual_stages > 1 ? "interleaved_1f1b" : "1f1b";
+  if (s.schedule.type.empty() && s.schedule.file.empty()) s.schedule.type = default_schedule(s);
   if (s.network.mode == NetworkModeChoice::automatic) s.network.mode = options.automatic;
 }
 
@@ -102,6 +102,10 @@ Result<Run> run_of(Scenario s, const ResolveOptions& options, const TuningOf& tu
 }
 
 }  // namespace
+
+const char* default_schedule(const Scenario& s) {
+  return s.layout.virtual_stages > 1 ? "interleaved_1f1b" : "1f1b";
+}
 
 Result<Run> resolve(const Scenario& scenario, Catalogue& catalogue, const ResolveOptions& options) {
   Scenario s = scenario;

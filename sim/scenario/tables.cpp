@@ -144,7 +144,7 @@ const Fields<NetworkChoice>& network_fields() {
 
 const std::vector<std::string>& section_names() {
   static const std::vector<std::string> names{"model", "cluster", "layout",    "training", "schedule",
-                                              "stack", "network", "placement", "perturb"};
+                                              "stack", "network", "placement", "perturb",  "sweep"};
   return names;
 }
 

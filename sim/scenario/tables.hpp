@@ -10,7 +10,7 @@ const Fields<Training>& training_fields();
 const Fields<ScheduleChoice>& schedule_fields();
 const Fields<NetworkChoice>& network_fields();
 
-// The keys of a scenario, in order.
+// The keys of a scenario, in order. What `sweep` says is read by whoever sweeps over it.
 const std::vector<std::string>& section_names();
 
 }  // namespace orrery::scenario

@@ -67,6 +67,7 @@ const std::vector<Command>& commands();
 Action add_run(Arguments& app, const Console& console);
 Action add_check(Arguments& app, const Console& console);
 Action add_compare(Arguments& app, const Console& console);
+Action add_sweep(Arguments& app, const Console& console);
 Action add_init(Arguments& app, const Console& console);
 Action add_list(Arguments& app, const Console& console);
 Action add_schedule(Arguments& app, const Console& console);

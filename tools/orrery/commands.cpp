@@ -8,6 +8,7 @@ const std::vector<Command>& commands() {
       {"run", "Simulate one training step of a scenario", add_run},
       {"check", "Say what is wrong with a scenario", add_check},
       {"compare", "Rank the pipeline schedules for a scenario at equal memory", add_compare},
+      {"sweep", "Play every layout of a space and rank them", add_sweep},
       {"init", "Write a scenario with every key explained", add_init},
       {"list", "List the models, GPUs, clusters, schedules or stacks there are", add_list},
       {"schedule", "Draw pipeline schedules", add_schedule},

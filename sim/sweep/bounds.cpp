@@ -1,0 +1,96 @@
+#include "sweep/bounds.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "orrery/layout/layout.hpp"
+#include "scenario/plan.hpp"
+
+namespace orrery::sweep {
+namespace {
+
+using scenario::Scenario;
+
+constexpr double kRounding = 1 - 1e-6;  // of sums of doubles, and of kernels rounded to picoseconds
+
+double real(std::int64_t value) {
+  return static_cast<double>(value);
+}
+
+// Parameters of the matrices of one layer.
+double layer_matrices(const model::ModelSpec& m) {
+  return real(m.hidden) * real(2 * m.query_features() + 2 * m.kv_features() + (m.gated() ? 3 : 2) * m.ffn_hidden);
+}
+
+// FLOP/s that no matrix product passes (kernel_time.cpp: the main loop of the largest tile, without fill and waves).
+double best_rate(const Scenario& s, DType type) {
+  const cost::KernelModel kernels = cost::with_stack(s.kernels, s.stack);
+  const cost::GemmModel& g = kernels.gemm;
+  const double layout = std::max({g.tn, g.nn, g.nt, g.misaligned_rate * std::max({g.tn, g.nn, g.nt})});
+  return real(s.gpu.peak(type).value) * g.rate.of(type) * kernels.sustained * layout *
+         (type == DType::fp8 ? std::max(kernels.fp8_sustained, 0.0) : 1.0);
+}
+
+bool goes_back_whole(const Scenario& s) {
+  constexpr std::array<std::string_view, 5> kKinds{"1f1b", "gpipe", "eager_1f1b", "interleaved_1f1b", "looped_bfs"};
+  return std::find(kKinds.begin(), kKinds.end(), s.schedule.type) != kKinds.end() &&
+         s.stack.optimizer.post_validation != cost::PostValidationOf::always;
+}
+
+// Picoseconds of each stage for the forward and backward pass of one micro-batch.
+std::vector<double> stage_times(const Scenario& s, const std::vector<layout::StageSpan>& spans) {
+  const layout::PassOptions pass = scenario::pass_options(s);
+  const double rate = std::max(best_rate(s, pass.compute), best_rate(s, pass.activation));
+  if (!(rate > 0)) return {};
+  const double tokens = real(s.training.micro_batch) * real(s.training.sequence_length);
+  const double share = tokens / (real(s.layout.tensor) * real(s.layout.context)) / rate * 1e12;
+  const bool again = s.training.recompute == layout::Recompute::full && s.training.recompute_every == 1 &&
+                     !s.stack.kernels.recompute_stops_early;
+  const double of_layer = (again ? 8 : 6) * layer_matrices(s.model) * share;
+  const double of_head = 6 * real(s.model.hidden) * real(s.model.vocab) * share;
+  std::vector<double> times;
+  for (const layout::StageSpan& span : spans) times.push_back(real(span.layers) * of_layer + (span.head ? of_head : 0));
+  return times;
+}
+
+double step_time(const Scenario& s) {
+  if (!s.cluster.perturb.empty() || !s.schedule.file.empty()) return 0;
+  const auto spans = layout::partition_layers(s.model, s.layout);
+  if (!spans.ok()) return 0;
+  const std::vector<double> stage = stage_times(s, *spans);
+  const double micro_batches = real(s.micro_batches());
+  const auto p = static_cast<std::size_t>(s.layout.pipeline);
+  if (stage.empty()) return 0;
+  double sum = 0, longest = 0, before = 0;
+  for (const double t : stage) sum += t;
+  longest = micro_batches * sum / real(s.layout.pipeline);  // of the mean rank, whoever holds what
+  if (!goes_back_whole(s)) return longest;
+  for (std::size_t rank = 0; rank < p; ++rank) {
+    double own = 0;
+    for (std::size_t i = rank; i < stage.size(); i += p) own += stage[i];
+    longest = std::max(longest, micro_batches * own + before);
+    before += stage[rank];
+  }
+  return longest;
+}
+
+// Matrices alone: what else there is comes on top.
+double state(const Scenario& s) {
+  const layout::StatePlan plan = scenario::state_plan(s);
+  const layout::Layout layout = scenario::running_layout(s);
+  const double matrices = real(s.model.layers) * layer_matrices(s.model) + real(s.model.hidden) * real(s.model.vocab);
+  const double of_rank = matrices / (real(layout.tensor) * real(layout.pipeline));
+  const auto held = [&](layout::Zero from, std::int64_t bytes) {
+    return of_rank * real(bytes) / (layout.zero >= from ? layout.shards() : 1);
+  };
+  return held(layout::Zero::parameters, plan.weight_bytes) + held(layout::Zero::gradients, plan.gradient_bytes) +
+         held(layout::Zero::optimizer, plan.optimizer_bytes);
+}
+
+}  // namespace
+
+Bounds bounds_of(const Scenario& s) {
+  return {kRounding * step_time(s), kRounding * state(s)};
+}
+
+}  // namespace orrery::sweep

@@ -1,0 +1,48 @@
+#include "sweep/evaluate.hpp"
+
+#include <algorithm>
+
+#include "orrery/scenario/run.hpp"
+
+namespace orrery::sweep {
+
+Figures figures_of(const report::RunResult& run) {
+  const report::Metrics m = report::metrics_of(run);
+  Figures f;
+  f.step_time_ps = run.timeline.step_time.value;
+  f.gpus = run.gpus;
+  f.tokens = run.tokens;
+  for (const engine::DeviceMemory& memory : run.memory)
+    f.peak_memory_bytes = std::max(f.peak_memory_bytes, memory.peak);
+  f.headroom_bytes = m.headroom;
+  f.memory_bytes = run.usable_memory.value - m.headroom;
+  f.reserved_bytes = f.memory_bytes - run.context_memory.value;
+  f.bubble_fraction = m.bubble_fraction;
+  f.mfu = m.mfu;
+  f.hfu = m.hfu;
+  f.tokens_per_s_per_gpu = m.tokens_per_s_per_gpu;
+  f.mean_s = m.mean_s;
+  return f;
+}
+
+std::string reason(const Diagnostics& errors) {
+  const Diagnostic& first = errors.front();
+  return first.path.empty() ? first.message : first.path + ": " + first.message;
+}
+
+Evaluation evaluate(const scenario::Scenario& scenario, Catalogue& catalogue, const EvaluateOptions& options) {
+  const Result<scenario::Run> ready = scenario::resolve(
+      scenario, catalogue, {.automatic = scenario::NetworkModeChoice::steady, .memory_limit = options.memory_limit});
+  if (!ready.ok()) return {Status::refused, {}, reason(ready.errors())};
+  scenario::RunOptions how = options.run;
+  how.what_if = false;
+  how.memory_limit = options.memory_limit;
+  const Result<report::RunResult> played = scenario::simulate(*ready, how);
+  if (!played.ok()) return {Status::refused, {}, reason(played.errors())};
+  if (!played->books.empty())
+    internal_error("the books of a layout do not balance: " + played->books.front() + " (" + played->title + ")");
+  const bool fits = report::metrics_of(*played).fits();
+  return {fits ? Status::ok : Status::does_not_fit, figures_of(*played), {}};
+}
+
+}  // namespace orrery::sweep

@@ -1,0 +1,28 @@
+// One layout: from a scenario to its figures, by the door that `orrery run` goes through.
+#pragma once
+#include <optional>
+#include <string>
+
+#include "orrery/core/catalogue.hpp"
+#include "orrery/report/run_result.hpp"
+#include "orrery/scenario/simulate.hpp"
+#include "orrery/sweep/figures.hpp"
+
+namespace orrery::sweep {
+
+struct Evaluation {
+  Status status = Status::refused;  // ok, does_not_fit or refused
+  Figures figures;
+  std::string why;  // refused
+};
+
+struct EvaluateOptions {
+  std::optional<Bytes> memory_limit;  // of this machine
+  scenario::RunOptions run;           // the passes that only change the speed
+};
+
+Evaluation evaluate(const scenario::Scenario& scenario, Catalogue& catalogue, const EvaluateOptions& options);
+Figures figures_of(const report::RunResult& run);
+std::string reason(const Diagnostics& errors);  // the first of them
+
+}  // namespace orrery::sweep

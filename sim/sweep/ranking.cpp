@@ -1,0 +1,67 @@
+#include "sweep/ranking.hpp"
+
+#include <algorithm>
+
+namespace orrery::sweep {
+namespace {
+
+// Time of a GPU for a token, as a fraction: compared without rounding.
+int compare_speed(const Figures& a, const Figures& b) {
+  const Int128 left = Int128{a.step_time_ps} * a.gpus, right = Int128{b.step_time_ps} * b.gpus;
+  if (a.tokens == b.tokens) return left < right ? -1 : left > right ? 1 : 0;
+  const Int128 x = left * b.tokens, y = right * a.tokens;
+  return x < y ? -1 : x > y ? 1 : 0;
+}
+
+bool dominates(const Figures& a, const Figures& b) {
+  const bool as_good =
+      a.step_time_ps <= b.step_time_ps && a.memory_bytes <= b.memory_bytes && a.gpus <= b.gpus && a.tokens >= b.tokens;
+  return as_good &&
+         (a.step_time_ps < b.step_time_ps || a.memory_bytes < b.memory_bytes || a.gpus < b.gpus || a.tokens > b.tokens);
+}
+
+bool same(const Figures& a, const Figures& b) {
+  return a.step_time_ps == b.step_time_ps && a.memory_bytes == b.memory_bytes && a.gpus == b.gpus &&
+         a.tokens == b.tokens;
+}
+
+void add_to_front(const Row& row, std::vector<Row>& front) {
+  for (const Row& other : front)
+    if (dominates(other.figures, row.figures) || same(other.figures, row.figures)) return;
+  std::erase_if(front, [&](const Row& other) { return dominates(row.figures, other.figures); });
+  front.push_back(row);
+}
+
+}  // namespace
+
+bool better(const Row& a, const Row& b) {
+  if (const int order = compare_speed(a.figures, b.figures); order != 0) return order < 0;
+  if (a.figures.memory_bytes != b.figures.memory_bytes) return a.figures.memory_bytes < b.figures.memory_bytes;
+  return a.point < b.point;
+}
+
+void Ranking::add(const Row& row) {
+  if (row.status == Status::does_not_fit) {
+    if (!fastest_ || better(row, *fastest_)) fastest_ = row;
+    if (!nearest_ || row.figures.headroom_bytes > nearest_->figures.headroom_bytes) nearest_ = row;
+  }
+  if (row.status == Status::pruned && row.figures.headroom_bytes < 0 &&
+      (!nearest_pruned_ || row.figures.headroom_bytes > nearest_pruned_->figures.headroom_bytes))
+    nearest_pruned_ = row;
+  if (row.status != Status::ok) return;
+  add_to_front(row, pareto_);
+  const auto at = std::upper_bound(best_.begin(), best_.end(), row, better);
+  if (at == best_.end() && best_.size() >= top_) return;
+  best_.insert(at, row);
+  if (best_.size() > top_) best_.pop_back();
+}
+
+void Ranking::give(Outcome& outcome) {
+  outcome.best = std::move(best_);
+  std::sort(pareto_.begin(), pareto_.end(), better);
+  outcome.pareto = std::move(pareto_);
+  outcome.fastest_that_does_not_fit = std::move(fastest_);
+  outcome.nearest = nearest_ ? std::move(nearest_) : std::move(nearest_pruned_);
+}
+
+}  // namespace orrery::sweep

@@ -1,0 +1,150 @@
+// orrery sweep SCENARIO: plays every layout of a space and ranks them.
+#include "orrery/sweep/sweep.hpp"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <optional>
+#include <thread>
+
+#include "orrery/core/file.hpp"
+#include "progress.hpp"
+#include "scenario_options.hpp"
+#include "sweep_output.hpp"
+
+namespace orrery::cli {
+namespace {
+
+struct SweepCommand {
+  ScenarioOptions scenario;
+  std::string space, csv, jsonl;
+  std::vector<std::string> where;
+  int top = 10, threads = 0;
+  std::int64_t sample = 0, seed = 1;
+  bool json = false, force = false, no_prune = false;
+};
+
+Result<YamlTree> tree_of(const ScenarioOptions& options) {
+  Result<YamlTree> tree = read_yaml_file(options.path);
+  if (!tree.ok()) return tree;
+  Diagnostics errors;
+  for (const std::string& assignment : options.sets)
+    for (Diagnostic& e : tree->set(assignment)) errors.push_back(std::move(e));
+  if (!errors.empty()) return errors;
+  return tree;
+}
+
+// --space replaces the dimensions of the section `sweep`, not its conditions.
+Result<sweep::Space> space_of(const SweepCommand& options, const YamlTree& tree) {
+  Result<sweep::Space> section = sweep::read_space(tree, Catalogue::shared());
+  if (!section.ok() || (options.space.empty() && !section->dimensions.empty())) return section;
+  Result<sweep::Space> space = sweep::read_space(options.space, tree, Catalogue::shared());
+  if (space.ok()) space->where = std::move(section->where);
+  return space;
+}
+
+Result<std::vector<sweep::Condition>> conditions_of(const SweepCommand& options, const sweep::Space& space) {
+  std::vector<sweep::Condition> conditions;
+  Diagnostics errors;
+  const auto add = [&](const std::string& text, const char* said_in) {
+    Result<sweep::Condition> condition = sweep::Condition::parse(text, said_in);
+    if (condition.ok())
+      conditions.push_back(std::move(condition).value());
+    else
+      errors.insert(errors.end(), condition.errors().begin(), condition.errors().end());
+  };
+  for (const std::string& text : space.where) add(text, "sweep.where");
+  for (const std::string& text : options.where) add(text, "--where");
+  if (!errors.empty()) return errors;
+  return conditions;
+}
+
+// The files that take a row for each point.
+struct RowFiles {
+  std::optional<OutputFile> csv, jsonl;
+
+  Diagnostics open(const SweepCommand& options, const sweep::Space& space) {
+    const auto create = [&](const std::string& path, std::optional<OutputFile>& into) -> Diagnostics {
+      if (path.empty()) return {};
+      Result<OutputFile> file = OutputFile::create(path, options.force);
+      if (!file.ok()) return file.errors();
+      into.emplace(std::move(file).value());
+      return {};
+    };
+    if (Diagnostics errors = create(options.csv, csv); !errors.empty()) return errors;
+    if (csv) csv->write(sweep_csv_header(space));
+    return create(options.jsonl, jsonl);
+  }
+  void add(const sweep::Row& row, const sweep::Space& space) {
+    if (csv) csv->write(sweep_csv_row(row, space));
+    if (jsonl) jsonl->write(sweep_json_row(row, space));
+  }
+  Diagnostics commit() {
+    if (csv)
+      if (Diagnostics errors = csv->commit(); !errors.empty()) return errors;
+    return jsonl ? jsonl->commit() : Diagnostics();
+  }
+  bool any() const { return csv || jsonl; }
+};
+
+int run(const SweepCommand& options, const Console& console) {
+  const Result<YamlTree> tree = tree_of(options.scenario);
+  if (!tree.ok()) return console.refuse(tree.errors());
+  const Result<sweep::Space> space = space_of(options, *tree);
+  if (!space.ok()) return console.refuse(space.errors());
+  Result<std::vector<sweep::Condition>> conditions = conditions_of(options, *space);
+  if (!conditions.ok()) return console.refuse(conditions.errors());
+  RowFiles files;
+  if (const Diagnostics errors = files.open(options, *space); !errors.empty()) return console.refuse(errors);
+  Progress progress(console, "sweep");
+  sweep::Options how;
+  how.where = std::move(conditions).value();
+  how.top = static_cast<std::size_t>(options.top);
+  how.threads =
+      options.threads > 0 ? static_cast<unsigned>(options.threads) : std::max(std::thread::hardware_concurrency(), 1u);
+  how.prune = !options.no_prune && !files.any();
+  how.sample = options.sample;
+  how.seed = static_cast<std::uint64_t>(options.seed);
+  how.memory_limit = options.scenario.memory_limit;
+  how.progress = [&](std::int64_t done, std::int64_t of) {
+    progress.update(static_cast<std::size_t>(done), static_cast<std::size_t>(of), "points");
+  };
+  if (files.any()) how.row = [&](const sweep::Row& row) { files.add(row, *space); };
+  const Result<sweep::Outcome> outcome = sweep::sweep(*tree, *space, Catalogue::shared(), how);
+  progress.clear();
+  if (!outcome.ok()) return console.refuse(outcome.errors());
+  if (const Diagnostics errors = files.commit(); !errors.empty()) return console.refuse(errors);
+  const SweepShown shown{options.scenario.path, options.scenario.sets, &*tree, how.top};
+  const bool talk = is_standard_output(options.csv) || is_standard_output(options.jsonl);
+  const std::string text = options.json ? sweep_json(*outcome, shown) : sweep_text(*outcome, shown);
+  talk ? console.say(text) : console.print(text);
+  if (!outcome->best.empty()) return kOk;
+  console.complain("orrery sweep: no layout fits");
+  return kNo;
+}
+
+}  // namespace
+
+Action add_sweep(Arguments& app, const Console& console) {
+  auto o = std::make_shared<SweepCommand>();
+  add_scenario_options(app, o->scenario);
+  app.add_option("--space", o->space,
+                 "what to go over: KEY=VALUES apart by ';', values apart by commas, as ranges (1..8, 8..64*2), all or "
+                 "auto (what divides); default: the scenario's section sweep, else every layout that divides");
+  app.add_option("--where", o->where, "only layouts of which this holds, any number of times: 'memory <= 76 GiB'")
+      .repeated();
+  app.add_option("--top", o->top, "how many of the best are shown").range(1, 100'000);
+  app.add_option("--csv", o->csv, "write a row for each point (- for standard output); nothing is pruned then");
+  app.add_option("--jsonl", o->jsonl, "the same as one JSON object a line");
+  app.add_flag("--force", o->force, "replace existing files");
+  app.add_flag("--json", o->json, "one JSON object instead of the table");
+  app.add_option("--threads", o->threads, "layouts played at once, default all processors (same result)")
+      .range(1, 1024);
+  app.add_option("--sample", o->sample, "only so many points of the space, drawn at random").range(1, 100'000'000);
+  app.add_option("--seed", o->seed, "of the sample").range(0, 2'000'000'000);
+  app.add_flag("--no-prune", o->no_prune, "play layouts too that a bound shows not to be the best");
+  app.footer("Exit code: 0 a layout fits; 1 none does; 2 the input is wrong; 3 a bug in Orrery.");
+  return [o, &console] { return run(*o, console); };
+}
+
+}  // namespace orrery::cli
