@@ -28,8 +28,7 @@ const std::map<std::string, std::string> kWithoutEffect{
     {"cluster.gpu_definition.sources", "sources"},
     {"cluster.gpu_definition.tensor_clock_mhz", "a source: what the dense peaks were computed from"},
     {"cluster.gpu_definition.dense_peak.int8", "of the data sheet; nothing is trained in it"},
-    {"cluster.gpu_definition.type", "a defect: not read beside `gpu`, which takes its place"},
-    {"cluster.gpu_definition.memory", "a defect: what is usable is not taken from it"},
+    {"sweep", "of the command sweep; tests/sweep sets it"},
     {"stack.name", "a name"},
     {"stack.about", "a text"},
 };
