@@ -13,8 +13,7 @@ const Fields<StackKernels>& kernel_fields() {
   using K = StackKernels;
   static const auto table =
       Fields<K>("kernels", "Which kernels run, and how well.")
-          .choice("attention", &K::attention,
-                  {{"unfused", layout::AttentionKind::unfused}, {"flash", layout::AttentionKind::flash}},
+          .choice("attention", &K::attention, layout::attention_names(),
                   "kinds of attention the stack has, its default first")
           .choice("attention_library", &K::attention_library, attention_library_names(),
                   "generation of fused attention")
@@ -57,9 +56,9 @@ const Fields<StackCommunication>& communication_fields() {
                "behind "
                "its update")
           .choice("messages", &C::messages,
-                  {{"asynchronous", MessageKind::asynchronous},
-                   {"serialised", MessageKind::serialised},
-                   {"blocking", MessageKind::blocking}},
+                  {{"asynchronous", layout::MessageMode::asynchronous},
+                   {"serialised", layout::MessageMode::serialised},
+                   {"blocking", layout::MessageMode::rendezvous}},
                   "pipeline messages: beside compute | in the compute stream | sender and receiver wait for each other")
           .add("tensor_slowdown_percent", &C::tensor_slowdown_percent, "time of compute beside a tensor-parallel call")
           .range(100, 1000)
@@ -136,9 +135,9 @@ const Fields<StackOptimizer>& optimizer_fields() {
           .add("kernels", &O::kernels, "launches per step")
           .range(0, 1'000'000)
           .choice("post_validation", &O::post_validation,
-                  {{"never", PostValidationOf::never},
-                   {"split_backward", PostValidationOf::split_backward},
-                   {"always", PostValidationOf::always}},
+                  {{"never", PostValidation::never},
+                   {"split_backward", PostValidation::split_backward},
+                   {"always", PostValidation::always}},
                   "a stage updates its parameters before the norm of all gradients is known and checks it in the next "
                   "step: never | under schedules that split the backward pass | always");
   return table;
@@ -212,26 +211,6 @@ Result<Stack> load_stack(const std::string& name, Catalogue& catalogue) {
 
 std::vector<std::string> stack_names() {
   return list_data_files(kStacks);
-}
-
-void apply(const Stack& stack, layout::PassOptions& options) {
-  const StackKernels& kernels = stack.kernels;
-  options.fused_softmax = kernels.fused_softmax;
-  options.fused_bias_activation = kernels.fused_bias_activation;
-  options.fused_bias_dropout_add = kernels.fused_bias_dropout_add;
-  options.fused_norm = kernels.fused_norm;
-  options.fused_rotary = kernels.fused_rotary;
-  options.fused_cross_entropy = kernels.fused_cross_entropy;
-  options.fused_log_softmax = kernels.fused_log_softmax;
-  options.fused_gradient_accumulation = kernels.fused_gradient_accumulation;
-  options.gradient_placeholders = kernels.gradient_placeholders;
-  options.loss_copies = static_cast<int>(kernels.loss_copies);
-  options.keep_stage_output = kernels.keep_stage_output;
-  options.separate_projections = kernels.separate_projections;
-  options.fp8_saves_input = kernels.fp8_saves_input;
-  options.recompute_stops_early = kernels.recompute_stops_early;
-  options.regather_in_backward = stack.communication.regather_in_backward;
-  options.context_exchange = stack.communication.context_exchange;
 }
 
 // The stack's library of fused attention becomes the GPU's first, and its generation scales the rates.

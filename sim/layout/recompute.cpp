@@ -34,7 +34,7 @@ class Planner {
   Planner(const Tape& tape, std::int64_t model_layers, const PassOptions& options) : tape_(tape), o_(options) {
     plan_.producer.assign(tape.tensors.size(), -1);
     plan_.saved = tape.keep_always;
-    if (options.keep_stage_output)
+    if (options.kernels.keep_stage_output)
       for (const TensorId t : tape.outputs) plan_.saved[at(t)] = true;
     for (std::size_t i = 0; i < tape.ops.size(); ++i) {
       plan_.segment.push_back(segment_of(tape.ops[i], model_layers, options));
@@ -46,7 +46,7 @@ class Planner {
   }
 
   RecomputePlan run() {
-    if (o_.recompute_stops_early || o_.recompute == Recompute::selective_op) stop_early();
+    if (o_.kernels.recompute_stops_early || o_.recompute == Recompute::selective_op) stop_early();
     for (std::size_t i = 0; i < tape_.ops.size(); ++i) {
       const RankOp& op = tape_.ops[i];
       for (const auto* needs : {&op.keep_for_input, &op.keep_for_weight})

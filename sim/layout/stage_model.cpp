@@ -31,7 +31,7 @@ struct StageOperators {
         plan(plan_recompute(tape, graph.spec.layers, options)),
         backward(tape, plan),
         span(span_of(graph, nodes)),
-        placeholders(options.gradient_placeholders),
+        placeholders(options.kernels.gradient_placeholders),
         model_layers(graph.spec.layers),
         activation_bytes(size_of(options.activation)) {}
   StageOperators(const StageOperators&) = delete;
@@ -55,6 +55,10 @@ Flops forward_flops(const Tape& tape) {
 }
 
 }  // namespace
+
+std::vector<std::pair<std::string, AttentionKind>> attention_names() {
+  return {{"unfused", AttentionKind::unfused}, {"flash", AttentionKind::flash}};
+}
 
 model::ModelGraph graph_of(const model::ModelSpec& spec, const PassOptions& options) {
   return model::model_graph(

@@ -64,7 +64,7 @@ Time Communication::wait_for_network(const Family& family, const std::vector<std
     const auto from = static_cast<std::size_t>(group[i]), to = static_cast<std::size_t>(group[(i + 1) % group.size()]);
     steps += plan_.topology->same_domain(plan_.placement[from], plan_.placement[to]) ? 0 : 1;
   }
-  return plan_.execution.network_step * steps;
+  return plan_.stack.communication.network_step * steps;
 }
 
 std::vector<CallCost> Communication::compute(const Family& family, Collective kind, Bytes bytes) const {

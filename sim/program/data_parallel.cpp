@@ -95,7 +95,7 @@ std::vector<DataCall> DataParallel::calls(DeviceIndex device, const schedule::Op
 void DataParallel::reduce(const Key& key, std::int64_t parameters, std::uint32_t position,
                           std::vector<DataCall>& calls) {
   const bool held = plan_.layout.reduces_in_each_pass();  // in a buffer of their own until then
-  const std::int64_t width = plan_.execution.gradient_bytes;
+  const std::int64_t width = plan_.stack.optimizer.gradient_bytes;
   if (sharded())
     calls.push_back(
         {false, position, Activity::gradient_reduce,
@@ -108,7 +108,13 @@ void DataParallel::reduce(const Key& key, std::int64_t parameters, std::uint32_t
          0, true});
 }
 
+std::int64_t DataParallel::bucket_bytes() const {
+  const std::int64_t bucket = plan_.stack.communication.bucket.value;
+  return bucket > 0 ? bucket : std::numeric_limits<std::int64_t>::max();
+}
+
 std::vector<DataCall> DataParallel::make_calls(const Key& key) {
+  const cost::StackCommunication& stack = plan_.stack.communication;
   std::vector<DataCall> calls;
   const bool gradients = key.kind == OpKind::backward || key.kind == OpKind::weight_gradient;
   const PassKind kind = key.kind == OpKind::forward           ? PassKind::forward
@@ -117,12 +123,12 @@ std::vector<DataCall> DataParallel::make_calls(const Key& key) {
                                                               : PassKind::backward;
   if (plan_.layout.gathers_parameters()) {
     if (key.kind != OpKind::weight_gradient) gather_layers(key, kind, calls);
-  } else if (plan_.execution.overlap_data && plan_.execution.overlap_gather) {
+  } else if (stack.overlap_data && stack.overlap_gather) {
     if (key.kind == OpKind::forward && key.first && sharded()) gather_buckets(key, calls);
   }
   if (plan_.layout.reduces_in_each_pass()) {
     reduce_units(key, kind, calls);
-  } else if (plan_.execution.overlap_data && gradients && key.last) {
+  } else if (stack.overlap_data && gradients && key.last) {
     reduce_buckets(key, kind, calls);
   }
   std::stable_sort(calls.begin(), calls.end(),
@@ -136,12 +142,13 @@ std::uint32_t DataParallel::behind(const Key& key, PassKind kind, std::uint32_t 
 }
 
 void DataParallel::gather_layers(const Key& key, PassKind kind, std::vector<DataCall>& calls) {
+  const cost::StackCommunication& stack = plan_.stack.communication;
   for (const LayerRange& range : layer_ranges(stages_.steps(key.stage, kind))) {
-    const std::int64_t bytes = stages_.stage(key.stage).parameters_of_layer(range.layer) * plan_.execution.weight_bytes;
+    const std::int64_t bytes = stages_.stage(key.stage).parameters_of_layer(range.layer) * plan_.state.gathered_bytes;
     if (bytes == 0) continue;
     calls.push_back({true, behind(key, kind, range.begin), Activity::parameter_gather,
                      collective(key.shard, Collective::all_gather, {bytes}, bytes, 0),
-                     plan_.execution.overlap_data ? plan_.execution.prefetch : 0});
+                     stack.overlap_data ? static_cast<int>(stack.prefetch) : 0});
   }
 }
 
@@ -152,8 +159,7 @@ void DataParallel::reduce_units(const Key& key, PassKind kind, std::vector<DataC
 
 // Parameters of a sharded optimizer arrive in buckets in the order of use, all asked for at the start of the step.
 void DataParallel::gather_buckets(const Key& key, std::vector<DataCall>& calls) {
-  const std::int64_t limit =
-      plan_.execution.bucket_bytes > 0 ? plan_.execution.bucket_bytes : std::numeric_limits<std::int64_t>::max();
+  const std::int64_t limit = bucket_bytes();
   std::int64_t bytes = 0;
   std::uint32_t first = 0;
   const auto flush = [&] {
@@ -165,7 +171,7 @@ void DataParallel::gather_buckets(const Key& key, std::vector<DataCall>& calls) 
   for (const LayerRange& range : layer_ranges(stages_.steps(key.stage, PassKind::forward))) {
     if (bytes >= limit) flush();
     if (bytes == 0) first = behind(key, PassKind::forward, range.begin);
-    bytes += stages_.stage(key.stage).parameters_of_layer(range.layer) * plan_.execution.weight_bytes;
+    bytes += stages_.stage(key.stage).parameters_of_layer(range.layer) * plan_.state.gathered_bytes;
   }
   flush();
 }
@@ -174,9 +180,8 @@ void DataParallel::gather_buckets(const Key& key, std::vector<DataCall>& calls) 
 void DataParallel::reduce_buckets(const Key& key, PassKind kind, std::vector<DataCall>& calls) {
   const Pass& pass = stages_.pass(0, key.stage, kind, key.pipe);
   const std::vector<PassStep>& from = stages_.steps(key.stage, kind);
-  const std::int64_t limit =
-      plan_.execution.bucket_bytes > 0 ? plan_.execution.bucket_bytes : std::numeric_limits<std::int64_t>::max();
-  const std::int64_t width = plan_.execution.gradient_bytes;
+  const std::int64_t limit = bucket_bytes();
+  const std::int64_t width = plan_.stack.optimizer.gradient_bytes;
   std::int64_t parameters = 0;
   std::uint32_t landed = 0;  // the first position behind the steps that wait for the calls so far
   for (std::size_t i = 0; i < from.size(); ++i) {
@@ -200,12 +205,12 @@ std::vector<DataParallel::EndCall> DataParallel::at_end(DeviceIndex device) {
 std::vector<DataParallel::EndCall> DataParallel::end_calls(int pipeline_rank, std::int32_t shard,
                                                            std::int32_t replicas) {
   std::vector<EndCall> result;
-  const bool overlap = plan_.execution.overlap_data;
+  const bool overlap = plan_.stack.communication.overlap_data;
   const std::int64_t parameters = stages_.parameters_of_rank(pipeline_rank);
-  const std::int64_t gradient_bytes = plan_.execution.gradient_bytes;
-  const Bytes gradients{parameters * gradient_bytes}, weights{parameters * plan_.execution.weight_bytes},
+  const std::int64_t gradient_bytes = plan_.stack.optimizer.gradient_bytes;
+  const Bytes gradients{parameters * gradient_bytes}, weights{parameters * plan_.state.gathered_bytes},
       of_shard{ceil_div(parameters, plan_.layout.shards()) * gradient_bytes};
-  const std::int64_t buffer = std::min(parameters, plan_.execution.reduce_buffer_elements) * gradient_bytes;
+  const std::int64_t buffer = std::min(parameters, plan_.stack.optimizer.reduce_buffer_elements) * gradient_bytes;
   const bool reduced = plan_.layout.reduces_in_each_pass();
   if (!overlap && sharded() && !reduced)
     result.push_back({false, false, collective(shard, Collective::reduce_scatter, gradients, buffer, -buffer)});
@@ -213,7 +218,7 @@ std::vector<DataParallel::EndCall> DataParallel::end_calls(int pipeline_rank, st
     result.push_back(
         {false, true,
          collective(replicas, Collective::all_reduce, of_shard, sharded() ? 0 : buffer, sharded() ? 0 : -buffer)});
-  if (sharded() && !plan_.layout.gathers_parameters() && !(overlap && plan_.execution.overlap_gather))
+  if (sharded() && !plan_.layout.gathers_parameters() && !(overlap && plan_.stack.communication.overlap_gather))
     result.push_back({true, false, collective(shard, Collective::all_gather, weights, 0, 0)});
   return result;
 }

@@ -60,6 +60,7 @@ class DataParallel {
     auto operator<=>(const Key&) const = default;
   };
   std::vector<DataCall> make_calls(const Key& key);
+  std::int64_t bucket_bytes() const;  // beyond all where gradients are one bucket
   void gather_layers(const Key& key, layout::PassKind kind, std::vector<DataCall>& calls);
   void gather_buckets(const Key& key, std::vector<DataCall>& calls);
   void reduce_units(const Key& key, layout::PassKind kind, std::vector<DataCall>& calls);

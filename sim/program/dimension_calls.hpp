@@ -13,19 +13,21 @@ struct DimensionCalls {
   Lane lane = Lane::compute;
   Category category = Category::compute;
   // What the stack says of them; nullptr = nothing: they run beside no other work of their pass, and slow none.
-  bool ExecutionPlan::*overlap = nullptr;       // beside other work, where it allows that
-  Slowdown ExecutionPlan::*slowdown = nullptr;  // of the kernels beside them
+  bool cost::StackCommunication::*overlap = nullptr;           // beside other work, where it allows that
+  std::int64_t cost::StackCommunication::*slowdown = nullptr;  // percent of their time that kernels beside them take
 
-  bool overlap_in(const ExecutionPlan& e) const { return overlap != nullptr && e.*overlap; }
-  Slowdown slowdown_in(const ExecutionPlan& e) const { return slowdown != nullptr ? e.*slowdown : Slowdown{}; }
+  bool overlap_in(const cost::StackCommunication& stack) const { return overlap != nullptr && stack.*overlap; }
+  Slowdown slowdown_in(const cost::StackCommunication& stack) const {
+    return slowdown != nullptr ? Slowdown{static_cast<std::int32_t>(stack.*slowdown), 100} : Slowdown{};
+  }
 };
 inline constexpr std::array<DimensionCalls, layout::kDimensions> kDimensionCalls{{
-    {layout::Dimension::tensor, Lane::tensor, Category::tensor_comm, &ExecutionPlan::overlap_tensor,
-     &ExecutionPlan::tensor_slowdown},
-    {layout::Dimension::context, Lane::context, Category::context_comm, &ExecutionPlan::overlap_context,
-     &ExecutionPlan::context_slowdown},
-    {layout::Dimension::data, Lane::data, Category::data_comm, &ExecutionPlan::overlap_data,
-     &ExecutionPlan::data_slowdown},
+    {layout::Dimension::tensor, Lane::tensor, Category::tensor_comm, &cost::StackCommunication::overlap_tensor,
+     &cost::StackCommunication::tensor_slowdown_percent},
+    {layout::Dimension::context, Lane::context, Category::context_comm, &cost::StackCommunication::overlap_context,
+     &cost::StackCommunication::context_slowdown_percent},
+    {layout::Dimension::data, Lane::data, Category::data_comm, &cost::StackCommunication::overlap_data,
+     &cost::StackCommunication::data_slowdown_percent},
     {layout::Dimension::pipeline, Lane::pipeline_send, Category::pipeline_comm, nullptr, nullptr},
 }};
 static_assert(layout::complete(kDimensionCalls));

@@ -74,7 +74,7 @@ class ClosedForm {
   // blocks of `rows` under the causal mask (B + 1) / 2B. Over context ranks one kernel a block of a ring, or one.
   WideFlops fused(bool backward) const {
     const layout::Layout& l = plan_.layout;
-    const bool ring = o_.context_exchange == layout::ContextExchange::ring;
+    const bool ring = o_.calls.context_exchange == layout::ContextExchange::ring;
     const std::int64_t queries = o_.sequence_length / l.context, keys = ring ? queries : o_.sequence_length;
     const cost::AttentionKernels& kernels = plan_.kernels.attention_of(cost::AttentionLibrary::flash2);
     const std::int64_t blocks =
@@ -94,8 +94,8 @@ class ClosedForm {
 
   // The last product of a layer is run again only where it must go by, or where something behind it is needed.
   bool last_again() const {
-    const bool cast_kept = o_.compute == DType::fp8 && o_.fp8_saves_input;
-    const bool early = o_.recompute_stops_early || o_.recompute == Recompute::selective_op;
+    const bool cast_kept = o_.compute == DType::fp8 && o_.kernels.fp8_saves_input;
+    const bool early = o_.kernels.recompute_stops_early || o_.recompute == Recompute::selective_op;
     return !early || m_.dropout || cast_kept;
   }
 
@@ -105,7 +105,7 @@ class ClosedForm {
       case Recompute::none:
         return {};
       case Recompute::selective:  // the context is read outside of what is run again
-        return {0, flash_ ? 0 : o_.recompute_stops_early ? 1 : 2, flash_, false};
+        return {0, flash_ ? 0 : o_.kernels.recompute_stops_early ? 1 : 2, flash_, false};
       case Recompute::full:
       case Recompute::alternate_layers:
         return {qkv() + projection() + fc1() + last + encodings, flash_ ? 0 : 2, flash_, is_relative()};

@@ -26,33 +26,34 @@ struct PassCounts {
   double steps() const { return compute + all_calls(); }
 };
 
-double buckets(const std::vector<layout::PassStep>& steps, const ExecutionPlan& execution) {
+double buckets(const std::vector<layout::PassStep>& steps, const cost::Stack& stack) {
+  const std::int64_t bucket = stack.communication.bucket.value;
   std::int64_t parameters = 0;
   double full = 1;
   for (const layout::PassStep& s : steps) {
     parameters += s.gradients_ready;
-    const double bytes = static_cast<double>(parameters) * static_cast<double>(execution.gradient_bytes);
-    if (execution.bucket_bytes == 0 || parameters == 0 || bytes < static_cast<double>(execution.bucket_bytes)) continue;
+    const double bytes = static_cast<double>(parameters) * static_cast<double>(stack.optimizer.gradient_bytes);
+    if (bucket == 0 || parameters == 0 || bytes < static_cast<double>(bucket)) continue;
     full += 1;
     parameters = 0;
   }
   return full;
 }
 
-PassCounts count(const layout::StageModel& stage, PassKind kind, const ExecutionPlan& execution) {
+PassCounts count(const layout::StageModel& stage, PassKind kind, const cost::Stack& stack) {
   const std::vector<layout::PassStep> steps = stage.pass(kind);
   PassCounts counts;
   for (const layout::PassStep& s : steps) (s.is_communication ? counts.calls[s.along] : counts.compute) += 1;
-  counts.buckets = buckets(steps, execution);
-  const std::int64_t full =
-      std::max(execution.bucket_bytes, execution.reduce_buffer_elements * execution.gradient_bytes);
+  counts.buckets = buckets(steps, stack);
+  const cost::StackOptimizer& o = stack.optimizer;
+  const std::int64_t full = std::max(stack.communication.bucket.value, o.reduce_buffer_elements * o.gradient_bytes);
   std::int64_t open = 0;
   for (const LayerRange& range : layer_ranges(steps)) {
     const std::int64_t parameters = stage.parameters_of_layer(range.layer);
     if (parameters == 0) continue;
     counts.layers += 1;
     if (open == 0) counts.units += 1;
-    open += parameters * execution.gradient_bytes;
+    open += parameters * o.gradient_bytes;
     if (open >= full) open = 0;
   }
   return counts;
@@ -60,11 +61,11 @@ PassCounts count(const layout::StageModel& stage, PassKind kind, const Execution
 
 class Estimate {
  public:
-  explicit Estimate(const StepSize& size) : s_(size), l_(size.layout), t_(size.teams) {
-    const ExecutionPlan& e = s_.execution;
-    const Time launches = e.launch_forward + e.launch_backward + e.launch_collective + e.micro_batch_overhead;
-    host_ = !e.blocking_launch && launches.value > 0;
-    blocking_ = e.blocking_launch && launches.value > 0;
+  explicit Estimate(const StepSize& size) : s_(size), l_(size.layout), c_(size.stack.communication), t_(size.teams) {
+    const cost::StackLaunch& host = s_.stack.launch;
+    const Time launches = host.per_kernel + host.per_kernel_backward + host.per_collective + host.per_micro_batch;
+    host_ = host.mode != cost::LaunchMode::blocking && launches.value > 0;
+    blocking_ = host.mode == cost::LaunchMode::blocking && launches.value > 0;
     devices_ = t_.teams * t_.members;
     const double ranks = static_cast<double>(l_.ranks()) / l_.pipeline;
     reducing_ = l_.gradient_ranks() > 1 || s_.pipes > 1;
@@ -86,6 +87,7 @@ class Estimate {
 
   const StepSize& s_;
   const layout::Layout& l_;
+  const cost::StackCommunication& c_;
   const TeamShape& t_;
   bool host_ = false, blocking_ = false, reducing_ = false;
   bool replicas_ = false;           // of shards: one more call behind each scatter
@@ -100,8 +102,7 @@ class Estimate {
 void Estimate::add_passes(const PassCounts& c, PassKind kind, double passes, bool apart) {
   const bool gathers = l_.gathers_parameters();
   const bool reduces = l_.reduces_in_each_pass() && (kind == PassKind::backward || kind == PassKind::weight_gradient);
-  const bool slowed = apart || ((gathers || reduces) && s_.execution.overlap_data &&
-                                s_.execution.data_slowdown.numerator != s_.execution.data_slowdown.denominator);
+  const bool slowed = apart || ((gathers || reduces) && c_.overlap_data && c_.data_slowdown_percent != 100);
   const double fused = s_.fuse && !s_.flows && !slowed ? t_.alike : 0;
   const double units = gathers ? c.layers : c.units;
   const double pieces = gathers || reduces ? std::max(1.0, units) : 1, steps = c.steps();
@@ -173,20 +174,19 @@ void Estimate::add_stage(const layout::StageSpan& span) {
     const std::vector<PassKind> kinds =
         s_.split_backward ? std::vector{PassKind::forward, PassKind::input_gradient, PassKind::weight_gradient}
                           : std::vector{PassKind::forward, PassKind::backward};
-    for (const PassKind kind : kinds) it->second[kind] = count(stage, kind, s_.execution);
+    for (const PassKind kind : kinds) it->second[kind] = count(stage, kind, s_.stack);
   }
   for (const auto& [kind, counts] : it->second) add_passes(counts, kind, static_cast<double>(s_.micro_batches));
-  if (reducing_ && !l_.gathers_parameters() && s_.execution.overlap_data) {
+  if (reducing_ && !l_.gathers_parameters() && c_.overlap_data) {
     const double buckets = it->second.rbegin()->second.buckets;
-    const bool gathered = l_.shards() > 1 && s_.execution.overlap_gather;
+    const bool gathered = l_.shards() > 1 && c_.overlap_gather;
     const int reductions = l_.reduces_in_each_pass() ? 0 : replicas_ ? 2 : 1;
     add_data_calls(s_.pipes * buckets * ((gathered ? 1 : 0) + reductions));
     add_pieces(s_.pipes * buckets);
-    const Slowdown& slow = s_.execution.data_slowdown;
     for (const auto& [kind, counts] : it->second) {  // the passes beside which they run are played step by step
       const bool beside =
-          kind == PassKind::forward ? l_.shards() > 1 && s_.execution.overlap_gather : kind != PassKind::input_gradient;
-      if (beside && slow.numerator != slow.denominator) add_passes(counts, kind, s_.pipes, true);
+          kind == PassKind::forward ? l_.shards() > 1 && c_.overlap_gather : kind != PassKind::input_gradient;
+      if (beside && c_.data_slowdown_percent != 100) add_passes(counts, kind, s_.pipes, true);
     }
   }
 }
@@ -198,7 +198,7 @@ void Estimate::add_messages() {
   tasks_ += messages;
   participants_ += 2 * messages;
   operations_ += 2 * messages;
-  edges_ += (s_.execution.messages == MessageMode::rendezvous ? 4 : 2) * messages;
+  edges_ += (c_.messages == MessageMode::rendezvous ? 4 : 2) * messages;
 }
 
 // Sorting the tasks is the peak: for each task, edge, participant and operation what it keeps then. The slots of the
@@ -234,6 +234,13 @@ TeamShape teams_of_all_ranks(const layout::Layout& layout) {
     all.groups[d.dimension] = all.members / (layout.*d.degree);
   all.teams = static_cast<double>(layout.ranks()) / layout.pipeline / all.members;
   return all;
+}
+
+// Within one stage there is nothing to gain: all of its ranks end together.
+bool post_validates(const cost::StackOptimizer& optimizer, const layout::Layout& layout, bool split_backward) {
+  const cost::PostValidation when = optimizer.post_validation;
+  return layout.pipeline > 1 &&
+         (when == cost::PostValidation::always || (when == cost::PostValidation::split_backward && split_backward));
 }
 
 Footprint footprint_of(const StepSize& size) {

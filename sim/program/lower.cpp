@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 
+#include "dimension_calls.hpp"
 #include "flops_book.hpp"
 #include "orrery/program/footprint.hpp"
 #include "overlap.hpp"
@@ -78,7 +79,7 @@ class StepLowering {
   Devices devices_;
   std::map<std::tuple<const Family*, std::int32_t, std::int64_t, bool>, TemplateId> messages_;
   std::optional<TemplateId> overhead_;
-  OverlappedPasses overlapped_{stages_, plan_.execution.pass_overlap_percent};
+  OverlappedPasses overlapped_{stages_, static_cast<int>(plan_.stack.communication.pass_overlap_percent)};
 };
 
 // What tells ranks apart: every call of the step on a group of theirs. (All wait for the gradient norm together.)
@@ -169,15 +170,17 @@ PipelinePlan StepLowering::pipeline_plan() {
   p.stages = &graph_;
   p.teams = teams();
   p.fuse = options_.fuse && plan_.mode != NetworkMode::flows;
-  p.messages = plan_.execution.messages;
-  const Slowdown& slowdown = plan_.execution.data_slowdown;
-  if (plan_.execution.overlap_data && slowdown.numerator != slowdown.denominator)
+  p.messages = plan_.stack.communication.messages;
+  const DimensionCalls& gradients = calls_along(Dimension::data);
+  const Slowdown slowdown = gradients.slowdown_in(plan_.stack.communication);
+  if (gradients.overlap_in(plan_.stack.communication) && slowdown.numerator != slowdown.denominator)
     p.slowdown_class = builder_.add_slowdown(slowdown);
   p.pass = [this](DeviceIndex d, OpKind kind, int stage, int pipe) -> const Pass& {
     return stages_.pass(devices_.representative[d], stage, pass_kind(kind), pipe);
   };
   // A host that waits for each kernel keeps nothing beside another.
-  const bool overlaps = plan_.execution.pass_overlap_percent > 0 && !plan_.execution.blocking_launch;
+  const bool overlaps =
+      plan_.stack.communication.pass_overlap_percent > 0 && plan_.stack.launch.mode != cost::LaunchMode::blocking;
   if (overlaps)
     p.overlapped_pass = [this](DeviceIndex d, const schedule::Operation& op) {
       return &overlapped_.pass(devices_.representative[d], op);
@@ -210,10 +213,10 @@ int StepLowering::steps() const {
 // The host prepares a step once the device has ended the one before (it reads the loss and the norm).
 StepStart StepLowering::start_of_step(const PipelineEnds& before) {
   StepStart start{before.tail, before.tail, end_.validate(before)};
-  if (plan_.execution.step_overhead.value == 0) return start;
+  if (plan_.stack.launch.per_step.value == 0) return start;
   if (!overhead_) {
     TaskTemplate host;
-    host.duration = plan_.execution.step_overhead;
+    host.duration = plan_.stack.launch.per_step;
     host.category = Category::host;
     host.lane = host.partner_lane = Lane::host;
     host.name = kStepOverhead;
@@ -267,7 +270,7 @@ Footprint StepLowering::footprint() const {
   }
   shape.teams = count / plan_.layout.pipeline;
   const schedule::Placement& p = plan_.schedule.placement;
-  return footprint_of({plan_.graph.spec, plan_.layout, plan_.pass, plan_.execution, p.stages, p.pipes,
+  return footprint_of({plan_.graph.spec, plan_.layout, plan_.pass, plan_.stack, p.stages, p.pipes,
                        plan_.schedule.micro_batches, plan_.schedule.split_backward, plan_.mode == NetworkMode::flows,
                        options_.fuse, steps(), shape});
 }
@@ -278,7 +281,7 @@ StepExamination StepLowering::examine() {
   StepExamination e{footprint(), 0, 0};
   const std::int64_t micro_batches = plan_.schedule.micro_batches;
   for (DeviceIndex d = 0; d < devices(); ++d) {
-    double bytes = 0, time = static_cast<double>(plan_.execution.step_overhead.value);
+    double bytes = 0, time = static_cast<double>(plan_.stack.launch.per_step.value);
     for (const std::int64_t resident : builder_.device(d).resident) bytes += static_cast<double>(resident);
     for (const int stage : stages_.on_rank(builder_.device(d).pipeline_rank)) {
       for (const PassKind kind : {PassKind::forward, PassKind::backward})

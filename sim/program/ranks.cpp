@@ -7,6 +7,7 @@
 
 #include "dimension_calls.hpp"
 #include "fold.hpp"
+#include "orrery/program/footprint.hpp"
 #include "orrery/schedule/placement.hpp"
 
 namespace orrery::program {
@@ -170,11 +171,8 @@ std::int32_t Ranks::at_pipeline(std::int32_t rank, int pipeline_rank) const {
   return grid.rank(c);
 }
 
-// Within one stage there is nothing to gain: all of its ranks end together.
 bool post_validates(const StepInput& plan) {
-  const PostValidation when = plan.execution.post_validation;
-  return plan.layout.pipeline > 1 &&
-         (when == PostValidation::always || (when == PostValidation::split_backward && plan.schedule.split_backward));
+  return post_validates(plan.stack.optimizer, plan.layout, plan.schedule.split_backward);
 }
 
 Diagnostics check_routes(const Ranks& ranks, const StepInput& plan) {

@@ -5,11 +5,11 @@
 
 namespace orrery::program {
 
-void slow_beside_calls(std::span<Step> steps, const ExecutionPlan& execution) {
+void slow_beside_calls(std::span<Step> steps, const cost::StackCommunication& stack) {
   PassTiming timing;
   bool slows = false;
   for (const DimensionCalls& of : kDimensionCalls) {
-    const Slowdown s = of.slowdown_in(execution);
+    const Slowdown s = of.slowdown_in(stack);
     if (!layout::facts(of.dimension).in_pass || s.numerator == s.denominator) continue;
     timing.slowdown[static_cast<std::size_t>(of.lane)] = s;
     slows = true;

@@ -95,7 +95,7 @@ const std::vector<std::int32_t>& StageCosts::messages_to(int stage, bool forward
 // Pipeline messages: the whole boundary tensor, or its share of the tensor ranks where it is scattered and gathered.
 Bytes StageCosts::message_bytes(std::int32_t edge) const {
   const Bytes whole = graph_.edge(edge).bytes;
-  return plan_.execution.scatter_gather_messages ? Bytes{ceil_div(whole.value, plan_.layout.tensor)} : whole;
+  return plan_.stack.communication.scatter_gather_messages ? Bytes{ceil_div(whole.value, plan_.layout.tensor)} : whole;
 }
 
 std::vector<ObservedCall> StageCosts::calls() {
@@ -138,14 +138,14 @@ StageCosts::Place StageCosts::place_of(std::int32_t rank) const {
 }
 
 Step StageCosts::cost(const PassStep& from, PassKind kind, const Place& place) {
-  const ExecutionPlan& e = plan_.execution;
+  const cost::StackLaunch& host = plan_.stack.launch;
   const bool forward = kind == PassKind::forward || from.role == layout::StepRole::recompute;
-  const Time launch = forward ? e.launch_forward : e.launch_backward;
+  const Time launch = forward ? host.per_kernel : host.per_kernel_backward;
   Step step;
   step.name = from.name;
   for (const layout::MemoryChange& m : from.memory)
-    step.memory.push_back({m.at_end, static_cast<MemoryClass>(m.memory_class), m.bytes.value,
-                           m.memory_class == layout::MemoryClass::activations ? m.tensor : layout::kNoTensor});
+    step.memory.push_back({m.at_end, m.memory_class, m.bytes.value,
+                           m.memory_class == MemoryClass::activations ? m.tensor : layout::kNoTensor});
   if (!from.is_communication) {
     // A chain of elementwise kernels: each moves its share of the bytes.
     model::Kernel kernel = from.kernel;
@@ -163,10 +163,10 @@ Step StageCosts::cost(const PassStep& from, PassKind kind, const Place& place) {
   step.duration = call.duration;
   step.category = family.category;
   step.lane = family.lane;
-  step.launch =
-      launch + e.launch_collective + e.launch_collective_rank * static_cast<std::int64_t>(family.groups[group].size());
-  step.bytes_sent = bytes_sent(from.collective, from.message, static_cast<std::int64_t>(family.groups[group].size()));
-  if (calls_along(from.along).overlap_in(e)) step.beside = from.beside;
+  const auto size = static_cast<std::int64_t>(family.groups[group].size());
+  step.launch = launch + host.per_collective + host.per_collective_rank * size;
+  step.bytes_sent = bytes_sent(from.collective, from.message, size);
+  if (calls_along(from.along).overlap_in(plan_.stack.communication)) step.beside = from.beside;
   if (!call.transfer.phases.empty()) step.transfer = builder_.add_transfer(call.transfer);
   step.call = call.call;
   return step;
@@ -198,9 +198,10 @@ std::vector<StageCosts::GradientUnit> StageCosts::gradient_units(int stage, Pass
   std::vector<GradientUnit> units;
   if (kind == PassKind::forward || kind == PassKind::input_gradient || !plan_.layout.reduces_in_each_pass())
     return units;
-  const ExecutionPlan& e = plan_.execution;
-  const std::int64_t buffer = checked_mul(e.reduce_buffer_elements, e.gradient_bytes);
-  const std::int64_t bucket = plan_.layout.gathers_parameters() ? 0 : std::max(e.bucket_bytes, buffer);
+  const cost::StackOptimizer& o = plan_.stack.optimizer;
+  const std::int64_t buffer = checked_mul(o.reduce_buffer_elements, o.gradient_bytes);
+  const std::int64_t bucket =
+      plan_.layout.gathers_parameters() ? 0 : std::max(plan_.stack.communication.bucket.value, buffer);
   bool open = false;
   for (const LayerRange& range : layer_ranges(steps(stage, kind))) {
     const std::int64_t parameters = this->stage(stage).parameters_of_layer(range.layer);
@@ -208,7 +209,7 @@ std::vector<StageCosts::GradientUnit> StageCosts::gradient_units(int stage, Pass
     if (!open) units.push_back({0, range.begin, range.end});
     units.back().parameters += parameters;
     units.back().end = range.end;
-    open = units.back().parameters * e.gradient_bytes < bucket;
+    open = units.back().parameters * o.gradient_bytes < bucket;
   }
   return units;
 }
@@ -221,7 +222,7 @@ void StageCosts::note_uses(Pass& pass, int stage, PassKind kind) {
   for (const layout::TensorId t : this->stage(stage).held_before(kind)) across.insert(t);
   for (const PassStep& step : from)
     for (const layout::MemoryChange& m : step.memory)
-      if (m.memory_class == layout::MemoryClass::activations) across.insert(m.tensor);
+      if (m.memory_class == MemoryClass::activations) across.insert(m.tensor);
   for (std::size_t i = from.size(); i-- > 0;)
     for (const layout::TensorId t : from[i].uses)
       if (across.contains(t) && seen.insert(t).second)
@@ -236,11 +237,11 @@ void StageCosts::hold_gathered_layers(Pass& pass, int stage, PassKind kind) {
     const std::int64_t parameters = this->stage(stage).parameters_of_layer(range.layer);
     if (plan_.layout.gathers_parameters() && kind != PassKind::weight_gradient)
       pass.steps[range.end - 1].memory.push_back(
-          {true, MemoryClass::buffers, -parameters * plan_.execution.weight_bytes});
+          {true, MemoryClass::buffers, -parameters * plan_.state.gathered_bytes});
   }
   for (const GradientUnit& unit : gradient_units(stage, kind))
     pass.steps[unit.begin].memory.push_back(
-        {false, MemoryClass::buffers, unit.parameters * plan_.execution.gradient_bytes});
+        {false, MemoryClass::buffers, unit.parameters * plan_.stack.optimizer.gradient_bytes});
 }
 
 // The host waits for each kernel before it launches the next: the device stands still during each launch.
@@ -264,10 +265,9 @@ const Pass& StageCosts::pass(std::int32_t rank, int stage, PassKind kind, int pi
   hold_gathered_layers(pass, stage, kind);
   pass.received = static_cast<std::uint32_t>(received.size());
   pass.steps.insert(pass.steps.begin(), received.begin(), received.end());
-  if (kind == PassKind::forward && !pass.steps.empty())
-    pass.steps.front().launch += plan_.execution.micro_batch_overhead;
-  if (plan_.execution.blocking_launch) launch_blocking(pass);
-  slow_beside_calls(pass.steps, plan_.execution);
+  if (kind == PassKind::forward && !pass.steps.empty()) pass.steps.front().launch += plan_.stack.launch.per_micro_batch;
+  if (plan_.stack.launch.mode == cost::LaunchMode::blocking) launch_blocking(pass);
+  slow_beside_calls(pass.steps, plan_.stack.communication);
   return pass;
 }
 

@@ -34,7 +34,7 @@ class StageCosts {
   Time compute_time(std::int32_t rank, int stage, layout::PassKind kind);
 
  private:
-  bool scattered() const { return plan_.execution.scatter_gather_messages && plan_.layout.tensor > 1; }
+  bool scattered() const { return plan_.stack.communication.scatter_gather_messages && plan_.layout.tensor > 1; }
   std::vector<std::int32_t> classes_of(const Family& family);
   struct Place {
     layout::PerDimension<std::int32_t> group;

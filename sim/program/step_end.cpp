@@ -29,7 +29,7 @@ DeviceIndex StepEnd::at_pipeline(DeviceIndex device, int pipeline_rank) const {
 }
 
 Bytes StepEnd::shared_bytes(std::size_t index) const {
-  return {graph_.shared()[index].parameters * plan_.execution.gradient_bytes};
+  return {graph_.shared()[index].parameters * plan_.stack.optimizer.gradient_bytes};
 }
 
 // Sequence parallelism: each tensor rank has seen its part of the sequence only, so the gradients of what all of them
@@ -38,7 +38,7 @@ Bytes StepEnd::replicated_bytes(int pipeline_rank) const {
   if (!plan_.layout.sequence_parallel || plan_.layout.tensor == 1) return {};
   std::int64_t parameters = 0;
   for (const int s : stages_.on_rank(pipeline_rank)) parameters += stages_.stage(s).replicated_parameters();
-  return {parameters * plan_.execution.gradient_bytes};
+  return {parameters * plan_.stack.optimizer.gradient_bytes};
 }
 
 // Two numbers: the norm, and whether a gradient overflowed.
@@ -114,7 +114,7 @@ void StepEnd::gather_parameters(PipelineEnds& ends) {
 
 // Stages that hold copies of the same parameters (tied embeddings) sum their gradients, wherever they stand.
 void StepEnd::reduce_shared(PipelineEnds& ends) {
-  if (!plan_.execution.embedding_reduce) return;
+  if (!plan_.stack.communication.embedding_reduce) return;
   for (std::size_t i = 0; i < ranks_.shared.size(); ++i) {
     std::vector<std::vector<DeviceIndex>> done;
     for (std::size_t g = 0; g < ranks_.shared[i].groups.size(); ++g) {
@@ -207,15 +207,17 @@ void StepEnd::run_optimizer(PipelineEnds& ends) {
       const std::int64_t shards = plan_.layout.shards();
       const std::int64_t held = stages_.parameters_of_rank(p);
       model::Kernel kernel;
-      kernel.bytes = {checked_add(checked_mul(ceil_div(held, shards), plan_.execution.optimizer_traffic),
-                                  checked_mul(held, plan_.execution.gradient_traffic))};
+      kernel.bytes = {checked_add(checked_mul(ceil_div(held, shards), plan_.stack.optimizer.traffic),
+                                  checked_mul(held, plan_.stack.optimizer.gradient_traffic))};
       TaskTemplate t;
       t.duration = std::max(
           at_speed(cost::kernel_time(plan_.gpu, plan_.kernels, kernel), ranks_.speeds[static_cast<std::size_t>(speed)]),
-          plan_.execution.optimizer_launch);
+          plan_.stack.launch.per_kernel * plan_.stack.optimizer.kernels);
       t.category = Category::optimizer;
       t.name = "optimizer";
-      const std::int64_t copies = checked_mul(ceil_div(held, shards), plan_.execution.optimizer_copies);
+      const cost::StackOptimizer& o = plan_.stack.optimizer;
+      const std::int64_t copies =
+          o.gradient_bytes == 2 ? checked_mul(ceil_div(held, shards), o.gradient_copy_bytes) : 0;
       const std::array<MemoryEffect, 2> effects{MemoryEffect{kNone, false, MemoryClass::buffers, {}, copies},
                                                 MemoryEffect{kNone, true, MemoryClass::buffers, {}, -copies}};
       if (copies > 0) t.effects = builder_.add_effects(effects);

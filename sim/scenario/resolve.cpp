@@ -5,9 +5,9 @@
 #include "orrery/network/tuning.hpp"
 #include "parts.hpp"
 #include "places.hpp"
-#include "plan.hpp"
 #include "rules.hpp"
 #include "run_maker.hpp"
+#include "running.hpp"
 #include "size.hpp"
 
 namespace orrery::scenario {
@@ -38,9 +38,9 @@ Result<program::StepInput> input_of(const Scenario& s, schedule::Schedule schedu
   input.pass = pass_options(s);
   input.graph = layout::graph_of(model::pad_vocab(s.model, s.layout.tensor), input.pass);
   input.layout = running_layout(s);
-  input.state = state_plan(s);
+  input.state = state_widths(s);
   input.schedule = std::move(schedule);
-  input.execution = execution_plan(s);
+  input.stack = running_stack(s);
   input.gpu = s.gpu;
   input.kernels = cost::with_stack(s.kernels, s.stack);
   input.topology = std::move(places->topology);

@@ -139,7 +139,7 @@ Diagnostics check_stages(const Scenario& s, const schedule::Schedule& made) {
 }  // namespace
 
 Diagnostics check_messages(const Scenario& s, const schedule::Schedule& made) {
-  if (s.stack.communication.messages != cost::MessageKind::blocking || s.layout.pipeline == 1) return {};
+  if (s.stack.communication.messages != layout::MessageMode::rendezvous || s.layout.pipeline == 1) return {};
   const schedule::StageTimes times = schedule::uniform_times(made.placement.stages, 1, 1, 1);
   const schedule::Replay replay = schedule::replay(made, times, schedule::MessageMode::rendezvous);
   if (replay.deadlock.empty()) return {};

@@ -65,7 +65,7 @@ std::vector<std::string> notes_of(const Run& run, const program::LoweredStep& st
 
 // Megatron-LM and DeepSpeed block with a few schedules only; how others would exchange is ours to say.
 std::string note_on_messages(const Scenario& s) {
-  if (s.layout.pipeline == 1 || s.stack.communication.messages != cost::MessageKind::blocking) return {};
+  if (s.layout.pipeline == 1 || s.stack.communication.messages != layout::MessageMode::rendezvous) return {};
   const auto& kinds = schedule::schedule_kinds();
   const std::string name = s.schedule.type.substr(0, s.schedule.type.find('('));
   const auto kind = std::find_if(kinds.begin(), kinds.end(), [&](const auto& k) { return k.name == name; });
@@ -127,10 +127,10 @@ void play_without(const Run& of, const RunOptions& asked, report::RunResult& run
     run.unperturbed = step_time(std::move(other));
   }
   const bool waits = report::metrics_of(run).bubble_fraction >= 0.05;
-  if (s.layout.pipeline > 1 && s.stack.communication.messages == cost::MessageKind::blocking && waits &&
+  if (s.layout.pipeline > 1 && s.stack.communication.messages == layout::MessageMode::rendezvous && waits &&
       run.program.tasks() <= kQuick) {
     Scenario other = s;
-    other.stack.communication.messages = cost::MessageKind::asynchronous;
+    other.stack.communication.messages = layout::MessageMode::asynchronous;
     run.asynchronous = step_time(std::move(other));
   }
 }

@@ -6,7 +6,7 @@
 
 #include "orrery/core/memory.hpp"
 #include "orrery/program/footprint.hpp"
-#include "plan.hpp"
+#include "running.hpp"
 
 namespace orrery::scenario {
 namespace {
@@ -27,24 +27,21 @@ schedule::ScheduleKind kind_of(const Scenario& s) {
   return found == kinds.end() ? schedule::ScheduleKind{} : *found;
 }
 
-int steps_of(const Scenario& s, const program::ExecutionPlan& plan, bool split, const RunOptions& options) {
+int steps_of(const Scenario& s, bool split, const RunOptions& options) {
   if (options.steps > 0) return options.steps;
-  const program::PostValidation when = plan.post_validation;
-  const bool two =
-      when == program::PostValidation::always || (when == program::PostValidation::split_backward && split);
-  return two && s.layout.pipeline > 1 ? 2 : 1;
+  return program::post_validates(s.stack.optimizer, s.layout, split) ? 2 : 1;
 }
 
 program::Footprint estimate(const Scenario& s, const RunOptions& options, const Mode& mode,
                             std::int64_t micro_batches) {
   const layout::PassOptions pass = pass_options(s);
-  const program::ExecutionPlan execution = execution_plan(s);
+  const cost::Stack stack = running_stack(s);
   const model::ModelSpec model = model::pad_vocab(s.model, s.layout.tensor);
   const layout::Layout layout = running_layout(s);
   const schedule::ScheduleKind kind = kind_of(s);
   return program::footprint_of(
-      {model, layout, pass, execution, layout.stages(), kind.copies, micro_batches, kind.split_backward, mode.flows,
-       mode.fuse, steps_of(s, execution, kind.split_backward, options),
+      {model, layout, pass, stack, layout.stages(), kind.copies, micro_batches, kind.split_backward, mode.flows,
+       mode.fuse, steps_of(s, kind.split_backward, options),
        mode.flows || mode.every_rank ? program::teams_of_all_ranks(layout) : program::folded_teams()});
 }
 

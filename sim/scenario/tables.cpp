@@ -75,8 +75,7 @@ const Fields<Training>& training_fields() {
                   "activations computed again in the backward pass instead of kept")
           .add("recompute_every", &Training::recompute_every, "recompute full: of every k-th layer")
           .range(1, 1 << 16)
-          .choice("attention", &Training::attention,
-                  {{"unfused", layout::AttentionKind::unfused}, {"flash", layout::AttentionKind::flash}},
+          .choice("attention", &Training::attention, layout::attention_names(),
                   "attention kernels; default: the stack's")
           .add("weight_bytes", &Training::weight_bytes, "per parameter; default: 2 (fp32, tf32: 4)")
           .range(1, 16)

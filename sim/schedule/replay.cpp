@@ -280,6 +280,7 @@ Replay replay(const Schedule& schedule, const layout::StageGraph& stages, const 
             times.weight_gradient.size() == count && (times.overlapped.empty() || times.overlapped.size() == count),
         "replay: one time per stage");
   check(stages.stages() == schedule.placement.stages, "replay: a graph of the stages of the schedule");
+  check(mode != MessageMode::serialised, "replay: messages in the compute stream");
   if (mode == MessageMode::rendezvous) return replay_rendezvous(schedule, stages, times);
   return Player(schedule, stages, times, true).play();
 }

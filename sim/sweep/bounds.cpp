@@ -4,7 +4,7 @@
 #include <array>
 
 #include "orrery/layout/layout.hpp"
-#include "scenario/plan.hpp"
+#include "scenario/running.hpp"
 
 namespace orrery::sweep {
 namespace {
@@ -34,7 +34,7 @@ double best_rate(const Scenario& s, DType type) {
 bool goes_back_whole(const Scenario& s) {
   constexpr std::array<std::string_view, 5> kKinds{"1f1b", "gpipe", "eager_1f1b", "interleaved_1f1b", "looped_bfs"};
   return std::find(kKinds.begin(), kKinds.end(), s.schedule.type) != kKinds.end() &&
-         s.stack.optimizer.post_validation != cost::PostValidationOf::always;
+         s.stack.optimizer.post_validation != cost::PostValidation::always;
 }
 
 // Picoseconds of each stage for the forward and backward pass of one micro-batch.
@@ -76,15 +76,15 @@ double step_time(const Scenario& s) {
 
 // Matrices alone: what else there is comes on top.
 double state(const Scenario& s) {
-  const layout::StatePlan plan = scenario::state_plan(s);
+  const layout::StateWidths widths = scenario::state_widths(s);
   const layout::Layout layout = scenario::running_layout(s);
   const double matrices = real(s.model.layers) * layer_matrices(s.model) + real(s.model.hidden) * real(s.model.vocab);
   const double of_rank = matrices / (real(layout.tensor) * real(layout.pipeline));
   const auto held = [&](layout::Zero from, std::int64_t bytes) {
     return of_rank * real(bytes) / (layout.zero >= from ? layout.shards() : 1);
   };
-  return held(layout::Zero::parameters, plan.weight_bytes) + held(layout::Zero::gradients, plan.gradient_bytes) +
-         held(layout::Zero::optimizer, plan.optimizer_bytes);
+  return held(layout::Zero::parameters, widths.weight_bytes) + held(layout::Zero::gradients, widths.gradient_bytes) +
+         held(layout::Zero::optimizer, widths.optimizer_bytes);
 }
 
 }  // namespace

@@ -118,23 +118,11 @@ TEST_CASE("mistakes in a stack are found with place and remedy") {
   CHECK(load_stack("megatron-202").errors().front().help.starts_with("did you mean 'megatron-202"));
 }
 
-TEST_CASE("a stack shapes the passes and the kernel constants") {
+TEST_CASE("a stack shapes the kernel constants") {
   Stack stack;
-  stack.kernels.fused_norm = false;
-  stack.kernels.separate_projections = true;
-  stack.communication.context_exchange = layout::ContextExchange::all_gather;
   stack.kernels.matrix_rate = 0.5;
   stack.kernels.memory_rate = 0.25;
   stack.kernels.attention_library = AttentionLibrary::flash1;
-  layout::PassOptions options;
-  options.micro_batch = 7;
-  apply(stack, options);
-  CHECK_FALSE(options.fused_norm);
-  CHECK(options.fused_softmax);
-  CHECK(options.separate_projections);
-  CHECK(options.context_exchange == layout::ContextExchange::all_gather);
-  CHECK(options.micro_batch == 7);
-
   KernelModel gpu;
   gpu.gemm.rate.bf16 = 0.8;
   gpu.memory.efficiency = 0.8;

@@ -80,7 +80,7 @@ TEST_CASE("twice the sequence, the batch or the layers never makes a step faster
   });
   check_never_faster("batch", true, [](Scenario& s, Random&) {
     s.training.global_batch *= 2;
-    return s.stack.communication.messages != cost::MessageKind::blocking;  // not every order gets through
+    return s.stack.communication.messages != layout::MessageMode::rendezvous;  // not every order gets through
   });
   check_never_faster("layers", true, [](Scenario& s, Random&) {
     s.model.layers *= 2;

@@ -50,14 +50,14 @@ TEST_CASE("relative attention: one batched product forward, two backward") {
 TEST_CASE("products apart: their input gradients are added, products in one need no addition") {
   const model::ModelSpec m = llama(1, 128, 8, 4, 256, 512);
   PassOptions o;
-  o.sequence_length = 64, o.micro_batch = 2, o.separate_projections = true;
+  o.sequence_length = 64, o.micro_batch = 2, o.kernels.separate_projections = true;
   const auto apart = kernels_of(stage_of(m, {}, {.layers = 1}, o).pass(PassKind::backward), "input.add_gradient");
   REQUIRE(apart.size() == 2 + 1);
   for (const model::Kernel& k : apart) CHECK(k.bytes.value == 3 * 2 * 128 * 128);
-  o.separate_projections = false;
+  o.kernels.separate_projections = false;
   CHECK(kernels_of(stage_of(m, {}, {.layers = 1}, o).pass(PassKind::backward), "input.add_gradient").empty());
   // On 4 tensor ranks with sequence parallelism the products, and so the sums, are of the whole sequence.
-  o.separate_projections = true;
+  o.kernels.separate_projections = true;
   Layout four;
   four.tensor = 4, four.sequence_parallel = true;
   for (const model::Kernel& k :

@@ -31,11 +31,12 @@ constexpr std::int64_t kFlash = 2 * h + 2 * h + (2 * q + 4 * kv) + 2 * q + 4 * a
 TEST_CASE("Llama with flash attention") {
   Llama m;
   CHECK(m.per_token() == m.layers * kFlash);
-  m.o.fused_bias_activation = false;  // and silu(gate)
+  m.o.kernels.fused_bias_activation = false;  // and silu(gate)
   CHECK(m.per_token() == m.layers * (kFlash + 2 * f));
   m.o.compiled = true;
   CHECK(m.per_token() == m.layers * kFlash);
-  m.o.compiled = false, m.o.fused_norm = false;  // an fp32 copy and the normalised values in place of the input, twice
+  m.o.compiled = false,
+  m.o.kernels.fused_norm = false;  // an fp32 copy and the normalised values in place of the input, twice
   CHECK(m.per_token() == m.layers * (kFlash + 2 * f + 2 * (4 + 2 - 2) * h));
 }
 
@@ -46,9 +47,9 @@ TEST_CASE("Llama over tensor and context ranks") {
   CHECK(m.per_token() == m.layers * (8 * h + (kFlash - 8 * h) / 4));
   m.layout.sequence_parallel = true;
   CHECK(m.per_token() == m.layers * kFlash / 4);
-  m.o.regather_in_backward = false;  // inputs of qkv and fc1 stay gathered
+  m.o.calls.regather_in_backward = false;  // inputs of qkv and fc1 stay gathered
   CHECK(m.per_token() == m.layers * ((kFlash - 4 * h) / 4 + 4 * h));
-  m.o.regather_in_backward = true, m.layout.context = 2;
+  m.o.calls.regather_in_backward = true, m.layout.context = 2;
   CHECK(m.per_token() == m.layers * kFlash / 8);
 }
 
@@ -58,7 +59,7 @@ TEST_CASE("fp8: Transformer Engine keeps the inputs of the products as one byte,
   // qkv, fc1 and fc2 in: one byte; the context stays for flash attention and is kept once more, cast, for the
   // projection.
   CHECK(m.per_token() == m.layers * (kFlash - h - h - f + q));
-  m.o.fp8_saves_input = false;
+  m.o.kernels.fp8_saves_input = false;
   CHECK(m.per_token() == m.layers * kFlash);
 }
 
@@ -94,7 +95,7 @@ TEST_CASE("full recompute of every k-th layer, and early stop") {
   CHECK(m.per_token() == 6 * 2 * h);
   // PyTorch's non-reentrant checkpoint does not run fc2 again: nothing behind its input is needed.
   const Flops all = m.stage().hardware_flops();
-  m.o.recompute_stops_early = true;
+  m.o.kernels.recompute_stops_early = true;
   CHECK((all - m.stage().hardware_flops()).value == 6 * 2 * kTokens * f * h);
 }
 
@@ -107,11 +108,11 @@ TEST_CASE("the loss: fp32 softmax overwritten, copied, or fused in 16 bits") {
   const std::int64_t ends = 4 * h * kTokens;  // norm and head inputs
   // First step of B: softmax, gradient in 16 bits.
   CHECK(peak() == ends + (4 + 2) * V * kTokens);
-  m.o.loss_copies = 1;
+  m.o.kernels.loss_copies = 1;
   CHECK(peak() == ends + (4 + 4 + 2) * V * kTokens);
-  m.o.loss_copies = 2;  // torch: gradients of nll_loss and of log_softmax
+  m.o.kernels.loss_copies = 2;  // torch: gradients of nll_loss and of log_softmax
   CHECK(peak() == ends + (4 + 8 + 2) * V * kTokens);
-  m.o.fused_cross_entropy = true;
+  m.o.kernels.fused_cross_entropy = true;
   CHECK(m.stage(false, true).saved_activations().value == m.stage().saved_activations().value + ends + 2 * V * kTokens);
 }
 
@@ -136,7 +137,7 @@ TEST_CASE("a softmax that is not one kernel has 12 bytes a score alive, a fused 
   };
   const std::int64_t fused = m.stage().saved_activations().value;
   CHECK(at_softmax() == 4 * scores);
-  m.o.fused_softmax = false;
+  m.o.kernels.fused_softmax = false;
   CHECK(at_softmax() == 12 * scores);
   CHECK(m.stage().saved_activations().value == fused + 4 * scores);
 }
@@ -144,7 +145,7 @@ TEST_CASE("a softmax that is not one kernel has 12 bytes a score alive, a fused 
 TEST_CASE("placeholders of weight gradients: one for each shape") {
   Llama m;
   CHECK(m.stage().placeholders().value == 0);
-  m.o.gradient_placeholders = true;
+  m.o.kernels.gradient_placeholders = true;
   CHECK(m.stage().placeholders().value == 2 * (h * (q + 2 * kv) + q * h + 2 * f * h + f * h));
 }
 
@@ -152,7 +153,7 @@ TEST_CASE("without output deallocation each micro-batch in flight keeps one mess
   // Korthikanti et al., appendix B: the saving on the first rank is s b h elements for each of p micro-batches.
   Llama m;
   const std::int64_t without = m.stage().saved_activations().value;
-  m.o.keep_stage_output = true;
+  m.o.kernels.keep_stage_output = true;
   CHECK(m.stage().saved_activations().value - without == 2 * h * kTokens);
   m.o.recompute = Recompute::full;
   const auto f = m.stage().pass(PassKind::forward), b = m.stage().pass(PassKind::backward);
@@ -168,7 +169,7 @@ TEST_CASE("a gradient that is not accumulated in the product is written first an
     return sum;
   };
   const std::int64_t fused = bytes(), weights = m.layers * (h * (q + 2 * kv) + q * h + 3 * f * h);
-  m.o.fused_gradient_accumulation = false;
+  m.o.kernels.fused_gradient_accumulation = false;
   // Fused: fp32 read and written by the product (8). Apart: 2 written by the product; 2 + 4 read and 4 written by the
   // addition.
   CHECK(bytes() - fused == weights * (2 + 10 - 8));

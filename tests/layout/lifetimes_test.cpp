@@ -42,13 +42,15 @@ PassOptions draw_options(Random& random) {
   o.recompute = static_cast<Recompute>(random.between(0, 4)), o.recompute_every = random.between(1, 3);
   o.attention = flip() ? AttentionKind::flash : AttentionKind::unfused;
   o.gradient_bytes = flip() ? 4 : 2;
-  for (bool* option : {&o.fused_softmax, &o.fused_bias_activation, &o.fused_bias_dropout_add, &o.fused_norm,
-                       &o.fused_rotary, &o.fused_cross_entropy, &o.fused_log_softmax, &o.gradient_placeholders,
-                       &o.fused_gradient_accumulation, &o.keep_stage_output, &o.compiled, &o.regather_in_backward,
-                       &o.separate_projections, &o.fp8_saves_input, &o.recompute_stops_early})
+  for (bool* option :
+       {&o.kernels.fused_softmax, &o.kernels.fused_bias_activation, &o.kernels.fused_bias_dropout_add,
+        &o.kernels.fused_norm, &o.kernels.fused_rotary, &o.kernels.fused_cross_entropy, &o.kernels.fused_log_softmax,
+        &o.kernels.gradient_placeholders, &o.kernels.fused_gradient_accumulation, &o.kernels.keep_stage_output,
+        &o.compiled, &o.calls.regather_in_backward, &o.kernels.separate_projections, &o.kernels.fp8_saves_input,
+        &o.kernels.recompute_stops_early})
     *option = flip();
-  o.loss_copies = static_cast<int>(random.between(0, 2));
-  o.context_exchange = flip() ? ContextExchange::ring : ContextExchange::all_gather;
+  o.kernels.loss_copies = random.between(0, 2);
+  o.calls.context_exchange = flip() ? ContextExchange::ring : ContextExchange::all_gather;
   return o;
 }
 
@@ -112,7 +114,7 @@ TEST_CASE("a fused loss leaves its gradient where the logits stood until the wei
   // Sequence 64, micro-batch 2, hidden 128, vocabulary 512 in 16 bits. B begins with the head: logits, input of the
   // head, input of the norm kept; the gradient of the head's input is new.
   PassOptions o;
-  o.sequence_length = 64, o.micro_batch = 2, o.attention = AttentionKind::flash, o.fused_cross_entropy = true;
+  o.sequence_length = 64, o.micro_batch = 2, o.attention = AttentionKind::flash, o.kernels.fused_cross_entropy = true;
   const std::int64_t tokens = 128, logits = 2 * 512 * tokens, narrow = 2 * 128 * tokens;
   for (const bool sp : {false, true}) {
     Layout layout;

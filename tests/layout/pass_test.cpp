@@ -69,13 +69,14 @@ void for_each_option(const Check& check) {
                 PassOptions o;
                 o.sequence_length = 64, o.micro_batch = 2, o.attention = attention, o.recompute = r;
                 if (variant == 1)
-                  o.fused_norm = o.fused_softmax = o.fused_bias_activation = o.fused_bias_dropout_add = o.fused_rotary =
-                      false;
-                if (variant == 2) o.compute = DType::fp8, o.fused_cross_entropy = true;
-                if (variant == 1) o.fused_gradient_accumulation = false, o.loss_copies = 1;
-                if (variant == 2) o.gradient_placeholders = true;
-                if (variant == 3) o.compiled = o.separate_projections = true, layout.zero = Zero::parameters;
-                if (variant == 4) o.regather_in_backward = false, o.context_exchange = ContextExchange::all_gather;
+                  o.kernels.fused_norm = o.kernels.fused_softmax = o.kernels.fused_bias_activation =
+                      o.kernels.fused_bias_dropout_add = o.kernels.fused_rotary = false;
+                if (variant == 2) o.compute = DType::fp8, o.kernels.fused_cross_entropy = true;
+                if (variant == 1) o.kernels.fused_gradient_accumulation = false, o.kernels.loss_copies = 1;
+                if (variant == 2) o.kernels.gradient_placeholders = true;
+                if (variant == 3) o.compiled = o.kernels.separate_projections = true, layout.zero = Zero::parameters;
+                if (variant == 4)
+                  o.calls.regather_in_backward = false, o.calls.context_exchange = ContextExchange::all_gather;
                 check(m, layout, o);
               }
 }
@@ -208,7 +209,7 @@ TEST_CASE("tensor parallel communication outside the layers") {
   CHECK(record(embedding, PassKind::backward) == Calls{{Collective::all_gather, hidden}});
   CHECK(record(head, PassKind::backward) ==
         Calls{{Collective::all_gather, hidden}, {Collective::reduce_scatter, hidden}});
-  o.fused_cross_entropy = true;
+  o.kernels.fused_cross_entropy = true;
   CHECK(record(head, PassKind::forward) ==
         Calls{{Collective::all_gather, hidden}, {Collective::all_gather, 3 * 4 * token}});
 }
@@ -237,7 +238,7 @@ TEST_CASE("PyTorch's cross-entropy: log-softmax is one kernel, its gradient star
   const model::ModelSpec m = gpt(1, 64, 4, 256);
   PassOptions o;
   o.sequence_length = 32, o.micro_batch = 1;
-  o.fused_log_softmax = true;
+  o.kernels.fused_log_softmax = true;
   const auto bytes = [&](PassKind kind, int tensor) {
     Layout layout;
     layout.tensor = tensor;
@@ -249,10 +250,10 @@ TEST_CASE("PyTorch's cross-entropy: log-softmax is one kernel, its gradient star
   const std::int64_t logits = 32 * 256;
   CHECK(bytes(PassKind::forward, 1) == (2 + 4 + 3 * 4) * logits);
   CHECK(bytes(PassKind::backward, 1) == (4 + 3 * 4 + 4 + 2) * logits);
-  o.fused_log_softmax = false;
+  o.kernels.fused_log_softmax = false;
   CHECK(bytes(PassKind::forward, 1) == (2 + 4 + 4 + 20 + 8) * logits);
   const std::int64_t split = bytes(PassKind::forward, 4);
-  o.fused_log_softmax = true;  // over a split vocabulary the chain is written out
+  o.kernels.fused_log_softmax = true;  // over a split vocabulary the chain is written out
   CHECK(bytes(PassKind::forward, 4) == split);
 }
 
@@ -277,7 +278,7 @@ TEST_CASE("tensor parallel communication: bytes of a layer, forward and backward
   CHECK(bytes(PassKind::backward, Collective::reduce_scatter) == 2 * sbh2);
   CHECK(bytes(PassKind::backward, Collective::all_gather) == 4 * sbh2);  // two conjugates, two for the weight gradients
   CHECK(bytes(PassKind::weight_gradient, Collective::all_gather) == 2 * sbh2);
-  o.regather_in_backward = false;
+  o.calls.regather_in_backward = false;
   CHECK(bytes(PassKind::backward, Collective::all_gather) == 2 * sbh2);
 }
 

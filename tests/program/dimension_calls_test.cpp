@@ -23,7 +23,7 @@ TEST_CASE("each dimension has a lane and a category of its own") {
     CHECK(dimension_of(of.lane) == of.dimension);
     lanes.insert(of.lane), categories.insert(of.category);
     if (of.overlap == nullptr) CHECK(of.slowdown == nullptr);
-    if (of.overlap == nullptr) CHECK_FALSE(of.overlap_in(ExecutionPlan{}));
+    if (of.overlap == nullptr) CHECK_FALSE(of.overlap_in(cost::StackCommunication{}));
   }
   CHECK(lanes.size() == layout::kDimensions);
   CHECK(categories.size() == layout::kDimensions);
@@ -32,15 +32,15 @@ TEST_CASE("each dimension has a lane and a category of its own") {
 TEST_CASE("no knob of the stack is that of two dimensions") {
   for (const DimensionCalls& of : kDimensionCalls) {
     if (of.overlap == nullptr) continue;
-    ExecutionPlan execution;
+    cost::StackCommunication stack;
     for (const DimensionCalls& other : kDimensionCalls)
-      if (other.overlap != nullptr) execution.*other.overlap = false;
-    execution.*of.overlap = true;
-    execution.*of.slowdown = {3, 2};
+      if (other.overlap != nullptr) stack.*other.overlap = false;
+    stack.*of.overlap = true;
+    stack.*of.slowdown = 150;
     for (const DimensionCalls& other : kDimensionCalls) {
       if (other.overlap == nullptr) continue;
-      CHECK(other.overlap_in(execution) == (other.dimension == of.dimension));
-      CHECK(other.slowdown_in(execution).numerator == (other.dimension == of.dimension ? 3 : 1));
+      CHECK(other.overlap_in(stack) == (other.dimension == of.dimension));
+      CHECK(other.slowdown_in(stack).numerator == (other.dimension == of.dimension ? 150 : 100));
     }
   }
 }

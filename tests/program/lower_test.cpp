@@ -66,13 +66,13 @@ TEST_CASE("over equal links the step takes as long with the ranks in any order")
     for (const NetworkMode mode : {NetworkMode::ideal, NetworkMode::steady})
       for (const char* name : {"1f1b", "interleaved_1f1b"}) {
         ByHand step(name, 2, 4, std::string(name) == "1f1b" ? 1 : 2, 8);  // a tensor pair fills a node
-        step.execution.messages = messages, step.mode = mode;
+        step.stack.communication.messages = messages, step.mode = mode;
         const std::int64_t in_row = played(lowered(step).program).makespan.value;
         for (const std::vector<int>& to : {std::vector{1, 0, 2, 3}, {3, 2, 1, 0}, {2, 0, 3, 1}, {1, 2, 3, 0}}) {
           CAPTURE(
               fmt::format("{} {} {} {}", name, static_cast<int>(messages), static_cast<int>(mode), fmt::join(to, " ")));
           ByHand moved(name, 2, 4, step.layout.virtual_stages, 8);
-          moved.execution.messages = messages, moved.mode = mode;
+          moved.stack.communication.messages = messages, moved.mode = mode;
           moved.move(to);
           CHECK(played(lowered(moved).program).makespan.value == in_row);
           moved.options.fold = moved.options.fuse = false;
@@ -162,7 +162,7 @@ TEST_CASE("copies of shared parameters sum their gradients wherever they stand, 
     CHECK(tied.program.template_of(task).bytes_sent == Bytes{1024 / 2 * 256 * 4});
   }
   CHECK(reductions >= 1);
-  step.execution.embedding_reduce = false;
+  step.stack.communication.embedding_reduce = false;
   for (const Operation& op : lowered(step).program.operations) CHECK(op.activity != Activity::embedding_reduce);
 }
 

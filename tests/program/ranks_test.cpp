@@ -89,10 +89,10 @@ TEST_CASE("the norm goes along the model where stages do not") {
   step.schedule.placement.rank = {0, 1, 0, 2};
   const layout::StageGraph chain = layout::stage_chain(4);
   CHECK(Ranks(step.plan(), chain).pipeline[1].groups == Groups{{0, 1}, {2, 0}});
-  step.execution.post_validation = PostValidation::always;
+  step.stack.optimizer.post_validation = cost::PostValidation::always;
   CHECK(post_validates(step.plan()));
   CHECK(Ranks(step.plan(), chain).pipeline[1].groups == Groups{{0, 1}, {1, 2}, {2, 0}});
-  step.execution.post_validation = PostValidation::split_backward;
+  step.stack.optimizer.post_validation = cost::PostValidation::split_backward;
   CHECK_FALSE(post_validates(step.plan()));
 }
 

@@ -115,7 +115,7 @@ std::optional<Best> Comparison::run(const Variant& v, Outcome& outcome) const {
   s.training.recompute = v.recompute;
   s.training.recompute_every = 1;
   s.gpu.usable_memory.value = limit_;
-  if (v.asynchronous) s.stack.communication.messages = cost::MessageKind::asynchronous;
+  if (v.asynchronous) s.stack.communication.messages = layout::MessageMode::asynchronous;
   const auto refuse = [&](const Diagnostics& errors) {
     if (outcome.why.empty()) outcome.why = errors.front().message;
     return std::nullopt;
@@ -152,7 +152,8 @@ Outcome Comparison::best_of(const schedule::ScheduleKind& kind) const {
   Outcome outcome{kind.name, {}, {}, {}, 0};
   const double p = base_.layout.pipeline;
   const bool searched = outcome.schedule == "zb_auto";
-  const bool asynchronous = base_.stack.communication.messages == cost::MessageKind::blocking && !kind.exchanges_block;
+  const bool asynchronous =
+      base_.stack.communication.messages == layout::MessageMode::rendezvous && !kind.exchanges_block;
   for (const std::int64_t micro_batch : micro_batches())
     for (const std::int64_t chunks : chunks_of(kind))
       for (const double cap : searched ? std::vector<double>{p, 1.5 * p, 2 * p} : std::vector<double>{0})

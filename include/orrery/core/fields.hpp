@@ -47,9 +47,10 @@ class Fields : public FieldTable {
     };
   }
 
-  // A member whose type says what it is.
-  template <class M>
-  Fields& add(std::string name, M S::*member, std::string doc) {
+  // A member whose type says what it is, of the struct or of a base of it.
+  template <class M, class B>
+  Fields& add(std::string name, M B::*of, std::string doc) {
+    M S::*const member = of;
     using E = internal::Element<typename internal::Shape<M>::Element>;
     Field& field = start(std::move(name), member, std::move(doc), E::type);
     field.min = E::min;
@@ -59,9 +60,10 @@ class Fields : public FieldTable {
   }
 
   // An enumeration by the names of its values (in a list, optional, or plain).
-  template <class M>
-  Fields& choice(std::string name, M S::*member,
+  template <class M, class B>
+  Fields& choice(std::string name, M B::*of,
                  std::vector<std::pair<std::string, typename internal::Shape<M>::Element>> values, std::string doc) {
+    M S::*const member = of;
     using T = typename internal::Shape<M>::Element;
     Field& field = start(std::move(name), member, std::move(doc), FieldType::choice);
     for (const auto& [text, value] : values) field.allowed.push_back(text);

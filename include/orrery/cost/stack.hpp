@@ -1,6 +1,7 @@
 // A software stack: what a training framework of a certain year does with the hardware, whatever the model. One file
 // per stack in scenarios/stacks/, each figure there with what it assumes. Nothing in it may depend on a model or a
-// layout.
+// layout. The mechanisms read these sections as they are: a new knob is a member here, its line in sim/cost/stack.cpp,
+// and the place that reads it.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -12,36 +13,18 @@
 #include "orrery/core/units.hpp"
 #include "orrery/cost/kernel_model.hpp"
 #include "orrery/layout/pass.hpp"
+#include "orrery/layout/stage_graph.hpp"
 
 namespace orrery::cost {
 
 // Which kernels run.
-struct StackKernels {
+struct StackKernels : layout::OperatorKernels {
   std::vector<layout::AttentionKind> attention{layout::AttentionKind::unfused};  // allowed; the first is the default
   AttentionLibrary attention_library = AttentionLibrary::flash2;
-  bool fused_softmax = true;
-  bool fused_bias_activation = true;
-  bool fused_bias_dropout_add = true;
-  bool fused_norm = true;
-  bool fused_rotary = true;
-  bool fused_cross_entropy = false;
-  bool fused_log_softmax = false;
-  bool fused_gradient_accumulation = true;  // weight gradients add into the main gradient inside the product
-  bool gradient_placeholders = false;
-  // fp32 copies of the logits in the backward pass of the loss, beside the softmax: 0 = in place (Megatron), 2 = the
-  // gradient of nll_loss and that of log_softmax (torch.nn.functional.cross_entropy).
-  std::int64_t loss_copies = 0;
-  bool keep_stage_output = false;
-  bool separate_projections = false;
-  bool fp8_saves_input = true;
-  bool recompute_stops_early = false;
   // Factors on the rates that topologies/kernels/ gives for the library generation measured there.
   double matrix_rate = 1;
   double memory_rate = 1;
 };
-
-// Pipeline messages: beside compute; the sender's stream waits; sender and receiver wait for each other.
-enum class MessageKind : std::uint8_t { asynchronous, serialised, blocking };
 
 // ZeRO-2 (layout.zero: gradients): each backward pass reduces to shards (DeepSpeed stage 2, FSDP's SHARD_GRAD_OP), or
 // whole gradients accumulate over the micro-batches and are reduced once, so that only the optimizer is sharded.
@@ -49,14 +32,12 @@ enum class GradientShards : std::uint8_t { each_pass, at_end };
 
 // What runs beside compute, and what it costs the compute meanwhile (shared memory bandwidth, multiprocessors, power):
 // work takes percent/100 of its time, a rational number.
-struct StackCommunication {
+struct StackCommunication : layout::OperatorCalls {
   bool overlap_tensor = false, overlap_context = false, overlap_data = false;
   bool overlap_gather = true;  // with overlap_data: parameters of a sharded optimizer beside the first passes
-  MessageKind messages = MessageKind::asynchronous;
+  layout::MessageMode messages = layout::MessageMode::asynchronous;
   std::int64_t tensor_slowdown_percent = 100, context_slowdown_percent = 100, data_slowdown_percent = 100;
   bool scatter_gather_messages = false;  // over the tensor ranks
-  layout::ContextExchange context_exchange = layout::ContextExchange::ring;
-  bool regather_in_backward = true;
   // FSDP: parameters are sharded again after each pass, gradients reduced after each backward pass. False: with a
   // pipeline both stay whole through the step, gathered and reduced once (torchtitan: reshard_after_forward "default").
   bool reshard_in_pipeline = true;
@@ -92,7 +73,7 @@ struct StackLaunch {
 
 // Post-validation: a stage updates its parameters without waiting for the norm of all gradients and checks it in the
 // next step (Qi et al. 2023, section 4): never, under schedules that split the backward pass (zero bubble), or always.
-enum class PostValidationOf : std::uint8_t { never, split_backward, always };
+enum class PostValidation : std::uint8_t { never, split_backward, always };
 
 struct StackOptimizer {
   std::int64_t traffic = 0;           // bytes read + written per parameter this rank updates
@@ -109,7 +90,7 @@ struct StackOptimizer {
   std::int64_t reduce_buffer_elements = 0;
   // Per parameter updated, while the optimizer runs: copies of 16-bit gradients (flat, and widened to fp32).
   std::int64_t gradient_copy_bytes = 0;
-  PostValidationOf post_validation = PostValidationOf::never;
+  PostValidation post_validation = PostValidation::never;
 };
 
 struct Stack {
@@ -128,8 +109,6 @@ const Fields<Stack>& stack_fields();
 Result<Stack> load_stack(const std::string& name, Catalogue& catalogue = Catalogue::shared());
 std::vector<std::string> stack_names();
 
-// The part of the pass options that the stack decides; the training plan fills the rest.
-void apply(const Stack& stack, layout::PassOptions& options);
 // The kernel constants as this stack's libraries reach them.
 KernelModel with_stack(KernelModel constants, const Stack& stack);
 

@@ -14,20 +14,53 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "orrery/core/collective.hpp"
 #include "orrery/layout/dimension.hpp"
 #include "orrery/layout/layout.hpp"
+#include "orrery/layout/memory_class.hpp"
 #include "orrery/model/kernel.hpp"
 
 namespace orrery::layout {
 
 enum class Recompute : std::uint8_t { none, selective, selective_op, full, alternate_layers };
 enum class AttentionKind : std::uint8_t { unfused, flash };
+std::vector<std::pair<std::string, AttentionKind>> attention_names();  // for field tables
 enum class ContextExchange : std::uint8_t { ring, all_gather };  // how keys and values reach the other context ranks
 
-// What of the training plan and of the software stack shapes the operators of a rank.
+// Which elementwise chains are one kernel, and what stays in memory: part of the section `kernels` of a software stack
+// (cost/stack.hpp, where each key has its line of help).
+struct OperatorKernels {
+  bool fused_softmax = true;  // scale + mask + softmax
+  bool fused_bias_activation = true;
+  bool fused_bias_dropout_add = true;
+  bool fused_norm = true;
+  bool fused_rotary = true;
+  bool fused_cross_entropy = false;
+  bool fused_log_softmax = false;  // cross-entropy by torch.nn.functional.cross_entropy
+  // Weight gradients add into the gradient buffer inside the product; false: they are written, and an addition follows.
+  bool fused_gradient_accumulation = true;
+  // Megatron with fused accumulation hands autograd a placeholder of each weight gradient (see
+  // StageModel::placeholders).
+  bool gradient_placeholders = false;
+  // fp32 copies of the logits in the backward pass of the loss, beside the softmax: 0 = in place (Megatron), 2 = the
+  // gradient of nll_loss and that of log_softmax (torch.nn.functional.cross_entropy).
+  std::int64_t loss_copies = 0;
+  bool keep_stage_output = false;     // the message to the next stage stays until the backward pass
+  bool separate_projections = false;  // query, key, value and gate, up as products of their own (torchtitan)
+  bool fp8_saves_input = true;  // fp8: the cast input is kept (Transformer Engine); false: the original is (torchao)
+  bool recompute_stops_early = false;  // recompute ends with the last tensor needed (torch non-reentrant checkpoint)
+};
+
+// How the operators of a rank call the others: part of the section `communication` of a software stack.
+struct OperatorCalls {
+  bool regather_in_backward = true;  // sequence parallel: the saved shard is gathered again for the weight gradient
+  ContextExchange context_exchange = ContextExchange::ring;
+};
+
+// What shapes the operators of a rank.
 struct PassOptions {
   std::int64_t sequence_length = 0;
   std::int64_t micro_batch = 1;
@@ -37,33 +70,13 @@ struct PassOptions {
   std::int64_t recompute_every = 1;  // full: every k-th layer
   AttentionKind attention = AttentionKind::unfused;
   std::int64_t gradient_bytes = 4;  // per parameter; 4 = weight gradients accumulate in fp32
-  // Software stack: which elementwise chains are one kernel.
-  bool fused_softmax = true;  // scale + mask + softmax
-  bool fused_bias_activation = true;
-  bool fused_bias_dropout_add = true;
-  bool fused_norm = true;
-  bool fused_rotary = true;
-  bool fused_cross_entropy = false;
-  int loss_copies = 0;  // fp32 copies of the logits that the loss makes in the backward pass, beside the softmax
-  bool fused_log_softmax = false;  // cross-entropy by torch.nn.functional.cross_entropy
-  // Megatron with fused accumulation hands autograd a placeholder of each weight gradient (see
-  // StageModel::placeholders).
-  bool gradient_placeholders = false;
-  // Weight gradients add into the gradient buffer inside the product; false: they are written, and an addition follows.
-  bool fused_gradient_accumulation = true;
-  bool keep_stage_output =
-      false;              // the message to the next stage stays until the backward pass (no output deallocation)
-  bool compiled = false;  // a compiler fuses every elementwise chain
-  bool regather_in_backward = true;   // sequence parallel: the saved shard is gathered again for the weight gradient
-  bool separate_projections = false;  // query, key, value and gate, up as products of their own (torchtitan)
-  bool fp8_saves_input = true;  // fp8: the cast input is kept (Transformer Engine); false: the original is (torchao)
-  bool recompute_stops_early = false;  // recompute ends with the last tensor needed (torch non-reentrant checkpoint)
-  ContextExchange context_exchange = ContextExchange::ring;
+  bool compiled = false;            // a compiler fuses every elementwise chain
+  OperatorKernels kernels;
+  OperatorCalls calls;
 };
 
 // Category of the step in the split of the step time.
 enum class StepRole : std::uint8_t { compute, recompute };
-enum class MemoryClass : std::uint8_t { weights, gradients, optimizer, activations, buffers, context, other };
 
 // A tensor of a stage: the same in F, B, I and W of a micro-batch where it is held from one to the other.
 using TensorId = std::int32_t;
@@ -140,9 +153,11 @@ std::vector<std::string> audit_pass(const std::vector<PassStep>& steps, const st
 struct StateBytes {
   Bytes weights{}, gradients{}, optimizer{};
 };
-struct StatePlan {
-  std::int64_t weight_bytes = 2, gradient_bytes = 4, optimizer_bytes = 12;  // per parameter
+// Per parameter.
+struct StateWidths {
+  std::int64_t weight_bytes = 2, gradient_bytes = 4, optimizer_bytes = 12;
+  std::int64_t gathered_bytes = 2;  // of a weight as it is used, and as a sharded optimizer gathers it
 };
-StateBytes state_bytes(std::int64_t parameters, const StatePlan& plan, const Layout& layout);
+StateBytes state_bytes(std::int64_t parameters, const StateWidths& widths, const Layout& layout);
 
 }  // namespace orrery::layout

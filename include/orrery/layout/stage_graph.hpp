@@ -22,6 +22,12 @@ struct StageEdge {
   std::int32_t target(bool forward) const { return forward ? to : from; }
 };
 
+// How a rank sends a tensor to another stage's rank: beside compute; in the sender's compute stream; or sender and
+// receiver wait for each other, in the program order of Megatron-LM's schedule without interleaving
+// (send_forward_recv_backward …): a message starts when both ends have posted it, and a rank goes on when every message
+// of its exchange is done.
+enum class MessageMode : std::uint8_t { asynchronous, serialised, rendezvous };
+
 // Parameters of which several stages hold a copy: the copies sum their gradients once a step.
 struct SharedParameters {
   std::vector<std::int32_t> stages;

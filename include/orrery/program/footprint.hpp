@@ -21,7 +21,7 @@ struct StepSize {
   const model::ModelSpec& model;
   const layout::Layout& layout;
   const layout::PassOptions& pass;
-  const ExecutionPlan& execution;
+  const cost::Stack& stack;
   int stages = 1, pipes = 1;       // of the schedule
   std::int64_t micro_batches = 1;  // of all pipes together
   bool split_backward = false;
@@ -30,5 +30,9 @@ struct StepSize {
   TeamShape teams;
 };
 Footprint footprint_of(const StepSize& size);
+
+// Whether the norm of all gradients goes from stage to stage and no rank waits for it before it updates: work then
+// crosses from a step to the next, and the Program holds two.
+bool post_validates(const cost::StackOptimizer& optimizer, const layout::Layout& layout, bool split_backward);
 
 }  // namespace orrery::program

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "orrery/cost/kernel_cost.hpp"
+#include "orrery/cost/stack.hpp"
 #include "orrery/hardware/topology.hpp"
 #include "orrery/layout/pass.hpp"
 #include "orrery/network/collective.hpp"
@@ -21,42 +22,6 @@ namespace orrery::program {
 // What happens between transfers: nothing; all groups of a family at once, solved once; what is really in flight.
 enum class NetworkMode : std::uint8_t { ideal, steady, flows };
 
-// Which schedules update parameters before the norm of all gradients is known, and check it in the next step.
-enum class PostValidation : std::uint8_t { never, split_backward, always };
-
-// How the software runs a step (the part of a stack the lowering needs).
-struct ExecutionPlan {
-  bool overlap_data = false;    // gradients reduced (parameters gathered) beside the passes
-  bool overlap_gather = true;   // with overlap_data: parameters of a sharded optimizer too; false: behind its update
-  bool overlap_tensor = false;  // tensor-parallel calls beside the next steps, where the pass allows it
-  bool overlap_context = true;
-  MessageMode messages = MessageMode::asynchronous;
-  bool scatter_gather_messages = false;  // pipeline messages split over the tensor ranks, gathered on arrival
-  // Host time per kernel launch in forward (and recompute) and in backward, more per communication call (and per rank
-  // of its group), per micro-batch and stage, and per step outside the passes. Blocking: the host waits for each kernel
-  // before it launches the next.
-  Time launch_forward{}, launch_backward{}, launch_collective{}, launch_collective_rank{}, micro_batch_overhead{},
-      step_overhead{};
-  bool blocking_launch = false;
-  Time network_step{};       // of a call inside the passes, more per step between nodes
-  Slowdown data_slowdown{};  // of kernels while gradients are reduced or parameters gathered beside them
-  Slowdown tensor_slowdown{}, context_slowdown{};  // of kernels while calls of their own pass run beside them
-  std::int64_t bucket_bytes = 0;                   // gradient buckets of the data-parallel reduction; 0 = one a stage
-  int prefetch = 1;                                // layers gathered ahead (ZeRO-3/FSDP)
-  std::int64_t optimizer_traffic = 0;              // bytes read and written per parameter this rank updates
-  std::int64_t gradient_traffic = 0;               // bytes per parameter held: unscale, overflow check, norm, copies
-  std::int64_t reduce_buffer_elements = 0;         // gradients reduced after the passes go through such a buffer
-  std::int64_t optimizer_copies = 0;  // bytes per parameter this rank updates, held while the optimizer runs
-  Time optimizer_launch{};            // host time of all launches of the optimizer
-  PostValidation post_validation = PostValidation::never;
-  // Of the calls of each half of an overlapped operation, how many of a hundred run beside the compute of the other
-  // half; 0 = the halves run one after the other.
-  int pass_overlap_percent = 0;
-  bool embedding_reduce = true;     // copies of tied embeddings on two stages sum their gradients
-  std::int64_t weight_bytes = 2;    // per parameter, as gathered by a sharded optimizer
-  std::int64_t gradient_bytes = 4;  // per parameter, as reduced
-};
-
 // Estimates; see program/footprint.hpp.
 struct Footprint {
   double tasks = 0, bytes = 0;
@@ -68,9 +33,9 @@ struct StepInput {
   model::ModelGraph graph;
   layout::Layout layout;  // as it is sharded while the step runs
   layout::PassOptions pass;
-  layout::StatePlan state;
+  layout::StateWidths state;
   schedule::Schedule schedule;
-  ExecutionPlan execution;
+  cost::Stack stack;  // what the training plan says laid over it
   hardware::Gpu gpu;
   cost::KernelModel kernels;
   std::shared_ptr<const hardware::Topology> topology;  // never empty

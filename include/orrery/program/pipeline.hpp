@@ -60,7 +60,7 @@ struct Team {
       groups;  // that communicate along it; those dimensions only
 };
 
-enum class MessageMode : std::uint8_t { asynchronous, serialised, rendezvous };
+using layout::MessageMode;
 
 // Everything the lowering asks about the run. All ids of templates refer to the Builder given to the lowering
 // (sim/program/pipeline_lowering.hpp).

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "orrery/core/units.hpp"
+#include "orrery/layout/memory_class.hpp"
 #include "orrery/layout/rank_grid.hpp"
 #include "orrery/network/traffic.hpp"
 
@@ -62,7 +63,7 @@ inline constexpr std::array<std::string_view, kLanes> kLaneNames{
 // resource, or the host.
 enum class EdgeKind : std::uint8_t { lane, data, rendezvous, resource, host };
 
-enum class MemoryClass : std::uint8_t { weights, gradients, optimizer, activations, buffers, context, other };
+using layout::MemoryClass;
 inline constexpr std::size_t kMemoryClasses = 7;
 inline constexpr std::array<std::string_view, kMemoryClasses> kMemoryClassNames{
     "weights", "gradients", "optimizer", "activations", "buffers", "context", "other"};

@@ -15,12 +15,7 @@
 
 namespace orrery::schedule {
 
-enum class MessageMode : std::uint8_t {
-  asynchronous,  // sender and receiver go on; the message takes `message`
-  // Blocking exchanges in the program order of Megatron-LM's schedule without interleaving (send_forward_recv_backward
-  // …): a message starts when both ends have posted it, and a rank goes on when every message of its exchange is done.
-  rendezvous,
-};
+using layout::MessageMode;
 
 struct OperationSpan {
   std::int64_t start = 0;
@@ -65,7 +60,8 @@ struct Replay {
 StageTimes uniform_times(int stages, std::int64_t forward, std::int64_t input_gradient, std::int64_t weight_gradient,
                          std::int64_t message = 0);
 
-// Operations of the schedule must be in range (see validate()); a missing one shows as a deadlock.
+// Operations of the schedule must be in range (see validate()); a missing one shows as a deadlock. Messages are
+// asynchronous or a rendezvous; serialised ones are for the Program to play.
 Replay replay(const Schedule& schedule, const layout::StageGraph& stages, const StageTimes& times,
               MessageMode mode = MessageMode::asynchronous);
 // With stages in a chain.

@@ -4,7 +4,7 @@ namespace orrery::layout {
 namespace {
 
 bool whole(const Splitter& s) {
-  return s.options.fused_bias_activation || s.options.compiled;
+  return s.options.kernels.fused_bias_activation || s.options.compiled;
 }
 
 void kernels(const Splitter& s, RankOp& op) {

@@ -94,7 +94,7 @@ void split_attention_flash(Splitter& s) {
   if (s.options.recompute == Recompute::selective_op) s.keep_always(context), s.keep_always(statistics);
   if (s.rank.context == 1)
     whole(s, op);
-  else if (s.options.context_exchange == ContextExchange::ring)
+  else if (s.options.calls.context_exchange == ContextExchange::ring)
     ring(s, op);
   else
     gathered(s, op);

@@ -15,7 +15,7 @@ void split_attention_softmax(Splitter& s) {
   // (Megatron-LM, FusedScaleMaskSoftmax.is_kernel_available: attn_batches % batch_per_block == 0).
   const std::int64_t keys = s.rank.sequence * s.rank.context;
   const bool divides = values / (s.rank.sequence * keys) % kSoftmaxBatches == 0;
-  const bool whole = (s.options.fused_softmax && divides) || s.options.compiled;
+  const bool whole = (s.options.kernels.fused_softmax && divides) || s.options.compiled;
   op.out = op.keep_for_input = {s.result(0)};
   // Unfused, in fp32 (forward_torch_softmax): cast, scale, mask, softmax, cast; backward cast, softmax (reads gradient
   // and result), mask, scale, cast. Scores, their fp32 copy, the fp32 result, which is what autograd keeps, and the

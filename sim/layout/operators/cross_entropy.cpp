@@ -14,7 +14,7 @@ void split_cross_entropy(Splitter& s) {
   op.loss = true;
   const PassOptions& o = s.options;
   const std::int64_t logits = s.values(0), width = s.width(), token = 4 * s.rank.tokens;
-  if (o.fused_cross_entropy) {
+  if (o.kernels.fused_cross_entropy) {
     op.keep_for_input = op.in;
     for (GradientOf& g : op.gradients) g.in_place = true;
     op.forward.push_back({s.memory(op.name, width * logits)});
@@ -25,11 +25,12 @@ void split_cross_entropy(Splitter& s) {
     return;
   }
   op.out = op.keep_for_input = {s.tensor(logits, 4)};
-  if (o.fused_log_softmax && !s.tensor_parallel() && !o.compiled) {
+  if (o.kernels.fused_log_softmax && !s.tensor_parallel() && !o.compiled) {
     // Cast; log_softmax reads a row twice (maximum and sum, result) and writes it. Backward: a gradient of zeros but
     // for the targets is filled in, log_softmax reads it and the result, cast back (ATen SoftMax.cu, Loss.cpp).
     op.forward.push_back({s.memory(op.name, (width + 4 + 12) * logits, 2)});
-    for (int i = 0; i < o.loss_copies; ++i) op.backward_workspace.push_back({{4 * logits}, true, false});
+    for (std::int64_t i = 0; i < o.kernels.loss_copies; ++i)
+      op.backward_workspace.push_back({{4 * logits}, true, false});
     op.backward.push_back({s.memory(op.name, (4 + 12 + 4 + width) * logits, 3)});
     s.finish(std::move(op));
     return;
@@ -42,8 +43,8 @@ void split_cross_entropy(Splitter& s) {
   if (s.tensor_parallel()) op.forward.insert(op.forward.end(), 2, OpStep{reduce});
   op.forward.push_back({s.memory(op.name, 8 * logits)});  // divide
   // A compiler writes the gradient of nll_loss straight into that of log_softmax.
-  const int copies = o.compiled ? std::min(o.loss_copies, 1) : o.loss_copies;
-  for (int i = 0; i < copies; ++i) op.backward_workspace.push_back({{4 * logits}, true, false});
+  const std::int64_t most = o.compiled ? 1 : o.kernels.loss_copies, copies = std::min(o.kernels.loss_copies, most);
+  for (std::int64_t i = 0; i < copies; ++i) op.backward_workspace.push_back({{4 * logits}, true, false});
   op.backward.push_back({s.memory(op.name, (o.compiled ? 4 + width : 8 + 4 + width) * logits, 2)});  // scale, cast
   s.finish(std::move(op));
 }

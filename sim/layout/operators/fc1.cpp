@@ -6,7 +6,7 @@ namespace orrery::layout {
 void split_fc1(Splitter& s) {
   Linear one = linear_of(s, s.features(0), s.out_columns(0));
   one.keep_output = s.options.recompute == Recompute::selective_op;
-  one.input_cast_fused = s.options.fused_norm;
+  one.input_cast_fused = s.options.kernels.fused_norm;
   std::vector<Linear> parts{one};
   if (s.model.gated() && separate_products(s)) {  // gate and up
     parts[0].out /= 2;

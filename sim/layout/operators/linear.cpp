@@ -9,7 +9,7 @@ namespace {
 model::Kernel weight_gemm(const Splitter& s, const Linear& linear) {
   model::Kernel kernel = s.gemm(linear.out, linear.in, s.rank.tokens, GemmLayout::nt, linear.type);
   // FSDP reduces the gradient of each micro-batch: it is written, not accumulated.
-  kernel.accumulate = !s.layout.reduces_in_each_pass() && s.options.fused_gradient_accumulation;
+  kernel.accumulate = !s.layout.reduces_in_each_pass() && s.options.kernels.fused_gradient_accumulation;
   if (kernel.accumulate && s.options.gradient_bytes == 4) kernel.out_dtype = DType::fp32;
   kernel.bytes = {checked_mul(s.rank.tokens, linear.out + linear.in) * size_of(linear.type) +
                   checked_mul(linear.out, linear.in) * size_of(kernel.out_dtype) * (kernel.accumulate ? 2 : 1)};
@@ -18,7 +18,7 @@ model::Kernel weight_gemm(const Splitter& s, const Linear& linear) {
 
 // Bytes of a value of the input as it is gathered.
 std::int64_t gathered_bytes(const Splitter& s, const Linear& linear) {
-  return s.options.fp8_saves_input ? size_of(linear.type) : s.width();
+  return s.options.kernels.fp8_saves_input ? size_of(linear.type) : s.width();
 }
 
 // What the weight gradient will read of the input `op.in[0]`, and the cast to fp8: read once, written as it is and
@@ -28,7 +28,7 @@ void keep_input(Splitter& s, RankOp& op, const Linear& linear, std::int64_t rows
   if (linear.type == DType::fp8) {
     const std::int64_t width = linear.input_cast_fused ? 2 : s.width() + 2;
     op.forward.push_back({s.memory("fp8.cast", width * values)});
-    if (s.options.fp8_saves_input) {
+    if (s.options.kernels.fp8_saves_input) {
       op.out.push_back(s.tensor(values, 1));
       op.keep_for_weight = {op.out.back()};
       return;
@@ -50,7 +50,7 @@ void column_forward(Splitter& s, RankOp& op, const std::vector<Linear>& linears)
   if (s.rank.sequence_parallel) {
     const std::int64_t gathered = checked_mul(s.rank.tokens, first.in) * gathered_bytes(s, first);
     op.forward.push_back({s.communicate(first.name, Collective::all_gather, gathered)});
-    if (s.options.regather_in_backward) {
+    if (s.options.calls.regather_in_backward) {
       op.forward_workspace = {gathered};
     } else {
       op.out.push_back(s.tensor(s.rank.tokens * first.in, gathered_bytes(s, first)));
@@ -67,7 +67,7 @@ void column_forward(Splitter& s, RankOp& op, const std::vector<Linear>& linears)
 void column_backward(Splitter& s, RankOp& op, const std::vector<Linear>& linears) {
   const Linear& first = linears.front();
   const std::int64_t values = checked_mul(s.rank.tokens, first.in), width = s.width();
-  const bool regather = s.rank.sequence_parallel && s.options.regather_in_backward;
+  const bool regather = s.rank.sequence_parallel && s.options.calls.regather_in_backward;
   for (const Linear& l : linears) cast_gradient(s, op, l, s.rank.tokens);
   const std::size_t gather_at = op.backward.size();
   if (regather) {
@@ -132,7 +132,7 @@ Linear linear_of(const Splitter& s, std::int64_t in, std::int64_t out) {
 }
 
 bool separate_products(const Splitter& s) {
-  return s.options.separate_projections || s.options.recompute == Recompute::selective_op;
+  return s.options.kernels.separate_projections || s.options.recompute == Recompute::selective_op;
 }
 
 void weight_gradient(const Splitter& s, RankOp& op, const Linear& linear, std::int64_t bias_rows) {
@@ -141,7 +141,7 @@ void weight_gradient(const Splitter& s, RankOp& op, const Linear& linear, std::i
   if (linear.bias > 0)
     op.backward.push_back({s.memory("bias.weight_gradient", bias_rows * linear.out * s.width()), Phase::weight});
   const std::int64_t ready = linear.own_gradient ? weights + linear.bias * linear.out : 0;
-  const bool apart = !s.options.fused_gradient_accumulation && !s.layout.reduces_in_each_pass();
+  const bool apart = !s.options.kernels.fused_gradient_accumulation && !s.layout.reduces_in_each_pass();
   if (!apart) step.gradients_ready = ready;
   op.backward.push_back({step, Phase::weight});
   if (apart) {
@@ -151,7 +151,7 @@ void weight_gradient(const Splitter& s, RankOp& op, const Linear& linear, std::i
     op.backward_workspace.push_back({{weights * s.width()}, false, true});
   }
   // The head is no layer of Transformer Engine: its placeholder lives as long as the step.
-  if (s.options.gradient_placeholders && s.in_last_part())
+  if (s.options.kernels.gradient_placeholders && s.in_last_part())
     op.backward_workspace.push_back({{weights * s.width()}, false, true});
 }
 

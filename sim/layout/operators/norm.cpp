@@ -11,7 +11,7 @@ constexpr std::int64_t kNormPartials = 16;
 // not one kernel keeps an fp32 copy of the input and the normalised values instead.
 void split_norm(Splitter& s) {
   RankOp op = s.start();
-  const bool whole = s.options.fused_norm || s.options.compiled || s.model.norm == model::Norm::layer_norm;
+  const bool whole = s.options.kernels.fused_norm || s.options.compiled || s.model.norm == model::Norm::layer_norm;
   const std::int64_t values = s.values(0), width = s.width();
   op.out = {s.result(0)};
   if (whole) {

@@ -10,7 +10,7 @@ void split_qkv(Splitter& s) {
   for (int i = 0; i < 3; ++i) {
     parts.push_back(linear_of(s, s.features(0), s.out_columns(i)));
     parts.back().keep_output = i != 1 && s.options.recompute == Recompute::selective_op;
-    parts.back().input_cast_fused = s.options.fused_norm;
+    parts.back().input_cast_fused = s.options.kernels.fused_norm;
   }
   if (separate_products(s)) {
     RankOp op = column_linear(s, parts);

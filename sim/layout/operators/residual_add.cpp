@@ -7,7 +7,7 @@ namespace orrery::layout {
 void split_residual_add(Splitter& s) {
   RankOp op = s.start();
   const std::int64_t branch = s.values(0), width = s.width();
-  const bool whole = s.options.fused_bias_dropout_add || s.options.compiled;
+  const bool whole = s.options.kernels.fused_bias_dropout_add || s.options.compiled;
   const TensorId sum = s.result(0), stream = s.in(1);
   op.out = {sum};
   for (GradientOf& g : op.gradients)

@@ -1,4 +1,5 @@
-// From the words of a scenario to the numbers the lowering takes.
+// A scenario as it runs: what the training plan says laid over the stack, and what the stack cannot do taken out of the
+// layout.
 #pragma once
 #include "orrery/program/lower.hpp"
 #include "orrery/scenario/scenario.hpp"
@@ -6,8 +7,9 @@
 namespace orrery::scenario {
 
 layout::PassOptions pass_options(const Scenario& scenario);
-layout::StatePlan state_plan(const Scenario& scenario);
-program::ExecutionPlan execution_plan(const Scenario& scenario);
+layout::StateWidths state_widths(const Scenario& scenario);
+// Launches that cost nothing here (those of a graph, …) are 0 in it.
+cost::Stack running_stack(const Scenario& scenario);
 // What is sharded while the step runs: the layout, but for stacks that keep FSDP's parameters whole in a pipeline.
 layout::Layout running_layout(const Scenario& scenario);
 

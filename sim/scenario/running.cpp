@@ -1,0 +1,95 @@
+#include "running.hpp"
+
+namespace orrery::scenario {
+namespace {
+
+DType compute_type(Precision precision) {
+  switch (precision) {
+    case Precision::fp32:
+      return DType::fp32;
+    case Precision::tf32:
+      return DType::tf32;
+    case Precision::fp16:
+      return DType::fp16;
+    case Precision::bf16:
+      return DType::bf16;
+    case Precision::fp8:
+      return DType::fp8;
+  }
+  internal_error("unknown precision");
+}
+
+// As gathered and used.
+std::int64_t weight_bytes(const Scenario& s) {
+  return s.training.weight_bytes.value_or(is_fp32(s.training.precision) ? 4 : 2);
+}
+
+std::int64_t gradient_bytes(const Scenario& s) {
+  return s.training.gradient_bytes.value_or(s.stack.optimizer.gradient_bytes);
+}
+
+// Gradients, and under FSDP parameters, stay whole through the step: only the optimizer is sharded.
+bool keeps_whole(const Scenario& s) {
+  const cost::StackCommunication& c = s.stack.communication;
+  if (s.layout.zero == layout::Zero::gradients && c.gradient_shards == cost::GradientShards::at_end) return true;
+  return s.layout.zero >= layout::Zero::gradients && s.layout.pipeline > 1 && !c.reshard_in_pipeline;
+}
+
+}  // namespace
+
+layout::PassOptions pass_options(const Scenario& s) {
+  const Training& t = s.training;
+  layout::PassOptions o;
+  o.sequence_length = t.sequence_length;
+  o.micro_batch = t.micro_batch;
+  o.compute = compute_type(t.precision);
+  o.activation = is_fp32(t.precision) ? DType::fp32 : t.precision == Precision::fp16 ? DType::fp16 : DType::bf16;
+  o.recompute = t.recompute;
+  o.recompute_every = t.recompute_every;
+  o.attention = t.attention.value_or(s.stack.kernels.attention.front());
+  o.gradient_bytes = gradient_bytes(s);
+  o.compiled = t.compiled;
+  o.kernels = s.stack.kernels;
+  o.calls = s.stack.communication;
+  return o;
+}
+
+// Bytes per parameter between steps. fp32 training: 4 + gradient + two moments (8). Mixed precision: 16-bit weights,
+// gradient, fp32 masters and moments (12), so 16 or 18. Where the parameters are fp32 themselves (4 + 4 + 8 = 16) they
+// are the masters; a 16-bit copy stays only where it is whole and they are sharded.
+layout::StateWidths state_widths(const Scenario& s) {
+  const bool fp32 = is_fp32(s.training.precision);
+  const layout::Layout layout = running_layout(s);
+  const bool whole_copy = layout.shards() > 1 && layout.zero != layout::Zero::parameters;
+  const bool masters = !fp32 && (!s.stack.optimizer.fp32_parameters || whole_copy);
+  layout::StateWidths state;
+  state.gathered_bytes = weight_bytes(s);
+  state.weight_bytes = masters || fp32 ? state.gathered_bytes : s.training.weight_bytes.value_or(4);
+  state.gradient_bytes = gradient_bytes(s);
+  state.optimizer_bytes = s.training.optimizer_bytes.value_or(masters ? 12 : 8);
+  if (state.gradient_bytes > 2 && s.layout.gradient_ranks() > 1)
+    state.gradient_bytes += s.stack.optimizer.held_gradient_bytes;
+  return state;
+}
+
+layout::Layout running_layout(const Scenario& s) {
+  layout::Layout layout = s.layout;
+  if (keeps_whole(s)) layout.zero = layout::Zero::optimizer;
+  return layout;
+}
+
+cost::Stack running_stack(const Scenario& s) {
+  cost::Stack stack = s.stack;
+  cost::StackCommunication& c = stack.communication;
+  c.overlap_data = s.training.overlap_data.value_or(c.overlap_data);
+  c.overlap_tensor = s.training.overlap_tensor.value_or(c.overlap_tensor);
+  c.overlap_context = s.training.overlap_context.value_or(c.overlap_context);
+  stack.optimizer.gradient_bytes = gradient_bytes(s);
+  cost::StackLaunch& l = stack.launch;
+  if (l.mode == cost::LaunchMode::graph) l = {.mode = l.mode, .per_step = l.per_step};
+  const bool pipeline_spans_nodes = s.layout.pipeline > 1 && s.gpus() > s.cluster.gpus_per_node;
+  if (!pipeline_spans_nodes) l.per_collective_rank = {};
+  return stack;
+}
+
+}  // namespace orrery::scenario
