@@ -53,15 +53,8 @@ Result<program::StepInput> input_of(const Scenario& s, schedule::Schedule schedu
   return input;
 }
 
-// A searched schedule is found for the real times of the stages: those of the same step under 1F1B.
-Result<schedule::Schedule> fit_to_times(const Scenario& s, const program::StepInput& input) {
-  schedule::ScheduleRequest request;
-  request.ranks = s.layout.pipeline;
-  request.micro_batches = 1;
-  Result<schedule::Schedule> first = schedule::make_schedule(request);
-  if (!first.ok()) return first;
-  program::StepInput plain = input;
-  plain.schedule = std::move(first).value();
+// A searched schedule is found for the real times of the stages: those of the step under the one that stands in.
+Result<schedule::Schedule> search_schedule(const Scenario& s, program::StepInput plain) {
   if (plain.mode == program::NetworkMode::flows) plain.mode = program::NetworkMode::ideal;  // each transfer alone
   const Result<program::LoweredStep> lowered = program::lower_step(plain, program::LowerOptions{.steps = 1});
   if (!lowered.ok()) return lowered.errors();
@@ -81,7 +74,7 @@ template <class TuningOf>
 Result<Run> run_of(Scenario s, const ResolveOptions& options, const TuningOf& tuning_of) {
   if (Diagnostics wrong = check_values(s, options); !wrong.empty()) return wrong;
   if (is_searched(s) && options.phase) options.phase("searching a schedule");
-  Result<schedule::Schedule> made = make_schedule(s);
+  Result<schedule::Schedule> made = is_searched(s) ? stand_in_schedule(s) : make_schedule(s);
   if (!made.ok()) return made.errors();
   if (Diagnostics blocked = check_messages(s, *made); !blocked.empty()) return blocked;
   if (const auto spans = layout::partition_layers(s.model, s.layout); !spans.ok()) return spans.errors();
@@ -93,8 +86,9 @@ Result<Run> run_of(Scenario s, const ResolveOptions& options, const TuningOf& tu
   if (!s.cluster.perturb.empty())
     if (Diagnostics cut = program::check_step(*input); !cut.empty()) return cut;
   if (is_searched(s)) {
-    Result<schedule::Schedule> fitted = fit_to_times(s, *input);
+    Result<schedule::Schedule> fitted = search_schedule(s, *input);
     if (!fitted.ok()) return fitted.errors();
+    if (Diagnostics blocked = check_messages(s, *fitted); !blocked.empty()) return blocked;
     input->schedule = std::move(fitted).value();
   }
   std::string why = network_mode(s).why;

@@ -136,6 +136,24 @@ Diagnostics check_stages(const Scenario& s, const schedule::Schedule& made) {
   return {d};
 }
 
+schedule::ScheduleRequest request_of(const Scenario& s, const schedule::StageTimes& times) {
+  schedule::ScheduleRequest request;
+  request.name = s.schedule.type;
+  request.ranks = s.layout.pipeline;
+  request.chunks = s.layout.virtual_stages;
+  request.micro_batches = static_cast<int>(s.micro_batches());
+  request.group = s.schedule.group;
+  request.memory_cap = s.schedule.memory_cap;
+  request.times = times;
+  return request;
+}
+
+Diagnostics at_schedule(Diagnostics errors) {
+  for (Diagnostic& e : errors)
+    if (e.path.rfind("schedule", 0) != 0) e.path = "schedule.type";
+  return errors;
+}
+
 }  // namespace
 
 Diagnostics check_messages(const Scenario& s, const schedule::Schedule& made) {
@@ -155,25 +173,19 @@ bool is_searched(const Scenario& s) {
   return s.schedule.file.empty() && s.schedule.type == "zb_auto";
 }
 
+Result<schedule::Schedule> stand_in_schedule(const Scenario& s) {
+  schedule::ScheduleRequest request = request_of(s, {});
+  if (Diagnostics errors = schedule::check_request(request); !errors.empty()) return at_schedule(std::move(errors));
+  request.name = "1f1b", request.micro_batches = 1;
+  return schedule::make_schedule(request);
+}
+
 Result<schedule::Schedule> make_schedule(const Scenario& s, const schedule::StageTimes& times) {
   if (!s.schedule.file.empty()) return schedule_of_file(s);
-  schedule::ScheduleRequest request;
-  request.name = s.schedule.type;
-  request.ranks = s.layout.pipeline;
-  request.chunks = s.layout.virtual_stages;
-  request.micro_batches = static_cast<int>(s.micro_batches());
-  request.group = s.schedule.group;
-  request.memory_cap = s.schedule.memory_cap;
-  request.times = times;
-  Result<schedule::Schedule> made = schedule::make_schedule(request);
-  if (made.ok()) {
-    if (Diagnostics errors = check_stages(s, *made); !errors.empty()) return errors;
-    return made;
-  }
-  Diagnostics errors = made.errors();
-  for (Diagnostic& e : errors)
-    if (e.path.rfind("schedule", 0) != 0) e.path = "schedule.type";
-  return errors;
+  Result<schedule::Schedule> made = schedule::make_schedule(request_of(s, times));
+  if (!made.ok()) return at_schedule(made.errors());
+  if (Diagnostics errors = check_stages(s, *made); !errors.empty()) return errors;
+  return made;
 }
 
 Diagnostics check_rules(const Scenario& s) {

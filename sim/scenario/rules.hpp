@@ -9,7 +9,9 @@ Diagnostics check_rules(const Scenario& scenario);
 // The schedule of the scenario, or why it cannot be.
 // `times` of the stages matter to searched schedules only (empty = all alike).
 Result<schedule::Schedule> make_schedule(const Scenario& scenario, const schedule::StageTimes& times = {});
+// Whether it is found for the times of the stages; those are asked for under a schedule that stands in for it.
 bool is_searched(const Scenario& scenario);
+Result<schedule::Schedule> stand_in_schedule(const Scenario& scenario);
 // Where messages block both ends, not every order of operations gets through.
 Diagnostics check_messages(const Scenario& scenario, const schedule::Schedule& made);
 

@@ -90,6 +90,12 @@ Diagnostic unknown(const std::string& name) {
   return kinds::refusal(fmt::format("unknown schedule '{}'; known are {}", name, known), help);
 }
 
+const Entry* find(const std::string& name) {
+  const auto& list = entries();
+  const auto entry = std::find_if(list.begin(), list.end(), [&](const Entry& e) { return name == e.kind.name; });
+  return entry == list.end() ? nullptr : &*entry;
+}
+
 Diagnostics check_degrees(const ScheduleRequest& r, const Entry& entry) {
   const std::string name = r.name;
   // 2^28 operations are 7 GB; nobody plans such a step, and sizes below it fit the 32-bit ids.
@@ -156,20 +162,23 @@ void append_1f1b(std::vector<Operation>& order, int stage, int micro_batches, in
 
 }  // namespace kinds
 
-Result<Schedule> make_schedule(const ScheduleRequest& request) {
+Diagnostics check_request(const ScheduleRequest& request) {
   if (kinds::asks_for_torch(request.name)) {
     const Result<ScheduleRequest> under_rules = kinds::torch_rules(request);
-    if (!under_rules.ok()) return under_rules.errors();
-    Result<Schedule> schedule = make_schedule(*under_rules);
+    return under_rules.ok() ? check_request(*under_rules) : under_rules.errors();
+  }
+  const Entry* entry = find(request.name);
+  return entry == nullptr ? Diagnostics{unknown(request.name)} : check_degrees(request, *entry);
+}
+
+Result<Schedule> make_schedule(const ScheduleRequest& request) {
+  if (Diagnostics errors = check_request(request); !errors.empty()) return errors;
+  if (kinds::asks_for_torch(request.name)) {
+    Result<Schedule> schedule = make_schedule(*kinds::torch_rules(request));
     if (schedule.ok()) schedule->name = request.name;
     return schedule;
   }
-  const auto& list = entries();
-  const auto entry =
-      std::find_if(list.begin(), list.end(), [&](const Entry& e) { return request.name == e.kind.name; });
-  if (entry == list.end()) return unknown(request.name);
-  if (Diagnostics errors = check_degrees(request, *entry); !errors.empty()) return errors;
-  Result<Schedule> schedule = entry->build(request);
+  Result<Schedule> schedule = find(request.name)->build(request);
   if (!schedule.ok()) return schedule;
   if (Diagnostics errors = validate(*schedule); !errors.empty()) {
     std::erase(schedule->warnings, std::string());

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <tuple>
+
 #include "oracles.hpp"
 #include "orrery/schedule/csv.hpp"
 #include "orrery/schedule/validate.hpp"
@@ -91,5 +93,19 @@ TEST_CASE("the list of schedules says what each one holds") {
     CHECK(kind.chunked == (chunks > 1));
     CHECK((kind.split_backward || !made->split_backward));
     CHECK(made->name == kind.name);
+  }
+}
+
+TEST_CASE("what a request is refused for by its name and degrees is known before anything is built") {
+  const auto check = [](const char* name, int chunks, int micro_batches = 8) {
+    return render(
+        check_request({.name = name, .ranks = 4, .chunks = chunks, .micro_batches = micro_batches, .times = {}}));
+  };
+  for (const ScheduleKind& kind : schedule_kinds()) CHECK(check(kind.name, kind.chunks == 0 ? 2 : kind.chunks).empty());
+  for (const auto& [name, chunks, micro_batches] : {std::tuple{"zb_auto", 2, 8}, {"1f2b", 1, 8}, {"gpipe", 1, 0}}) {
+    const ScheduleRequest request{
+        .name = name, .ranks = 4, .chunks = chunks, .micro_batches = micro_batches, .times = {}};
+    CHECK_FALSE(check_request(request).empty());
+    CHECK(render(check_request(request)) == render(make_schedule(request).errors()));
   }
 }

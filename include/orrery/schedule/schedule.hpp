@@ -73,6 +73,9 @@ struct ScheduleRequest {
 // does not run with, a deadlock). "NAME(torch)" is NAME under the conditions of PyTorch's pipelining.
 Result<Schedule> make_schedule(const ScheduleRequest& request);
 
+// What make_schedule would refuse of the request before it builds anything: its name and degrees.
+Diagnostics check_request(const ScheduleRequest& request);
+
 struct ScheduleKind {
   const char* name;
   const char* summary;
