@@ -14,8 +14,8 @@ std::size_t at(std::int64_t id) {
 // its last reader, if it is not kept for the backward pass; the message to the stage after at the last step.
 class ForwardPass {
  public:
-  ForwardPass(const Tape& tape, const RecomputePlan& plan)
-      : tape_(tape), plan_(plan), first_(tape.tensors.size(), -1), last_(tape.tensors.size(), -1) {}
+  ForwardPass(const Tape& tape, const Recomputation& recomputed)
+      : tape_(tape), recomputed_(recomputed), first_(tape.tensors.size(), -1), last_(tape.tensors.size(), -1) {}
 
   std::vector<PassStep> run() {
     for (const TensorId t : tape_.inputs) first_[at(t)] = last_[at(t)] = 0;
@@ -26,9 +26,9 @@ class ForwardPass {
     for (std::size_t t = 0; t < tape_.tensors.size(); ++t) {
       if (first_[t] < 0) continue;
       const auto id = static_cast<TensorId>(t);
-      change(steps_, first_[t], false, plan_.saved[t] ? MemoryClass::activations : MemoryClass::buffers,
+      change(steps_, first_[t], false, recomputed_.saved[t] ? MemoryClass::activations : MemoryClass::buffers,
              tape_.tensors[t], id);
-      if (!plan_.saved[t]) change(steps_, last_[t], true, MemoryClass::buffers, Bytes{} - tape_.tensors[t], id);
+      if (!recomputed_.saved[t]) change(steps_, last_[t], true, MemoryClass::buffers, Bytes{} - tape_.tensors[t], id);
     }
     for (const Work& w : work_) {
       change(steps_, w.first, false, MemoryClass::buffers, w.bytes, w.id);
@@ -60,7 +60,7 @@ class ForwardPass {
   }
 
   const Tape& tape_;
-  const RecomputePlan& plan_;
+  const Recomputation& recomputed_;
   std::vector<PassStep> steps_;
   std::vector<int> first_, last_;  // [tensor]
   std::vector<Work> work_;
@@ -73,8 +73,8 @@ void change(std::vector<PassStep>& steps, int step, bool at_end, MemoryClass mem
   if (bytes.value != 0) steps[at(step)].memory.push_back({at_end, memory_class, bytes, tensor});
 }
 
-std::vector<PassStep> forward_pass(const Tape& tape, const RecomputePlan& plan) {
-  return ForwardPass(tape, plan).run();
+std::vector<PassStep> forward_pass(const Tape& tape, const Recomputation& recomputed) {
+  return ForwardPass(tape, recomputed).run();
 }
 
 }  // namespace orrery::layout

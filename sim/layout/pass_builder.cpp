@@ -33,16 +33,17 @@ Filtered filter(const std::vector<OpStep>& steps, const std::function<bool(const
   return left;
 }
 
-BackwardPass::BackwardPass(const Tape& tape, const RecomputePlan& plan)
-    : tape_(tape), plan_(plan), forward_(tape.tensors.size(), -1), gradient_(tape.tensors.size(), -1) {
+BackwardPass::BackwardPass(const Tape& tape, const Recomputation& recomputed)
+    : tape_(tape), recomputed_(recomputed), forward_(tape.tensors.size(), -1), gradient_(tape.tensors.size(), -1) {
   for (std::size_t t = 0; t < tape.tensors.size(); ++t)
-    if (plan.saved[t]) forward_[t] = hold(tape.tensors[t], -1, static_cast<TensorId>(t));
+    if (recomputed.saved[t]) forward_[t] = hold(tape.tensors[t], -1, static_cast<TensorId>(t));
   for (const TensorId t : tape.outputs) gradient_[at(t)] = hold(tape.tensors[at(t)], 0);
   for (std::size_t i = tape.ops.size(); i-- > 0;) {
-    const bool enters = plan.segment[i] >= 0 && (i + 1 == tape.ops.size() || plan.segment[i + 1] != plan.segment[i]);
+    const bool enters =
+        recomputed.segment[i] >= 0 && (i + 1 == tape.ops.size() || recomputed.segment[i + 1] != recomputed.segment[i]);
     if (enters) {
       std::size_t first = i;
-      while (first > 0 && plan.segment[first - 1] == plan.segment[i]) --first;
+      while (first > 0 && recomputed.segment[first - 1] == recomputed.segment[i]) --first;
       run_again(first, i);
     }
     differentiate(tape.ops[i]);
@@ -75,7 +76,7 @@ void BackwardPass::use(const std::vector<int>& held, int begin, int end, Phase p
 
 void BackwardPass::run_again(std::size_t first, std::size_t last) {
   for (std::size_t i = first; i <= last; ++i)
-    if (plan_.again[i]) run_again(tape_.ops[i]);
+    if (recomputed_.again[i]) run_again(tape_.ops[i]);
 }
 
 void BackwardPass::run_again(const RankOp& op) {
@@ -90,7 +91,7 @@ void BackwardPass::run_again(const RankOp& op) {
   for (const TensorId t : op.out) {
     if (tape_.keep_always[at(t)]) continue;
     used.push_back(hold(tape_.tensors[at(t)], begin));
-    if (!plan_.saved[at(t)]) forward_[at(t)] = used.back();  // a copy of a kept tensor goes at once
+    if (!recomputed_.saved[at(t)]) forward_[at(t)] = used.back();  // a copy of a kept tensor goes at once
   }
   if (op.forward_workspace.value > 0) used.push_back(hold(op.forward_workspace, begin));
   use(used, begin, static_cast<int>(steps_.size()), Phase::input);

@@ -1,4 +1,4 @@
-// From tape and recompute plan to the steps of each pass with their memory effects.
+// From tape and recomputation to the steps of each pass with their memory effects.
 #pragma once
 #include <functional>
 
@@ -10,7 +10,7 @@ namespace orrery::layout {
 void change(std::vector<PassStep>& steps, int step, bool at_end, MemoryClass memory_class, Bytes bytes,
             TensorId tensor);
 
-std::vector<PassStep> forward_pass(const Tape& tape, const RecomputePlan& plan);
+std::vector<PassStep> forward_pass(const Tape& tape, const Recomputation& recomputed);
 
 // Those of the steps that run, in their order. A call runs beside what is left of the steps that ran beside it.
 struct Filtered {
@@ -22,7 +22,7 @@ Filtered filter(const std::vector<OpStep>& steps, const std::function<bool(const
 // The backward pass once, as B runs it; I and W are its two projections, so that nothing can be lost between them.
 class BackwardPass {
  public:
-  BackwardPass(const Tape& tape, const RecomputePlan& plan);
+  BackwardPass(const Tape& tape, const Recomputation& recomputed);
   std::vector<PassStep> pass(PassKind kind) const;
   std::vector<TensorId> held_before(PassKind kind) const;
   Flops flops() const;
@@ -49,7 +49,7 @@ class BackwardPass {
   void effects(PassKind kind, const Held& held, const std::vector<int>& map, std::vector<PassStep>& steps) const;
 
   const Tape& tape_;
-  const RecomputePlan& plan_;
+  const Recomputation& recomputed_;
   std::vector<OpStep> steps_;
   std::vector<Held> held_;
   std::vector<int> forward_;   // tensor → held_: as kept, or as made again; −1 = not there

@@ -4,7 +4,7 @@
 
 namespace orrery::layout {
 
-struct RecomputePlan {
+struct Recomputation {
   // Per operator: operators of one segment (≥ 0) run again together when the backward pass reaches its last one; −1 =
   // never.
   std::vector<std::int64_t> segment;
@@ -12,7 +12,7 @@ struct RecomputePlan {
   std::vector<bool> saved;             // per tensor: held from the forward to the backward pass
   std::vector<std::int32_t> producer;  // per tensor; −1 = from the stage before
 };
-RecomputePlan plan_recompute(const Tape& tape, std::int64_t model_layers, const PassOptions& options);
+Recomputation recomputation_of(const Tape& tape, std::int64_t model_layers, const PassOptions& options);
 
 // Whether a step of the forward pass runs again: not where the policy keeps what it makes.
 inline bool runs_again(const Tape& tape, const OpStep& step) {

@@ -28,8 +28,8 @@ struct StageOperators {
   StageOperators(const model::ModelGraph& graph, const Layout& layout, std::span<const std::int32_t> nodes,
                  const PassOptions& options)
       : tape(Splitter(graph, layout, options).split(nodes)),
-        plan(plan_recompute(tape, graph.spec.layers, options)),
-        backward(tape, plan),
+        recomputed(recomputation_of(tape, graph.spec.layers, options)),
+        backward(tape, recomputed),
         span(span_of(graph, nodes)),
         placeholders(options.kernels.gradient_placeholders),
         model_layers(graph.spec.layers),
@@ -38,8 +38,8 @@ struct StageOperators {
   StageOperators& operator=(const StageOperators&) = delete;
 
   Tape tape;
-  RecomputePlan plan;
-  BackwardPass backward;  // refers to tape and plan
+  Recomputation recomputed;
+  BackwardPass backward;  // refers to both
   StageSpan span;
   bool placeholders;
   std::int64_t model_layers, activation_bytes;
@@ -70,8 +70,8 @@ StageModel::StageModel(const model::ModelGraph& graph, const Layout& layout, std
     : operators_(std::make_shared<StageOperators>(graph, layout, nodes, options)) {}
 
 std::vector<PassStep> StageModel::pass(PassKind kind) const {
-  std::vector<PassStep> steps =
-      kind == PassKind::forward ? forward_pass(operators_->tape, operators_->plan) : operators_->backward.pass(kind);
+  std::vector<PassStep> steps = kind == PassKind::forward ? forward_pass(operators_->tape, operators_->recomputed)
+                                                          : operators_->backward.pass(kind);
   const std::vector<std::string> wrong = audit_pass(steps, held_before(kind));
   check(wrong.empty(), wrong.empty() ? "" : wrong.front().c_str());
   return steps;
@@ -106,7 +106,7 @@ std::int64_t StageModel::replicated_parameters() const {
 Bytes StageModel::saved_activations() const {
   Bytes sum{};
   for (std::size_t t = 0; t < operators_->tape.tensors.size(); ++t)
-    if (operators_->plan.saved[t]) sum += operators_->tape.tensors[t];
+    if (operators_->recomputed.saved[t]) sum += operators_->tape.tensors[t];
   return sum;
 }
 

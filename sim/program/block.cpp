@@ -8,7 +8,7 @@ namespace orrery::program {
 namespace {
 
 // The split inside the block by the rule of the design: work first, then transfers in the order of their categories.
-std::vector<Segment> split(std::span<const Step> steps, const PassTimes& times) {
+std::vector<Segment> split(std::span<const TimedStep> steps, const PassTimes& times) {
   std::vector<Time> cuts;
   for (std::size_t i = 0; i < steps.size(); ++i) {
     cuts.push_back(times.start[i]);
@@ -37,10 +37,10 @@ std::vector<Segment> split(std::span<const Step> steps, const PassTimes& times) 
 }
 
 // The link of a kind is that of its call that lost most.
-std::vector<Call> sum_calls(std::span<const Step> steps) {
+std::vector<Call> sum_calls(std::span<const TimedStep> steps) {
   std::vector<Call> sums;
   std::vector<Time> most;
-  for (const Step& s : steps) {
+  for (const TimedStep& s : steps) {
     if (s.lane == Lane::compute) continue;
     std::size_t i = 0;
     while (i < sums.size() && (sums[i].category != s.call.category || sums[i].collective != s.call.collective)) ++i;
@@ -63,25 +63,25 @@ std::vector<Call> sum_calls(std::span<const Step> steps) {
 // at max(device free + A, host free + B): A if nothing waited for the host, B if only the host was waited for. The
 // device part, which takes A, may therefore start B − A after the host begins; of kernels one after the other, with
 // launches l₁…l_n (their sum L_i up to i) and times d, max_i(L_i − Σ_{j<i} d_j).
-void host_times(std::span<const Step> steps, Block& block) {
+void host_times(std::span<const TimedStep> steps, Block& block) {
   Time host{};
-  for (const Step& s : steps) host += s.launch;
+  for (const TimedStep& s : steps) host += s.launch;
   if (host.value > 0) block.host_before = time_pass(steps, {.host = true, .slowdown = {}}).finish - block.duration;
   block.host_after = host - block.host_before;
 }
 
 }  // namespace
 
-Block make_block(std::span<const Step> steps) {
+Block make_block(std::span<const TimedStep> steps) {
   const PassTimes times = time_pass(steps);
   Block block;
   block.duration = times.finish;
   block.segments = split(steps, times);
   block.calls = sum_calls(steps);
   for (std::size_t i = 0; i < steps.size(); ++i)
-    for (const StepMemory& m : steps[i].memory)
+    for (const MemoryChange& m : steps[i].memory)
       block.effects.push_back(
-          {kNone, false, m.memory_class, m.at_end ? times.end[i] : times.start[i], m.bytes, m.tensor});
+          {kNone, false, m.memory_class, m.at_end ? times.end[i] : times.start[i], m.bytes.value, m.tensor});
   host_times(steps, block);
   return block;
 }

@@ -16,6 +16,6 @@ struct Block {
   std::vector<Call> calls;  // of one kind together
 };
 
-Block make_block(std::span<const Step> steps);
+Block make_block(std::span<const TimedStep> steps);
 
 }  // namespace orrery::program

@@ -76,7 +76,7 @@ TaskId Builder::last_on(DeviceIndex device, Lane lane) const {
 
 void Builder::follow_lane(DeviceIndex device, Lane lane, TaskId task) {
   TaskId& last = last_[device * kLanes + static_cast<std::size_t>(lane)];
-  if (last != kNone && last != task) add_edge(last, task, EdgeKind::lane);
+  if (last != kNone && last != task) add_edge(last, task);
   last = task;
 }
 
@@ -95,8 +95,8 @@ TaskId Builder::add_task(TemplateId of, Participant participant, Ordering orderi
   return add_task(of, std::span<const Participant>(&participant, 1), ordering);
 }
 
-void Builder::add_edge(TaskId before, TaskId after, EdgeKind kind) {
-  edges_.push_back({before, after, kind});
+void Builder::add_edge(TaskId before, TaskId after) {
+  edges_.push_back({before, after});
 }
 
 Diagnostic Builder::deadlock(const std::vector<std::uint32_t>& waiting_for) const {
@@ -169,7 +169,7 @@ void Builder::renumber(const std::vector<TaskId>& order) {
   program_.task_template = std::move(templates);
   program_.participants = std::move(participants);
   program_.participant_begin = std::move(begin);
-  for (Edge& e : edges_) e = {number[e.before], number[e.after], e.kind};
+  for (Edge& e : edges_) e = {number[e.before], number[e.after]};
 }
 
 Result<Program> Builder::finish() {
@@ -182,13 +182,8 @@ Result<Program> Builder::finish() {
 
   program_.predecessor_begin = group_begin(order.size(), edges_, [](const Edge& e) { return e.after; });
   program_.predecessors.resize(edges_.size());
-  program_.edge_kinds.resize(edges_.size());
   std::vector<std::uint32_t> fill(program_.predecessor_begin.begin(), program_.predecessor_begin.end() - 1);
-  for (const Edge& e : edges_) {
-    const std::uint32_t at = fill[e.after]++;
-    program_.predecessors[at] = e.before;
-    program_.edge_kinds[at] = e.kind;
-  }
+  for (const Edge& e : edges_) program_.predecessors[fill[e.after]++] = e.before;
   Program result = std::move(program_);
   *this = Builder();
   return result;

@@ -22,67 +22,67 @@ Bytes bytes_sent(Collective kind, Bytes size, std::int64_t members) {
   internal_error("unknown collective");
 }
 
-TaskTemplate collective_task(Communication& communication, Builder& builder, const Family& family, std::size_t group,
-                             Collective kind, Bytes bytes, const char* name) {
-  const CallCost& cost = communication.costs(family, kind, bytes)[group];
+TaskTemplate collective_task(Communication& communication, Builder& builder, const ProcessGroups& among,
+                             std::size_t group, Collective kind, Bytes bytes, const char* name) {
+  const CallCost& cost = communication.costs(among, kind, bytes)[group];
   TaskTemplate t;
   t.duration = cost.duration;
-  t.category = family.category;
-  t.lane = t.partner_lane = family.lane;
+  t.category = among.category;
+  t.lane = t.partner_lane = among.lane;
   t.name = name;
-  t.bytes_sent = bytes_sent(kind, bytes, static_cast<std::int64_t>(family.groups[group].size()));
+  t.bytes_sent = bytes_sent(kind, bytes, static_cast<std::int64_t>(among.groups[group].size()));
   if (!cost.transfer.phases.empty()) t.transfer = builder.add_transfer(cost.transfer);
   t.calls = builder.add_calls({&cost.call, 1});
   return t;
 }
 
-const std::vector<CallCost>& Communication::costs(const Family& family, Collective kind, Bytes bytes) {
-  const auto key = std::make_tuple(&family, kind, bytes.value);
+const std::vector<CallCost>& Communication::costs(const ProcessGroups& among, Collective kind, Bytes bytes) {
+  const auto key = std::make_tuple(&among, kind, bytes.value);
   if (const auto it = cache_.find(key); it != cache_.end()) return it->second;
-  return cache_.emplace(key, compute(family, kind, bytes)).first->second;
+  return cache_.emplace(key, compute(among, kind, bytes)).first->second;
 }
 
 // By the algorithm and protocol that the run names, where they serve this call.
 network::CollectivePlan Communication::plan(Collective kind, Bytes bytes,
                                             std::span<const hardware::DeviceId> devices) const {
-  network::CollectiveCall call{kind, bytes, devices, plan_.algorithm, plan_.protocol};
-  if (!call.algorithm.empty() && !network::unsupported(call, *plan_.topology, plan_.tuning).empty())
+  network::CollectiveCall call{kind, bytes, devices, input_.algorithm, input_.protocol};
+  if (!call.algorithm.empty() && !network::unsupported(call, *input_.topology, input_.tuning).empty())
     call.algorithm.clear();
-  return network::plan_collective(call, *plan_.topology, plan_.tuning);
+  return network::plan_collective(call, *input_.topology, input_.tuning);
 }
 
 network::Traffic Communication::traffic_of(Collective kind, Bytes bytes, const std::vector<std::int32_t>& group,
                                            const network::CollectivePlan& plan) const {
-  return network::traffic_of({kind, bytes, group}, plan, *plan_.topology);  // of the group only the size counts
+  return network::traffic_of({kind, bytes, group}, plan, *input_.topology);  // of the group only the size counts
 }
 
 // Calls inside the passes: what the stack adds for each step between nodes of the ring in rank order.
-Time Communication::wait_for_network(const Family& family, const std::vector<std::int32_t>& group) const {
-  if (!family.in_pass) return {};
+Time Communication::wait_for_network(const ProcessGroups& among, const std::vector<std::int32_t>& group) const {
+  if (!among.in_pass) return {};
   std::int64_t steps = 0;
   for (std::size_t i = 0; i < group.size(); ++i) {
     const auto from = static_cast<std::size_t>(group[i]), to = static_cast<std::size_t>(group[(i + 1) % group.size()]);
-    steps += plan_.topology->same_domain(plan_.placement[from], plan_.placement[to]) ? 0 : 1;
+    steps += input_.topology->same_domain(input_.placement[from], input_.placement[to]) ? 0 : 1;
   }
-  return plan_.stack.communication.network_step * steps;
+  return input_.stack.communication.network_step * steps;
 }
 
-std::vector<CallCost> Communication::compute(const Family& family, Collective kind, Bytes bytes) const {
-  const std::vector<hardware::Link>& links = plan_.topology->links();
+std::vector<CallCost> Communication::compute(const ProcessGroups& among, Collective kind, Bytes bytes) const {
+  const std::vector<hardware::Link>& links = input_.topology->links();
   std::vector<network::CollectivePlan> plans;
   std::size_t most_phases = 0;
   std::vector<hardware::DeviceId> devices;
-  for (const auto& group : family.groups) {
+  for (const auto& group : among.groups) {
     devices.clear();
-    for (const std::int32_t rank : group) devices.push_back(plan_.placement[static_cast<std::size_t>(rank)]);
+    for (const std::int32_t rank : group) devices.push_back(input_.placement[static_cast<std::size_t>(rank)]);
     plans.push_back(devices.size() < 2 || bytes.value == 0 ? network::CollectivePlan{} : plan(kind, bytes, devices));
     most_phases = std::max(most_phases, plans.back().phases.size());
   }
   std::vector<CallCost> costs(plans.size());
   std::vector<Time> most_lost(plans.size());
   for (std::size_t g = 0; g < costs.size(); ++g)
-    costs[g].call = {family.category, kind, {}, {}, -1, traffic_of(kind, bytes, family.groups[g], plans[g])};
-  const bool steady = plan_.mode == NetworkMode::steady;
+    costs[g].call = {among.category, kind, {}, {}, -1, traffic_of(kind, bytes, among.groups[g], plans[g])};
+  const bool steady = input_.mode == NetworkMode::steady;
   for (std::size_t k = 0; k < most_phases; ++k) {
     std::vector<network::Transfer> transfers;  // the k-th phase of every group that has one, tagged with the group
     for (std::size_t g = 0; g < plans.size(); ++g)
@@ -93,7 +93,7 @@ std::vector<CallCost> Communication::compute(const Family& family, Collective ki
     for (std::size_t i = 0; i < transfers.size(); ++i) {
       const auto g = static_cast<std::size_t>(transfers[i].tag);
       network::Phase& phase = plans[g].phases[k];
-      if (k == 0) phase.latency += wait_for_network(family, family.groups[g]);
+      if (k == 0) phase.latency += wait_for_network(among, among.groups[g]);
       const Time alone = network::unshared_time(phase, links);
       const Time takes = steady ? network::time_at_rate(phase, rates[i], links) : alone;
       CallCost& cost = costs[g];
@@ -104,7 +104,7 @@ std::vector<CallCost> Communication::compute(const Family& family, Collective ki
         most_lost[g] = takes - alone;
         cost.call.link = limits[i];
       }
-      if (plan_.mode == NetworkMode::flows) cost.transfer.phases.push_back(phase);
+      if (input_.mode == NetworkMode::flows) cost.transfer.phases.push_back(phase);
     }
   }
   return costs;

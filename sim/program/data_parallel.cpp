@@ -13,16 +13,16 @@ using layout::PassKind;
 using layout::PassStep;
 using schedule::OpKind;
 
-DataParallel::DataParallel(const StepInput& plan, const Ranks& ranks, const Devices& devices,
+DataParallel::DataParallel(const StepInput& input, const Ranks& ranks, const Devices& devices,
                            Communication& communication, StageCosts& stages, Builder& builder)
-    : plan_(plan),
+    : input_(input),
       ranks_(ranks),
       devices_(devices),
       communication_(communication),
       stages_(stages),
       builder_(builder),
       replicated_(std::ranges::any_of(ranks.replicas.groups, [](const auto& group) { return group.size() > 1; })),
-      sums_replicas_late_(plan.schedule.placement.pipes > 1 && !schedule::is_mirrored(plan.schedule)) {}
+      sums_replicas_late_(input.schedule.placement.pipes > 1 && !schedule::is_mirrored(input.schedule)) {}
 
 void DataParallel::form_groups() {
   for (const std::int32_t rank : devices_.representative) {
@@ -37,7 +37,7 @@ std::vector<ObservedCall> DataParallel::observed() {
   if (!sharded() && !replicated()) return list;
   observing_ = &list;
   std::array<bool, 5> kinds{};
-  for (const auto& of_rank : plan_.schedule.order)
+  for (const auto& of_rank : input_.schedule.order)
     for (const schedule::Operation& op : of_rank) kinds[static_cast<std::size_t>(op.kind)] = true;
   bool& halves = kinds[static_cast<std::size_t>(OpKind::overlapped)];
   for (const OpKind half : {OpKind::forward, OpKind::backward})
@@ -48,7 +48,7 @@ std::vector<ObservedCall> DataParallel::observed() {
       for (const bool first : {false, true})
         for (const bool last : {false, true})
           if (kinds[kind]) make_calls({0, 0, stage, 0, static_cast<OpKind>(kind), first, last});
-  for (int rank = 0; rank < plan_.layout.pipeline; ++rank) end_calls(rank, 0, 0);
+  for (int rank = 0; rank < input_.layout.pipeline; ++rank) end_calls(rank, 0, 0);
   observing_ = nullptr;
   return list;
 }
@@ -94,8 +94,8 @@ std::vector<DataCall> DataParallel::calls(DeviceIndex device, const schedule::Op
 // The gradients of so many parameters, whole on each rank, become the sum on the rank (or shard) that holds them.
 void DataParallel::reduce(const Key& key, std::int64_t parameters, std::uint32_t position,
                           std::vector<DataCall>& calls) {
-  const bool held = plan_.layout.reduces_in_each_pass();  // in a buffer of their own until then
-  const std::int64_t width = plan_.stack.optimizer.gradient_bytes;
+  const bool held = input_.layout.reduces_in_each_pass();  // in a buffer of their own until then
+  const std::int64_t width = input_.stack.optimizer.gradient_bytes;
   if (sharded())
     calls.push_back(
         {false, position, Activity::gradient_reduce,
@@ -104,29 +104,29 @@ void DataParallel::reduce(const Key& key, std::int64_t parameters, std::uint32_t
   if (replicated() && !sums_replicas_late_)
     calls.push_back(
         {false, position, Activity::gradient_reduce,
-         collective(key.replicas, Collective::all_reduce, {ceil_div(parameters, plan_.layout.shards()) * width}, 0, 0),
+         collective(key.replicas, Collective::all_reduce, {ceil_div(parameters, input_.layout.shards()) * width}, 0, 0),
          0, true});
 }
 
 std::int64_t DataParallel::bucket_bytes() const {
-  const std::int64_t bucket = plan_.stack.communication.bucket.value;
+  const std::int64_t bucket = input_.stack.communication.bucket.value;
   return bucket > 0 ? bucket : std::numeric_limits<std::int64_t>::max();
 }
 
 std::vector<DataCall> DataParallel::make_calls(const Key& key) {
-  const cost::StackCommunication& stack = plan_.stack.communication;
+  const cost::StackCommunication& stack = input_.stack.communication;
   std::vector<DataCall> calls;
   const bool gradients = key.kind == OpKind::backward || key.kind == OpKind::weight_gradient;
   const PassKind kind = key.kind == OpKind::forward           ? PassKind::forward
                         : key.kind == OpKind::input_gradient  ? PassKind::input_gradient
                         : key.kind == OpKind::weight_gradient ? PassKind::weight_gradient
                                                               : PassKind::backward;
-  if (plan_.layout.gathers_parameters()) {
+  if (input_.layout.gathers_parameters()) {
     if (key.kind != OpKind::weight_gradient) gather_layers(key, kind, calls);
   } else if (stack.overlap_data && stack.overlap_gather) {
     if (key.kind == OpKind::forward && key.first && sharded()) gather_buckets(key, calls);
   }
-  if (plan_.layout.reduces_in_each_pass()) {
+  if (input_.layout.reduces_in_each_pass()) {
     reduce_units(key, kind, calls);
   } else if (stack.overlap_data && gradients && key.last) {
     reduce_buckets(key, kind, calls);
@@ -142,9 +142,9 @@ std::uint32_t DataParallel::behind(const Key& key, PassKind kind, std::uint32_t 
 }
 
 void DataParallel::gather_layers(const Key& key, PassKind kind, std::vector<DataCall>& calls) {
-  const cost::StackCommunication& stack = plan_.stack.communication;
+  const cost::StackCommunication& stack = input_.stack.communication;
   for (const LayerRange& range : layer_ranges(stages_.steps(key.stage, kind))) {
-    const std::int64_t bytes = stages_.stage(key.stage).parameters_of_layer(range.layer) * plan_.state.gathered_bytes;
+    const std::int64_t bytes = stages_.stage(key.stage).parameters_of_layer(range.layer) * input_.state.gathered_bytes;
     if (bytes == 0) continue;
     calls.push_back({true, behind(key, kind, range.begin), Activity::parameter_gather,
                      collective(key.shard, Collective::all_gather, {bytes}, bytes, 0),
@@ -171,7 +171,7 @@ void DataParallel::gather_buckets(const Key& key, std::vector<DataCall>& calls) 
   for (const LayerRange& range : layer_ranges(stages_.steps(key.stage, PassKind::forward))) {
     if (bytes >= limit) flush();
     if (bytes == 0) first = behind(key, PassKind::forward, range.begin);
-    bytes += stages_.stage(key.stage).parameters_of_layer(range.layer) * plan_.state.gathered_bytes;
+    bytes += stages_.stage(key.stage).parameters_of_layer(range.layer) * input_.state.gathered_bytes;
   }
   flush();
 }
@@ -181,13 +181,13 @@ void DataParallel::reduce_buckets(const Key& key, PassKind kind, std::vector<Dat
   const Pass& pass = stages_.pass(0, key.stage, kind, key.pipe);
   const std::vector<PassStep>& from = stages_.steps(key.stage, kind);
   const std::int64_t limit = bucket_bytes();
-  const std::int64_t width = plan_.stack.optimizer.gradient_bytes;
+  const std::int64_t width = input_.stack.optimizer.gradient_bytes;
   std::int64_t parameters = 0;
   std::uint32_t landed = 0;  // the first position behind the steps that wait for the calls so far
   for (std::size_t i = 0; i < from.size(); ++i) {
     parameters += from[i].gradients_ready;
     const auto position = static_cast<std::uint32_t>(pass.received + i + 1);
-    const Step& step = pass.steps[position - 1];
+    const TimedStep& step = pass.steps[position - 1];
     if (runs_beside(step)) landed = std::max(landed, position + step.beside + 1);
     const bool end = i + 1 == from.size();
     const bool full = parameters * width >= limit && landed <= position;
@@ -205,20 +205,20 @@ std::vector<DataParallel::EndCall> DataParallel::at_end(DeviceIndex device) {
 std::vector<DataParallel::EndCall> DataParallel::end_calls(int pipeline_rank, std::int32_t shard,
                                                            std::int32_t replicas) {
   std::vector<EndCall> result;
-  const bool overlap = plan_.stack.communication.overlap_data;
+  const bool overlap = input_.stack.communication.overlap_data;
   const std::int64_t parameters = stages_.parameters_of_rank(pipeline_rank);
-  const std::int64_t gradient_bytes = plan_.stack.optimizer.gradient_bytes;
-  const Bytes gradients{parameters * gradient_bytes}, weights{parameters * plan_.state.gathered_bytes},
-      of_shard{ceil_div(parameters, plan_.layout.shards()) * gradient_bytes};
-  const std::int64_t buffer = std::min(parameters, plan_.stack.optimizer.reduce_buffer_elements) * gradient_bytes;
-  const bool reduced = plan_.layout.reduces_in_each_pass();
+  const std::int64_t gradient_bytes = input_.stack.optimizer.gradient_bytes;
+  const Bytes gradients{parameters * gradient_bytes}, weights{parameters * input_.state.gathered_bytes},
+      of_shard{ceil_div(parameters, input_.layout.shards()) * gradient_bytes};
+  const std::int64_t buffer = std::min(parameters, input_.stack.optimizer.reduce_buffer_elements) * gradient_bytes;
+  const bool reduced = input_.layout.reduces_in_each_pass();
   if (!overlap && sharded() && !reduced)
     result.push_back({false, false, collective(shard, Collective::reduce_scatter, gradients, buffer, -buffer)});
   if (replicated() && (sums_replicas_late_ || (!overlap && !reduced)))
     result.push_back(
         {false, true,
          collective(replicas, Collective::all_reduce, of_shard, sharded() ? 0 : buffer, sharded() ? 0 : -buffer)});
-  if (sharded() && !plan_.layout.gathers_parameters() && !(overlap && plan_.stack.communication.overlap_gather))
+  if (sharded() && !input_.layout.gathers_parameters() && !(overlap && input_.stack.communication.overlap_gather))
     result.push_back({true, false, collective(shard, Collective::all_gather, weights, 0, 0)});
   return result;
 }

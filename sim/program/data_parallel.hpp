@@ -32,7 +32,7 @@ namespace orrery::program {
 
 class DataParallel {
  public:
-  DataParallel(const StepInput& plan, const Ranks& ranks, const Devices& devices, Communication& communication,
+  DataParallel(const StepInput& input, const Ranks& ranks, const Devices& devices, Communication& communication,
                StageCosts& stages, Builder& builder);
 
   // Every collective of the groups in a step: what the folding must find alike. To be asked before form_groups().
@@ -69,10 +69,10 @@ class DataParallel {
   TemplateId collective(std::int32_t group, Collective kind, Bytes bytes, std::int64_t at_start, std::int64_t at_end);
   std::uint32_t behind(const Key& key, layout::PassKind kind, std::uint32_t steps);
   std::vector<EndCall> end_calls(int pipeline_rank, std::int32_t shard, std::int32_t replicas);
-  bool sharded() const { return plan_.layout.shards() > 1; }
+  bool sharded() const { return input_.layout.shards() > 1; }
   bool replicated() const { return replicated_; }
 
-  const StepInput& plan_;
+  const StepInput& input_;
   const Ranks& ranks_;
   const Devices& devices_;
   Communication& communication_;

@@ -35,8 +35,8 @@ struct Again {
 
 class ClosedForm {
  public:
-  explicit ClosedForm(const StepInput& plan)
-      : plan_(plan), m_(plan.graph.spec), o_(plan.pass), flash_(o_.attention == AttentionKind::flash) {}
+  explicit ClosedForm(const StepInput& input)
+      : input_(input), m_(input.graph.spec), o_(input.pass), flash_(o_.attention == AttentionKind::flash) {}
 
   StepFlops flops() const {
     const WideFlops layers = m_.layers, h = m_.hidden, relative = is_relative() ? 1 : 0;
@@ -60,7 +60,7 @@ class ClosedForm {
  private:
   bool is_relative() const { return m_.position == model::Position::relative; }
   WideFlops sequences() const {
-    return static_cast<WideFlops>(plan_.schedule.micro_batches) * o_.micro_batch * plan_.layout.data;
+    return static_cast<WideFlops>(input_.schedule.micro_batches) * o_.micro_batch * input_.layout.data;
   }
   WideFlops tokens() const { return sequences() * o_.sequence_length; }
   // QKᵀ or AV of one layer: 2 s² · (width of all heads) a sequence.
@@ -73,15 +73,15 @@ class ClosedForm {
   // Fused attention of one layer: forward QKᵀ and AV; backward these for five gradients, the scores once more. Of the
   // blocks of `rows` under the causal mask (B + 1) / 2B. Over context ranks one kernel a block of a ring, or one.
   WideFlops fused(bool backward) const {
-    const layout::Layout& l = plan_.layout;
+    const layout::Layout& l = input_.layout;
     const bool ring = o_.calls.context_exchange == layout::ContextExchange::ring;
     const std::int64_t queries = o_.sequence_length / l.context, keys = ring ? queries : o_.sequence_length;
-    const cost::AttentionKernels& kernels = plan_.kernels.attention_of(cost::AttentionLibrary::flash2);
+    const cost::AttentionKernels& kernels = input_.kernels.attention_of(cost::AttentionLibrary::flash2);
     const std::int64_t blocks =
         backward ? ceil_div(keys, kernels.backward.rows) : ceil_div(queries, kernels.forward.rows);
     const WideFlops whole = static_cast<WideFlops>(backward ? 10 : 4) * queries * keys * m_.dim_per_head() *
                             (m_.heads / l.tensor) * o_.micro_batch;
-    const WideFlops calls = static_cast<WideFlops>(plan_.schedule.micro_batches) * l.ranks() / l.pipeline;
+    const WideFlops calls = static_cast<WideFlops>(input_.schedule.micro_batches) * l.ranks() / l.pipeline;
     return whole * (blocks + 1) / (2 * blocks) * calls * (ring ? l.context : 1);
   }
 
@@ -117,7 +117,7 @@ class ClosedForm {
     internal_error("closed_form_flops: unknown policy");
   }
 
-  const StepInput& plan_;
+  const StepInput& input_;
   const model::ModelSpec& m_;
   const PassOptions& o_;
   bool flash_;
@@ -125,36 +125,36 @@ class ClosedForm {
 
 }  // namespace
 
-StepFlops count_flops(const StepInput& plan, StageCosts& stages) {
+StepFlops count_flops(const StepInput& input, StageCosts& stages) {
   StepFlops f;
   for (int s = 0; s < stages.stages(); ++s) {
     for (const PassStep& step : stages.steps(s, PassKind::forward)) {
       part(f.model, step) += 3 * static_cast<WideFlops>(step.kernel.flops.value);
-      part(f.executed, step) += cost::executed_flops(plan.kernels, step.kernel).value;
+      part(f.executed, step) += cost::executed_flops(input.kernels, step.kernel).value;
     }
     for (const PassStep& step : stages.steps(s, PassKind::backward)) {
-      const WideFlops executed = cost::executed_flops(plan.kernels, step.kernel).value;
+      const WideFlops executed = cost::executed_flops(input.kernels, step.kernel).value;
       part(f.executed, step) += executed;
       if (step.role != layout::StepRole::recompute) continue;
       part(f.again, step) += executed;
       f.korthikanti += step.kernel.flops.value;
     }
   }
-  if (plan.pass.recompute == Recompute::selective) f.korthikanti = f.model.attention;
+  if (input.pass.recompute == Recompute::selective) f.korthikanti = f.model.attention;
   f.korthikanti += f.model.total();
-  const layout::Layout& l = plan.layout;
-  const Int128 times = static_cast<Int128>(plan.schedule.micro_batches) * (l.ranks() / l.pipeline);
+  const layout::Layout& l = input.layout;
+  const Int128 times = static_cast<Int128>(input.schedule.micro_batches) * (l.ranks() / l.pipeline);
   for (FlopCount* count : {&f.model, &f.executed, &f.again}) scale(*count, times);
   f.korthikanti *= times;
   return f;
 }
 
-StepFlops closed_form_flops(const StepInput& plan) {
-  return ClosedForm(plan).flops();
+StepFlops closed_form_flops(const StepInput& input) {
+  return ClosedForm(input).flops();
 }
 
-std::vector<std::string> audit_flops(const StepInput& plan, const StepFlops& counted) {
-  const StepFlops closed = closed_form_flops(plan);
+std::vector<std::string> audit_flops(const StepInput& input, const StepFlops& counted) {
+  const StepFlops closed = closed_form_flops(input);
   std::vector<std::string> wrong;
   const auto compare = [&](const char* what, WideFlops count, WideFlops form) {
     if (count != form)

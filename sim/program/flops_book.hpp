@@ -4,12 +4,12 @@
 
 namespace orrery::program {
 
-StepFlops count_flops(const StepInput& plan, StageCosts& stages);
+StepFlops count_flops(const StepInput& input, StageCosts& stages);
 
-// The same from the shape of the model, by the recompute policy and the attention kernels of the plan.
-StepFlops closed_form_flops(const StepInput& plan);
+// The same from the shape of the model, by the recompute policy and the attention kernels of the run.
+StepFlops closed_form_flops(const StepInput& input);
 
 // What of the count is not as the closed form says; empty: all is.
-std::vector<std::string> audit_flops(const StepInput& plan, const StepFlops& counted);
+std::vector<std::string> audit_flops(const StepInput& input, const StepFlops& counted);
 
 }  // namespace orrery::program

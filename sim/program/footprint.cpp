@@ -122,7 +122,7 @@ void Estimate::add_passes(const PassCounts& c, PassKind kind, double passes, boo
   if (gathered || reduces) add_data_calls(passes * units * ((gathered ? 1 : 0) + reductions));
   // Passes are kept once for each group with links of its own, and as templates where they are not fused.
   const double links = s_.flows ? places_with_own_links() : 1;
-  fixed_ += links * (steps * (sizeof(Step) + 64 + (fused < 1 ? 260 : 0)) + c.all_calls() * bytes_of_call(c));
+  fixed_ += links * (steps * (sizeof(TimedStep) + 64 + (fused < 1 ? 260 : 0)) + c.all_calls() * bytes_of_call(c));
 }
 
 double Estimate::places_with_own_links() const {

@@ -35,18 +35,18 @@ PassKind pass_kind(OpKind kind) {
 
 class StepLowering {
  public:
-  StepLowering(const StepInput& plan, const LowerOptions& options, const layout::StageGraph& graph,
+  StepLowering(const StepInput& input, const LowerOptions& options, const layout::StageGraph& graph,
                std::span<const std::int32_t> stage_of)
-      : plan_(plan),
+      : input_(input),
         options_(options),
         graph_(graph),
-        ranks_(plan, graph),
-        communication_(plan),
-        stages_(plan, graph, ranks_, communication_, builder_, stage_of),
-        data_(plan, ranks_, devices_, communication_, stages_, builder_),
-        end_(plan, graph, ranks_, devices_, communication_, stages_, data_, builder_),
+        ranks_(input, graph),
+        communication_(input),
+        stages_(input, graph, ranks_, communication_, builder_, stage_of),
+        data_(input, ranks_, devices_, communication_, stages_, builder_),
+        end_(input, graph, ranks_, devices_, communication_, stages_, data_, builder_),
         // Where transfers share links, ranks that are alike by themselves may meet on them: each is played.
-        devices_(fold_ranks(ranks_, observed_calls(), plan, communication_, options.fold)) {
+        devices_(fold_ranks(ranks_, observed_calls(), input, communication_, options.fold)) {
     data_.form_groups();
     add_devices();
   }
@@ -59,7 +59,7 @@ class StepLowering {
   std::vector<ObservedCall> observed_calls();
   void add_devices();
   std::vector<Team> teams() const;
-  PipelinePlan pipeline_plan();
+  PipelineInput pipeline_input();
   TemplateId message(DeviceIndex from, DeviceIndex to, std::int32_t edge, bool forward);
   int steps() const;
   StepStart start_of_step(const PipelineEnds& before);
@@ -67,7 +67,7 @@ class StepLowering {
 
   std::size_t devices() const { return devices_.representative.size(); }
 
-  const StepInput& plan_;
+  const StepInput& input_;
   const LowerOptions& options_;
   const layout::StageGraph& graph_;
   Builder builder_;
@@ -77,9 +77,9 @@ class StepLowering {
   DataParallel data_;
   StepEnd end_;
   Devices devices_;
-  std::map<std::tuple<const Family*, std::int32_t, std::int64_t, bool>, TemplateId> messages_;
+  std::map<std::tuple<const ProcessGroups*, std::int32_t, std::int64_t, bool>, TemplateId> messages_;
   std::optional<TemplateId> overhead_;
-  OverlappedPasses overlapped_{stages_, static_cast<int>(plan_.stack.communication.pass_overlap_percent)};
+  OverlappedPasses overlapped_{stages_, static_cast<int>(input_.stack.communication.pass_overlap_percent)};
 };
 
 // What tells ranks apart: every call of the step on a group of theirs. (All wait for the gradient norm together.)
@@ -95,13 +95,13 @@ void StepLowering::add_devices() {
     Device device;
     device.ranks = devices_.ranks[d];
     device.at = ranks_.at[static_cast<std::size_t>(devices_.representative[d])];
-    device.pipeline_rank = device.at[Dimension::pipeline];
+    device.at[layout::Dimension::pipeline] = device.at[Dimension::pipeline];
     const layout::StateBytes state =
-        layout::state_bytes(stages_.parameters_of_rank(device.pipeline_rank), plan_.state, plan_.layout);
+        layout::state_bytes(stages_.parameters_of_rank(device.pipeline_rank()), input_.state, input_.layout);
     device.resident[static_cast<std::size_t>(MemoryClass::weights)] = state.weights.value;
     device.resident[static_cast<std::size_t>(MemoryClass::gradients)] = state.gradients.value;
     device.resident[static_cast<std::size_t>(MemoryClass::optimizer)] = state.optimizer.value;
-    for (const int s : stages_.on_rank(device.pipeline_rank)) {
+    for (const int s : stages_.on_rank(device.pipeline_rank())) {
       std::int64_t& buffers = device.resident[static_cast<std::size_t>(MemoryClass::buffers)];
       buffers = std::max(buffers, stages_.stage(s).placeholders().value);
     }
@@ -140,20 +140,20 @@ std::vector<Team> StepLowering::teams() const {
 }
 
 TemplateId StepLowering::message(DeviceIndex from, DeviceIndex to, std::int32_t edge, bool forward) {
-  const int to_rank = builder_.device(to).pipeline_rank;
-  const Family& family = ranks_.pairs(builder_.device(from).pipeline_rank, to_rank);
+  const int to_rank = builder_.device(to).pipeline_rank();
+  const ProcessGroups& among = ranks_.pairs(builder_.device(from).pipeline_rank(), to_rank);
   const std::int32_t pair = ranks_.pair_of(devices_.representative[from], to_rank);
   const Bytes bytes = stages_.message_bytes(edge);
-  const auto [it, fresh] = messages_.try_emplace({&family, pair, bytes.value, forward});
+  const auto [it, fresh] = messages_.try_emplace({&among, pair, bytes.value, forward});
   if (!fresh) return it->second;
-  const CallCost& cost = communication_.costs(family, Collective::send_receive, bytes)[static_cast<std::size_t>(pair)];
+  const CallCost& cost = communication_.costs(among, Collective::send_receive, bytes)[static_cast<std::size_t>(pair)];
   // The sender keeps its copy until the message has left; the receiver's goes over to the pass that uses it.
   const std::array<MemoryEffect, 3> effects{MemoryEffect{0, false, MemoryClass::buffers, {}, bytes.value},
                                             MemoryEffect{0, true, MemoryClass::buffers, {}, -bytes.value},
                                             MemoryEffect{1, false, MemoryClass::buffers, {}, bytes.value}};
   TaskTemplate t;
   t.duration = cost.duration;
-  t.category = family.category;
+  t.category = among.category;
   t.lane = Lane::pipeline_send;
   t.partner_lane = Lane::pipeline_receive;
   t.name = forward ? "send activation" : "send gradient";
@@ -164,23 +164,23 @@ TemplateId StepLowering::message(DeviceIndex from, DeviceIndex to, std::int32_t 
   return it->second = builder_.add_template(t);
 }
 
-PipelinePlan StepLowering::pipeline_plan() {
-  PipelinePlan p;
-  p.schedule = &plan_.schedule;
+PipelineInput StepLowering::pipeline_input() {
+  PipelineInput p;
+  p.schedule = &input_.schedule;
   p.stages = &graph_;
   p.teams = teams();
-  p.fuse = options_.fuse && plan_.mode != NetworkMode::flows;
-  p.messages = plan_.stack.communication.messages;
+  p.fuse = options_.fuse && input_.mode != NetworkMode::flows;
+  p.messages = input_.stack.communication.messages;
   const DimensionCalls& gradients = calls_along(Dimension::data);
-  const Slowdown slowdown = gradients.slowdown_in(plan_.stack.communication);
-  if (gradients.overlap_in(plan_.stack.communication) && slowdown.numerator != slowdown.denominator)
+  const Slowdown slowdown = gradients.slowdown_in(input_.stack.communication);
+  if (gradients.overlap_in(input_.stack.communication) && slowdown.numerator != slowdown.denominator)
     p.slowdown_class = builder_.add_slowdown(slowdown);
   p.pass = [this](DeviceIndex d, OpKind kind, int stage, int pipe) -> const Pass& {
     return stages_.pass(devices_.representative[d], stage, pass_kind(kind), pipe);
   };
   // A host that waits for each kernel keeps nothing beside another.
   const bool overlaps =
-      plan_.stack.communication.pass_overlap_percent > 0 && plan_.stack.launch.mode != cost::LaunchMode::blocking;
+      input_.stack.communication.pass_overlap_percent > 0 && input_.stack.launch.mode != cost::LaunchMode::blocking;
   if (overlaps)
     p.overlapped_pass = [this](DeviceIndex d, const schedule::Operation& op) {
       return &overlapped_.pass(devices_.representative[d], op);
@@ -192,7 +192,7 @@ PipelinePlan StepLowering::pipeline_plan() {
     return calls;
   };
   p.peer = [this](DeviceIndex d, int stage, int pipe) {
-    const int to = plan_.schedule.placement.rank_of(stage, pipe);
+    const int to = input_.schedule.placement.rank_of(stage, pipe);
     return devices_.device_of[static_cast<std::size_t>(ranks_.at_pipeline(devices_.representative[d], to))];
   };
   p.message = [this](DeviceIndex from, DeviceIndex to, std::int32_t edge, bool forward) {
@@ -207,16 +207,16 @@ PipelinePlan StepLowering::pipeline_plan() {
 // Where work crosses the boundary between steps, the second of two steps is the one that is asked for.
 int StepLowering::steps() const {
   if (options_.steps > 0) return options_.steps;
-  return post_validates(plan_) ? 2 : 1;
+  return post_validates(input_) ? 2 : 1;
 }
 
 // The host prepares a step once the device has ended the one before (it reads the loss and the norm).
 StepStart StepLowering::start_of_step(const PipelineEnds& before) {
   StepStart start{before.tail, before.tail, end_.validate(before)};
-  if (plan_.stack.launch.per_step.value == 0) return start;
+  if (input_.stack.launch.per_step.value == 0) return start;
   if (!overhead_) {
     TaskTemplate host;
-    host.duration = plan_.stack.launch.per_step;
+    host.duration = input_.stack.launch.per_step;
     host.category = Category::host;
     host.lane = host.partner_lane = Lane::host;
     host.name = kStepOverhead;
@@ -225,13 +225,14 @@ StepStart StepLowering::start_of_step(const PipelineEnds& before) {
   start.ready.clear();
   for (DeviceIndex d = 0; d < devices(); ++d) {
     start.ready.push_back(builder_.add_task(*overhead_, Participant{d, kNone}));
-    if (!before.tail.empty()) builder_.add_edge(before.tail[d], start.ready[d], EdgeKind::host);
+    if (!before.tail.empty()) builder_.add_edge(before.tail[d], start.ready[d]);
   }
   return start;
 }
 
 void StepLowering::summarise(LoweredStep& step) {
-  std::vector<std::vector<std::int32_t>> on(static_cast<std::size_t>(plan_.layout.pipeline));  // one rank of each class
+  std::vector<std::vector<std::int32_t>> on(
+      static_cast<std::size_t>(input_.layout.pipeline));  // one rank of each class
   std::int32_t classes = 0;
   for (std::int32_t r = 0; r < ranks_.count; ++r) {
     const auto i = static_cast<std::size_t>(r);
@@ -241,7 +242,7 @@ void StepLowering::summarise(LoweredStep& step) {
   }
   const auto slowest = [&](int stage, PassKind kind) {
     Time most{};
-    for (const std::int32_t r : on[static_cast<std::size_t>(plan_.schedule.placement.rank_of(stage))])
+    for (const std::int32_t r : on[static_cast<std::size_t>(input_.schedule.placement.rank_of(stage))])
       most = std::max(most, stages_.compute_time(r, stage, kind));
     return most;
   };
@@ -251,8 +252,8 @@ void StepLowering::summarise(LoweredStep& step) {
                            slowest(s, PassKind::backward), slowest(s, PassKind::input_gradient),
                            slowest(s, PassKind::weight_gradient)});
   }
-  step.flops = count_flops(plan_, stages_);
-  step.flops_book = audit_flops(plan_, step.flops);
+  step.flops = count_flops(input_, stages_);
+  step.flops_book = audit_flops(input_, step.flops);
   step.ranks = ranks_.count;
   step.fold_class = devices_.fold_class;
   step.splits = devices_.splits;
@@ -268,10 +269,10 @@ Footprint StepLowering::footprint() const {
       shape.groups.values[d] += static_cast<double>(team.groups.values[d].size()) / count;
     shape.alike += (team.alike ? 1 : 0) / count;
   }
-  shape.teams = count / plan_.layout.pipeline;
-  const schedule::Placement& p = plan_.schedule.placement;
-  return footprint_of({plan_.graph.spec, plan_.layout, plan_.pass, plan_.stack, p.stages, p.pipes,
-                       plan_.schedule.micro_batches, plan_.schedule.split_backward, plan_.mode == NetworkMode::flows,
+  shape.teams = count / input_.layout.pipeline;
+  const schedule::Placement& p = input_.schedule.placement;
+  return footprint_of({input_.graph.spec, input_.layout, input_.pass, input_.stack, p.stages, p.pipes,
+                       input_.schedule.micro_batches, input_.schedule.split_backward, input_.mode == NetworkMode::flows,
                        options_.fuse, steps(), shape});
 }
 
@@ -279,13 +280,13 @@ Footprint StepLowering::footprint() const {
 // the activations of all of its micro-batches.
 StepExamination StepLowering::examine() {
   StepExamination e{footprint(), 0, 0};
-  const std::int64_t micro_batches = plan_.schedule.micro_batches;
+  const std::int64_t micro_batches = input_.schedule.micro_batches;
   for (DeviceIndex d = 0; d < devices(); ++d) {
-    double bytes = 0, time = static_cast<double>(plan_.stack.launch.per_step.value);
+    double bytes = 0, time = static_cast<double>(input_.stack.launch.per_step.value);
     for (const std::int64_t resident : builder_.device(d).resident) bytes += static_cast<double>(resident);
-    for (const int stage : stages_.on_rank(builder_.device(d).pipeline_rank)) {
+    for (const int stage : stages_.on_rank(builder_.device(d).pipeline_rank())) {
       for (const PassKind kind : {PassKind::forward, PassKind::backward})
-        for (const Step& s : stages_.pass(devices_.representative[d], stage, kind, 0).steps)
+        for (const TimedStep& s : stages_.pass(devices_.representative[d], stage, kind, 0).steps)
           time += static_cast<double>(micro_batches) *
                   (static_cast<double>(s.duration.value) + static_cast<double>((s.launch + s.before).value));
       bytes += static_cast<double>(micro_batches) * static_cast<double>(stages_.stage(stage).saved_activations().value);
@@ -297,7 +298,7 @@ StepExamination StepLowering::examine() {
 }
 
 Result<LoweredStep> StepLowering::lower() {
-  const PipelinePlan pipeline = pipeline_plan();
+  const PipelineInput pipeline = pipeline_input();
   PipelineLowering lowering(pipeline, builder_);
   PipelineEnds ends;
   for (int step = 0; step < steps(); ++step) {
@@ -314,51 +315,51 @@ Result<LoweredStep> StepLowering::lower() {
   return step;
 }
 
-Result<std::vector<std::int32_t>> partition_of(const StepInput& plan) {
-  const auto spans = layout::partition_layers(plan.graph.spec, plan.layout);
+Result<std::vector<std::int32_t>> partition_of(const StepInput& input) {
+  const auto spans = layout::partition_layers(input.graph.spec, input.layout);
   if (!spans.ok()) return spans.errors();
-  return layout::stage_of_operators(plan.graph, *spans);
+  return layout::stage_of_operators(input.graph, *spans);
 }
 
-layout::StageGraph stages_of(const StepInput& plan, std::span<const std::int32_t> stage_of) {
-  return layout::stage_graph(plan.graph, stage_of, plan.schedule.placement.stages, plan.layout, plan.pass);
+layout::StageGraph stages_of(const StepInput& input, std::span<const std::int32_t> stage_of) {
+  return layout::stage_graph(input.graph, stage_of, input.schedule.placement.stages, input.layout, input.pass);
 }
 
 }  // namespace
 
-Result<LoweredStep> lower_step(const StepInput& plan, const LowerOptions& options) {
-  const auto stage_of = partition_of(plan);
+Result<LoweredStep> lower_step(const StepInput& input, const LowerOptions& options) {
+  const auto stage_of = partition_of(input);
   if (!stage_of.ok()) return stage_of.errors();
-  return lower_step(plan, *stage_of, options);
+  return lower_step(input, *stage_of, options);
 }
 
-Result<LoweredStep> lower_step(const StepInput& plan, std::span<const std::int32_t> stage_of,
+Result<LoweredStep> lower_step(const StepInput& input, std::span<const std::int32_t> stage_of,
                                const LowerOptions& options) {
-  const layout::StageGraph stages = stages_of(plan, stage_of);
-  if (!model::acyclic(plan.graph, stage_of)) {
+  const layout::StageGraph stages = stages_of(input, stage_of);
+  if (!model::acyclic(input.graph, stage_of)) {
     Diagnostic circle;
     circle.path = "layout.partition", circle.message = "stages wait for each other in a circle";
     return circle;
   }
-  if (Diagnostics broken = check_routes(Ranks(plan, stages), plan); !broken.empty()) return broken;
-  StepLowering lowering(plan, options, stages, stage_of);
+  if (Diagnostics broken = check_routes(Ranks(input, stages), input); !broken.empty()) return broken;
+  StepLowering lowering(input, options, stages, stage_of);
   if (options.admit)
     if (Diagnostics refused = options.admit(lowering.footprint()); !refused.empty()) return refused;
   return lowering.lower();
 }
 
-Diagnostics check_step(const StepInput& plan) {
-  const auto stage_of = partition_of(plan);
+Diagnostics check_step(const StepInput& input) {
+  const auto stage_of = partition_of(input);
   if (!stage_of.ok()) return stage_of.errors();
-  return check_routes(Ranks(plan, stages_of(plan, *stage_of)), plan);
+  return check_routes(Ranks(input, stages_of(input, *stage_of)), input);
 }
 
-Result<StepExamination> examine_step(const StepInput& plan, const LowerOptions& options) {
-  const auto stage_of = partition_of(plan);
+Result<StepExamination> examine_step(const StepInput& input, const LowerOptions& options) {
+  const auto stage_of = partition_of(input);
   if (!stage_of.ok()) return stage_of.errors();
-  const layout::StageGraph stages = stages_of(plan, *stage_of);
-  if (Diagnostics broken = check_routes(Ranks(plan, stages), plan); !broken.empty()) return broken;
-  StepLowering lowering(plan, options, stages, *stage_of);
+  const layout::StageGraph stages = stages_of(input, *stage_of);
+  if (Diagnostics broken = check_routes(Ranks(input, stages), input); !broken.empty()) return broken;
+  StepLowering lowering(input, options, stages, *stage_of);
   return lowering.examine();
 }
 

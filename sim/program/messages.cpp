@@ -30,10 +30,10 @@ void PipelineLowering::enter(const Team& team, const schedule::Operation& op, in
   for (const DeviceIndex d : team.members) {
     for (const std::int32_t edge : edges) {
       const int from = graph_.edge(edge).source(forward);
-      const DeviceIndex source = plan_.peer(d, from, pipe);
+      const DeviceIndex source = input_.peer(d, from, pipe);
       if (source == d) {
         waits_[d].push_back(made(d, from, micro_batch, pipe, forward));
-      } else if (plan_.messages != MessageMode::rendezvous) {  // else an exchange before it has received it
+      } else if (input_.messages != MessageMode::rendezvous) {  // else an exchange before it has received it
         waits_[d].push_back(message(source, edge, micro_batch, pipe, forward));
       }
     }
@@ -45,12 +45,12 @@ void PipelineLowering::leave(const Team& team, int stage, int micro_batch, int p
   for (const DeviceIndex d : team.members) {
     const TaskId tail = waits_[d].front();
     made(d, stage, micro_batch, pipe, forward) = tail;
-    if (plan_.messages == MessageMode::rendezvous) continue;  // an exchange after it sends it
+    if (input_.messages == MessageMode::rendezvous) continue;  // an exchange after it sends it
     for (const std::int32_t edge : graph_.leaving(stage, forward)) {
-      const DeviceIndex to = plan_.peer(d, graph_.edge(edge).target(forward), pipe);
+      const DeviceIndex to = input_.peer(d, graph_.edge(edge).target(forward), pipe);
       if (to == d) continue;
       const TaskId sent = message(d, edge, micro_batch, pipe, forward);
-      builder_.add_edge(tail, sent, EdgeKind::data);
+      builder_.add_edge(tail, sent);
       sent_[d * 2 + (forward ? 0 : 1)].push_back({to, sent});
     }
   }
@@ -62,26 +62,26 @@ void PipelineLowering::leave(const Team& team, int stage, int micro_batch, int p
 void PipelineLowering::exchange(DeviceIndex d, std::span<const schedule::Message> messages) {
   std::vector<TaskId> posted;
   for (const schedule::Message& m : messages) {
-    const DeviceIndex from = m.sends ? d : plan_.peer(d, m.stage, m.pipe);
+    const DeviceIndex from = m.sends ? d : input_.peer(d, m.stage, m.pipe);
     posted.push_back(message(from, m.edge, m.micro_batch, m.pipe, !m.gradient));
   }
   for (const TaskId m : posted)
     for (const TaskId before : waits_[d])
-      if (before != kNone && before != m) builder_.add_edge(before, m, EdgeKind::rendezvous);
+      if (before != kNone && before != m) builder_.add_edge(before, m);
   waits_[d] = posted;
   host_waits_[d] = std::move(posted);
 }
 
 TaskId PipelineLowering::message(DeviceIndex from, std::int32_t edge, int micro_batch, int pipe, bool forward) {
   const int stage = graph_.edge(edge).source(forward);
-  const DeviceIndex to = plan_.peer(from, graph_.edge(edge).target(forward), pipe);
+  const DeviceIndex to = input_.peer(from, graph_.edge(edge).target(forward), pipe);
   TaskId& task = arrived(to, edge, micro_batch, pipe, forward);
   if (task == kNone) {
     const Activity activity = forward ? Activity::send_forward : Activity::send_backward;
     const auto p = static_cast<std::uint8_t>(pipe);
     const Participant ends[2] = {{from, builder_.add_operation({from, activity, p, stage, micro_batch})},
                                  {to, builder_.add_operation({to, activity, p, stage, micro_batch})}};
-    task = builder_.add_task(plan_.message(from, to, edge, forward), ends, Builder::Ordering::free);
+    task = builder_.add_task(input_.message(from, to, edge, forward), ends, Builder::Ordering::free);
   }
   return task;
 }
@@ -92,7 +92,7 @@ void PipelineLowering::serialise_messages() {
     std::map<DeviceIndex, TaskId> last;
     for (const auto& [to, task] : sent) {
       const auto [it, fresh] = last.emplace(to, task);
-      if (!fresh) builder_.add_edge(std::exchange(it->second, task), task, EdgeKind::resource);
+      if (!fresh) builder_.add_edge(std::exchange(it->second, task), task);
     }
   }
 }

@@ -10,7 +10,7 @@ namespace {
 
 using layout::PassKind;
 
-bool waited_for(const Step& step) {
+bool waited_for(const TimedStep& step) {
   return step.lane != Lane::compute && !runs_beside(step);
 }
 
@@ -18,7 +18,7 @@ bool waited_for(const Step& step) {
 std::vector<bool> hidden_calls(const Pass& pass, int percent) {
   std::vector<bool> hidden;
   std::int64_t calls = 0;
-  for (const Step& step : pass.steps) {
+  for (const TimedStep& step : pass.steps) {
     hidden.push_back(waited_for(step) && (calls + 1) * percent / 100 > calls * percent / 100);
     calls += waited_for(step) ? 1 : 0;
   }
@@ -43,7 +43,7 @@ class Merge {
     std::vector<bool> hidden;
     std::uint32_t next = 0;
     bool done() const { return next == pass->steps.size(); }
-    const Step& step() const { return pass->steps[next]; }
+    const TimedStep& step() const { return pass->steps[next]; }
   };
   // Calls beside compute first, for they take nothing from the other half.
   std::pair<Time, bool> key(std::size_t h) const {
@@ -54,7 +54,7 @@ class Merge {
   void take(int h) {
     const auto pass = static_cast<std::size_t>(h);
     Half& half = halves_[pass];
-    const Step& step = half.step();
+    const TimedStep& step = half.step();
     const bool hidden = half.hidden[half.next];
     clock_.take(step, clock_.start(step, pass, hidden) + step.before + step.duration, pass, hidden);
     order_.at[h].push_back(static_cast<std::uint32_t>(order_.steps.size()));
@@ -76,8 +76,8 @@ Pass joint_pass(const JointOrder& order, const Pass& forward, const Pass& backwa
   const Pass* of[2] = {&forward, &backward};
   const std::vector<bool> hidden[2] = {hidden_calls(forward, percent), hidden_calls(backward, percent)};
   Pass joint;
-  for (const JointOrder::Step& at : order.steps) {
-    Step step = of[at.half]->steps[at.index];
+  for (const JointOrder::Place& at : order.steps) {
+    TimedStep step = of[at.half]->steps[at.index];
     const auto own = static_cast<std::uint32_t>(joint.steps.size());
     if (runs_beside(step) || hidden[at.half][at.index])
       step.beside = order.at[at.half][at.index + 1 + step.beside] - own - 1;

@@ -14,11 +14,11 @@ namespace orrery::program {
 // The order of the steps of both halves: the one that can begin first is next, and a call is made as soon as the step
 // before it has ended.
 struct JointOrder {
-  struct Step {
+  struct Place {
     int half;  // 0 forward, 1 backward
     std::uint32_t index;
   };
-  std::vector<Step> steps;
+  std::vector<Place> steps;
   std::vector<std::uint32_t> at[2];  // [half][step] its place in `steps`; one past the last step: the end
 };
 // Of the calls that the next step of their half waits for, this many of a hundred run beside the other half.

@@ -4,7 +4,7 @@
 
 namespace orrery::program {
 
-void PassOrder::take(const Step& step) {
+void PassOrder::take(const TimedStep& step) {
   if (runs_beside(step))
     in_flight_.push_back({taken_, taken_ + 1 + step.beside});
   else
@@ -28,7 +28,7 @@ namespace {
 
 constexpr auto kCompute = static_cast<std::size_t>(Lane::compute);
 
-bool needs_compute(const Step& step, bool hidden) {
+bool needs_compute(const TimedStep& step, bool hidden) {
   return step.lane == Lane::compute || (!hidden && !runs_beside(step));
 }
 
@@ -74,16 +74,16 @@ Time PassClock::Taken::ended(const std::vector<std::uint32_t>& steps) const {
   return end;
 }
 
-Time PassClock::ready(const Step& step, std::size_t pass, bool hidden) const {
+Time PassClock::ready(const TimedStep& step, std::size_t pass, bool hidden) const {
   const Time ended = passes_[pass].ended(passes_[pass].order.before_next());
   return needs_compute(step, hidden) ? std::max(ended, free_[kCompute]) : ended;
 }
 
-Time PassClock::start(const Step& step, std::size_t pass, bool hidden) const {
+Time PassClock::start(const TimedStep& step, std::size_t pass, bool hidden) const {
   return std::max(ready(step, pass, hidden), free_[static_cast<std::size_t>(step.lane)]);
 }
 
-void PassClock::take(const Step& step, Time end, std::size_t pass, bool hidden) {
+void PassClock::take(const TimedStep& step, Time end, std::size_t pass, bool hidden) {
   passes_[pass].ends.push_back(end);
   passes_[pass].order.take(step);
   free_[static_cast<std::size_t>(step.lane)] = end;
@@ -94,12 +94,12 @@ Time PassClock::finish(std::size_t pass) {
   return passes_[pass].ended(passes_[pass].order.before_end());
 }
 
-PassTimes time_pass(std::span<const Step> steps, const PassTiming& timing) {
+PassTimes time_pass(std::span<const TimedStep> steps, const PassTiming& timing) {
   PassTimes times;
   PassClock clock;
   std::vector<SlowingCall> calls;
   Time launched{};
-  for (const Step& s : steps) {
+  for (const TimedStep& s : steps) {
     if (timing.host) launched += s.launch;
     const Time start = std::max(clock.start(s), launched) + s.before;
     Time end = start + s.duration;

@@ -2,8 +2,8 @@
 // tasks of a Program.
 //
 // Steps stand in program order. A step follows the last one before it that is waited for, and each call made since then
-// or running beside that one that has had its steps beside it (Step::beside). It begins when all of these have ended
-// and its lane is free; while a call is waited for, nothing computes.
+// or running beside that one that has had its steps beside it (TimedStep::beside). It begins when all of these have
+// ended and its lane is free; while a call is waited for, nothing computes.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace orrery::program {
 
-inline bool runs_beside(const Step& step) {
+inline bool runs_beside(const TimedStep& step) {
   return step.lane != Lane::compute && step.beside > 0;
 }
 
@@ -23,7 +23,7 @@ class PassOrder {
  public:
   static constexpr std::uint32_t kBefore = kNone;  // what the first step follows
   const std::vector<std::uint32_t>& before_next() const { return follows_; }
-  void take(const Step& step);
+  void take(const TimedStep& step);
   // Whom that follows which comes behind all of them: calls still in flight too.
   const std::vector<std::uint32_t>& before_end();
 
@@ -43,10 +43,10 @@ class PassClock {
  public:
   explicit PassClock(std::size_t passes = 1) : passes_(passes) {}
   // What the next step of a pass follows has ended, and nothing computes if it needs that.
-  Time ready(const Step& step, std::size_t pass = 0, bool hidden = false) const;
+  Time ready(const TimedStep& step, std::size_t pass = 0, bool hidden = false) const;
   // Its lane is free as well.
-  Time start(const Step& step, std::size_t pass = 0, bool hidden = false) const;
-  void take(const Step& step, Time end, std::size_t pass = 0, bool hidden = false);
+  Time start(const TimedStep& step, std::size_t pass = 0, bool hidden = false) const;
+  void take(const TimedStep& step, Time end, std::size_t pass = 0, bool hidden = false);
   Time finish(std::size_t pass = 0);
 
  private:
@@ -68,6 +68,6 @@ struct PassTimes {
   std::vector<Time> start, end;  // [step]
   Time finish{};
 };
-PassTimes time_pass(std::span<const Step> steps, const PassTiming& timing = {});
+PassTimes time_pass(std::span<const TimedStep> steps, const PassTiming& timing = {});
 
 }  // namespace orrery::program

@@ -10,7 +10,7 @@ namespace orrery::program {
 
 void PipelineLowering::emit_pass(const Team& team, const std::vector<std::vector<DataCall>>& calls) {
   std::vector<std::uint32_t> cuts{0, static_cast<std::uint32_t>(pass_[team.members.front()]->steps.size())};
-  const bool slowable = plan_.slowdown_class != 0 && !calls.empty() && !calls.front().empty();
+  const bool slowable = input_.slowdown_class != 0 && !calls.empty() && !calls.front().empty();
   for (const auto& of_member : calls)
     for (const DataCall& c : of_member) cuts.push_back(c.position);
   std::sort(cuts.begin(), cuts.end());
@@ -28,7 +28,7 @@ void PipelineLowering::emit_pass(const Team& team, const std::vector<std::vector
 // then.
 void PipelineLowering::emit_piece(const Team& team, std::uint32_t begin, std::uint32_t end, bool slowable) {
   slowable_ = slowable;
-  if (plan_.fuse && team.alike && !slowable) {
+  if (input_.fuse && team.alike && !slowable) {
     emit_fused(team.members, *pass_[team.members.front()], begin, end);
   } else {
     emit_steps(team, begin, end);
@@ -39,7 +39,7 @@ void PipelineLowering::emit_piece(const Team& team, std::uint32_t begin, std::ui
 // The new task waits for all the device's open inputs and becomes the one the next waits for.
 void PipelineLowering::add_after(TaskId task, DeviceIndex device) {
   for (const TaskId before : waits_[device])
-    if (before != kNone && before != task) builder_.add_edge(before, task, EdgeKind::data);
+    if (before != kNone && before != task) builder_.add_edge(before, task);
   waits_[device].assign(1, task);
 }
 
@@ -69,7 +69,7 @@ const PipelineLowering::Fused& PipelineLowering::fused(const Pass& pass, std::ui
 // The host's part before a piece starts; it begins when the host is free and what it waits for has arrived.
 void PipelineLowering::launch_before(TemplateId host, DeviceIndex device) {
   const TaskId launch = builder_.add_task(host, Participant{device, kNone});
-  for (const TaskId message : host_waits_[device]) builder_.add_edge(message, launch, EdgeKind::host);
+  for (const TaskId message : host_waits_[device]) builder_.add_edge(message, launch);
   host_waits_[device].clear();
   waits_[device].push_back(launch);
 }
@@ -101,18 +101,19 @@ TaskId PipelineLowering::blocking_launch(DeviceIndex device, Time launch, const 
 }
 
 TemplateId PipelineLowering::step_template(const Pass& pass, std::uint32_t index) {
-  const Step& s = pass.steps[index];
+  const TimedStep& s = pass.steps[index];
   const bool slowed = slowable_ && is_work(s.category);
   const FusedKey key{&pass, index, slowed ? kNone : index};
   const auto it = steps_.find(key);
   if (it != steps_.end()) return it->second;
   std::vector<MemoryEffect> effects;
-  for (const StepMemory& m : s.memory) effects.push_back({kNone, m.at_end, m.memory_class, {}, m.bytes, m.tensor});
+  for (const MemoryChange& m : s.memory)
+    effects.push_back({kNone, m.at_end, m.memory_class, {}, m.bytes.value, m.tensor});
   TaskTemplate t{s.duration,
                  s.category,
                  s.lane,
                  s.lane,
-                 slowed ? plan_.slowdown_class : std::uint8_t{0},
+                 slowed ? input_.slowdown_class : std::uint8_t{0},
                  s.name,
                  {},
                  builder_.add_effects(effects),
@@ -132,7 +133,7 @@ void PipelineLowering::emit_steps(const Team& team, std::uint32_t begin, std::ui
   }
   PassOrder order;
   for (std::uint32_t i = begin; i < end; ++i) {
-    const Step& step = pass_[team.members.front()]->steps[i];
+    const TimedStep& step = pass_[team.members.front()]->steps[i];
     for (const auto& group : step.lane == Lane::compute ? alone : team.groups[dimension_of(step.lane)])
       emit_step(group, i, order.before_next());
     order.take(step);
@@ -149,7 +150,7 @@ void PipelineLowering::emit_steps(const Team& team, std::uint32_t begin, std::ui
 
 void PipelineLowering::emit_step(const std::vector<DeviceIndex>& group, std::uint32_t index,
                                  const std::vector<std::uint32_t>& before) {
-  const Step& s = pass_[group.front()]->steps[index];
+  const TimedStep& s = pass_[group.front()]->steps[index];
   std::vector<Participant> participants;
   std::vector<TaskId> launches;
   for (const DeviceIndex d : group) {
@@ -161,7 +162,7 @@ void PipelineLowering::emit_step(const std::vector<DeviceIndex>& group, std::uin
     if (launches.empty())
       follow(before, task, group[m]);
     else
-      builder_.add_edge(launches[m], task, EdgeKind::data);
+      builder_.add_edge(launches[m], task);
     step_tasks_[group[m]].push_back(task);
   }
 }
@@ -170,11 +171,11 @@ void PipelineLowering::emit_step(const std::vector<DeviceIndex>& group, std::uin
 void PipelineLowering::follow(const std::vector<std::uint32_t>& steps, TaskId task, DeviceIndex device) {
   for (const std::uint32_t step : steps) {
     if (step != PassOrder::kBefore) {
-      builder_.add_edge(step_tasks_[device][step], task, EdgeKind::data);
+      builder_.add_edge(step_tasks_[device][step], task);
       continue;
     }
     for (const TaskId before : waits_[device])
-      if (before != kNone) builder_.add_edge(before, task, EdgeKind::data);
+      if (before != kNone) builder_.add_edge(before, task);
   }
 }
 

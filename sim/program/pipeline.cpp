@@ -29,16 +29,16 @@ Activity activity_of(OpKind kind) {
 
 }  // namespace
 
-PipelineLowering::PipelineLowering(const PipelinePlan& plan, Builder& builder)
-    : plan_(plan),
+PipelineLowering::PipelineLowering(const PipelineInput& input, Builder& builder)
+    : input_(input),
       builder_(builder),
-      placement_(plan.schedule->placement),
-      graph_(*plan.stages),
+      placement_(input.schedule->placement),
+      graph_(*input.stages),
       stages_(placement_.stages),
-      micro_batches_(plan.schedule->micro_batches),
+      micro_batches_(input.schedule->micro_batches),
       join_(builder.add_template({})) {
   std::size_t devices = 0;
-  for (const Team& team : plan.teams)
+  for (const Team& team : input.teams)
     for (const DeviceIndex d : team.members) devices = std::max<std::size_t>(devices, d + 1);
   waits_.resize(devices);
   check(graph_.stages() == stages_, "PipelineLowering: a graph of the stages of the schedule");
@@ -59,7 +59,7 @@ void PipelineLowering::begin(const StepStart& start) {
   output_.assign(devices, {});
   arrived_.assign(devices, {});
   for (DeviceIndex d = 0; d < devices; ++d) {
-    const auto rank = static_cast<std::size_t>(builder_.device(d).pipeline_rank);
+    const auto rank = static_cast<std::size_t>(builder_.device(d).pipeline_rank());
     const auto each = static_cast<std::size_t>(micro_batches_);
     output_[d].assign(static_cast<std::size_t>(made_on_[rank]) * each, kNone);
     arrived_[d].assign(static_cast<std::size_t>(arrive_on_[rank]) * each, kNone);
@@ -72,17 +72,17 @@ void PipelineLowering::begin(const StepStart& start) {
 
 PipelineEnds PipelineLowering::run(const StepStart& start) {
   begin(start);
-  for (const Team& team : plan_.teams) lower_team(team);
-  if (plan_.messages == MessageMode::serialised) serialise_messages();
+  for (const Team& team : input_.teams) lower_team(team);
+  if (input_.messages == MessageMode::serialised) serialise_messages();
   for (DeviceIndex d = 0; d < waits_.size(); ++d)
     if (!waits_[d].empty()) ends_.tail[d] = builder_.last_on(d, Lane::compute);
   return std::move(ends_);
 }
 
 void PipelineLowering::lower_team(const Team& team) {
-  // All members run the list of their pipeline rank; find it by the placement of the plan's first member.
-  const auto& order = plan_.schedule->order;
-  const std::size_t rank = static_cast<std::size_t>(builder_.device(team.members.front()).pipeline_rank);
+  // All members run the list of their pipeline rank; that of the first of them.
+  const auto& order = input_.schedule->order;
+  const std::size_t rank = static_cast<std::size_t>(builder_.device(team.members.front()).pipeline_rank());
   std::vector<std::int32_t> first(static_cast<std::size_t>(stages_ * placement_.pipes), -1), last(first);
   const auto note = [&](int stage, int pipe, std::size_t i, bool forward) {
     const auto at = static_cast<std::size_t>(pipe * stages_ + stage);
@@ -104,11 +104,12 @@ void PipelineLowering::lower_team(const Team& team) {
     const auto index = static_cast<std::int32_t>(i);
     lower_operation(team, op, first[at] == index, last[backward_at] == index);
   };
-  if (plan_.messages != MessageMode::rendezvous) {
+  if (input_.messages != MessageMode::rendezvous) {
     for (std::size_t i = 0; i < order[rank].size(); ++i) lower(i);
     return;
   }
-  const schedule::BlockingProgram program = schedule::blocking_program(*plan_.schedule, graph_, static_cast<int>(rank));
+  const schedule::BlockingProgram program =
+      schedule::blocking_program(*input_.schedule, graph_, static_cast<int>(rank));
   for (const schedule::ProgramStep& step : program.steps) {
     if (step.operation >= 0) {
       lower(static_cast<std::size_t>(step.operation));
@@ -136,15 +137,15 @@ void PipelineLowering::lower_operation(const Team& team, const schedule::Operati
       waits_[d].push_back(start_->validated[d]);
       validated_[d] = true;
     }
-    if (!plan_.data_calls) continue;
-    calls[i] = plan_.data_calls(d, op, false, first, last);
-    if (x) forward_calls[i] = plan_.data_calls(d, op, true, first, last);
+    if (!input_.data_calls) continue;
+    calls[i] = input_.data_calls(d, op, false, first, last);
+    if (x) forward_calls[i] = input_.data_calls(d, op, true, first, last);
   }
   const auto take = [&](OpKind kind, int stage, int pipe) {
-    for (const DeviceIndex d : team.members) pass_[d] = &plan_.pass(d, kind, stage, pipe);
+    for (const DeviceIndex d : team.members) pass_[d] = &input_.pass(d, kind, stage, pipe);
   };
-  if (x && plan_.overlapped_pass) {
-    for (const DeviceIndex d : team.members) pass_[d] = plan_.overlapped_pass(d, op);
+  if (x && input_.overlapped_pass) {
+    for (const DeviceIndex d : team.members) pass_[d] = input_.overlapped_pass(d, op);
     for (std::size_t i = 0; i < calls.size(); ++i) {
       calls[i].insert(calls[i].begin(), forward_calls[i].begin(), forward_calls[i].end());
       std::stable_sort(calls[i].begin(), calls[i].end(),
@@ -179,9 +180,9 @@ void PipelineLowering::gather_before(DeviceIndex d, const std::vector<DataCall>&
       const std::size_t back = static_cast<std::size_t>(call.prefetch) - ahead + 1;
       issued.push_back(data_task(d, call));
       if (history_[d].size() >= back) {
-        builder_.add_edge(history_[d][history_[d].size() - back], issued.back(), EdgeKind::data);
+        builder_.add_edge(history_[d][history_[d].size() - back], issued.back());
       } else if (!start_->previous.empty()) {
-        builder_.add_edge(start_->previous[d], issued.back(), EdgeKind::data);
+        builder_.add_edge(start_->previous[d], issued.back());
       }
     }
     if (call.position == position) waits_[d].push_back(issued[index]);
@@ -196,7 +197,7 @@ void PipelineLowering::reduce_after(const Team& team, std::size_t member, const 
   for (const DataCall& call : calls) {
     if (call.gather || call.position != position) continue;
     const TaskId task = data_task(d, call);
-    builder_.add_edge(call.replicas ? before : waits_[d].front(), task, EdgeKind::data);
+    builder_.add_edge(call.replicas ? before : waits_[d].front(), task);
     before = task;
     ends_.reductions[d].push_back(task);
   }
@@ -204,7 +205,7 @@ void PipelineLowering::reduce_after(const Team& team, std::size_t member, const 
 
 // All members of a group make the same calls in the same order: the k-th call of each is one task.
 TaskId PipelineLowering::data_task(DeviceIndex device, const DataCall& call) {
-  const std::vector<DeviceIndex>& group = plan_.data_group(device, call.replicas);
+  const std::vector<DeviceIndex>& group = input_.data_group(device, call.replicas);
   const std::size_t kind = call.replicas ? 1 : 0;
   std::vector<TaskId>& tasks = data_tasks_[group.front() * 2 + kind];
   const std::size_t index = data_calls_seen_[device * 2 + kind]++;

@@ -1,4 +1,4 @@
-// Lowers a PipelinePlan: operations in pipeline.cpp, messages in messages.cpp, the tasks of a pass in pieces.cpp. One
+// Lowers a PipelineInput: operations in pipeline.cpp, messages in messages.cpp, the tasks of a pass in pieces.cpp. One
 // object lowers the steps of a Program one after the other.
 #pragma once
 #include <map>
@@ -13,7 +13,7 @@ namespace orrery::program {
 
 class PipelineLowering {
  public:
-  PipelineLowering(const PipelinePlan& plan, Builder& builder);
+  PipelineLowering(const PipelineInput& input, Builder& builder);
   PipelineEnds run(const StepStart& start);
 
  private:
@@ -56,7 +56,7 @@ class PipelineLowering {
            static_cast<std::size_t>(micro_batch);
   }
 
-  const PipelinePlan& plan_;
+  const PipelineInput& input_;
   Builder& builder_;
   const schedule::Placement& placement_;
   const layout::StageGraph& graph_;

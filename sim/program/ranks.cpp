@@ -17,90 +17,92 @@ constexpr layout::Dimension kPipeline = layout::Dimension::pipeline;
 
 // One entry per group of ranks that `group` maps each rank to; `of` tells each rank's group.
 template <class Group>
-void fill(Family& family, std::vector<std::int32_t>& of, int ranks, const std::vector<layout::Coordinates>& at,
+void fill(ProcessGroups& among, std::vector<std::int32_t>& of, int ranks, const std::vector<layout::Coordinates>& at,
           Group group) {
   of.assign(static_cast<std::size_t>(ranks), -1);
   for (std::size_t r = 0; r < of.size(); ++r) {
     if (of[r] >= 0) continue;
-    family.groups.push_back(group(at[r]));
-    for (const std::int32_t member : family.groups.back())
-      of[static_cast<std::size_t>(member)] = static_cast<std::int32_t>(family.groups.size() - 1);
+    among.groups.push_back(group(at[r]));
+    for (const std::int32_t member : among.groups.back())
+      of[static_cast<std::size_t>(member)] = static_cast<std::int32_t>(among.groups.size() - 1);
   }
 }
 
-// The families whose groups tell ranks apart, and what a person calls one of their groups and all of them.
-struct NamedFamily {
-  const Family* family;
+// The groups that tell ranks apart, and what a person calls one of them and all of them.
+struct NamedGroups {
+  const ProcessGroups* among;
   std::string one, all;
 };
 
-std::vector<NamedFamily> families_of(const Ranks& ranks) {
-  std::vector<NamedFamily> families;
+std::vector<NamedGroups> named_groups(const Ranks& ranks) {
+  std::vector<NamedGroups> named;
   for (const layout::DimensionFacts& d : layout::kDimensionList)
     if (d.in_pass)
-      families.push_back(
+      named.push_back(
           {&ranks.along[d.dimension], std::string(d.name) + "-parallel group", std::string(d.name) + " groups"});
-  families.push_back({&ranks.shard, "data-parallel group", "data-parallel groups"});
-  families.push_back({&ranks.replicas, "data-parallel group", "groups of replicas"});
-  for (const Family& pairs : ranks.pipeline) families.push_back({&pairs, "pipeline message", "pipeline messages"});
-  for (const Family& copies : ranks.shared) families.push_back({&copies, "tied embeddings", "tied embeddings"});
-  return families;
+  named.push_back({&ranks.shard, "data-parallel group", "data-parallel groups"});
+  named.push_back({&ranks.replicas, "data-parallel group", "groups of replicas"});
+  for (const ProcessGroups& pairs : ranks.pipeline) named.push_back({&pairs, "pipeline message", "pipeline messages"});
+  for (const ProcessGroups& copies : ranks.shared) named.push_back({&copies, "tied embeddings", "tied embeddings"});
+  return named;
 }
 
 // Its groups are pairs, and their ends differ.
-bool sends(const Family& family) {
-  return family.lane == Lane::pipeline_send;
+bool sends(const ProcessGroups& among) {
+  return among.lane == Lane::pipeline_send;
 }
 
 // Which pipeline rank sends to which: where the ends of an edge of the stages stand, and both ways of the norm that
 // goes along the model.
-std::vector<std::vector<bool>> messages_between(const StepInput& plan, const layout::StageGraph& stages,
+std::vector<std::vector<bool>> messages_between(const StepInput& input, const layout::StageGraph& stages,
                                                 const std::vector<int>& along_model) {
-  const auto size = static_cast<std::size_t>(plan.layout.pipeline);
+  const auto size = static_cast<std::size_t>(input.layout.pipeline);
   std::vector<std::vector<bool>> sends(size, std::vector<bool>(size));
   const auto join = [&](int a, int b) {
     sends[static_cast<std::size_t>(a)][static_cast<std::size_t>(b)] = a != b;
     sends[static_cast<std::size_t>(b)][static_cast<std::size_t>(a)] = a != b;
   };
-  const schedule::Placement& placement = plan.schedule.placement;
+  const schedule::Placement& placement = input.schedule.placement;
   for (int pipe = 0; pipe < placement.pipes; ++pipe)
     for (const layout::StageEdge& edge : stages.edges())
       join(placement.rank_of(edge.from, pipe), placement.rank_of(edge.to, pipe));
-  for (std::size_t i = 1; i < along_model.size() && post_validates(plan); ++i) join(along_model[i - 1], along_model[i]);
+  for (std::size_t i = 1; i < along_model.size() && post_validates(input); ++i)
+    join(along_model[i - 1], along_model[i]);
   return sends;
 }
 
 }  // namespace
 
-Ranks::Ranks(const StepInput& plan, const layout::StageGraph& stages) : grid(plan.layout), count(plan.layout.ranks()) {
+Ranks::Ranks(const StepInput& input, const layout::StageGraph& stages)
+    : grid(input.layout), count(input.layout.ranks()) {
   speed_of.assign(static_cast<std::size_t>(count), 0);
-  for (std::size_t r = 0; r < plan.speed.size(); ++r) {
-    const auto known = std::find(speeds.begin(), speeds.end(), plan.speed[r]);
+  for (std::size_t r = 0; r < input.speed.size(); ++r) {
+    const auto known = std::find(speeds.begin(), speeds.end(), input.speed[r]);
     speed_of[r] = static_cast<std::int32_t>(known - speeds.begin());
-    if (known == speeds.end()) speeds.push_back(plan.speed[r]);
+    if (known == speeds.end()) speeds.push_back(input.speed[r]);
   }
   if (speeds.empty()) speeds.push_back(1);
   for (int r = 0; r < count; ++r) at.push_back(grid.coordinates(r));
   for (const DimensionCalls& calls : kDimensionCalls) {
     if (!layout::facts(calls.dimension).in_pass) continue;
-    Family& family = along[calls.dimension];
-    family.lane = calls.lane;
-    family.category = calls.category;
-    family.in_pass = true;
-    fill(family, along_of[calls.dimension], count, at, [&](const auto& c) { return grid.group(c, calls.dimension); });
+    ProcessGroups& among = along[calls.dimension];
+    among.lane = calls.lane;
+    among.category = calls.category;
+    among.in_pass = true;
+    fill(among, along_of[calls.dimension], count, at, [&](const auto& c) { return grid.group(c, calls.dimension); });
   }
   std::vector<std::int32_t> gradient_of;
   fill(gradient, gradient_of, count, at, [&](const auto& c) { return grid.gradient_group(c); });
   fill(shard, shard_of, count, at, [&](const auto& c) { return grid.shard_group(c); });
-  fill_replicas(plan.schedule.placement);
-  for (Family* family : {&gradient, &shard, &replicas, &model_parallel}) {
-    family->lane = Lane::data;
-    family->category = Category::data_comm;
+  fill_replicas(input.schedule.placement);
+  for (ProcessGroups* among : {&gradient, &shard, &replicas, &model_parallel}) {
+    among->lane = Lane::data;
+    among->category = Category::data_comm;
   }
   // Hybrid sharding has two communicators, so the replicas' all-reduces run beside the shards' calls.
-  if (plan.layout.shards() > 1) replicas.lane = Lane::replicas;
-  add_pipeline(plan, stages);
-  add_shared(plan, stages);
+  if (input.layout.shards() > 1) replicas.lane = Lane::replicas;
+  add_pipeline(input, stages);
+  add_shared(input, stages);
   model_parallel.groups.emplace_back();
   const auto of_first_copy = [](const layout::Coordinates& c) {
     return std::ranges::all_of(layout::kDimensionList,
@@ -128,16 +130,16 @@ void Ranks::fill_replicas(const schedule::Placement& placement) {
 }
 
 // Only pairs that send are a load on the network: the last rank sends to the first where stages go round (interleaved).
-void Ranks::add_pipeline(const StepInput& plan, const layout::StageGraph& stages) {
-  along_model = schedule::ranks_along_model(plan.schedule.placement);
+void Ranks::add_pipeline(const StepInput& input, const layout::StageGraph& stages) {
+  along_model = schedule::ranks_along_model(input.schedule.placement);
   place_.resize(along_model.size());
   for (std::size_t i = 0; i < along_model.size(); ++i)
     place_[static_cast<std::size_t>(along_model[i])] = static_cast<int>(i);
-  const auto sends = messages_between(plan, stages, along_model);
-  Family family;
-  family.lane = Lane::pipeline_send;
-  family.category = Category::pipeline_comm;
-  pipeline.assign(along_model.size(), family);
+  const auto sends = messages_between(input, stages, along_model);
+  ProcessGroups among;
+  among.lane = Lane::pipeline_send;
+  among.category = Category::pipeline_comm;
+  pipeline.assign(along_model.size(), among);
   sends_on.assign(along_model.size(), std::vector<std::int32_t>(static_cast<std::size_t>(count), -1));
   for (std::size_t places = 1; places < along_model.size(); ++places)
     for (std::int32_t r = 0; r < count; ++r) {
@@ -151,13 +153,13 @@ void Ranks::add_pipeline(const StepInput& plan, const layout::StageGraph& stages
 
 // Where the ranks of two copies of the model have summed theirs, a rank with a stage of each needs no more. The copies
 // have other holders each, or the same.
-void Ranks::add_shared(const StepInput& plan, const layout::StageGraph& stages) {
-  Family family;
-  family.lane = Lane::data;
-  family.category = Category::data_comm;
-  shared.assign(stages.shared().size(), family);
+void Ranks::add_shared(const StepInput& input, const layout::StageGraph& stages) {
+  ProcessGroups among;
+  among.lane = Lane::data;
+  among.category = Category::data_comm;
+  shared.assign(stages.shared().size(), among);
   for (std::size_t i = 0; i < shared.size(); ++i)
-    for (const std::vector<int>& holders : schedule::holders_of(plan.schedule.placement, stages.shared()[i].stages))
+    for (const std::vector<int>& holders : schedule::holders_of(input.schedule.placement, stages.shared()[i].stages))
       for (std::int32_t r = 0; r < count; ++r) {
         if (at[static_cast<std::size_t>(r)][kPipeline] != holders.front()) continue;
         shared[i].groups.emplace_back();
@@ -171,22 +173,22 @@ std::int32_t Ranks::at_pipeline(std::int32_t rank, int pipeline_rank) const {
   return grid.rank(c);
 }
 
-bool post_validates(const StepInput& plan) {
-  return post_validates(plan.stack.optimizer, plan.layout, plan.schedule.split_backward);
+bool post_validates(const StepInput& input) {
+  return post_validates(input.stack.optimizer, input.layout, input.schedule.split_backward);
 }
 
-Diagnostics check_routes(const Ranks& ranks, const StepInput& plan) {
+Diagnostics check_routes(const Ranks& ranks, const StepInput& input) {
   constexpr std::size_t kMost = 8;
-  std::vector<NamedFamily> families = families_of(ranks);
-  families.push_back({&ranks.model_parallel, "gradient norm", {}});
-  const auto device = [&](std::int32_t rank) { return plan.placement[static_cast<std::size_t>(rank)]; };
-  const auto joined = [&](std::int32_t a, std::int32_t b) { return plan.topology->connected(device(a), device(b)); };
+  std::vector<NamedGroups> named = named_groups(ranks);
+  named.push_back({&ranks.model_parallel, "gradient norm", {}});
+  const auto device = [&](std::int32_t rank) { return input.placement[static_cast<std::size_t>(rank)]; };
+  const auto joined = [&](std::int32_t a, std::int32_t b) { return input.topology->connected(device(a), device(b)); };
   const auto name = [&](std::int32_t rank) {
-    return "rank " + std::to_string(rank) + " (" + plan.topology->vertex_name(device(rank)) + ")";
+    return "rank " + std::to_string(rank) + " (" + input.topology->vertex_name(device(rank)) + ")";
   };
   Diagnostics errors;
-  for (const auto& [family, what, in_split] : families)
-    for (const auto& group : family->groups)
+  for (const auto& [among, what, in_split] : named)
+    for (const auto& group : among->groups)
       for (std::size_t i = 1; i < group.size(); ++i) {
         const bool there = joined(group[0], group[i]), back = joined(group[i], group[0]);
         if (there && back) continue;
@@ -206,33 +208,33 @@ namespace {
 // What is told of a call: what it takes, what it would take alone, and where it was held back.
 using Cost = std::tuple<Time, Time, int>;
 
-std::vector<Cost> costs_of(const ObservedCall& call, const StepInput& plan, Communication& communication) {
+std::vector<Cost> costs_of(const ObservedCall& call, const StepInput& input, Communication& communication) {
   std::vector<Cost> costs;
-  for (const CallCost& cost : communication.costs(*call.family, call.kind, call.bytes)) {
+  for (const CallCost& cost : communication.costs(*call.among, call.kind, call.bytes)) {
     const hardware::LinkId link = cost.call.link;
     costs.emplace_back(cost.duration, cost.call.alone,
-                       link < 0 ? -1 : static_cast<int>(plan.topology->links()[static_cast<std::size_t>(link)].level));
+                       link < 0 ? -1 : static_cast<int>(input.topology->links()[static_cast<std::size_t>(link)].level));
   }
   return costs;
 }
 
-// Costs of a family's groups that differ within one place in the pipeline.
-bool unlike(const Ranks& ranks, const Family& family, const std::vector<Cost>& costs) {
+// Costs of groups of one kind that differ within one place in the pipeline.
+bool unlike(const Ranks& ranks, const ProcessGroups& among, const std::vector<Cost>& costs) {
   std::map<int, Cost> first;
   for (std::size_t g = 0; g < costs.size(); ++g) {
-    const int place = ranks.at[static_cast<std::size_t>(family.groups[g].front())][kPipeline];
+    const int place = ranks.at[static_cast<std::size_t>(among.groups[g].front())][kPipeline];
     if (first.emplace(place, costs[g]).first->second != costs[g]) return true;
   }
   return false;
 }
 
-std::vector<std::string> splits_of(const Ranks& ranks, const std::vector<ObservedCall>& calls, const StepInput& plan,
+std::vector<std::string> splits_of(const Ranks& ranks, const std::vector<ObservedCall>& calls, const StepInput& input,
                                    Communication& communication) {
   std::vector<std::string> splits;
   if (ranks.speeds.size() > 1) splits.emplace_back("GPUs of different speed");
-  for (const auto& [family, in_error, name] : families_of(ranks)) {
-    const bool differ = std::any_of(calls.begin(), calls.end(), [&, of = family](const ObservedCall& c) {
-      return c.family == of && unlike(ranks, *of, costs_of(c, plan, communication));
+  for (const auto& [among, in_error, name] : named_groups(ranks)) {
+    const bool differ = std::any_of(calls.begin(), calls.end(), [&, of = among](const ObservedCall& c) {
+      return c.among == of && unlike(ranks, *of, costs_of(c, input, communication));
     });
     const std::string text = name + " on links of different speed or use";
     if (differ && (splits.empty() || splits.back() != text)) splits.push_back(text);
@@ -242,26 +244,26 @@ std::vector<std::string> splits_of(const Ranks& ranks, const std::vector<Observe
 
 }  // namespace
 
-Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, const StepInput& plan,
+Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, const StepInput& input,
                    Communication& communication, bool alike_once) {
   std::vector<std::int64_t> initial;
   for (std::size_t r = 0; r < ranks.at.size(); ++r)  // what a rank is by itself: its stages and its speed
     initial.push_back(ranks.at[r][kPipeline] * static_cast<std::int64_t>(ranks.speeds.size()) + ranks.speed_of[r]);
   std::vector<Relation> relations;
   for (const ObservedCall& call : calls) {
-    Relation relation{&call.family->groups, {}, call.kind == Collective::send_receive && sends(*call.family)};
+    Relation relation{&call.among->groups, {}, call.kind == Collective::send_receive && sends(*call.among)};
     std::map<Cost, std::int64_t> known;
-    for (const Cost& cost : costs_of(call, plan, communication))
+    for (const Cost& cost : costs_of(call, input, communication))
       relation.cost.push_back(known.emplace(cost, static_cast<std::int64_t>(known.size())).first->second);
     relations.push_back(std::move(relation));
   }
-  for (const NamedFamily& named : families_of(ranks))
-    if (!named.family->groups.empty()) relations.push_back({&named.family->groups, {}, sends(*named.family)});
+  for (const NamedGroups& named : named_groups(ranks))
+    if (!named.among->groups.empty()) relations.push_back({&named.among->groups, {}, sends(*named.among)});
 
-  const bool fold = alike_once && plan.mode != NetworkMode::flows;
+  const bool fold = alike_once && input.mode != NetworkMode::flows;
   Devices devices;
   devices.fold_class = fold_classes(initial, relations);
-  devices.splits = splits_of(ranks, calls, plan, communication);
+  devices.splits = splits_of(ranks, calls, input, communication);
   for (std::int32_t r = 0; r < ranks.count; ++r) {
     const auto device = static_cast<std::size_t>(fold ? devices.fold_class[static_cast<std::size_t>(r)] : r);
     devices.device_of.push_back(static_cast<DeviceIndex>(device));

@@ -1,4 +1,4 @@
-// The ranks of a run and how they communicate: families of groups, fold classes, simulated devices.
+// The ranks of a run and how they communicate: process groups, fold classes, simulated devices.
 #pragma once
 #include <string>
 #include <vector>
@@ -9,13 +9,15 @@
 
 namespace orrery::program {
 
-// Every family of groups of the run, and which group of each a rank is in.
+// All process groups of the run, by kind, and which group of each kind a rank is in.
 struct Ranks {
-  Ranks(const StepInput& plan, const layout::StageGraph& stages);
+  Ranks(const StepInput& input, const layout::StageGraph& stages);
 
   std::int32_t at_pipeline(std::int32_t rank, int pipeline_rank) const;  // same coordinates but for that one
   // The pairs on which one pipeline rank sends to another, and which of them a rank of the first sends on.
-  const Family& pairs(int from_pipeline, int to_pipeline) const { return pipeline[apart(from_pipeline, to_pipeline)]; }
+  const ProcessGroups& pairs(int from_pipeline, int to_pipeline) const {
+    return pipeline[apart(from_pipeline, to_pipeline)];
+  }
   std::int32_t pair_of(std::int32_t rank, int to_pipeline) const {
     const auto r = static_cast<std::size_t>(rank);
     return sends_on[apart(at[r][layout::Dimension::pipeline], to_pipeline)][r];
@@ -24,15 +26,18 @@ struct Ranks {
   layout::RankGrid grid;
   int count = 0;
   std::vector<layout::Coordinates> at;  // [rank]
-  layout::PerDimension<Family> along;   // of the dimensions whose calls are steps of the passes; none in the others
-  Family gradient;                      // all data-parallel ranks
-  Family shard, replicas;  // its split by ZeRO: ranks that spread one copy of the shards, ranks that hold one shard
-  // Pipeline pairs (from, to), each family the ranks that send to the one so many places further along the model: those
+  layout::PerDimension<ProcessGroups>
+      along;               // of the dimensions whose calls are steps of the passes; none in the others
+  ProcessGroups gradient;  // all data-parallel ranks
+  ProcessGroups shard,
+      replicas;  // its split by ZeRO: ranks that spread one copy of the shards, ranks that hold one shard
+  // Pipeline pairs (from, to), by how many places further along the model the receiver stands: those
   // of a chain are all in the first, their gradients in the last.
-  std::vector<Family> pipeline;
+  std::vector<ProcessGroups> pipeline;
   std::vector<int> along_model;  // [place] the pipeline rank there
-  std::vector<Family> shared;    // [of StageGraph::shared] the ranks that hold a copy; empty where one rank holds all
-  Family model_parallel;         // one group: where the gradient norm is summed
+  std::vector<ProcessGroups>
+      shared;                    // [of StageGraph::shared] the ranks that hold a copy; empty where one rank holds all
+  ProcessGroups model_parallel;  // one group: where the gradient norm is summed
   layout::PerDimension<std::vector<std::int32_t>> along_of;  // [dimension][rank] index of its group
   std::vector<std::int32_t> shard_of, replicas_of;
   std::vector<std::vector<std::int32_t>> sends_on;  // [of `pipeline`][rank] index of the pair it sends on, −1 = none
@@ -41,8 +46,8 @@ struct Ranks {
 
  private:
   void fill_replicas(const schedule::Placement& placement);
-  void add_pipeline(const StepInput& plan, const layout::StageGraph& stages);
-  void add_shared(const StepInput& plan, const layout::StageGraph& stages);
+  void add_pipeline(const StepInput& input, const layout::StageGraph& stages);
+  void add_shared(const StepInput& input, const layout::StageGraph& stages);
   std::size_t apart(int from_pipeline, int to_pipeline) const {
     const auto places = static_cast<int>(along_model.size());
     return static_cast<std::size_t>(
@@ -53,10 +58,10 @@ struct Ranks {
 };
 
 // Whether the norm of all gradients goes from stage to stage and no rank waits for it before it updates (step_end.hpp).
-bool post_validates(const StepInput& plan);
+bool post_validates(const StepInput& input);
 
 // An error for each group whose members cannot reach each other (a few of them, where there are many).
-Diagnostics check_routes(const Ranks& ranks, const StepInput& plan);
+Diagnostics check_routes(const Ranks& ranks, const StepInput& input);
 
 // What the simulated devices are: one per rank, or one per class of alike ranks.
 struct Devices {
@@ -69,11 +74,11 @@ struct Devices {
 
 // The classes are equitable for the calls listed: their costs are compared group by group.
 struct ObservedCall {
-  const Family* family;
+  const ProcessGroups* among;
   Collective kind;
   Bytes bytes;
 };
-Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, const StepInput& plan,
+Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, const StepInput& input,
                    Communication& communication, bool alike_once = true);
 
 // Simulated devices of a group of ranks, each once, ascending.

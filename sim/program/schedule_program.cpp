@@ -11,11 +11,11 @@ namespace {
 using schedule::OpKind;
 
 Pass one_step(Time duration, bool takes, bool releases) {
-  Step step;
+  TimedStep step;
   step.duration = duration;
   step.name = "operation";
-  if (takes) step.memory.push_back({false, MemoryClass::activations, 1});
-  if (releases) step.memory.push_back({true, MemoryClass::activations, -1});
+  if (takes) step.memory.push_back({false, MemoryClass::activations, {1}});
+  if (releases) step.memory.push_back({true, MemoryClass::activations, {-1}});
   return Pass{{std::move(step)}};
 }
 
@@ -62,16 +62,16 @@ Result<Program> lower_schedule(const schedule::Schedule& schedule, const Operati
 Result<Program> lower_schedule(const schedule::Schedule& schedule, const layout::StageGraph& stages,
                                const OperationTimes& times, Release release, int steps) {
   Builder builder;
-  PipelinePlan plan;
-  plan.schedule = &schedule;
-  plan.stages = &stages;
-  plan.messages = times.mode;
+  PipelineInput input;
+  input.schedule = &schedule;
+  input.stages = &stages;
+  input.messages = times.mode;
   for (std::int32_t r = 0; r < schedule.placement.ranks; ++r) {
     Device device;
     device.ranks = {r};
-    device.pipeline_rank = r;
+    device.at[layout::Dimension::pipeline] = r;
     const DeviceIndex d = builder.add_device(std::move(device));
-    plan.teams.push_back({{d}, true, {}});
+    input.teams.push_back({{d}, true, {}});
   }
   TaskTemplate sent;
   sent.duration = times.message;
@@ -81,16 +81,16 @@ Result<Program> lower_schedule(const schedule::Schedule& schedule, const layout:
   sent.name = "message";
   const TemplateId message = builder.add_template(sent);
   const auto passes = passes_of(times, schedule.placement.stages, release);
-  plan.pass = [&](DeviceIndex, OpKind kind, int stage, int) -> const Pass& {
+  input.pass = [&](DeviceIndex, OpKind kind, int stage, int) -> const Pass& {
     return passes[static_cast<std::size_t>(stage)][static_cast<std::size_t>(kind)];
   };
   Overlapped overlapped(times);
-  plan.overlapped_pass = [&](DeviceIndex, const schedule::Operation& op) { return &overlapped.pass(op); };
-  plan.peer = [&](DeviceIndex, int stage, int pipe) {
+  input.overlapped_pass = [&](DeviceIndex, const schedule::Operation& op) { return &overlapped.pass(op); };
+  input.peer = [&](DeviceIndex, int stage, int pipe) {
     return static_cast<DeviceIndex>(schedule.placement.rank_of(stage, pipe));
   };
-  plan.message = [&](DeviceIndex, DeviceIndex, std::int32_t, bool) { return message; };
-  PipelineLowering lowering(plan, builder);
+  input.message = [&](DeviceIndex, DeviceIndex, std::int32_t, bool) { return message; };
+  PipelineLowering lowering(input, builder);
   PipelineEnds ends;
   for (int step = 0; step < steps; ++step) {
     builder.begin_step(step);

@@ -5,7 +5,7 @@
 
 namespace orrery::program {
 
-void slow_beside_calls(std::span<Step> steps, const cost::StackCommunication& stack) {
+void slow_beside_calls(std::span<TimedStep> steps, const cost::StackCommunication& stack) {
   PassTiming timing;
   bool slows = false;
   for (const DimensionCalls& of : kDimensionCalls) {

@@ -13,29 +13,29 @@ using layout::Dimension;
 using layout::PassKind;
 using layout::PassStep;
 
-StageCosts::StageCosts(const StepInput& plan, const layout::StageGraph& graph, const Ranks& ranks,
+StageCosts::StageCosts(const StepInput& input, const layout::StageGraph& graph, const Ranks& ranks,
                        Communication& communication, Builder& builder, std::span<const std::int32_t> stage_of)
-    : plan_(plan), graph_(graph), ranks_(ranks), communication_(communication), builder_(builder) {
+    : input_(input), graph_(graph), ranks_(ranks), communication_(communication), builder_(builder) {
   for (std::int32_t s = 0; s < graph.stages(); ++s)
-    stages_.emplace_back(plan.graph, plan.layout, layout::operators_of(stage_of, s), plan.pass);
+    stages_.emplace_back(input.graph, input.layout, layout::operators_of(stage_of, s), input.pass);
   find_messages();
   for (const Dimension d : layout::dimensions_that(&layout::DimensionFacts::in_pass))
     class_[d] = classes_of(ranks.along[d]);
 }
 
 // Groups of equal costs share their passes; where transfers share links each group that has any has its own.
-std::vector<std::int32_t> StageCosts::classes_of(const Family& family) {
-  std::vector<std::vector<std::int64_t>> costs(family.groups.size());
+std::vector<std::int32_t> StageCosts::classes_of(const ProcessGroups& among) {
+  std::vector<std::vector<std::int64_t>> costs(among.groups.size());
   for (const ObservedCall& call : calls()) {
-    if (call.family != &family) continue;
-    const std::vector<CallCost>& of_group = communication_.costs(family, call.kind, call.bytes);
+    if (call.among != &among) continue;
+    const std::vector<CallCost>& of_group = communication_.costs(among, call.kind, call.bytes);
     for (std::size_t g = 0; g < costs.size(); ++g) costs[g].push_back(of_group[g].duration.value);
   }
   std::map<std::vector<std::int64_t>, std::int32_t> first;
   std::vector<std::int32_t> result;
   for (std::size_t g = 0; g < costs.size(); ++g) {
     const auto index = static_cast<std::int32_t>(g);
-    const bool own_links = plan_.mode == NetworkMode::flows && family.groups[g].size() > 1;
+    const bool own_links = input_.mode == NetworkMode::flows && among.groups[g].size() > 1;
     result.push_back(own_links ? index : first.emplace(costs[g], index).first->second);
   }
   return result;
@@ -48,7 +48,7 @@ const std::vector<PassStep>& StageCosts::steps(int stage, PassKind kind) {
 }
 
 std::vector<int> StageCosts::on_rank(int pipeline_rank) const {
-  const schedule::Placement& placement = plan_.schedule.placement;
+  const schedule::Placement& placement = input_.schedule.placement;
   std::vector<int> held;
   for (int pipe = 0; pipe < placement.pipes; ++pipe)
     for (int s = 0; s < placement.stages; ++s)
@@ -73,7 +73,7 @@ std::vector<LayerRange> layer_ranges(const std::vector<PassStep>& steps) {
 
 // Edges whose ends stand on different ranks; a pass is the same wherever the same messages reach it.
 void StageCosts::find_messages() {
-  const schedule::Placement& placement = plan_.schedule.placement;
+  const schedule::Placement& placement = input_.schedule.placement;
   std::map<std::vector<std::int32_t>, std::int32_t> number;
   for (int pipe = 0; pipe < placement.pipes; ++pipe)
     for (int stage = 0; stage < stages(); ++stage)
@@ -95,17 +95,18 @@ const std::vector<std::int32_t>& StageCosts::messages_to(int stage, bool forward
 // Pipeline messages: the whole boundary tensor, or its share of the tensor ranks where it is scattered and gathered.
 Bytes StageCosts::message_bytes(std::int32_t edge) const {
   const Bytes whole = graph_.edge(edge).bytes;
-  return plan_.stack.communication.scatter_gather_messages ? Bytes{ceil_div(whole.value, plan_.layout.tensor)} : whole;
+  return input_.stack.communication.scatter_gather_messages ? Bytes{ceil_div(whole.value, input_.layout.tensor)}
+                                                            : whole;
 }
 
 std::vector<ObservedCall> StageCosts::calls() {
   std::vector<ObservedCall> calls;
-  const auto add = [&](const Family& family, Collective kind, Bytes bytes) {
+  const auto add = [&](const ProcessGroups& among, Collective kind, Bytes bytes) {
     for (const ObservedCall& c : calls)
-      if (c.family == &family && c.kind == kind && c.bytes == bytes) return;
-    calls.push_back({&family, kind, bytes});
+      if (c.among == &among && c.kind == kind && c.bytes == bytes) return;
+    calls.push_back({&among, kind, bytes});
   };
-  const schedule::Placement& placement = plan_.schedule.placement;
+  const schedule::Placement& placement = input_.schedule.placement;
   for (int s = 0; s < stages(); ++s) {
     for (const PassKind kind : {PassKind::forward, PassKind::backward})
       for (const PassStep& step : steps(s, kind))
@@ -137,36 +138,37 @@ StageCosts::Place StageCosts::place_of(std::int32_t rank) const {
   return place;
 }
 
-Step StageCosts::cost(const PassStep& from, PassKind kind, const Place& place) {
-  const cost::StackLaunch& host = plan_.stack.launch;
+TimedStep StageCosts::cost(const PassStep& from, PassKind kind, const Place& place) {
+  const cost::StackLaunch& host = input_.stack.launch;
   const bool forward = kind == PassKind::forward || from.role == layout::StepRole::recompute;
   const Time launch = forward ? host.per_kernel : host.per_kernel_backward;
-  Step step;
+  TimedStep step;
   step.name = from.name;
-  for (const layout::MemoryChange& m : from.memory)
-    step.memory.push_back({m.at_end, m.memory_class, m.bytes.value,
-                           m.memory_class == MemoryClass::activations ? m.tensor : layout::kNoTensor});
+  for (MemoryChange m : from.memory) {
+    if (m.memory_class != MemoryClass::activations) m.tensor = layout::kNoTensor;
+    step.memory.push_back(m);
+  }
   if (!from.is_communication) {
     // A chain of elementwise kernels: each moves its share of the bytes.
     model::Kernel kernel = from.kernel;
     kernel.bytes = {ceil_div(kernel.bytes.value, from.kernels)};
     const double speed = ranks_.speeds[static_cast<std::size_t>(place.speed)];
-    step.duration = at_speed(cost::kernel_time(plan_.gpu, plan_.kernels, kernel), speed) * from.kernels;
+    step.duration = at_speed(cost::kernel_time(input_.gpu, input_.kernels, kernel), speed) * from.kernels;
     step.category = from.role == layout::StepRole::recompute ? Category::recompute : Category::compute;
     step.launch = launch * from.kernels;
     return step;
   }
   check(layout::facts(from.along).in_pass, "a step of a pass along a dimension that is not of passes");
-  const Family& family = ranks_.along[from.along];
+  const ProcessGroups& among = ranks_.along[from.along];
   const auto group = static_cast<std::size_t>(place.group[from.along]);
-  const CallCost& call = communication_.costs(family, from.collective, from.message)[group];
+  const CallCost& call = communication_.costs(among, from.collective, from.message)[group];
   step.duration = call.duration;
-  step.category = family.category;
-  step.lane = family.lane;
-  const auto size = static_cast<std::int64_t>(family.groups[group].size());
+  step.category = among.category;
+  step.lane = among.lane;
+  const auto size = static_cast<std::int64_t>(among.groups[group].size());
   step.launch = launch + host.per_collective + host.per_collective_rank * size;
   step.bytes_sent = bytes_sent(from.collective, from.message, size);
-  if (calls_along(from.along).overlap_in(plan_.stack.communication)) step.beside = from.beside;
+  if (calls_along(from.along).overlap_in(input_.stack.communication)) step.beside = from.beside;
   if (!call.transfer.phases.empty()) step.transfer = builder_.add_transfer(call.transfer);
   step.call = call.call;
   return step;
@@ -174,9 +176,9 @@ Step StageCosts::cost(const PassStep& from, PassKind kind, const Place& place) {
 
 // A stage takes over the buffers of the messages that feed it; scattered ones are gathered over the tensor ranks first,
 // by the steps returned.
-std::vector<Step> StageCosts::receive_messages(Pass& pass, const Place& place, const std::vector<std::int32_t>& edges,
-                                               PassKind kind) {
-  std::vector<Step> gathers;
+std::vector<TimedStep> StageCosts::receive_messages(Pass& pass, const Place& place,
+                                                    const std::vector<std::int32_t>& edges, PassKind kind) {
+  std::vector<TimedStep> gathers;
   if (kind == PassKind::weight_gradient || edges.empty() || pass.steps.empty()) return gathers;
   for (const std::int32_t e : edges) {
     if (!scattered()) break;
@@ -187,8 +189,8 @@ std::vector<Step> StageCosts::receive_messages(Pass& pass, const Place& place, c
     gather.message = graph_.edge(e).bytes;
     gathers.push_back(cost(gather, kind, place));
   }
-  Step& first = gathers.empty() ? pass.steps.front() : gathers.front();
-  for (const std::int32_t e : edges) first.memory.push_back({false, MemoryClass::buffers, -message_bytes(e).value});
+  TimedStep& first = gathers.empty() ? pass.steps.front() : gathers.front();
+  for (const std::int32_t e : edges) first.memory.push_back({false, MemoryClass::buffers, Bytes{} - message_bytes(e)});
   return gathers;
 }
 
@@ -196,12 +198,12 @@ std::vector<Step> StageCosts::receive_messages(Pass& pass, const Place& place, c
 // reduce_bucket_size).
 std::vector<StageCosts::GradientUnit> StageCosts::gradient_units(int stage, PassKind kind) {
   std::vector<GradientUnit> units;
-  if (kind == PassKind::forward || kind == PassKind::input_gradient || !plan_.layout.reduces_in_each_pass())
+  if (kind == PassKind::forward || kind == PassKind::input_gradient || !input_.layout.reduces_in_each_pass())
     return units;
-  const cost::StackOptimizer& o = plan_.stack.optimizer;
+  const cost::StackOptimizer& o = input_.stack.optimizer;
   const std::int64_t buffer = checked_mul(o.reduce_buffer_elements, o.gradient_bytes);
   const std::int64_t bucket =
-      plan_.layout.gathers_parameters() ? 0 : std::max(plan_.stack.communication.bucket.value, buffer);
+      input_.layout.gathers_parameters() ? 0 : std::max(input_.stack.communication.bucket.value, buffer);
   bool open = false;
   for (const LayerRange& range : layer_ranges(steps(stage, kind))) {
     const std::int64_t parameters = this->stage(stage).parameters_of_layer(range.layer);
@@ -221,12 +223,12 @@ void StageCosts::note_uses(Pass& pass, int stage, PassKind kind) {
   std::set<layout::TensorId> across, seen;
   for (const layout::TensorId t : this->stage(stage).held_before(kind)) across.insert(t);
   for (const PassStep& step : from)
-    for (const layout::MemoryChange& m : step.memory)
+    for (const MemoryChange& m : step.memory)
       if (m.memory_class == MemoryClass::activations) across.insert(m.tensor);
   for (std::size_t i = from.size(); i-- > 0;)
     for (const layout::TensorId t : from[i].uses)
       if (across.contains(t) && seen.insert(t).second)
-        pass.steps[i].memory.push_back({true, MemoryClass::activations, 0, t});
+        pass.steps[i].memory.push_back({true, MemoryClass::activations, {}, t});
 }
 
 // ZeRO-3: a layer's parameters are whole from its gather to its last step here. ZeRO-2 and 3: the gradients of a unit
@@ -235,18 +237,18 @@ void StageCosts::note_uses(Pass& pass, int stage, PassKind kind) {
 void StageCosts::hold_gathered_layers(Pass& pass, int stage, PassKind kind) {
   for (const LayerRange& range : layer_ranges(steps(stage, kind))) {
     const std::int64_t parameters = this->stage(stage).parameters_of_layer(range.layer);
-    if (plan_.layout.gathers_parameters() && kind != PassKind::weight_gradient)
+    if (input_.layout.gathers_parameters() && kind != PassKind::weight_gradient)
       pass.steps[range.end - 1].memory.push_back(
-          {true, MemoryClass::buffers, -parameters * plan_.state.gathered_bytes});
+          {true, MemoryClass::buffers, {-parameters * input_.state.gathered_bytes}});
   }
   for (const GradientUnit& unit : gradient_units(stage, kind))
     pass.steps[unit.begin].memory.push_back(
-        {false, MemoryClass::buffers, unit.parameters * plan_.stack.optimizer.gradient_bytes});
+        {false, MemoryClass::buffers, {unit.parameters * input_.stack.optimizer.gradient_bytes}});
 }
 
 // The host waits for each kernel before it launches the next: the device stands still during each launch.
 void StageCosts::launch_blocking(Pass& pass) {
-  for (Step& s : pass.steps) {
+  for (TimedStep& s : pass.steps) {
     s.before = s.launch;
     s.launch = {};
     s.beside = 0;
@@ -261,19 +263,20 @@ const Pass& StageCosts::pass(std::int32_t rank, int stage, PassKind kind, int pi
   Pass& pass = it->second;
   for (const PassStep& step : steps(stage, kind)) pass.steps.push_back(cost(step, kind, place));
   note_uses(pass, stage, kind);
-  std::vector<Step> received = receive_messages(pass, place, arrivals_[static_cast<std::size_t>(arrivals)], kind);
+  std::vector<TimedStep> received = receive_messages(pass, place, arrivals_[static_cast<std::size_t>(arrivals)], kind);
   hold_gathered_layers(pass, stage, kind);
   pass.received = static_cast<std::uint32_t>(received.size());
   pass.steps.insert(pass.steps.begin(), received.begin(), received.end());
-  if (kind == PassKind::forward && !pass.steps.empty()) pass.steps.front().launch += plan_.stack.launch.per_micro_batch;
-  if (plan_.stack.launch.mode == cost::LaunchMode::blocking) launch_blocking(pass);
-  slow_beside_calls(pass.steps, plan_.stack.communication);
+  if (kind == PassKind::forward && !pass.steps.empty())
+    pass.steps.front().launch += input_.stack.launch.per_micro_batch;
+  if (input_.stack.launch.mode == cost::LaunchMode::blocking) launch_blocking(pass);
+  slow_beside_calls(pass.steps, input_.stack.communication);
   return pass;
 }
 
 Time StageCosts::compute_time(std::int32_t rank, int stage, PassKind kind) {
   Time sum{};
-  for (const Step& s : pass(rank, stage, kind, 0).steps)
+  for (const TimedStep& s : pass(rank, stage, kind, 0).steps)
     if (!runs_beside(s)) sum += s.duration;
   return sum;
 }

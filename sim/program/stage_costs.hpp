@@ -11,7 +11,7 @@ namespace orrery::program {
 
 class StageCosts {
  public:
-  StageCosts(const StepInput& plan, const layout::StageGraph& graph, const Ranks& ranks, Communication& communication,
+  StageCosts(const StepInput& input, const layout::StageGraph& graph, const Ranks& ranks, Communication& communication,
              Builder& builder, std::span<const std::int32_t> stage_of);
 
   const layout::StageModel& stage(int index) const { return stages_[static_cast<std::size_t>(index)]; }
@@ -34,27 +34,27 @@ class StageCosts {
   Time compute_time(std::int32_t rank, int stage, layout::PassKind kind);
 
  private:
-  bool scattered() const { return plan_.stack.communication.scatter_gather_messages && plan_.layout.tensor > 1; }
-  std::vector<std::int32_t> classes_of(const Family& family);
+  bool scattered() const { return input_.stack.communication.scatter_gather_messages && input_.layout.tensor > 1; }
+  std::vector<std::int32_t> classes_of(const ProcessGroups& among);
   struct Place {
     layout::PerDimension<std::int32_t> group;
     std::int32_t speed = 0;
     auto operator<=>(const Place&) const = default;
   };
   Place place_of(std::int32_t rank) const;  // the first groups with the same costs
-  Step cost(const layout::PassStep& step, layout::PassKind kind, const Place& place);
+  TimedStep cost(const layout::PassStep& step, layout::PassKind kind, const Place& place);
   void launch_blocking(Pass& pass);
   void find_messages();
   const std::vector<std::int32_t>& messages_to(int stage, bool forward, int pipe) const;
   std::size_t way(int stage, bool forward, int pipe) const {
     return static_cast<std::size_t>((pipe * stages() + stage) * 2 + (forward ? 0 : 1));
   }
-  std::vector<Step> receive_messages(Pass& pass, const Place& place, const std::vector<std::int32_t>& edges,
-                                     layout::PassKind kind);
+  std::vector<TimedStep> receive_messages(Pass& pass, const Place& place, const std::vector<std::int32_t>& edges,
+                                          layout::PassKind kind);
   void note_uses(Pass& pass, int stage, layout::PassKind kind);
   void hold_gathered_layers(Pass& pass, int stage, layout::PassKind kind);
 
-  const StepInput& plan_;
+  const StepInput& input_;
   const layout::StageGraph& graph_;
   const Ranks& ranks_;
   Communication& communication_;

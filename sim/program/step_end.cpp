@@ -5,9 +5,9 @@
 
 namespace orrery::program {
 
-StepEnd::StepEnd(const StepInput& plan, const layout::StageGraph& graph, const Ranks& ranks, const Devices& devices,
+StepEnd::StepEnd(const StepInput& input, const layout::StageGraph& graph, const Ranks& ranks, const Devices& devices,
                  Communication& communication, StageCosts& stages, DataParallel& data, Builder& builder)
-    : plan_(plan),
+    : input_(input),
       graph_(graph),
       ranks_(ranks),
       devices_(devices),
@@ -19,7 +19,7 @@ StepEnd::StepEnd(const StepInput& plan, const layout::StageGraph& graph, const R
 std::vector<DeviceIndex> StepEnd::at_pipeline_rank(int rank) const {
   std::vector<DeviceIndex> result;
   for (DeviceIndex d = 0; d < devices(); ++d)
-    if (builder_.device(d).pipeline_rank == rank) result.push_back(d);
+    if (builder_.device(d).pipeline_rank() == rank) result.push_back(d);
   return result;
 }
 
@@ -29,16 +29,16 @@ DeviceIndex StepEnd::at_pipeline(DeviceIndex device, int pipeline_rank) const {
 }
 
 Bytes StepEnd::shared_bytes(std::size_t index) const {
-  return {graph_.shared()[index].parameters * plan_.stack.optimizer.gradient_bytes};
+  return {graph_.shared()[index].parameters * input_.stack.optimizer.gradient_bytes};
 }
 
 // Sequence parallelism: each tensor rank has seen its part of the sequence only, so the gradients of what all of them
 // hold (norms, biases after a row-parallel product) are summed once a step.
 Bytes StepEnd::replicated_bytes(int pipeline_rank) const {
-  if (!plan_.layout.sequence_parallel || plan_.layout.tensor == 1) return {};
+  if (!input_.layout.sequence_parallel || input_.layout.tensor == 1) return {};
   std::int64_t parameters = 0;
   for (const int s : stages_.on_rank(pipeline_rank)) parameters += stages_.stage(s).replicated_parameters();
-  return {parameters * plan_.stack.optimizer.gradient_bytes};
+  return {parameters * input_.stack.optimizer.gradient_bytes};
 }
 
 // Two numbers: the norm, and whether a gradient overflowed.
@@ -53,16 +53,16 @@ std::vector<ObservedCall> StepEnd::observed() const {
   std::vector<ObservedCall> calls;
   for (std::size_t i = 0; i < ranks_.shared.size(); ++i)
     if (!ranks_.shared[i].groups.empty()) calls.push_back({&ranks_.shared[i], Collective::all_reduce, shared_bytes(i)});
-  for (int p = 0; p < plan_.layout.pipeline; ++p)
+  for (int p = 0; p < input_.layout.pipeline; ++p)
     if (const Bytes bytes = replicated_bytes(p); bytes.value > 0)
       calls.push_back({&ranks_.along[layout::Dimension::tensor], Collective::all_reduce, bytes});
-  if (!post_validates(plan_)) return calls;  // all wait for the norm together
-  for (const Family* pairs : {&ranks_.pipeline[1], &ranks_.pipeline.back()})
+  if (!post_validates(input_)) return calls;  // all wait for the norm together
+  for (const ProcessGroups* pairs : {&ranks_.pipeline[1], &ranks_.pipeline.back()})
     calls.push_back({pairs, Collective::send_receive, kNorm});
   for (const layout::DimensionFacts& d : layout::kDimensionList)
-    if (splits_parameters(d) && plan_.layout.*d.degree > 1)
+    if (splits_parameters(d) && input_.layout.*d.degree > 1)
       calls.push_back({&ranks_.along[d.dimension], Collective::all_reduce, kNorm});
-  if (plan_.layout.shards() > 1) calls.push_back({&ranks_.shard, Collective::all_reduce, kNorm});
+  if (input_.layout.shards() > 1) calls.push_back({&ranks_.shard, Collective::all_reduce, kNorm});
   return calls;
 }
 
@@ -70,10 +70,10 @@ void StepEnd::lower(PipelineEnds& ends) {
   reduce_replicated(ends);
   reduce_gradients(ends);
   reduce_shared(ends);
-  if (post_validates(plan_)) {
+  if (post_validates(input_)) {
     for (const layout::DimensionFacts& d : layout::kDimensionList)
       if (splits_parameters(d)) sum_stage_norm(ranks_.along[d.dimension], ranks_.along_of[d.dimension], ends);
-    if (plan_.layout.shards() > 1) sum_stage_norm(ranks_.shard, ranks_.shard_of, ends);
+    if (input_.layout.shards() > 1) sum_stage_norm(ranks_.shard, ranks_.shard_of, ends);
     pass_partial_norms(ends);
   } else {
     sum_gradient_norm(ends);
@@ -88,8 +88,8 @@ void StepEnd::join(const std::vector<DeviceIndex>& group, TemplateId task, Activ
   for (const DeviceIndex d : group) participants.push_back({d, builder_.add_operation({d, activity, 0, -1, -1})});
   const TaskId id = builder_.add_task(task, participants);
   for (const DeviceIndex d : group) {
-    if (ends.tail[d] != kNone) builder_.add_edge(ends.tail[d], id, EdgeKind::data);
-    for (const TaskId reduction : ends.reductions[d]) builder_.add_edge(reduction, id, EdgeKind::data);
+    if (ends.tail[d] != kNone) builder_.add_edge(ends.tail[d], id);
+    for (const TaskId reduction : ends.reductions[d]) builder_.add_edge(reduction, id);
     ends.reductions[d].clear();
     ends.tail[d] = id;
   }
@@ -114,7 +114,7 @@ void StepEnd::gather_parameters(PipelineEnds& ends) {
 
 // Stages that hold copies of the same parameters (tied embeddings) sum their gradients, wherever they stand.
 void StepEnd::reduce_shared(PipelineEnds& ends) {
-  if (!plan_.stack.communication.embedding_reduce) return;
+  if (!input_.stack.communication.embedding_reduce) return;
   for (std::size_t i = 0; i < ranks_.shared.size(); ++i) {
     std::vector<std::vector<DeviceIndex>> done;
     for (std::size_t g = 0; g < ranks_.shared[i].groups.size(); ++g) {
@@ -130,9 +130,9 @@ void StepEnd::reduce_shared(PipelineEnds& ends) {
 
 void StepEnd::sum_gradient_norm(PipelineEnds& ends) {
   if (ranks_.count == 1) return;
-  const Family& family = ranks_.model_parallel.groups[0].size() > 1 ? ranks_.model_parallel : ranks_.gradient;
+  const ProcessGroups& among = ranks_.model_parallel.groups[0].size() > 1 ? ranks_.model_parallel : ranks_.gradient;
   TaskTemplate t;
-  t.duration = communication_.costs(family, Collective::all_reduce, kNorm)[0].duration;
+  t.duration = communication_.costs(among, Collective::all_reduce, kNorm)[0].duration;
   t.category = ranks_.model_parallel.category;
   t.lane = t.partner_lane = ranks_.model_parallel.lane;
   t.name = "gradient norm";
@@ -142,20 +142,21 @@ void StepEnd::sum_gradient_norm(PipelineEnds& ends) {
 }
 
 // The norm over the ranks that share the parameters of a stage.
-void StepEnd::sum_stage_norm(const Family& family, const std::vector<std::int32_t>& group_of, PipelineEnds& ends) {
+void StepEnd::sum_stage_norm(const ProcessGroups& among, const std::vector<std::int32_t>& group_of,
+                             PipelineEnds& ends) {
   for (DeviceIndex d = 0; d < devices(); ++d) {
     const auto group = static_cast<std::size_t>(group_of[static_cast<std::size_t>(devices_.representative[d])]);
-    const std::vector<DeviceIndex> members = devices_of(devices_, family.groups[group]);
-    if (family.groups[group].size() == 1 || members.front() != d) continue;
+    const std::vector<DeviceIndex> members = devices_of(devices_, among.groups[group]);
+    if (among.groups[group].size() == 1 || members.front() != d) continue;
     const TaskTemplate t =
-        collective_task(communication_, builder_, family, group, Collective::all_reduce, kNorm, "gradient norm");
+        collective_task(communication_, builder_, among, group, Collective::all_reduce, kNorm, "gradient norm");
     join(members, builder_.add_template(t), Activity::gradient_norm, ends);
   }
 }
 
 TaskId StepEnd::norm_message(DeviceIndex from, DeviceIndex to, bool forward) {
-  const int to_rank = builder_.device(to).pipeline_rank;
-  const Family& pairs = ranks_.pairs(builder_.device(from).pipeline_rank, to_rank);
+  const int to_rank = builder_.device(to).pipeline_rank();
+  const ProcessGroups& pairs = ranks_.pairs(builder_.device(from).pipeline_rank(), to_rank);
   const std::int32_t pair = ranks_.pair_of(devices_.representative[from], to_rank);
   const auto [it, fresh] = norm_tasks_.try_emplace({pair, forward});
   if (fresh) {
@@ -176,22 +177,22 @@ void StepEnd::pass_partial_norms(PipelineEnds& ends) {
     for (const DeviceIndex from : at_pipeline_rank(order[next - 1])) {
       const DeviceIndex to = at_pipeline(from, order[next]);
       const TaskId message = norm_message(from, to, true);
-      builder_.add_edge(ends.tail[from], message, EdgeKind::data);
-      for (const TaskId before : ends.reductions[from]) builder_.add_edge(before, message, EdgeKind::data);
+      builder_.add_edge(ends.tail[from], message);
+      for (const TaskId before : ends.reductions[from]) builder_.add_edge(before, message);
       ends.reductions[to].push_back(message);
     }
 }
 
 std::vector<TaskId> StepEnd::validate(const PipelineEnds& ends) {
-  if (!post_validates(plan_) || ends.tail.empty()) return {};
+  if (!post_validates(input_) || ends.tail.empty()) return {};
   std::vector<TaskId> validated(devices(), kNone);
   const std::vector<int>& order = ranks_.along_model;
   for (std::size_t place = order.size(); --place > 0;)
     for (const DeviceIndex from : at_pipeline_rank(order[place])) {
       const DeviceIndex to = at_pipeline(from, order[place - 1]);
       const TaskId message = norm_message(from, to, false);
-      builder_.add_edge(ends.tail[from], message, EdgeKind::data);
-      if (validated[from] != kNone) builder_.add_edge(validated[from], message, EdgeKind::data);
+      builder_.add_edge(ends.tail[from], message);
+      if (validated[from] != kNone) builder_.add_edge(validated[from], message);
       validated[to] = message;
     }
   return validated;
@@ -200,22 +201,22 @@ std::vector<TaskId> StepEnd::validate(const PipelineEnds& ends) {
 // Adam is memory-bound: it reads and writes its states, gradients and weights once.
 void StepEnd::run_optimizer(PipelineEnds& ends) {
   for (DeviceIndex d = 0; d < devices(); ++d) {
-    const std::int32_t p = builder_.device(d).pipeline_rank;
+    const std::int32_t p = builder_.device(d).pipeline_rank();
     const std::int32_t speed = ranks_.speed_of[static_cast<std::size_t>(devices_.representative[d])];
     const auto [it, fresh] = optimizer_.try_emplace({p, speed});
     if (fresh) {
-      const std::int64_t shards = plan_.layout.shards();
+      const std::int64_t shards = input_.layout.shards();
       const std::int64_t held = stages_.parameters_of_rank(p);
       model::Kernel kernel;
-      kernel.bytes = {checked_add(checked_mul(ceil_div(held, shards), plan_.stack.optimizer.traffic),
-                                  checked_mul(held, plan_.stack.optimizer.gradient_traffic))};
+      kernel.bytes = {checked_add(checked_mul(ceil_div(held, shards), input_.stack.optimizer.traffic),
+                                  checked_mul(held, input_.stack.optimizer.gradient_traffic))};
       TaskTemplate t;
-      t.duration = std::max(
-          at_speed(cost::kernel_time(plan_.gpu, plan_.kernels, kernel), ranks_.speeds[static_cast<std::size_t>(speed)]),
-          plan_.stack.launch.per_kernel * plan_.stack.optimizer.kernels);
+      t.duration = std::max(at_speed(cost::kernel_time(input_.gpu, input_.kernels, kernel),
+                                     ranks_.speeds[static_cast<std::size_t>(speed)]),
+                            input_.stack.launch.per_kernel * input_.stack.optimizer.kernels);
       t.category = Category::optimizer;
       t.name = "optimizer";
-      const cost::StackOptimizer& o = plan_.stack.optimizer;
+      const cost::StackOptimizer& o = input_.stack.optimizer;
       const std::int64_t copies =
           o.gradient_bytes == 2 ? checked_mul(ceil_div(held, shards), o.gradient_copy_bytes) : 0;
       const std::array<MemoryEffect, 2> effects{MemoryEffect{kNone, false, MemoryClass::buffers, {}, copies},
@@ -233,7 +234,7 @@ void StepEnd::reduce_replicated(PipelineEnds& ends) {
         ranks_.along_of[layout::Dimension::tensor][static_cast<std::size_t>(devices_.representative[d])]);
     const std::vector<DeviceIndex> members =
         devices_of(devices_, ranks_.along[layout::Dimension::tensor].groups[group]);
-    const Bytes bytes = replicated_bytes(builder_.device(d).pipeline_rank);
+    const Bytes bytes = replicated_bytes(builder_.device(d).pipeline_rank());
     if (members.front() != d || bytes.value == 0) continue;
     const TaskTemplate t = collective_task(communication_, builder_, ranks_.along[layout::Dimension::tensor], group,
                                            Collective::all_reduce, bytes, "reduce replicated gradients");

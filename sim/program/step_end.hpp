@@ -15,7 +15,7 @@ namespace orrery::program {
 
 class StepEnd {
  public:
-  StepEnd(const StepInput& plan, const layout::StageGraph& graph, const Ranks& ranks, const Devices& devices,
+  StepEnd(const StepInput& input, const layout::StageGraph& graph, const Ranks& ranks, const Devices& devices,
           Communication& communication, StageCosts& stages, DataParallel& data, Builder& builder);
 
   std::vector<ObservedCall> observed() const;  // the calls it makes
@@ -31,7 +31,7 @@ class StepEnd {
   void reduce_gradients(PipelineEnds& ends);
   void reduce_shared(PipelineEnds& ends);
   void sum_gradient_norm(PipelineEnds& ends);
-  void sum_stage_norm(const Family& family, const std::vector<std::int32_t>& group_of, PipelineEnds& ends);
+  void sum_stage_norm(const ProcessGroups& among, const std::vector<std::int32_t>& group_of, PipelineEnds& ends);
   void pass_partial_norms(PipelineEnds& ends);
   void run_optimizer(PipelineEnds& ends);
   void gather_parameters(PipelineEnds& ends);
@@ -41,7 +41,7 @@ class StepEnd {
   DeviceIndex at_pipeline(DeviceIndex device, int pipeline_rank) const;
   std::size_t devices() const { return devices_.representative.size(); }
 
-  const StepInput& plan_;
+  const StepInput& input_;
   const layout::StageGraph& graph_;
   const Ranks& ranks_;
   const Devices& devices_;

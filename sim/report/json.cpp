@@ -61,7 +61,7 @@ ordered_json device_json(const RunResult& run, std::size_t d) {
   ordered_json memory = ordered_json::object();
   for (std::size_t c = 0; c < program::kMemoryClasses; ++c)
     memory[std::string(program::kMemoryClassNames[c])] = run.memory[d].at_peak[c];
-  ordered_json object{{"ranks", device.ranks}, {"stage", device.pipeline_rank}};
+  ordered_json object{{"ranks", device.ranks}, {"stage", device.pipeline_rank()}};
   for (const layout::DimensionFacts& along : layout::kDimensionList)
     if (along.dimension != layout::Dimension::pipeline)
       object[fmt::format("{}_rank", along.name)] = device.at[along.dimension];

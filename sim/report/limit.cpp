@@ -54,7 +54,7 @@ struct Imbalance {
 };
 Imbalance imbalance(const RunResult& run) {
   std::int32_t last = 0;
-  for (const program::Device& d : run.program.devices) last = std::max(last, d.pipeline_rank);
+  for (const program::Device& d : run.program.devices) last = std::max(last, d.pipeline_rank());
   std::vector<std::int64_t> busy(static_cast<std::size_t>(last) + 1, -1);  // -1: all of its devices are slow
   for (std::size_t d = 0; d < run.split.size(); ++d) {
     if (slow(run, run.program.devices[d])) continue;  // its stage is none the longer for it
@@ -62,7 +62,7 @@ Imbalance imbalance(const RunResult& run) {
     for (std::size_t i = 0; i < program::kCategories; ++i)
       if (const auto c = static_cast<Category>(i); is_work(c) || (is_transfer(c) && !is_beside_passes(c)))
         sum += run.split[d][i];
-    std::int64_t& most = busy[static_cast<std::size_t>(run.program.devices[d].pipeline_rank)];
+    std::int64_t& most = busy[static_cast<std::size_t>(run.program.devices[d].pipeline_rank())];
     most = std::max(most, sum);
   }
   double mean = 0;

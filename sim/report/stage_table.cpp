@@ -48,7 +48,7 @@ std::vector<Group> groups_of(const RunResult& run) {
   const std::vector<int> in_flight = peak_in_flight(run);
   for (std::size_t d = 0; d < run.program.devices.size(); ++d) {
     const program::Device& device = run.program.devices[d];
-    Group& group = by_rank[device.pipeline_rank];
+    Group& group = by_rank[device.pipeline_rank()];
     group.ranks.insert(group.ranks.end(), device.ranks.begin(), device.ranks.end());
     group.peak = std::max(group.peak, run.memory[d].peak);
     group.reserved = std::max(group.reserved, run.reserved[d]);
@@ -56,7 +56,7 @@ std::vector<Group> groups_of(const RunResult& run) {
   }
   for (const Operation& op : run.program.operations) {
     if (op.activity > Activity::overlapped) continue;
-    std::vector<std::int32_t>& stages = by_rank[run.program.devices[op.device].pipeline_rank].stages;
+    std::vector<std::int32_t>& stages = by_rank[run.program.devices[op.device].pipeline_rank()].stages;
     if (std::find(stages.begin(), stages.end(), op.stage) == stages.end()) stages.push_back(op.stage);
   }
   std::vector<Group> groups;

@@ -20,7 +20,7 @@ using program::kNone;
 
 std::string process_name(const program::Device& device) {
   return fmt::format("{} {} (stage {})", device.ranks.size() == 1 ? "rank" : "ranks", rank_list(device.ranks),
-                     device.pipeline_rank);
+                     device.pipeline_rank());
 }
 
 // Colours for catapult out of its fixed palette; other viewers take them from the name. Passes are told apart by kind.

@@ -20,12 +20,12 @@ std::size_t index_of(LinkLevel level) {
   return static_cast<std::size_t>(level);
 }
 
-struct Family {
+struct CallsOfKind {
   Int128 took = 0, alone = 0;                           // ps, over all ranks
   std::vector<std::array<std::int64_t, kLevels>> lost;  // [device] of one of its ranks, once something is lost
 };
 
-std::size_t family_of(const Call& call) {
+std::size_t kind_of(const Call& call) {
   return static_cast<std::size_t>(call.category) * kCollectives + static_cast<std::size_t>(call.collective);
 }
 
@@ -39,14 +39,14 @@ class Sharing {
 
   std::vector<report::SharedTransfers> result(bool fat_tree) const {
     std::vector<report::SharedTransfers> all;
-    for (std::size_t i = 0; i < families_.size(); ++i) {
-      const Family& family = families_[i];
-      if (family.took <= family.alone) continue;
+    for (std::size_t i = 0; i < kinds_.size(); ++i) {
+      const CallsOfKind& calls = kinds_[i];
+      if (calls.took <= calls.alone) continue;
       report::SharedTransfers shared;
       shared.category = static_cast<program::Category>(i / kCollectives);
       shared.collective = static_cast<Collective>(i % kCollectives);
-      shared.took_s = mean_seconds(family.took);
-      shared.alone_s = mean_seconds(family.alone);
+      shared.took_s = mean_seconds(calls.took);
+      shared.alone_s = mean_seconds(calls.alone);
       name_link(i, shared);
       if (fat_tree) shared.oversubscription = oversubscription(shared.level);
       all.push_back(std::move(shared));
@@ -78,14 +78,14 @@ class Sharing {
     }
   }
   void add(const Call& call, std::span<const program::Participant> who) {
-    Family& family = families_[family_of(call)];
+    CallsOfKind& calls = kinds_[kind_of(call)];
     const bool lost = call.link >= 0 && call.took > call.alone;
-    if (lost && family.lost.empty()) family.lost.resize(program_.devices.size());
+    if (lost && calls.lost.empty()) calls.lost.resize(program_.devices.size());
     for (const program::Participant& p : who) {
       const auto ranks = static_cast<Int128>(program_.devices[p.device].ranks.size());
-      family.took += call.took.value * ranks;
-      family.alone += call.alone.value * ranks;
-      if (lost) family.lost[p.device][level_of(call.link)] += (call.took - call.alone).value;
+      calls.took += call.took.value * ranks;
+      calls.alone += call.alone.value * ranks;
+      if (lost) calls.lost[p.device][level_of(call.link)] += (call.took - call.alone).value;
     }
   }
   std::size_t level_of(LinkId link) const { return index_of(topology_.links()[static_cast<std::size_t>(link)].level); }
@@ -93,21 +93,21 @@ class Sharing {
   // The level that cost most, and its worst link to the rank that lost most there: the first of those that lost as
   // much, which stands for itself however the others are folded.
   void name_link(std::size_t of, report::SharedTransfers& shared) const {
-    const Family& family = families_[of];
+    const CallsOfKind& calls = kinds_[of];
     std::array<Int128, kLevels> of_level{};
-    for (std::size_t d = 0; d < family.lost.size(); ++d)
+    for (std::size_t d = 0; d < calls.lost.size(); ++d)
       for (std::size_t level = 0; level < kLevels; ++level)
-        of_level[level] += static_cast<Int128>(family.lost[d][level]) * program_.devices[d].ranks.size();
+        of_level[level] += static_cast<Int128>(calls.lost[d][level]) * program_.devices[d].ranks.size();
     const auto worst = static_cast<std::size_t>(std::max_element(of_level.begin(), of_level.end()) - of_level.begin());
     shared.level = static_cast<LinkLevel>(worst);
     if (of_level[worst] == 0) return;
     const auto device = static_cast<program::DeviceIndex>(
-        std::max_element(family.lost.begin(), family.lost.end(),
+        std::max_element(calls.lost.begin(), calls.lost.end(),
                          [&](const auto& a, const auto& b) { return a[worst] < b[worst]; }) -
-        family.lost.begin());
+        calls.lost.begin());
     std::map<LinkId, std::int64_t> lost;
     each_call([&](const Call& call, std::span<const program::Participant> who) {
-      if (family_of(call) != of || call.link < 0 || call.took <= call.alone || level_of(call.link) != worst) return;
+      if (kind_of(call) != of || call.link < 0 || call.took <= call.alone || level_of(call.link) != worst) return;
       for (const program::Participant& p : who)
         if (p.device == device) lost[call.link] += (call.took - call.alone).value;
     });
@@ -131,7 +131,7 @@ class Sharing {
   const Program& program_;
   const engine::Timeline& timeline_;
   std::int64_t ranks_ = 0;
-  std::array<Family, program::kCategories * kCollectives> families_;
+  std::array<CallsOfKind, program::kCategories * kCollectives> kinds_;
 };
 
 // Bytes per second of each level over time, from the changes of rates. Whole numbers, so that what ends leaves nothing.

@@ -18,7 +18,7 @@ class ByHand {
     for (std::int32_t d = 0; d < devices; ++d) {
       Device device;
       device.ranks = {d};
-      device.pipeline_rank = d;
+      device.at[layout::Dimension::pipeline] = d;
       builder.add_device(std::move(device));
     }
   }
@@ -94,7 +94,7 @@ class ByHand {
   TaskId task(const TaskTemplate& of, const std::vector<Participant>& who, std::initializer_list<TaskId> after,
               Builder::Ordering ordering = Builder::Ordering::by_lane) {
     const TaskId id = builder.add_task(builder.add_template(of), who, ordering);
-    for (const TaskId before : after) builder.add_edge(before, id, EdgeKind::data);
+    for (const TaskId before : after) builder.add_edge(before, id);
     return id;
   }
   std::int32_t made_ = 0;

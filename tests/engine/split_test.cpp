@@ -149,12 +149,12 @@ Bubbles bubbles_of(const Longer& by) {
   const TaskId f0 = pass(0, true, 100), f1 = pass(0, true, 100), b0 = pass(0, false, 200), b1 = pass(0, false, 200);
   const TaskId f0_ = pass(1, true, 100 + by.head), b0_ = pass(1, false, 200);
   const TaskId f1_ = pass(1, true, 100 + by.head), b1_ = pass(1, false, 200);
-  hand.builder.add_edge(ready0, f0, EdgeKind::host);
-  hand.builder.add_edge(ready1, f0_, EdgeKind::host);
+  hand.builder.add_edge(ready0, f0);
+  hand.builder.add_edge(ready1, f0_);
   for (const auto& [from, to] : {std::pair{f0, f0_}, {f1, f1_}})
-    hand.builder.add_edge(hand.message(0, 1, by.message, {from}), to, EdgeKind::data);
+    hand.builder.add_edge(hand.message(0, 1, by.message, {from}), to);
   for (const auto& [from, to] : {std::pair{b0_, b0}, {b1_, b1}})
-    hand.builder.add_edge(hand.message(1, 0, by.message, {from}), to, EdgeKind::data);
+    hand.builder.add_edge(hand.message(1, 0, by.message, {from}), to);
   if (by.optimizer > 0)
     for (const DeviceIndex d : {0, 1}) {
       hand.work(d, by.optimizer, {b1, b1_}, optimizer);

@@ -28,6 +28,10 @@ GONE = [
     (["sim", "include"], r"\bneeded_(?:by|at)\b|\bchunked_(?:with|at)\b|\bkAfterOperator\b",
      "a call says how many of the steps behind it run beside it (PassStep::beside), and program::PassOrder whom each follows"),
     (["sim/program"], r"\bshift\b", "Pass::received counts the steps in front of a stage's own"),
+    (["sim", "include", "tools", "tests"], r"\b(?:ExecutionPlan|execution_plan|PipelinePlan|StatePlan|RecomputePlan|MessageKind)\b",
+     "mechanisms read the sections of the stack (StepInput::stack, PassOptions); a plan is that of a collective"),
+    (["sim/program", "include/orrery/program"], r"\b(?:NamedFamily|Family|families_of|EdgeKind|edge_kinds|StepMemory|plan_)\b",
+     "ProcessGroups; edges order tasks and have no kind; layout::MemoryChange; input_"),
     (["include"], r"\bmessage_bytes\b", "messages are as large as the edges of layout::StageGraph say"),
 ]
 

@@ -8,15 +8,15 @@ using namespace orrery::program;
 
 namespace {
 
-Step step(Category category, std::int64_t ps, std::int64_t before = 0) {
-  Step s;
+TimedStep step(Category category, std::int64_t ps, std::int64_t before = 0) {
+  TimedStep s;
   s.category = category, s.duration = {ps}, s.before = {before};
   if (category == Category::tensor_comm) s.lane = Lane::tensor;
   return s;
 }
 
 using Parts = std::vector<std::pair<std::int64_t, Category>>;
-Parts parts(const std::vector<Step>& steps) {
+Parts parts(const std::vector<TimedStep>& steps) {
   const Block block = make_block(steps);
   Parts result;
   for (const Segment& s : block.segments) result.emplace_back(s.end.value, s.category);
@@ -36,7 +36,7 @@ TEST_CASE("while the host launches and the device waits, the time is the host's"
 TEST_CASE("steps of one kind are one part, and work comes before the call beside it") {
   CHECK(parts({step(Category::compute, 20), step(Category::compute, 7), step(Category::tensor_comm, 9)}) ==
         Parts{{27, Category::compute}, {36, Category::tensor_comm}});
-  Step beside = step(Category::tensor_comm, 30);
+  TimedStep beside = step(Category::tensor_comm, 30);
   beside.beside = 1;  // runs from 0 to 30 beside the 20 of step 1; step 2 waits
   CHECK(parts({beside, step(Category::compute, 20), step(Category::compute, 5)}) ==
         Parts{{20, Category::compute}, {30, Category::tensor_comm}, {35, Category::compute}});

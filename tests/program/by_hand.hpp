@@ -47,7 +47,7 @@ struct ByHand : StepInput {
     for (std::size_t r = 0; r < to.size(); ++r) schedule.order[static_cast<std::size_t>(to[r])] = order[r];
   }
 
-  StepInput plan() const {
+  StepInput input() const {
     StepInput input = *this;
     input.graph = layout::graph_of(model, pass);
     return input;

@@ -47,17 +47,17 @@ TEST_CASE("no knob of the stack is that of two dimensions") {
 
 TEST_CASE("the process groups along the dimensions of passes run on the lane of theirs; others have none") {
   const ByHand step("1f1b", 2, 2, 1, 4);
-  const Ranks ranks(step.plan(), step.stages());
+  const Ranks ranks(step.input(), step.stages());
   for (const layout::DimensionFacts& d : layout::kDimensionList) {
-    const Family& family = ranks.along[d.dimension];
-    CHECK(family.in_pass == d.in_pass);
-    CHECK(family.groups.empty() == !d.in_pass);
+    const ProcessGroups& among = ranks.along[d.dimension];
+    CHECK(among.in_pass == d.in_pass);
+    CHECK(among.groups.empty() == !d.in_pass);
     if (!d.in_pass) continue;
-    CHECK(family.lane == calls_along(d.dimension).lane);
-    CHECK(family.category == calls_along(d.dimension).category);
+    CHECK(among.lane == calls_along(d.dimension).lane);
+    CHECK(among.category == calls_along(d.dimension).category);
     for (std::int32_t r = 0; r < ranks.count; ++r) {
       const auto i = static_cast<std::size_t>(r);
-      CHECK(family.groups[static_cast<std::size_t>(ranks.along_of[d.dimension][i])] ==
+      CHECK(among.groups[static_cast<std::size_t>(ranks.along_of[d.dimension][i])] ==
             ranks.grid.group(ranks.at[i], d.dimension));
     }
   }

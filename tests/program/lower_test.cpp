@@ -17,7 +17,7 @@ using program::test::ByHand;
 namespace {
 
 LoweredStep lowered(const ByHand& step) {
-  auto result = lower_step(step.plan(), step.options);
+  auto result = lower_step(step.input(), step.options);
   REQUIRE_MESSAGE(result.ok(), render(result.errors()));
   return std::move(result).value();
 }
@@ -38,7 +38,7 @@ Sent sent_by(const Program& program) {
     if (of.lane != Lane::pipeline_send) continue;
     const Participant* ends = &program.participants[program.participant_begin[task]];
     auto& [bytes, count] =
-        sent[{program.devices[ends[0].device].pipeline_rank, program.devices[ends[1].device].pipeline_rank}];
+        sent[{program.devices[ends[0].device].pipeline_rank(), program.devices[ends[1].device].pipeline_rank()}];
     bytes += of.bytes_sent.value, ++count;
   }
   return sent;
@@ -91,8 +91,8 @@ TEST_CASE("messages take the links they use") {
       const TaskTemplate& of = step_there.program.template_of(task);
       const Participant* ends = &step_there.program.participants[step_there.program.participant_begin[task]];
       if (of.lane == Lane::pipeline_send)
-        result[{step_there.program.devices[ends[0].device].pipeline_rank,
-                step_there.program.devices[ends[1].device].pipeline_rank}] = of.duration.value;
+        result[{step_there.program.devices[ends[0].device].pipeline_rank(),
+                step_there.program.devices[ends[1].device].pipeline_rank()}] = of.duration.value;
     }
     return result;
   };
@@ -110,14 +110,14 @@ TEST_CASE("messages take the links they use") {
 
 TEST_CASE("a connection that skips a stage is sent and held like any other") {
   const ByHand step("1f1b", 1, 4, 1, 6);
-  const StepInput plan = step.plan();
-  auto stage_of = layout::stage_of_operators(plan.graph, layout::partition_layers(step.model, step.layout).value());
+  const StepInput input = step.input();
+  auto stage_of = layout::stage_of_operators(input.graph, layout::partition_layers(step.model, step.layout).value());
   // Stage 1 keeps the attention branch of layer 6; stage 2 adds it to the residual stream, which comes from stage 0.
   for (std::size_t op = 0; op < stage_of.size(); ++op)
-    if (stage_of[op] == 1 && (plan.graph.operators[op].layer > 6 ||
-                              plan.graph.operators[op].kind >= model::OperatorKind::attention_residual))
+    if (stage_of[op] == 1 && (input.graph.operators[op].layer > 6 ||
+                              input.graph.operators[op].kind >= model::OperatorKind::attention_residual))
       stage_of[op] = 2;
-  const auto skip = lower_step(plan, stage_of);
+  const auto skip = lower_step(input, stage_of);
   REQUIRE_MESSAGE(skip.ok(), render(skip.errors()));
   const std::pair<std::int64_t, int> six{6 * kMessage, 6};
   CHECK(sent_by(skip->program) == Sent{{{0, 1}, six},
@@ -138,11 +138,11 @@ TEST_CASE("a connection that skips a stage is sent and held like any other") {
 
 TEST_CASE("stages that wait for each other in a circle are refused") {
   const ByHand step("1f1b", 1, 4, 1, 6);
-  const StepInput plan = step.plan();
-  auto stage_of = layout::stage_of_operators(plan.graph, layout::partition_layers(step.model, step.layout).value());
+  const StepInput input = step.input();
+  auto stage_of = layout::stage_of_operators(input.graph, layout::partition_layers(step.model, step.layout).value());
   for (std::size_t op = 0; op < stage_of.size(); ++op)  // the second half of a layer before its first
-    if (stage_of[op] == 1 && plan.graph.operators[op].kind == model::OperatorKind::fc1) stage_of[op] = 2;
-  const auto circle = lower_step(plan, stage_of);
+    if (stage_of[op] == 1 && input.graph.operators[op].kind == model::OperatorKind::fc1) stage_of[op] = 2;
+  const auto circle = lower_step(input, stage_of);
   REQUIRE_FALSE(circle.ok());
   CHECK(circle.errors().front().message == "stages wait for each other in a circle");
 }
@@ -157,7 +157,8 @@ TEST_CASE("copies of shared parameters sum their gradients wherever they stand, 
     if (ends[0].operation == kNone || tied.program.operations[ends[0].operation].activity != Activity::embedding_reduce)
       continue;
     ++reductions;
-    CHECK(tied.program.devices[ends[0].device].pipeline_rank + tied.program.devices[ends[1].device].pipeline_rank == 3);
+    CHECK(tied.program.devices[ends[0].device].pipeline_rank() + tied.program.devices[ends[1].device].pipeline_rank() ==
+          3);
     // Half of the table (two tensor ranks), 4 bytes a gradient; an all-reduce of two sends as much as there is.
     CHECK(tied.program.template_of(task).bytes_sent == Bytes{1024 / 2 * 256 * 4});
   }
@@ -166,10 +167,10 @@ TEST_CASE("copies of shared parameters sum their gradients wherever they stand, 
   for (const Operation& op : lowered(step).program.operations) CHECK(op.activity != Activity::embedding_reduce);
 }
 
-TEST_CASE("a plan that cannot be lowered is refused by the check too") {
+TEST_CASE("a step that cannot be lowered is refused by the check too") {
   ByHand step("1f1b", 1, 4, 1, 6);
-  CHECK(check_step(step.plan()).empty());
+  CHECK(check_step(step.input()).empty());
   step.layout.partition = layout::Partition::explicit_layers;
   step.layout.layers_per_stage = {1, 1, 1};
-  CHECK(render(check_step(step.plan())) == render(lower_step(step.plan()).errors()));
+  CHECK(render(check_step(step.input())) == render(lower_step(step.input()).errors()));
 }

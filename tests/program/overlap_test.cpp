@@ -11,13 +11,13 @@ using namespace orrery::program;
 
 namespace {
 
-Step compute(std::int64_t ps) {
-  Step step;
+TimedStep compute(std::int64_t ps) {
+  TimedStep step;
   step.duration = Time{ps};
   return step;
 }
-Step call(std::int64_t ps, std::uint32_t beside = 0) {
-  Step step = compute(ps);
+TimedStep call(std::int64_t ps, std::uint32_t beside = 0) {
+  TimedStep step = compute(ps);
   step.lane = Lane::tensor;
   step.category = Category::tensor_comm;
   step.beside = beside;
@@ -68,7 +68,7 @@ TEST_CASE("the order keeps that of each half, and says where each step went") {
     REQUIRE(order.at[h].size() == steps + 1);
     CHECK(order.at[h].back() == 7);
     for (std::size_t i = 0; i < steps; ++i) {
-      const JointOrder::Step& at = order.steps[order.at[h][i]];
+      const JointOrder::Place& at = order.steps[order.at[h][i]];
       CHECK(at.half == h);
       CHECK(at.index == i);
       if (i > 0) CHECK(order.at[h][i] > order.at[h][i - 1]);

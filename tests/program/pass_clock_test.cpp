@@ -12,20 +12,20 @@ using namespace orrery::program;
 
 namespace {
 
-Step compute(std::int64_t ps) {
-  Step step;
+TimedStep compute(std::int64_t ps) {
+  TimedStep step;
   step.duration = {ps};
   return step;
 }
-Step call(std::int64_t ps, std::uint32_t beside = 0, Lane lane = Lane::tensor) {
-  Step step = compute(ps);
+TimedStep call(std::int64_t ps, std::uint32_t beside = 0, Lane lane = Lane::tensor) {
+  TimedStep step = compute(ps);
   step.lane = lane, step.beside = beside;
   return step;
 }
 
 using Spans = std::vector<std::pair<std::int64_t, std::int64_t>>;
 // Start and end of each step; at the end the end of the pass, twice.
-Spans spans(const std::vector<Step>& steps, const PassTiming& timing = {}) {
+Spans spans(const std::vector<TimedStep>& steps, const PassTiming& timing = {}) {
   const PassTimes times = time_pass(steps, timing);
   Spans result;
   for (std::size_t i = 0; i < steps.size(); ++i) result.emplace_back(times.start[i].value, times.end[i].value);
@@ -41,10 +41,10 @@ PassTiming slowed_by(Lane lane, Slowdown slowdown) {
 using Follows = std::vector<std::vector<std::uint32_t>>;
 constexpr std::uint32_t kBefore = PassOrder::kBefore;
 // Whom each step follows, and at the end whom the next pass does.
-Follows follows(const std::vector<Step>& steps) {
+Follows follows(const std::vector<TimedStep>& steps) {
   PassOrder order;
   Follows result;
-  for (const Step& s : steps) {
+  for (const TimedStep& s : steps) {
     result.push_back(order.before_next());
     order.take(s);
   }
@@ -62,7 +62,7 @@ TEST_CASE("steps that are waited for follow each other, whatever their lanes") {
 
 TEST_CASE("a call runs beside so many steps, and the one behind them waits for it") {
   // The call is made at 5, beside 4 and 6; the last step could begin at 15.
-  const std::vector<Step> steps{compute(5), call(20, 2), compute(4), compute(6), compute(1)};
+  const std::vector<TimedStep> steps{compute(5), call(20, 2), compute(4), compute(6), compute(1)};
   CHECK(spans(steps) == Spans{{0, 5}, {5, 25}, {5, 9}, {9, 15}, {25, 26}, {26, 26}});
   CHECK(follows(steps) == Follows{{kBefore}, {0}, {0}, {2}, {3, 1}, {4}});
   // A short one is not noticed.
@@ -87,27 +87,27 @@ TEST_CASE("calls of a lane take turns, calls of two lanes do not") {
 
 TEST_CASE("a call beside others joins what follows it, also where that is a call itself") {
   // Step 2 waits for the first call and is beside step 3, which waits for it no less.
-  const std::vector<Step> steps{call(10, 1), compute(2), call(5, 1, Lane::context), compute(1), compute(1)};
+  const std::vector<TimedStep> steps{call(10, 1), compute(2), call(5, 1, Lane::context), compute(1), compute(1)};
   CHECK(follows(steps) == Follows{{kBefore}, {kBefore}, {1, 0}, {1, 0}, {3, 2}, {4}});
   CHECK(spans(steps) == Spans{{0, 10}, {0, 2}, {10, 15}, {10, 11}, {15, 16}, {16, 16}});
 }
 
 TEST_CASE("a ring: each block arrives beside the kernel before its own") {
-  const std::vector<Step> ring{call(8, 2, Lane::context), compute(5), call(8, 1, Lane::context), compute(5),
-                               compute(5)};
+  const std::vector<TimedStep> ring{call(8, 2, Lane::context), compute(5), call(8, 1, Lane::context), compute(5),
+                                    compute(5)};
   CHECK(follows(ring) == Follows{{kBefore}, {kBefore}, {1}, {1, 0}, {3, 2}, {4}});
   // The second block follows the first on the lane: 8-16; kernels 0-5, 8-13, 16-21.
   CHECK(spans(ring) == Spans{{0, 8}, {0, 5}, {8, 16}, {8, 13}, {16, 21}, {21, 21}});
 }
 
 TEST_CASE("the host launches steps in turn, or stands between them") {
-  std::vector<Step> steps{compute(3), compute(3), compute(30), compute(1)};
-  for (Step& s : steps) s.launch = {10};
+  std::vector<TimedStep> steps{compute(3), compute(3), compute(30), compute(1)};
+  for (TimedStep& s : steps) s.launch = {10};
   PassTiming host;
   host.host = true;
   CHECK(spans(steps, host) == Spans{{10, 13}, {20, 23}, {30, 60}, {60, 61}, {61, 61}});
   CHECK(spans(steps) == Spans{{0, 3}, {3, 6}, {6, 36}, {36, 37}, {37, 37}});
-  for (Step& s : steps) s.before = s.launch, s.launch = {};
+  for (TimedStep& s : steps) s.before = s.launch, s.launch = {};
   CHECK(spans(steps, host) == Spans{{10, 13}, {23, 26}, {36, 66}, {76, 77}, {77, 77}});
 }
 
@@ -122,8 +122,8 @@ TEST_CASE("work is slower while a call of the lane runs beside it, and all behin
 }
 
 TEST_CASE("a step put in front changes no other") {
-  const std::vector<Step> steps{call(20, 2), compute(4), compute(6), compute(1)};
-  std::vector<Step> behind = steps;
+  const std::vector<TimedStep> steps{call(20, 2), compute(4), compute(6), compute(1)};
+  std::vector<TimedStep> behind = steps;
   behind.insert(behind.begin(), call(7));
   Spans expected = spans(steps);
   for (auto& [start, end] : expected) start += 7, end += 7;
@@ -151,7 +151,7 @@ TEST_CASE("two passes on one clock: work takes turns, a hidden call leaves it to
 TEST_CASE("edges and lanes say all: the times of drawn passes are the longest paths") {
   Random random(11);
   for (int n = 0; n < 300; ++n) {
-    std::vector<Step> steps;
+    std::vector<TimedStep> steps;
     for (std::int64_t count = random.between(1, 12); count > 0; --count) {
       const bool comm = random.between(0, 1) == 1;
       steps.push_back(comm ? call(random.between(1, 20), static_cast<std::uint32_t>(random.between(0, 4)),

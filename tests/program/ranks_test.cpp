@@ -14,12 +14,12 @@ namespace {
 using Groups = std::vector<std::vector<std::int32_t>>;
 
 Ranks ranks_of(const ByHand& step) {
-  return Ranks(step.plan(), step.stages());
+  return Ranks(step.input(), step.stages());
 }
 
 }  // namespace
 
-TEST_CASE("ranks in a row send forward in one family and backward in another") {
+TEST_CASE("ranks in a row send forward on pairs of one kind and backward on those of another") {
   const ByHand step("1f1b", 2, 3, 1, 6);
   const Ranks ranks = ranks_of(step);
   CHECK(ranks.along_model == std::vector{0, 1, 2});
@@ -45,7 +45,7 @@ TEST_CASE("where stages go round, the last rank sends to the first") {
   CHECK(ranks_of(ByHand("1f1b", 2, 1, 1, 6)).pipeline.size() == 1);
 }
 
-TEST_CASE("families follow the model, not the numbers of the ranks") {
+TEST_CASE("pairs follow the model, not the numbers of the ranks") {
   ByHand step("1f1b", 1, 4, 1, 8);
   step.move({2, 0, 3, 1});  // stages 0, 1, 2, 3 on ranks 2, 0, 3, 1
   const Ranks ranks = ranks_of(step);
@@ -88,21 +88,21 @@ TEST_CASE("the norm goes along the model where stages do not") {
   step.layout.pipeline = step.schedule.placement.ranks = 3;
   step.schedule.placement.rank = {0, 1, 0, 2};
   const layout::StageGraph chain = layout::stage_chain(4);
-  CHECK(Ranks(step.plan(), chain).pipeline[1].groups == Groups{{0, 1}, {2, 0}});
+  CHECK(Ranks(step.input(), chain).pipeline[1].groups == Groups{{0, 1}, {2, 0}});
   step.stack.optimizer.post_validation = cost::PostValidation::always;
-  CHECK(post_validates(step.plan()));
-  CHECK(Ranks(step.plan(), chain).pipeline[1].groups == Groups{{0, 1}, {1, 2}, {2, 0}});
+  CHECK(post_validates(step.input()));
+  CHECK(Ranks(step.input(), chain).pipeline[1].groups == Groups{{0, 1}, {1, 2}, {2, 0}});
   step.stack.optimizer.post_validation = cost::PostValidation::split_backward;
-  CHECK_FALSE(post_validates(step.plan()));
+  CHECK_FALSE(post_validates(step.input()));
 }
 
 TEST_CASE("an edge that skips stages is a pair of its own") {
   const ByHand step("1f1b", 1, 4, 1, 8);
   const layout::StageGraph skip(4, {{0, 1, {}, ""}, {1, 2, {}, ""}, {2, 3, {}, ""}, {0, 2, {}, ""}});
-  const Ranks ranks(step.plan(), skip);
+  const Ranks ranks(step.input(), skip);
   CHECK(ranks.pipeline[1].groups.size() == 3);
   CHECK(ranks.pipeline[2].groups == Groups{{0, 2}, {2, 0}});
-  CHECK(check_routes(ranks, step.plan()).empty());
+  CHECK(check_routes(ranks, step.input()).empty());
 }
 
 TEST_CASE("ranks fold only where their messages cost alike") {
@@ -114,9 +114,9 @@ TEST_CASE("ranks fold only where their messages cost alike") {
   const auto classes = [&](std::vector<hardware::DeviceId> placement) {
     step.placement = std::move(placement);
     const Ranks ranks = ranks_of(step);
-    const StepInput plan = step.plan();
-    Communication communication(plan);
-    return fold_ranks(ranks, {{&ranks.pipeline[1], Collective::send_receive, Bytes{1 << 20}}}, plan, communication);
+    const StepInput input = step.input();
+    Communication communication(input);
+    return fold_ranks(ranks, {{&ranks.pipeline[1], Collective::send_receive, Bytes{1 << 20}}}, input, communication);
   };
   CHECK(classes({0, 1, 2, 3}).fold_class == std::vector<std::int32_t>{0, 0, 1, 1});
   CHECK(classes({0, 2, 1, 3}).fold_class == std::vector<std::int32_t>{0, 0, 1, 1});

@@ -8,24 +8,24 @@ using namespace orrery::program;
 
 namespace {
 
-Step compute(std::int64_t ps) {
-  Step step;
+TimedStep compute(std::int64_t ps) {
+  TimedStep step;
   step.duration = {ps};
   return step;
 }
-Step call(std::int64_t ps, std::uint32_t beside, Lane lane = Lane::tensor) {
-  Step step = compute(ps);
+TimedStep call(std::int64_t ps, std::uint32_t beside, Lane lane = Lane::tensor) {
+  TimedStep step = compute(ps);
   step.lane = lane;
   step.beside = beside;
   return step;
 }
 // Percent of the time that kernels take beside tensor and context calls.
-std::vector<std::int64_t> slowed(std::vector<Step> steps, int tensor, int context = 100) {
+std::vector<std::int64_t> slowed(std::vector<TimedStep> steps, int tensor, int context = 100) {
   cost::StackCommunication stack;
   stack.tensor_slowdown_percent = tensor, stack.context_slowdown_percent = context;
   slow_beside_calls(steps, stack);
   std::vector<std::int64_t> times;
-  for (const Step& s : steps) times.push_back(s.duration.value);
+  for (const TimedStep& s : steps) times.push_back(s.duration.value);
   return times;
 }
 

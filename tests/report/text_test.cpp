@@ -217,7 +217,7 @@ TEST_CASE("a bubble of unequal stages is told from one of the schedule") {
   run.split[0] = {step / 5, 0, 0, 0, 0, 0, 0, 0, 0, step - step / 5};
   run.split[1] = {step / 5 * 4, 0, 0, 0, 0, 0, 0, 0, 0, step - step / 5 * 4};
   CHECK(has(limit_of(run), "stages are unequal: pipeline rank 1 works 60.0 % longer than the average"));
-  for (program::Device& device : run.program.devices) device.pipeline_rank = 0;
+  for (program::Device& device : run.program.devices) device.at[layout::Dimension::pipeline] = 0;
   CHECK(has(limit_of(run), "the GPUs wait for the slowest among them"));
 }
 

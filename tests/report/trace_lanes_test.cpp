@@ -78,18 +78,18 @@ RunResult unfused() {
     g.push_back({d, b.add_operation({d, Activity::gradient_reduce, 0, -1, 5})});
     const auto host = b.add_task(launch, program::Participant{d, kNone});
     first.push_back(b.add_task(qkv, f.back()));
-    b.add_edge(host, first.back(), program::EdgeKind::host);
+    b.add_edge(host, first.back());
   }
   const auto called = b.add_task(reduce, f), reduced = b.add_task(gradients, g);
   for (std::size_t d = 0; d < 2; ++d) {
-    b.add_edge(first[d], called, program::EdgeKind::data);
+    b.add_edge(first[d], called);
     const auto second = b.add_task(mlp, f[d]);
-    b.add_edge(called, second, program::EdgeKind::data);
-    b.add_edge(second, reduced, program::EdgeKind::data);
+    b.add_edge(called, second);
+    b.add_edge(second, reduced);
     const auto device = static_cast<program::DeviceIndex>(d);
     const auto step =
         b.add_task(adam, program::Participant{device, b.add_operation({device, Activity::optimizer, 0, -1, -1})});
-    b.add_edge(reduced, step, program::EdgeKind::data);
+    b.add_edge(reduced, step);
   }
   return run_of(b);
 }

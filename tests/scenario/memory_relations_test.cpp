@@ -54,7 +54,7 @@ std::optional<Played> play(const std::string& text) {
   REQUIRE(run->books == std::vector<std::string>{});
   Played p;
   for (std::size_t d = 0; d < run->memory.size(); ++d) {
-    const auto at = static_cast<std::size_t>(run->program.devices[d].pipeline_rank);
+    const auto at = static_cast<std::size_t>(run->program.devices[d].pipeline_rank());
     if (p.peak.size() <= at) p.peak.resize(at + 1);
     p.peak[at] = std::max(p.peak[at], run->memory[d].peak);
   }

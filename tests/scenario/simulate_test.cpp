@@ -28,7 +28,7 @@ std::map<std::int32_t, RankView> by_rank(const report::RunResult& run) {
   for (std::size_t d = 0; d < run.program.devices.size(); ++d)
     for (const std::int32_t rank : run.program.devices[d].ranks)
       view[rank] = {run.split[d], run.memory[d].peak, run.reserved[d], run.memory[d].at_peak,
-                    run.program.devices[d].pipeline_rank};
+                    run.program.devices[d].pipeline_rank()};
   return view;
 }
 

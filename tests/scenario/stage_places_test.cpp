@@ -67,8 +67,8 @@ Durations messages_of(const report::RunResult& run) {
     const program::TaskTemplate& of = run.program.template_of(t);
     if (of.lane != program::Lane::pipeline_send) continue;
     const program::Participant* ends = &run.program.participants[run.program.participant_begin[t]];
-    auto& times =
-        result[{run.program.devices[ends[0].device].pipeline_rank, run.program.devices[ends[1].device].pipeline_rank}];
+    auto& times = result[{run.program.devices[ends[0].device].pipeline_rank(),
+                          run.program.devices[ends[1].device].pipeline_rank()}];
     const std::int64_t took = run.timeline.end[t] - run.timeline.start[t];
     if (std::find(times.begin(), times.end(), took) == times.end()) times.push_back(took);
   }
@@ -164,7 +164,7 @@ TEST_CASE("what follows the passes follows the stages, not the ranks") {
       const program::Participant* who = &run.program.participants[run.program.participant_begin[t]];
       const auto activity = who[0].operation == program::kNone ? program::Activity::forward
                                                                : run.program.operations[who[0].operation].activity;
-      const auto rank = [&](int i) { return run.program.devices[who[i].device].pipeline_rank; };
+      const auto rank = [&](int i) { return run.program.devices[who[i].device].pipeline_rank(); };
       if (activity == program::Activity::embedding_reduce)
         CHECK(std::minmax(rank(0), rank(1)) == std::minmax(to[0], to[3]));
       if (activity != program::Activity::validation) continue;

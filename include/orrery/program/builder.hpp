@@ -27,7 +27,7 @@ class Builder {
   enum class Ordering : std::uint8_t { by_lane, free };
   TaskId add_task(TemplateId of, std::span<const Participant> participants, Ordering ordering = Ordering::by_lane);
   TaskId add_task(TemplateId of, Participant participant, Ordering ordering = Ordering::by_lane);
-  void add_edge(TaskId before, TaskId after, EdgeKind kind);
+  void add_edge(TaskId before, TaskId after);
   // Last task added on a lane of a device, kNone at first.
   TaskId last_on(DeviceIndex device, Lane lane) const;
 
@@ -41,7 +41,6 @@ class Builder {
  private:
   struct Edge {
     TaskId before, after;
-    EdgeKind kind;
   };
   void follow_lane(DeviceIndex device, Lane lane, TaskId task);
   std::vector<TaskId> topological_order(std::vector<std::uint32_t>& waiting) const;

@@ -8,20 +8,17 @@
 #include <functional>
 #include <vector>
 
+#include "orrery/layout/pass.hpp"
 #include "orrery/layout/stage_graph.hpp"
 #include "orrery/program/builder.hpp"
 #include "orrery/schedule/schedule.hpp"
 
 namespace orrery::program {
 
-struct StepMemory {
-  bool at_end = false;
-  MemoryClass memory_class = MemoryClass::activations;
-  std::int64_t bytes = 0;  // 0 = the step uses the tensor
-  std::int32_t tensor = -1;
-};
+using layout::MemoryChange;  // of 0 bytes: the step uses the tensor
 
-struct Step {
+// A step of a pass with its times on a device.
+struct TimedStep {
   Time duration{};
   Category category = Category::compute;
   Lane lane = Lane::compute;       // of a dimension: a communication call along it
@@ -32,7 +29,7 @@ struct Step {
   Call call;      // of a communication call
   Time launch{};  // host time to launch it, beside what the device does
   Time before{};  // host time during which the device waits (blocking launches)
-  std::vector<StepMemory> memory;
+  std::vector<MemoryChange> memory;
 };
 
 // A collective of the data-parallel ranks that goes with a pass: parameters gathered before the step at `position`, or
@@ -47,7 +44,7 @@ struct DataCall {
 };
 
 struct Pass {
-  std::vector<Step> steps;
+  std::vector<TimedStep> steps;
   std::uint32_t received = 0;  // steps before those of the stage: they gather what reaches it
 };
 
@@ -64,7 +61,7 @@ using layout::MessageMode;
 
 // Everything the lowering asks about the run. All ids of templates refer to the Builder given to the lowering
 // (sim/program/pipeline_lowering.hpp).
-struct PipelinePlan {
+struct PipelineInput {
   const schedule::Schedule* schedule = nullptr;
   const layout::StageGraph* stages = nullptr;  // who feeds whom; of as many stages as the schedule has
   std::vector<Team> teams;

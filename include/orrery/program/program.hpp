@@ -59,10 +59,6 @@ inline constexpr std::size_t kLanes = 8;
 inline constexpr std::array<std::string_view, kLanes> kLaneNames{
     "compute", "tensor", "context", "pipeline send", "pipeline receive", "data", "data replicas", "host"};
 
-// Why a task waits for another: its place in a lane's order, data, a rendezvous of message partners, an exclusive
-// resource, or the host.
-enum class EdgeKind : std::uint8_t { lane, data, rendezvous, resource, host };
-
 using layout::MemoryClass;
 inline constexpr std::size_t kMemoryClasses = 7;
 inline constexpr std::array<std::string_view, kMemoryClasses> kMemoryClassNames{
@@ -166,9 +162,9 @@ struct Participant {
 
 struct Device {
   std::vector<std::int32_t> ranks;  // the ranks it stands for, ascending
-  std::int32_t pipeline_rank = 0;
-  layout::Coordinates at;    // of the lowest of them
-  MemoryByClass resident{};  // held before the first and after the last task
+  layout::Coordinates at;           // of the lowest of them
+  MemoryByClass resident{};         // held before the first and after the last task
+  int pipeline_rank() const { return at[layout::Dimension::pipeline]; }  // that of all of them
 };
 
 struct Program {
@@ -188,7 +184,6 @@ struct Program {
   std::vector<Participant> participants;
   std::vector<std::uint32_t> predecessor_begin;  // size tasks + 1
   std::vector<TaskId> predecessors;
-  std::vector<EdgeKind> edge_kinds;  // beside predecessors
 
   std::size_t tasks() const { return task_template.size(); }
   const TaskTemplate& template_of(TaskId task) const { return templates[task_template[task]]; }
