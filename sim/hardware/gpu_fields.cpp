@@ -42,6 +42,12 @@ const Fields<GpuDefinition>& gpu_fields() {
           .add("context_memory", &G::context_memory, "taken by the driver's context and the libraries' kernels")
           .add("memory_bandwidth", &G::memory_bandwidth, "of the board's memory")
           .positive()
+          .add("power_watts", &G::power_watts, "thermal design power, of which plans compute energy")
+          .range(1, 100'000)
+          .add("price_usd_per_hour", &G::price_usd_per_hour,
+               "rent of one GPU in dollars an hour, for the cost of plans")
+          .number_range(0, 1e6)
+          .add("price_source", &G::price_source, "whose price it is, and of when")
           .add("sources", &G::sources, "where the figures are from");
   return table;
 }
@@ -76,6 +82,9 @@ void apply(const GpuDefinition& said, Gpu& gpu) {
   take(said.usable_memory, gpu.usable_memory);
   take(said.context_memory, gpu.context_memory);
   take(said.memory_bandwidth, gpu.memory_bandwidth);
+  take(said.power_watts, gpu.power_watts);
+  take(said.price_usd_per_hour, gpu.price_usd_per_hour);
+  take(said.price_source, gpu.price_source);
   const auto peak = [&](const std::optional<FlopsPerSecond>& from, DType type) {
     if (from) gpu.dense_peak[static_cast<std::size_t>(type)] = *from;
   };

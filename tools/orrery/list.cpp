@@ -87,6 +87,9 @@ Listing gpus() {
                             {"usable_memory_bytes", g.usable_memory.value},
                             {"memory_bandwidth_bytes_per_s", g.memory_bandwidth.value},
                             {"dense_peak_flops_per_s", peaks},
+                            {"power_watts", g.power_watts},
+                            {"price_usd_per_hour", g.price_usd_per_hour},
+                            {"price_source", g.price_source},
                             {"sources", g.sources}});
     const auto peak = [&](DType type) {
       return g.peak(type).value == 0 ? std::string("-") : tera_text(static_cast<double>(g.peak(type).value));

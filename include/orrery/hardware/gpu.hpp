@@ -12,7 +12,7 @@ namespace orrery::hardware {
 
 struct Gpu {
   std::string name;
-  std::string architecture;  // turing, volta, ampere, hopper, blackwell, cdna2, cdna3
+  std::string architecture;  // turing, volta, ampere, ada, hopper, blackwell, cdna2 to cdna4
   int multiprocessors = 0;
   int tensor_clock_mhz = 0;                                 // the clock the dense peaks are stated for
   std::array<FlopsPerSecond, kDTypes.size()> dense_peak{};  // by DType, without sparsity; 0 = not supported
@@ -21,6 +21,10 @@ struct Gpu {
   Bytes context_memory{};                                   // CUDA context and libraries
   BytesPerSecond memory_bandwidth{};
   std::vector<std::string> sources;
+  // What plans count with, no step: 0 and empty where nobody said.
+  int power_watts = 0;            // thermal design power of the board
+  double price_usd_per_hour = 0;  // rent of one GPU
+  std::string price_source;       // whose price, and of when
 
   // The entries of the catalogue it is, or is built on, nearest first; none where it is of another architecture.
   std::vector<std::string> lineage;
@@ -43,6 +47,9 @@ struct GpuDefinition {
   DensePeaks dense_peak;
   std::optional<Bytes> memory, usable_memory, context_memory;
   std::optional<BytesPerSecond> memory_bandwidth;
+  std::optional<int> power_watts;
+  std::optional<double> price_usd_per_hour;
+  std::optional<std::string> price_source;
   std::vector<std::string> sources;
 };
 
