@@ -40,8 +40,7 @@ double buckets(const std::vector<layout::PassStep>& steps, const cost::Stack& st
   return full;
 }
 
-PassCounts count(const layout::StageModel& stage, PassKind kind, const cost::Stack& stack) {
-  const std::vector<layout::PassStep> steps = stage.pass(kind);
+PassCounts count(const layout::StageModel& stage, const std::vector<layout::PassStep>& steps, const cost::Stack& stack) {
   PassCounts counts;
   for (const layout::PassStep& s : steps) (s.is_communication ? counts.calls[s.along] : counts.compute) += 1;
   counts.buckets = buckets(steps, stack);
@@ -59,9 +58,25 @@ PassCounts count(const layout::StageModel& stage, PassKind kind, const cost::Sta
   return counts;
 }
 
+// More than any: of a pass that runs a layer again, and of what goes with embedding and head.
+PassCounts at_most(const layout::StageSpan& span) {
+  constexpr double kKernels = 200, kCalls = 40;
+  PassCounts counts;
+  counts.layers = counts.units = static_cast<double>(span.layers) + (span.embedding ? 1 : 0) + (span.head ? 1 : 0);
+  counts.compute = kKernels * counts.layers;
+  counts.buckets = kCalls * counts.layers + 1;
+  for (const layout::DimensionFacts& d : layout::kDimensionList)
+    if (d.in_pass) counts.calls[d.dimension] = kCalls * counts.layers;
+  return counts;
+}
+
+// Where the counts of the passes come from.
+enum class From : std::uint8_t { own_passes, bounds };
+
 class Estimate {
  public:
-  explicit Estimate(const StepSize& size) : s_(size), l_(size.layout), c_(size.stack.communication), t_(size.teams) {
+  explicit Estimate(const StepSize& size, From from, StageCosts* made = nullptr)
+      : s_(size), l_(size.layout), c_(size.stack.communication), t_(size.teams), from_(from), made_(made) {
     const cost::StackLaunch& host = s_.stack.launch;
     const Time launches = host.per_kernel + host.per_kernel_backward + host.per_collective + host.per_micro_batch;
     host_ = host.mode != cost::LaunchMode::blocking && launches.value > 0;
@@ -76,7 +91,9 @@ class Estimate {
   Footprint of(const std::vector<layout::StageSpan>& spans);
 
  private:
-  void add_stage(const layout::StageSpan& span);
+  void add_stage(const layout::StageSpan& span, int stage);
+  std::vector<PassKind> kinds() const;
+  std::map<PassKind, PassCounts> counts_of(const layout::StageSpan& span, int stage) const;
   void add_passes(const PassCounts& c, PassKind kind, double passes, bool apart = false);
   double places_with_own_links() const;
   double bytes_of_call(const PassCounts& c) const;
@@ -89,6 +106,8 @@ class Estimate {
   const layout::Layout& l_;
   const cost::StackCommunication& c_;
   const TeamShape& t_;
+  const From from_;
+  StageCosts* const made_;  // passes of a lowering, if there are any
   bool host_ = false, blocking_ = false, reducing_ = false;
   bool replicas_ = false;           // of shards: one more call behind each scatter
   double devices_ = 1, group_ = 1;  // of a pipeline rank; of them in a gradient group
@@ -161,21 +180,34 @@ void Estimate::add_data_calls(double calls) {
   edges_ += 3 * all;
 }
 
-void Estimate::add_stage(const layout::StageSpan& span) {
-  const auto key = std::make_tuple(span.layers, span.embedding, span.head, span.first_layer % 2);
-  auto [it, fresh] = counts_.try_emplace(key);
-  if (fresh) {
+std::vector<PassKind> Estimate::kinds() const {
+  return s_.split_backward ? std::vector{PassKind::forward, PassKind::input_gradient, PassKind::weight_gradient}
+                           : std::vector{PassKind::forward, PassKind::backward};
+}
+
+std::map<PassKind, PassCounts> Estimate::counts_of(const layout::StageSpan& span, int stage) const {
+  std::map<PassKind, PassCounts> counts;
+  if (from_ == From::bounds) {
+    for (const PassKind kind : kinds()) counts[kind] = at_most(span);
+  } else if (made_ != nullptr && stage < made_->stages()) {
+    for (const PassKind kind : kinds())
+      counts[kind] = count(made_->stage(stage), made_->steps(stage, kind), s_.stack);
+  } else {
     model::ModelSpec part = s_.model;  // no more of the model than the stage needs
     const layout::StageSpan alike{span.first_layer % 2, span.layers, span.embedding, span.head};
     part.layers = alike.first_layer + alike.layers;
     const model::ModelGraph graph = layout::graph_of(part, s_.pass);
     const auto operators = layout::operators_of(layout::stage_of_operators(graph, {&alike, 1}), 0);
-    const layout::StageModel stage(graph, l_, operators, s_.pass);
-    const std::vector<PassKind> kinds =
-        s_.split_backward ? std::vector{PassKind::forward, PassKind::input_gradient, PassKind::weight_gradient}
-                          : std::vector{PassKind::forward, PassKind::backward};
-    for (const PassKind kind : kinds) it->second[kind] = count(stage, kind, s_.stack);
+    const layout::StageModel model(graph, l_, operators, s_.pass);
+    for (const PassKind kind : kinds()) counts[kind] = count(model, model.pass(kind), s_.stack);
   }
+  return counts;
+}
+
+void Estimate::add_stage(const layout::StageSpan& span, int stage) {
+  const auto key = std::make_tuple(span.layers, span.embedding, span.head, span.first_layer % 2);
+  auto [it, fresh] = counts_.try_emplace(key);
+  if (fresh) it->second = counts_of(span, stage);
   for (const auto& [kind, counts] : it->second) add_passes(counts, kind, static_cast<double>(s_.micro_batches));
   if (reducing_ && !l_.gathers_parameters() && c_.overlap_data) {
     const double buckets = it->second.rbegin()->second.buckets;
@@ -213,7 +245,7 @@ double Estimate::bytes() const {
 }
 
 Footprint Estimate::of(const std::vector<layout::StageSpan>& spans) {
-  for (const layout::StageSpan& span : spans) add_stage(span);
+  for (std::size_t s = 0; s < spans.size(); ++s) add_stage(spans[s], static_cast<int>(s));
   add_messages();
   tasks_ += 5 * devices_ * l_.pipeline;
   for (double* many : {&tasks_, &participants_, &edges_, &operations_}) *many *= s_.steps;
@@ -243,10 +275,26 @@ bool post_validates(const cost::StackOptimizer& optimizer, const layout::Layout&
          (when == cost::PostValidation::always || (when == cost::PostValidation::split_backward && split_backward));
 }
 
-Footprint footprint_of(const StepSize& size) {
+namespace {
+
+Footprint footprint(const StepSize& size, From from, StageCosts* made = nullptr) {
   const auto spans = layout::partition_layers(size.model, size.layout);
   if (!spans.ok()) return {};
-  return Estimate(size).of(*spans);
+  return Estimate(size, from, made).of(*spans);
+}
+
+}  // namespace
+
+Footprint footprint_of(const StepSize& size) {
+  return footprint(size, From::own_passes);
+}
+
+Footprint footprint_at_most(const StepSize& size) {
+  return footprint(size, From::bounds);
+}
+
+Footprint footprint_of(const StepSize& size, StageCosts& made) {
+  return footprint(size, From::own_passes, &made);
 }
 
 }  // namespace orrery::program

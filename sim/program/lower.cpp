@@ -52,7 +52,7 @@ class StepLowering {
   }
 
   Result<LoweredStep> lower();
-  Footprint footprint() const;
+  Footprint footprint();
   StepExamination examine();
 
  private:
@@ -259,7 +259,7 @@ void StepLowering::summarise(LoweredStep& step) {
   step.splits = devices_.splits;
 }
 
-Footprint StepLowering::footprint() const {
+Footprint StepLowering::footprint() {
   TeamShape shape{0, 0, {}, 0};
   const std::vector<Team> all = teams();
   const auto count = static_cast<double>(all.size());
@@ -273,7 +273,8 @@ Footprint StepLowering::footprint() const {
   const schedule::Placement& p = input_.schedule.placement;
   return footprint_of({input_.graph.spec, input_.layout, input_.pass, input_.stack, p.stages, p.pipes,
                        input_.schedule.micro_batches, input_.schedule.split_backward, input_.mode == NetworkMode::flows,
-                       options_.fuse, steps(), shape});
+                       options_.fuse, steps(), shape},
+                      stages_);
 }
 
 // No step is longer than all passes of one device of each pipeline rank, one after the other; no device holds more than

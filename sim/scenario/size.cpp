@@ -32,14 +32,14 @@ int steps_of(const Scenario& s, bool split, const RunOptions& options) {
   return program::post_validates(s.stack.optimizer, s.layout, split) ? 2 : 1;
 }
 
-program::Footprint estimate(const Scenario& s, const RunOptions& options, const Mode& mode,
-                            std::int64_t micro_batches) {
+program::Footprint estimate(const Scenario& s, const RunOptions& options, const Mode& mode, std::int64_t micro_batches,
+                            program::Footprint (*of)(const program::StepSize&) = program::footprint_of) {
   const layout::PassOptions pass = pass_options(s);
   const cost::Stack stack = running_stack(s);
   const model::ModelSpec model = model::pad_vocab(s.model, s.layout.tensor);
   const layout::Layout layout = running_layout(s);
   const schedule::ScheduleKind kind = kind_of(s);
-  return program::footprint_of(
+  return of(
       {model, layout, pass, stack, layout.stages(), kind.copies, micro_batches, kind.split_backward, mode.flows,
        mode.fuse, steps_of(s, kind.split_backward, options),
        mode.flows || mode.every_rank ? program::teams_of_all_ranks(layout) : program::folded_teams()});
@@ -92,8 +92,11 @@ program::Footprint footprint(const Scenario& s, const RunOptions& options) {
 Diagnostics check_size(const Scenario& s, const RunOptions& options, const std::optional<program::Footprint>& known) {
   constexpr double kSmall = 128e6;      // bytes: not worth asking the machine
   constexpr double kMostTasks = 2.0e9;  // their numbers have 32 bits, and so have those of edges and participants
+  const auto small = [&](const program::Footprint& f) { return !options.memory_limit && f.bytes < kSmall; };
+  if (!known && small(estimate(s, options, mode_of(s, options), s.micro_batches(), program::footprint_at_most)))
+    return {};
   const program::Footprint size = known ? *known : footprint(s, options);
-  if (!options.memory_limit && size.bytes < kSmall) return {};
+  if (small(size)) return {};
   const double limit = static_cast<double>(options.memory_limit.value_or(default_memory_limit()).value);
   if (size.bytes <= limit && size.tasks <= kMostTasks) return {};
   const Cause cause = cause_of(s, options, std::min(limit, 100 * kMostTasks));

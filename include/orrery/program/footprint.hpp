@@ -30,6 +30,12 @@ struct StepSize {
   TeamShape teams;
 };
 Footprint footprint_of(const StepSize& size);
+// No less than footprint_of, in a thousandth of its time: no pass is made, a layer is taken to have more steps than any
+// has.
+Footprint footprint_at_most(const StepSize& size);
+// By the passes that a lowering has made already.
+class StageCosts;
+Footprint footprint_of(const StepSize& size, StageCosts& made);
 
 // Whether the norm of all gradients goes from stage to stage and no rank waits for it before it updates: work then
 // crosses from a step to the next, and the Program holds two.
