@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 
 #include "orrery/layout/pass.hpp"
 
@@ -11,7 +10,7 @@ namespace {
 class PassAudit {
  public:
   PassAudit(const std::vector<PassStep>& steps, const std::vector<TensorId>& held) : steps_(steps) {
-    for (const TensorId t : held) there_[t] = true;
+    for (const TensorId t : held) state(t) = State::there;
   }
 
   std::vector<std::string> run() {
@@ -28,18 +27,23 @@ class PassAudit {
 
  private:
   const PassStep& at(int step) const { return steps_[static_cast<std::size_t>(step)]; }
+  enum class State : std::uint8_t { unknown, freed, there };
+  State& state(TensorId t) {
+    const auto index = static_cast<std::size_t>(t);
+    if (index >= states_.size()) states_.resize(index + 1, State::unknown);
+    return states_[index];
+  }
   void find(TensorId t, int step) {
-    if (const auto it = there_.find(t); it == there_.end() || !it->second)
-      say(step, it == there_.end() ? "uses a tensor that nothing made" : "uses a tensor that is freed", t);
+    if (const State now = state(t); now != State::there)
+      say(step, now == State::unknown ? "uses a tensor that nothing made" : "uses a tensor that is freed", t);
   }
   void apply(int i, bool at_end) {
     for (const MemoryChange& c : at(i).memory) {
       if (c.at_end != at_end || c.tensor == kNoTensor) continue;
-      bool& there = there_[c.tensor];
-      if (there == (c.bytes.value > 0))
-        say(i, there ? "makes a tensor twice" : "frees a tensor that is not there", c.tensor);
-      there = c.bytes.value > 0;
-      if (there) continue;
+      const bool there = state(c.tensor) == State::there, made = c.bytes.value > 0;
+      if (there == made) say(i, there ? "makes a tensor twice" : "frees a tensor that is not there", c.tensor);
+      state(c.tensor) = made ? State::there : State::freed;
+      if (made) continue;
       for (const int call : beside_)
         if (call != i && std::ranges::count(at(call).uses, c.tensor) > 0)
           say(i, "frees a tensor that a call beside it still uses", c.tensor);
@@ -50,8 +54,8 @@ class PassAudit {
   }
 
   const std::vector<PassStep>& steps_;
-  std::map<TensorId, bool> there_;
-  std::vector<int> beside_;  // calls in flight
+  std::vector<State> states_;  // [tensor]
+  std::vector<int> beside_;    // calls in flight
   std::vector<std::string> wrong_;
 };
 

@@ -2,11 +2,10 @@
 
 #include "operators/splitter.hpp"
 #include "orrery/core/error.hpp"
+#include "orrery/layout/alike_stages.hpp"
 #include "pass_builder.hpp"
 
 namespace orrery::layout {
-
-namespace {
 
 StageSpan span_of(const model::ModelGraph& graph, std::span<const std::int32_t> nodes) {
   StageSpan span;
@@ -21,8 +20,6 @@ StageSpan span_of(const model::ModelGraph& graph, std::span<const std::int32_t> 
   }
   return span;
 }
-
-}  // namespace
 
 struct StageOperators {
   StageOperators(const model::ModelGraph& graph, const Layout& layout, std::span<const std::int32_t> nodes,

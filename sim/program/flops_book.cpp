@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <string_view>
 
 namespace orrery::program {
@@ -127,17 +128,19 @@ class ClosedForm {
 
 StepFlops count_flops(const StepInput& input, StageCosts& stages) {
   StepFlops f;
-  for (int s = 0; s < stages.stages(); ++s) {
+  std::map<int, WideFlops> alike;  // how many stages do the work of this one
+  for (int s = 0; s < stages.stages(); ++s) ++alike[stages.alike(s)];
+  for (const auto& [s, times] : alike) {
     for (const PassStep& step : stages.steps(s, PassKind::forward)) {
-      part(f.model, step) += 3 * static_cast<WideFlops>(step.kernel.flops.value);
-      part(f.executed, step) += cost::executed_flops(input.kernels, step.kernel).value;
+      part(f.model, step) += times * 3 * static_cast<WideFlops>(step.kernel.flops.value);
+      part(f.executed, step) += times * cost::executed_flops(input.kernels, step.kernel).value;
     }
     for (const PassStep& step : stages.steps(s, PassKind::backward)) {
-      const WideFlops executed = cost::executed_flops(input.kernels, step.kernel).value;
+      const WideFlops executed = times * cost::executed_flops(input.kernels, step.kernel).value;
       part(f.executed, step) += executed;
       if (step.role != layout::StepRole::recompute) continue;
       part(f.again, step) += executed;
-      f.korthikanti += step.kernel.flops.value;
+      f.korthikanti += times * step.kernel.flops.value;
     }
   }
   if (input.pass.recompute == Recompute::selective) f.korthikanti = f.model.attention;

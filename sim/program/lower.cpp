@@ -248,7 +248,7 @@ void StepLowering::summarise(LoweredStep& step) {
   };
   for (int s = 0; s < stages_.stages(); ++s) {
     const layout::StageModel& stage = stages_.stage(s);
-    step.stages.push_back({stage.span(), stage.parameters(), slowest(s, PassKind::forward),
+    step.stages.push_back({stages_.span(s), stage.parameters(), slowest(s, PassKind::forward),
                            slowest(s, PassKind::backward), slowest(s, PassKind::input_gradient),
                            slowest(s, PassKind::weight_gradient)});
   }

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "dimension_calls.hpp"
+#include "orrery/layout/alike_stages.hpp"
 #include "pass_clock.hpp"
 #include "slow_beside.hpp"
 
@@ -16,8 +17,15 @@ using layout::PassStep;
 StageCosts::StageCosts(const StepInput& input, const layout::StageGraph& graph, const Ranks& ranks,
                        Communication& communication, Builder& builder, std::span<const std::int32_t> stage_of)
     : input_(input), graph_(graph), ranks_(ranks), communication_(communication), builder_(builder) {
-  for (std::int32_t s = 0; s < graph.stages(); ++s)
-    stages_.emplace_back(input.graph, input.layout, layout::operators_of(stage_of, s), input.pass);
+  alike_ = layout::alike_stages(input.graph, stage_of, graph.stages(), input.pass);
+  std::vector<std::vector<std::int32_t>> operators(alike_.size());
+  for (std::size_t i = 0; i < stage_of.size(); ++i)
+    operators[static_cast<std::size_t>(stage_of[i])].push_back(static_cast<std::int32_t>(i));
+  for (std::int32_t s = 0; s < graph.stages(); ++s) {
+    const std::vector<std::int32_t>& of_stage = operators[static_cast<std::size_t>(s)];
+    spans_.push_back(layout::span_of(input.graph, of_stage));
+    if (alike(s) == s) stages_.try_emplace(s, input.graph, input.layout, of_stage, input.pass);
+  }
   find_messages();
   for (const Dimension d : layout::dimensions_that(&layout::DimensionFacts::in_pass))
     class_[d] = classes_of(ranks.along[d]);
@@ -42,8 +50,8 @@ std::vector<std::int32_t> StageCosts::classes_of(const ProcessGroups& among) {
 }
 
 const std::vector<PassStep>& StageCosts::steps(int stage, PassKind kind) {
-  const auto [it, fresh] = steps_.try_emplace({stage, kind});
-  if (fresh) it->second = stages_[static_cast<std::size_t>(stage)].pass(kind);
+  const auto [it, fresh] = steps_.try_emplace({alike(stage), kind});
+  if (fresh) it->second = this->stage(stage).pass(kind);
   return it->second;
 }
 
@@ -71,25 +79,17 @@ std::vector<LayerRange> layer_ranges(const std::vector<PassStep>& steps) {
   return ranges;
 }
 
-// Edges whose ends stand on different ranks; a pass is the same wherever the same messages reach it.
+// Edges whose ends stand on different ranks.
 void StageCosts::find_messages() {
   const schedule::Placement& placement = input_.schedule.placement;
-  std::map<std::vector<std::int32_t>, std::int32_t> number;
   for (int pipe = 0; pipe < placement.pipes; ++pipe)
     for (int stage = 0; stage < stages(); ++stage)
       for (const bool forward : {true, false}) {
-        std::vector<std::int32_t> edges;
+        arrivals_.emplace_back();
         for (const std::int32_t e : graph_.arriving(stage, forward))
           if (placement.rank_of(graph_.edge(e).source(forward), pipe) != placement.rank_of(stage, pipe))
-            edges.push_back(e);
-        const auto [it, fresh] = number.try_emplace(edges, static_cast<std::int32_t>(arrivals_.size()));
-        if (fresh) arrivals_.push_back(std::move(edges));
-        arrivals_of_.push_back(it->second);
+            arrivals_.back().push_back(e);
       }
-}
-
-const std::vector<std::int32_t>& StageCosts::messages_to(int stage, bool forward, int pipe) const {
-  return arrivals_[static_cast<std::size_t>(arrivals_of_[way(stage, forward, pipe)])];
 }
 
 // Pipeline messages: the whole boundary tensor, or its share of the tensor ranks where it is scattered and gathered.
@@ -99,18 +99,19 @@ Bytes StageCosts::message_bytes(std::int32_t edge) const {
                                                             : whole;
 }
 
-std::vector<ObservedCall> StageCosts::calls() {
-  std::vector<ObservedCall> calls;
+const std::vector<ObservedCall>& StageCosts::calls() {
+  if (!calls_.empty()) return calls_;
+  std::set<std::tuple<const ProcessGroups*, Collective, std::int64_t>> known;
   const auto add = [&](const ProcessGroups& among, Collective kind, Bytes bytes) {
-    for (const ObservedCall& c : calls)
-      if (c.among == &among && c.kind == kind && c.bytes == bytes) return;
-    calls.push_back({&among, kind, bytes});
+    if (known.insert({&among, kind, bytes.value}).second) calls_.push_back({&among, kind, bytes});
   };
   const schedule::Placement& placement = input_.schedule.placement;
   for (int s = 0; s < stages(); ++s) {
-    for (const PassKind kind : {PassKind::forward, PassKind::backward})
+    for (const PassKind kind : {PassKind::forward, PassKind::backward}) {
+      if (alike(s) != s) break;
       for (const PassStep& step : steps(s, kind))
         if (step.is_communication) add(ranks_.along[step.along], step.collective, step.message);
+    }
     for (int pipe = 0; pipe < placement.pipes; ++pipe)
       for (const bool forward : {true, false})
         for (const std::int32_t e : messages_to(s, forward, pipe)) {
@@ -119,7 +120,7 @@ std::vector<ObservedCall> StageCosts::calls() {
           if (scattered()) add(ranks_.along[Dimension::tensor], Collective::all_gather, graph_.edge(e).bytes);
         }
   }
-  return calls;
+  return calls_;
 }
 
 Time at_speed(Time nominal, double speed) {
@@ -138,6 +139,27 @@ StageCosts::Place StageCosts::place_of(std::int32_t rank) const {
   return place;
 }
 
+namespace {
+
+auto shape_of(const model::Kernel& k) {
+  return std::tie(k.kind, k.dtype, k.flops, k.bytes, k.batch, k.m, k.n, k.k, k.layout, k.accumulate, k.out_dtype,
+                  k.sequence_q, k.sequence_kv, k.heads, k.kv_heads, k.head_dim, k.causal);
+}
+
+}  // namespace
+
+// A chain of elementwise kernels: each moves its share of the bytes. A pass has few shapes of kernels, layer by layer
+// the same.
+Time StageCosts::kernel_time(const PassStep& step, double speed) {
+  model::Kernel kernel = step.kernel;
+  kernel.bytes = {ceil_div(kernel.bytes.value, step.kernels)};
+  auto known = std::find_if(kernel_times_.begin(), kernel_times_.end(),
+                            [&](const auto& k) { return shape_of(k.first) == shape_of(kernel); });
+  if (known == kernel_times_.end())
+    known = kernel_times_.insert(known, {kernel, cost::kernel_time(input_.gpu, input_.kernels, kernel)});
+  return at_speed(known->second, speed) * step.kernels;
+}
+
 TimedStep StageCosts::cost(const PassStep& from, PassKind kind, const Place& place) {
   const cost::StackLaunch& host = input_.stack.launch;
   const bool forward = kind == PassKind::forward || from.role == layout::StepRole::recompute;
@@ -149,11 +171,7 @@ TimedStep StageCosts::cost(const PassStep& from, PassKind kind, const Place& pla
     step.memory.push_back(m);
   }
   if (!from.is_communication) {
-    // A chain of elementwise kernels: each moves its share of the bytes.
-    model::Kernel kernel = from.kernel;
-    kernel.bytes = {ceil_div(kernel.bytes.value, from.kernels)};
-    const double speed = ranks_.speeds[static_cast<std::size_t>(place.speed)];
-    step.duration = at_speed(cost::kernel_time(input_.gpu, input_.kernels, kernel), speed) * from.kernels;
+    step.duration = kernel_time(from, ranks_.speeds[static_cast<std::size_t>(place.speed)]);
     step.category = from.role == layout::StepRole::recompute ? Category::recompute : Category::compute;
     step.launch = launch * from.kernels;
     return step;
@@ -220,15 +238,22 @@ std::vector<StageCosts::GradientUnit> StageCosts::gradient_units(int stage, Pass
 // within the pass has been looked at there (layout::audit_pass).
 void StageCosts::note_uses(Pass& pass, int stage, PassKind kind) {
   const std::vector<PassStep>& from = steps(stage, kind);
-  std::set<layout::TensorId> across, seen;
-  for (const layout::TensorId t : this->stage(stage).held_before(kind)) across.insert(t);
+  std::vector<bool> across;  // [tensor] and not seen yet
+  const auto mark = [&](layout::TensorId t) {
+    if (t < 0) return;
+    if (across.size() <= static_cast<std::size_t>(t)) across.resize(static_cast<std::size_t>(t) + 1);
+    across[static_cast<std::size_t>(t)] = true;
+  };
+  for (const layout::TensorId t : this->stage(stage).held_before(kind)) mark(t);
   for (const PassStep& step : from)
     for (const MemoryChange& m : step.memory)
-      if (m.memory_class == MemoryClass::activations) across.insert(m.tensor);
+      if (m.memory_class == MemoryClass::activations) mark(m.tensor);
   for (std::size_t i = from.size(); i-- > 0;)
-    for (const layout::TensorId t : from[i].uses)
-      if (across.contains(t) && seen.insert(t).second)
-        pass.steps[i].memory.push_back({true, MemoryClass::activations, {}, t});
+    for (const layout::TensorId t : from[i].uses) {
+      if (static_cast<std::size_t>(t) >= across.size() || !across[static_cast<std::size_t>(t)]) continue;
+      across[static_cast<std::size_t>(t)] = false;
+      pass.steps[i].memory.push_back({true, MemoryClass::activations, {}, t});
+    }
 }
 
 // ZeRO-3: a layer's parameters are whole from its gather to its last step here. ZeRO-2 and 3: the gradients of a unit
@@ -255,15 +280,18 @@ void StageCosts::launch_blocking(Pass& pass) {
   }
 }
 
+// A pass is the same for all stages that do the same, wherever messages of the same sizes reach them.
 const Pass& StageCosts::pass(std::int32_t rank, int stage, PassKind kind, int pipe) {
   const Place place = place_of(rank);
-  const std::int32_t arrivals = arrivals_of_[way(stage, kind == PassKind::forward, pipe)];
-  const auto [it, fresh] = passes_.try_emplace({stage, kind, arrivals, place});
+  const std::vector<std::int32_t>& edges = messages_to(stage, kind == PassKind::forward, pipe);
+  std::vector<std::int64_t> bytes;
+  for (const std::int32_t e : edges) bytes.push_back(graph_.edge(e).bytes.value);
+  const auto [it, fresh] = passes_.try_emplace({alike(stage), kind, std::move(bytes), place});
   if (!fresh) return it->second;
   Pass& pass = it->second;
   for (const PassStep& step : steps(stage, kind)) pass.steps.push_back(cost(step, kind, place));
   note_uses(pass, stage, kind);
-  std::vector<TimedStep> received = receive_messages(pass, place, arrivals_[static_cast<std::size_t>(arrivals)], kind);
+  std::vector<TimedStep> received = receive_messages(pass, place, edges, kind);
   hold_gathered_layers(pass, stage, kind);
   pass.received = static_cast<std::uint32_t>(received.size());
   pass.steps.insert(pass.steps.begin(), received.begin(), received.end());

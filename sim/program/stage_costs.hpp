@@ -14,8 +14,11 @@ class StageCosts {
   StageCosts(const StepInput& input, const layout::StageGraph& graph, const Ranks& ranks, Communication& communication,
              Builder& builder, std::span<const std::int32_t> stage_of);
 
-  const layout::StageModel& stage(int index) const { return stages_[static_cast<std::size_t>(index)]; }
-  int stages() const { return static_cast<int>(stages_.size()); }
+  // The work of a stage: that of the first that does the same, whose layers its steps and parameters_of_layer() name.
+  const layout::StageModel& stage(int index) const { return stages_.at(alike(index)); }
+  const layout::StageSpan& span(int index) const { return spans_[static_cast<std::size_t>(index)]; }
+  int alike(int index) const { return alike_[static_cast<std::size_t>(index)]; }
+  int stages() const { return static_cast<int>(alike_.size()); }
   std::vector<int> on_rank(int pipeline_rank) const;  // the stages it holds, of all pipes
   std::int64_t parameters_of_rank(int pipeline_rank) const;
   const std::vector<layout::PassStep>& steps(int stage, layout::PassKind kind);
@@ -28,8 +31,8 @@ class StageCosts {
     std::uint32_t begin = 0, end = 0;
   };
   std::vector<GradientUnit> gradient_units(int stage, layout::PassKind kind);
-  // All communication calls inside the passes.
-  std::vector<ObservedCall> calls();
+  // All communication calls inside the passes, each once.
+  const std::vector<ObservedCall>& calls();
   // Of one micro-batch on a rank that holds the stage, communication included.
   Time compute_time(std::int32_t rank, int stage, layout::PassKind kind);
 
@@ -43,9 +46,12 @@ class StageCosts {
   };
   Place place_of(std::int32_t rank) const;  // the first groups with the same costs
   TimedStep cost(const layout::PassStep& step, layout::PassKind kind, const Place& place);
+  Time kernel_time(const layout::PassStep& step, double speed);
   void launch_blocking(Pass& pass);
   void find_messages();
-  const std::vector<std::int32_t>& messages_to(int stage, bool forward, int pipe) const;
+  const std::vector<std::int32_t>& messages_to(int stage, bool forward, int pipe) const {
+    return arrivals_[way(stage, forward, pipe)];
+  }
   std::size_t way(int stage, bool forward, int pipe) const {
     return static_cast<std::size_t>((pipe * stages() + stage) * 2 + (forward ? 0 : 1));
   }
@@ -59,12 +65,15 @@ class StageCosts {
   const Ranks& ranks_;
   Communication& communication_;
   Builder& builder_;
-  std::vector<layout::StageModel> stages_;
+  std::vector<std::int32_t> alike_;           // [stage] the first that does the same
+  std::map<int, layout::StageModel> stages_;  // those
+  std::vector<layout::StageSpan> spans_;      // [stage]
+  std::vector<ObservedCall> calls_;
   layout::PerDimension<std::vector<std::int32_t>> class_;  // [dimension][group] the first group with the same costs
   std::map<std::pair<int, layout::PassKind>, std::vector<layout::PassStep>> steps_;
-  std::vector<std::vector<std::int32_t>> arrivals_;  // lists of edges, each once
-  std::vector<std::int32_t> arrivals_of_;            // [way] which list: what reaches it from other ranks
-  std::map<std::tuple<int, layout::PassKind, std::int32_t, Place>, Pass> passes_;  // the third: of arrivals_
+  std::vector<std::vector<std::int32_t>> arrivals_;  // [way] edges: what reaches it from other ranks
+  std::map<std::tuple<int, layout::PassKind, std::vector<std::int64_t>, Place>, Pass> passes_;  // by what arrives
+  std::vector<std::pair<model::Kernel, Time>> kernel_times_;                                    // at full speed
 };
 
 // What a kernel takes at a factor of its speed, rounded up to a picosecond.

@@ -1,0 +1,21 @@
+// Which stages of a partition do the same work: of a model of equal layers the first, the last, and all between.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "orrery/layout/pass.hpp"
+#include "orrery/model/graph.hpp"
+
+namespace orrery::layout {
+
+// [stage] the first stage whose passes are the same but for the number of the layer that a step names: operators of the
+// same shape that read of each other and of other stages in the same way, at the same place in the period of the
+// recomputation. `stage_of[i]` is the stage of operator i.
+std::vector<std::int32_t> alike_stages(const model::ModelGraph& graph, std::span<const std::int32_t> stage_of,
+                                       int stages, const PassOptions& options);
+
+// The layers a stage has operators of.
+StageSpan span_of(const model::ModelGraph& graph, std::span<const std::int32_t> nodes);
+
+}  // namespace orrery::layout
