@@ -134,7 +134,9 @@ ClusterFacts facts_of(const hardware::ClusterSpec& cluster, Catalogue& catalogue
   return facts;
 }
 
-Result<Tuning> tuning_for(const ClusterFacts& facts, Catalogue& catalogue) {
+namespace {
+
+Result<Tuning> read_tuning(const ClusterFacts& facts, Catalogue& catalogue) {
   Tuning tuning;
   tuning.in_switch_reduction = facts.in_switch_reduction;
   tuning.fabric_reduction = facts.fabric_reduction;
@@ -152,6 +154,18 @@ Result<Tuning> tuning_for(const ClusterFacts& facts, Catalogue& catalogue) {
     if (Diagnostics errors = lay_over(name, tuning, catalogue); !errors.empty()) return errors;
   }
   return tuning;
+}
+
+std::string name_of(const ClusterFacts& facts) {
+  return "collectives of " + facts.architecture + (facts.in_switch_reduction ? " sharp" : "") +
+         (facts.fabric_reduction ? " fabric " : " ") + (facts.network ? network_name(*facts.network) : "alone") + " " +
+         std::to_string(facts.nic_bandwidth.value) + " " + facts.library;
+}
+
+}  // namespace
+
+Result<Tuning> tuning_for(const ClusterFacts& facts, Catalogue& catalogue) {
+  return catalogue.once<Tuning>(name_of(facts), [&] { return read_tuning(facts, catalogue); });
 }
 
 Result<Tuning> tuning_for(const hardware::ClusterSpec& cluster, Catalogue& catalogue) {
