@@ -1,5 +1,8 @@
+#include <algorithm>
+
 #include "changes.hpp"
 #include "orrery/engine/account.hpp"
+#include "orrery/engine/memory_verdict.hpp"
 
 namespace orrery::engine {
 namespace {
@@ -23,34 +26,89 @@ MemoryByClass replay(const MemoryByClass& resident, const std::vector<Change>& c
 
 }  // namespace
 
+namespace {
+
+// What is allocated, without the allocator. `sorted` are the device's changes.
+DeviceMemory ledger_of(const MemoryByClass& resident, const std::vector<Change>& sorted) {
+  DeviceMemory memory;
+  memory.at_peak = resident;
+  for (const std::int64_t bytes : memory.at_peak) memory.peak = checked_add(memory.peak, bytes);
+  memory.at_end = replay(resident, sorted, [&](std::int64_t time, const MemoryByClass& held, std::int64_t total) {
+    if (total <= memory.peak) return;
+    memory.peak = total;
+    memory.peak_time = {time};
+    memory.at_peak = held;
+  });
+  return memory;
+}
+
+// The changes of each device, one after the other; neighbours mostly are alike.
+class DeviceChanges {
+ public:
+  DeviceChanges(const Program& program, const Timeline& timeline)
+      : program_(program), timeline_(timeline), by_(participations(program)), tensors_(program) {}
+
+  // Whether those of device `d` are not those of the device asked for before.
+  bool next(DeviceIndex d) {
+    changes_.swap(before_);
+    collect_changes(program_, timeline_, by_, tensors_, d, changes_);
+    if (d > 0 && program_.devices[d].resident == program_.devices[d - 1].resident && changes_ == before_) return false;
+    sorted_ = changes_;
+    sort_changes(sorted_);
+    return true;
+  }
+  const std::vector<Change>& sorted() const { return sorted_; }
+  std::size_t tensors() const { return tensors_.count(); }
+
+ private:
+  const Program& program_;
+  const Timeline& timeline_;
+  const ByDevice by_;
+  const Tensors tensors_;
+  std::vector<Change> changes_, before_, sorted_;
+};
+
+}  // namespace
+
 std::vector<DeviceMemory> memory_of(const Program& program, const Timeline& timeline, Bytes capacity) {
-  const ByDevice by = participations(program);
-  const Tensors tensors(program);
+  DeviceChanges changes(program, timeline);
   std::vector<DeviceMemory> result(program.devices.size());
-  std::vector<Change> changes, before, sorted;
   for (DeviceIndex d = 0; d < result.size(); ++d) {
-    const MemoryByClass& resident = program.devices[d].resident;
-    collect_changes(program, timeline, by, tensors, d, changes);
-    if (d > 0 && resident == program.devices[d - 1].resident && changes == before) {  // neighbours mostly are alike
+    if (!changes.next(d)) {
       result[d] = result[d - 1];
       continue;
     }
-    sorted = changes;
-    before.swap(changes);
-    sort_changes(sorted);
-    DeviceMemory& memory = result[d];
-    memory.at_peak = resident;
-    for (const std::int64_t bytes : memory.at_peak) memory.peak = checked_add(memory.peak, bytes);
-    memory.at_end = replay(resident, sorted, [&](std::int64_t time, const MemoryByClass& held, std::int64_t total) {
-      if (total <= memory.peak) return;
-      memory.peak = total;
-      memory.peak_time = {time};
-      memory.at_peak = held;
-    });
-    const Reserved reserved = reserved_by_allocator(resident, sorted, tensors.count(), capacity);
-    memory.reserved = reserved.bytes, memory.retries = reserved.retries;
+    const MemoryByClass& resident = program.devices[d].resident;
+    result[d] = ledger_of(resident, changes.sorted());
+    const Reserved reserved = reserved_by_allocator(resident, changes.sorted(), changes.tensors(), capacity);
+    result[d].reserved = reserved.bytes, result[d].retries = reserved.retries;
   }
   return result;
+}
+
+MemoryVerdict memory_verdict(const Program& program, const Timeline& timeline, Bytes capacity) {
+  DeviceChanges changes(program, timeline);
+  MemoryVerdict verdict;
+  struct Open {
+    MemoryByClass resident;
+    std::vector<Change> changes;
+  };
+  std::vector<Open> open;  // by device, until one is found that cannot fit
+  for (DeviceIndex d = 0; d < program.devices.size(); ++d) {
+    if (!changes.next(d)) continue;
+    const MemoryByClass& resident = program.devices[d].resident;
+    const std::int64_t peak = ledger_of(resident, changes.sorted()).peak;
+    verdict.peak = std::max(verdict.peak, peak);
+    verdict.fits = verdict.fits && peak <= capacity.value;
+    if (verdict.fits) open.push_back({resident, changes.sorted()});
+  }
+  for (std::size_t i = 0; i < open.size() && verdict.fits; ++i) {
+    const Reserved reserved = reserved_by_allocator(open[i].resident, open[i].changes, changes.tensors(), capacity);
+    ++verdict.replayed;
+    verdict.fits = reserved.bytes <= capacity.value;
+    verdict.released = verdict.released || reserved.retries > 0;
+  }
+  return verdict;
 }
 
 std::vector<MemorySample> memory_curve(const Program& program, const Timeline& timeline, DeviceIndex device) {

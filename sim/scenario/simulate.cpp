@@ -9,11 +9,42 @@
 #include "orrery/hardware/cluster.hpp"
 #include "orrery/model/flops.hpp"
 #include "places.hpp"
+#include "playing.hpp"
 #include "run_maker.hpp"
 #include "sharing.hpp"
 #include "size.hpp"
 
 namespace orrery::scenario {
+
+engine::Timeline timeline_of(const program::StepInput& input, const program::Program& program,
+                             const RunOptions& options) {
+  if (input.mode == program::NetworkMode::flows)
+    return engine::play_events(program, input.topology->links(), options.record_links);
+  const bool one_pass = !options.force_events && engine::one_pass_applies(program);
+  return one_pass ? engine::evaluate_one_pass(program) : engine::play_events(program);
+}
+
+program::LowerOptions lower_options(const Scenario& s, const RunOptions& options) {
+  return {!options.every_rank, options.fuse, options.steps,
+          [&s, &options](const program::Footprint& size) { return check_size(s, options, size); }};
+}
+
+void fill_in(report::RunResult& result, const Run& run, program::LoweredStep&& lowered) {
+  const Scenario& s = run.scenario();
+  result.gpus = s.layout.ranks();
+  result.sequences = s.training.global_batch;
+  result.tokens = checked_mul(s.training.global_batch, s.training.sequence_length);
+  result.peak_flops_per_second = static_cast<double>(s.gpu.peak(run.input().pass.compute).value);
+  result.usable_memory = s.gpu.usable_memory;
+  result.context_memory = s.gpu.context_memory;
+  result.flops = lowered.flops;
+  if (s.training.flops == FlopsCount::causal)
+    result.flops.model.attention -=
+        model::causal_saving(run.input().graph.spec, s.training.sequence_length, s.training.global_batch);
+  result.program = std::move(lowered.program);
+  result.stages = std::move(lowered.stages);
+}
+
 namespace {
 
 std::string title_of(const Scenario& s) {
@@ -81,19 +112,6 @@ std::string note_on_messages(const Scenario& s) {
 const char* name_of(program::NetworkMode mode) {
   constexpr const char* names[] = {"ideal", "steady", "flows"};
   return names[static_cast<std::size_t>(mode)];
-}
-
-engine::Timeline timeline_of(const program::StepInput& input, const program::Program& program,
-                             const RunOptions& options) {
-  if (input.mode == program::NetworkMode::flows)
-    return engine::play_events(program, input.topology->links(), options.record_links);
-  const bool one_pass = !options.force_events && engine::one_pass_applies(program);
-  return one_pass ? engine::evaluate_one_pass(program) : engine::play_events(program);
-}
-
-program::LowerOptions lower_options(const Scenario& s, const RunOptions& options) {
-  return {!options.every_rank, options.fuse, options.steps,
-          [&s, &options](const program::Footprint& size) { return check_size(s, options, size); }};
 }
 
 // The step time alone: no accounts are made.
@@ -170,18 +188,8 @@ Result<report::RunResult> play(const Run& of, const RunOptions& options) {
     run.notes.push_back(safe_to_show(idle.path + " " + idle.message, Shown::one_line) + ".");
   run.placement = placement_result(s, places);
   run.warnings = input.schedule.warnings;
-  run.gpus = s.layout.ranks();
-  run.sequences = s.training.global_batch;
-  run.tokens = checked_mul(s.training.global_batch, s.training.sequence_length);
-  run.peak_flops_per_second = static_cast<double>(s.gpu.peak(input.pass.compute).value);
-  run.usable_memory = s.gpu.usable_memory;
-  run.context_memory = s.gpu.context_memory;
-  run.flops = lowered->flops;
-  if (s.training.flops == FlopsCount::causal)
-    run.flops.model.attention -=
-        model::causal_saving(input.graph.spec, s.training.sequence_length, s.training.global_batch);
-  run.program = std::move(lowered->program);
-  run.stages = std::move(lowered->stages);
+  const std::vector<std::string> flops_book = lowered->flops_book;
+  fill_in(run, of, std::move(lowered).value());
 
   begins(fmt::format("playing {} tasks on {} devices", run.program.tasks(), run.program.devices.size()));
   run.timeline = timeline_of(input, run.program, options);
@@ -197,7 +205,7 @@ Result<report::RunResult> play(const Run& of, const RunOptions& options) {
   run.schedule_bubbles = engine::schedule_bubbles(run.program, run.timeline);
   run.timeline_hash = engine::timeline_hash(run.program, run.timeline);
   run.books = engine::audit(run.program, run.timeline, run.split, run.memory);
-  run.books.insert(run.books.end(), lowered->flops_book.begin(), lowered->flops_book.end());
+  run.books.insert(run.books.end(), flops_book.begin(), flops_book.end());
   for (std::string& wrong : report::audit_rates(run)) run.books.push_back(std::move(wrong));
   run.slow_ranks = slow_ranks(places);
   if (options.what_if) play_without(of, options, run);
@@ -208,7 +216,7 @@ Result<report::RunResult> play(const Run& of, const RunOptions& options) {
 }
 
 Diagnostics examine(const Run& run, const RunOptions& options) {
-  constexpr double kPlayedAtOnce = 20'000;  // tasks: a few milliseconds
+  constexpr double kPlayedAtOnce = 20'000;  // tasks: made in a few milliseconds
   constexpr double kSafe = 9.2e15;          // a thousandth of 64 bits: sharing links does not slow a step so much
   if (Diagnostics large = check_size(run.scenario(), options); !large.empty()) return large;
   program::StepInput input = run.input();
@@ -217,9 +225,13 @@ Diagnostics examine(const Run& run, const RunOptions& options) {
   const Result<program::StepExamination> seen = program::examine_step(input, how);
   if (!seen.ok()) return seen.errors();
   if (Diagnostics large = how.admit(seen->footprint); !large.empty()) return large;
-  if (seen->footprint.tasks > kPlayedAtOnce && seen->longest < kSafe && seen->most_bytes < kSafe) return {};
-  const Result<report::RunResult> played = play(run, options);
-  return played.ok() ? Diagnostics() : played.errors();
+  if (seen->longest >= kSafe || seen->most_bytes >= kSafe) {
+    const Result<report::RunResult> played = play(run, options);
+    return played.ok() ? Diagnostics() : played.errors();
+  }
+  if (seen->footprint.tasks > kPlayedAtOnce) return {};
+  const Result<program::LoweredStep> lowered = program::lower_step(input, how);  // it may wait for itself
+  return lowered.ok() ? Diagnostics() : lowered.errors();
 }
 
 }  // namespace

@@ -1,0 +1,20 @@
+// A run for those who try many: the step time, the bubble, MFU and whether it fits, as simulate() says them, and
+// nothing else: no JSON, notes, books or second runs, and the caching allocator only where its answer is open.
+#pragma once
+#include "orrery/report/run_result.hpp"
+#include "orrery/scenario/run.hpp"
+
+namespace orrery::scenario {
+
+struct Evaluation {
+  Time step_time{};
+  double bubble_fraction = 0, mfu = 0;  // as report::Metrics
+  std::int64_t peak = 0;                // most bytes allocated on a GPU, without the CUDA context
+  report::Verdict verdict = report::Verdict::fits;
+  std::int64_t replayed = 0;  // simulated devices whose allocator was replayed for the verdict
+};
+
+// Errors are those of simulate().
+Result<Evaluation> evaluate(const Run& run);
+
+}  // namespace orrery::scenario

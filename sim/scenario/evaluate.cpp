@@ -1,0 +1,46 @@
+#include "orrery/scenario/evaluate.hpp"
+
+#include "located.hpp"
+#include "orrery/engine/memory_verdict.hpp"
+#include "playing.hpp"
+
+namespace orrery::scenario {
+namespace {
+
+// metrics_of() asks for the memory of each device: of the fullest alone, which the verdict has judged.
+void judge(report::RunResult& result, Evaluation& evaluation) {
+  const engine::MemoryVerdict judged =
+      engine::memory_verdict(result.program, result.timeline, result.usable_memory - result.context_memory);
+  evaluation.peak = judged.peak;
+  evaluation.replayed = judged.replayed;
+  evaluation.verdict = !judged.fits      ? report::Verdict::does_not_fit
+                       : judged.released ? report::Verdict::fits_by_releasing
+                                         : report::Verdict::fits;
+  result.memory.resize(result.program.devices.size());
+  result.reserved.resize(result.program.devices.size());
+}
+
+Result<Evaluation> evaluated(const Run& run) {
+  const RunOptions options;
+  Result<program::LoweredStep> lowered = program::lower_step(run.input(), lower_options(run.scenario(), options));
+  if (!lowered.ok()) return lowered.errors();
+  report::RunResult result;
+  fill_in(result, run, std::move(lowered).value());
+  result.timeline = timeline_of(run.input(), result.program, options);
+  result.split = engine::split_time(result.program, result.timeline);
+  Evaluation evaluation;
+  judge(result, evaluation);
+  const report::Metrics metrics = report::metrics_of(result);
+  evaluation.step_time = result.timeline.step_time;
+  evaluation.bubble_fraction = metrics.bubble_fraction;
+  evaluation.mfu = metrics.mfu;
+  return evaluation;
+}
+
+}  // namespace
+
+Result<Evaluation> evaluate(const Run& run) {
+  return located(run.scenario(), [&] { return evaluated(run); });
+}
+
+}  // namespace orrery::scenario
