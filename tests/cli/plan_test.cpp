@@ -1,0 +1,77 @@
+// orrery plan and orrery fit: what they print, and what they refuse.
+#include <nlohmann/json.hpp>
+
+#include "program.hpp"
+
+using namespace orrery::testing;
+
+namespace {
+
+std::string transcript(std::initializer_list<const char*> commands) {
+  std::string text;
+  for (const char* command : commands) {
+    const Outcome outcome = run_orrery(std::string(command) + " 2>&1");
+    text += "$ orrery " + std::string(command) + "\n" + outcome.text + "exit " + std::to_string(outcome.code) + "\n\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("the rule of thumb prints what the course notes print") {
+  check_golden("tests/cli/golden/rule_of_thumb.txt",
+               transcript({"plan --rule-of-thumb --model llama3.1-405b --tokens 15T --gpu a100 --efficiency 0.5",
+                           "fit --rule-of-thumb --parameters 20B --gpu-memory 32GB --cpu-memory 32GB --for inference",
+                           "fit --rule-of-thumb --parameters 20B --gpu-memory 32GB --cpu-memory 32GB --for fine_tuning",
+                           "fit --rule-of-thumb --parameters 1B --for training"}));
+}
+
+TEST_CASE("explain draws the 16 GPUs of the quickstart, and of many the ends") {
+  check_golden("tests/cli/golden/explain.txt", transcript({"explain scenarios/quickstart-16gpu.yaml",
+                                                           "explain scenarios/llama3-405b-16384xh100.yaml --layout",
+                                                           "explain scenarios/mpt-7b-fsdp-8xa100.yaml"}));
+  const auto json = nlohmann::json::parse(run_orrery("explain scenarios/llama3-405b-16384xh100.yaml --json").text);
+  CHECK(json["ranks"].size() == 16384);
+  CHECK(json["ranks"][16383]["layers"] == json["ranks"][15360]["layers"]);
+}
+
+TEST_CASE("the glossary has a sentence for a word in any spelling, and the figure of a run") {
+  CHECK(run_orrery("glossary ZeRO-3").text.starts_with("zero\n"));
+  CHECK(run_orrery("glossary Micro_Batch scenarios/quickstart-8gpu.yaml").text.starts_with("micro-batch: "));
+  CHECK(run_orrery("glossary mfuu 2>&1").text == "TERM: 'mfuu' is not in the glossary\n  help: did you mean 'mfu'?\n");
+  CHECK(run_orrery("glossary mfuu 2>&1").code == 2);
+  const auto json = nlohmann::json::parse(run_orrery("glossary --json").text);
+  for (const auto& [key, value] : json.items())
+    if (key != "schema" && key != "title" && key != "notes") CHECK(value["is"].get<std::string>().size() > 20);
+  for (const char* word : {"mfu", "hfu", "bubble", "inflight", "reserved", "zero", "stack"}) CHECK(json.contains(word));
+  // What a term of the file names as its figure, there is.
+  const auto run = nlohmann::json::parse(run_orrery("glossary scenarios/quickstart-8gpu.yaml --json").text);
+  int figures = 0;
+  for (const auto& value : run) figures += value.is_object() && value.contains("figure") ? 1 : 0;
+  CHECK(figures == 28);
+}
+
+TEST_CASE("mistakes in plans are refused with a remedy") {
+  check_golden(
+      "tests/cli/golden/plan_errors.txt",
+      transcript({"plan --rule-of-thumb --model llama3.1-405b --tokens 15 --gpu a100",
+                  "plan --rule-of-thumb --model llama3.1-405b --tokens 15T --gpu h100",
+                  "plan --rule-of-thumb --model llama3.1-405 --tokens 15T --gpu a100",
+                  "plan --rule-of-thumb --model llama3.1-405b --tokens 15T --gpu a100 --efficiency 1.5",
+                  "plan --rule-of-thumb --parameters 0 --tokens 15T --gpu a100",
+                  "plan --rule-of-thumb --parameters 20b --tokens 15T --gpu a100",
+                  "plan --rule-of-thumb --parameters 20B", "fit --rule-of-thumb --parameters 20B --gpu-memory 32GB",
+                  "fit --rule-of-thumb --parameters 20B --gpu-memory 32 --for inference",
+                  "fit --rule-of-thumb --parameters 20B --for training --precision fp16"}));
+}
+
+TEST_CASE("the JSON of a plan has the figures of its text") {
+  const Outcome outcome =
+      run_orrery("plan --rule-of-thumb --model llama3.1-405b --tokens 15T --gpu a100 --efficiency 0.5 --json");
+  CHECK(outcome.code == 0);
+  const auto json = nlohmann::json::parse(outcome.text);
+  CHECK(json["schema"] == "orrery.plan/1");
+  CHECK(json["notes"].is_array());
+  CHECK(json["six_n_d"]["flops"] == doctest::Approx(3.645e25));
+  CHECK(json["parameters"] == doctest::Approx(405e9));
+}

@@ -1,0 +1,16 @@
+// An answer of the planning room, printed: as text, or as one JSON object with the same figures.
+#pragma once
+#include <string>
+
+#include "cli.hpp"
+#include "orrery/planning/answer.hpp"
+
+namespace orrery::cli {
+
+std::string answer_text(const planning::Answer& answer);
+std::string answer_json(const planning::Answer& answer);
+
+// Prints the answer, or refuses with its errors; kNo where the answer is no.
+int print_answer(const Result<planning::Answer>& answer, bool json, const Console& console);
+
+}  // namespace orrery::cli
