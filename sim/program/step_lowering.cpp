@@ -1,0 +1,171 @@
+#include "step_lowering.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "dimension_calls.hpp"
+
+namespace orrery::program {
+
+using layout::Dimension;
+using layout::PassKind;
+using schedule::OpKind;
+
+namespace {
+
+PassKind pass_kind(OpKind kind) {
+  switch (kind) {
+    case OpKind::forward:
+      return PassKind::forward;
+    case OpKind::input_gradient:
+      return PassKind::input_gradient;
+    case OpKind::weight_gradient:
+      return PassKind::weight_gradient;
+    case OpKind::backward:
+    case OpKind::overlapped:
+      return PassKind::backward;
+  }
+  internal_error("unknown operation kind");
+}
+
+}  // namespace
+
+StepLowering::StepLowering(const StepInput& input, const LowerOptions& options, const layout::StageGraph& graph,
+                           std::span<const std::int32_t> stage_of)
+    : input_(input),
+      options_(options),
+      graph_(graph),
+      ranks_(input, graph),
+      communication_(input),
+      stages_(input, graph, ranks_, communication_, builder_, stage_of),
+      data_(input, ranks_, devices_, communication_, stages_, builder_),
+      end_(input, graph, ranks_, devices_, communication_, stages_, data_, builder_),
+      // Where transfers share links, ranks that are alike by themselves may meet on them: each is played.
+      devices_(fold_ranks(ranks_, observed_calls(), input, communication_, options.fold)) {
+  data_.form_groups();
+  add_devices();
+}
+
+// What tells ranks apart: every call of the step on a group of theirs. (All wait for the gradient norm together.)
+std::vector<ObservedCall> StepLowering::observed_calls() {
+  std::vector<ObservedCall> calls = stages_.calls();
+  for (const ObservedCall& call : data_.observed()) calls.push_back(call);
+  for (const ObservedCall& call : end_.observed()) calls.push_back(call);
+  return calls;
+}
+
+void StepLowering::add_devices() {
+  for (std::size_t d = 0; d < devices(); ++d) {
+    Device device;
+    device.ranks = devices_.ranks[d];
+    device.at = ranks_.at[static_cast<std::size_t>(devices_.representative[d])];
+    device.at[layout::Dimension::pipeline] = device.at[Dimension::pipeline];
+    const layout::StateBytes state =
+        layout::state_bytes(stages_.parameters_of_rank(device.pipeline_rank()), input_.state, input_.layout);
+    device.resident[static_cast<std::size_t>(MemoryClass::weights)] = state.weights.value;
+    device.resident[static_cast<std::size_t>(MemoryClass::gradients)] = state.gradients.value;
+    device.resident[static_cast<std::size_t>(MemoryClass::optimizer)] = state.optimizer.value;
+    for (const int s : stages_.on_rank(device.pipeline_rank())) {
+      std::int64_t& buffers = device.resident[static_cast<std::size_t>(MemoryClass::buffers)];
+      buffers = std::max(buffers, stages_.stage(s).placeholders().value);
+    }
+    builder_.add_device(std::move(device));
+  }
+}
+
+std::vector<Team> StepLowering::teams() const {
+  const std::vector<Dimension> in_pass = layout::dimensions_that(&layout::DimensionFacts::in_pass);
+  std::vector<Team> teams;
+  std::vector<bool> placed(devices(), false);
+  for (std::size_t d = 0; d < devices(); ++d) {
+    if (placed[d]) continue;
+    const std::int32_t rank = devices_.representative[d];
+    const layout::Coordinates& at = ranks_.at[static_cast<std::size_t>(rank)];
+    const std::vector<std::int32_t> members = ranks_.grid.group(at, in_pass);
+    Team team;
+    for (const Dimension along : in_pass) {
+      std::vector<Dimension> others = in_pass;
+      std::erase(others, along);
+      for (const std::int32_t r : ranks_.grid.group(at, others)) {
+        const auto of = static_cast<std::size_t>(ranks_.along_of[along][static_cast<std::size_t>(r)]);
+        const auto group = devices_of(devices_, ranks_.along[along].groups[of]);
+        auto& known = team.groups[along];
+        if (std::find(known.begin(), known.end(), group) == known.end()) known.push_back(group);
+      }
+    }
+    team.members = devices_of(devices_, members);
+    for (const std::int32_t r : members)
+      team.alike = team.alike && devices_.fold_class[static_cast<std::size_t>(r)] ==
+                                     devices_.fold_class[static_cast<std::size_t>(rank)];
+    for (const DeviceIndex m : team.members) placed[m] = true;
+    teams.push_back(std::move(team));
+  }
+  return teams;
+}
+
+TemplateId StepLowering::message(DeviceIndex from, DeviceIndex to, std::int32_t edge, bool forward) {
+  const int to_rank = builder_.device(to).pipeline_rank();
+  const ProcessGroups& among = ranks_.pairs(builder_.device(from).pipeline_rank(), to_rank);
+  const std::int32_t pair = ranks_.pair_of(devices_.representative[from], to_rank);
+  const Bytes bytes = stages_.message_bytes(edge);
+  const auto [it, fresh] = messages_.try_emplace({&among, pair, bytes.value, forward});
+  if (!fresh) return it->second;
+  const CallCost& cost = communication_.costs(among, Collective::send_receive, bytes)[static_cast<std::size_t>(pair)];
+  // The sender keeps its copy until the message has left; the receiver's goes over to the pass that uses it.
+  const std::array<MemoryEffect, 3> effects{MemoryEffect{0, false, MemoryClass::buffers, {}, bytes.value},
+                                            MemoryEffect{0, true, MemoryClass::buffers, {}, -bytes.value},
+                                            MemoryEffect{1, false, MemoryClass::buffers, {}, bytes.value}};
+  TaskTemplate t;
+  t.duration = cost.duration;
+  t.category = among.category;
+  t.lane = Lane::pipeline_send;
+  t.partner_lane = Lane::pipeline_receive;
+  t.name = forward ? "send activation" : "send gradient";
+  t.effects = builder_.add_effects(effects);
+  t.bytes_sent = bytes;
+  if (!cost.transfer.phases.empty()) t.transfer = builder_.add_transfer(cost.transfer);
+  t.calls = builder_.add_calls({&cost.call, 1});
+  return it->second = builder_.add_template(t);
+}
+
+PipelineInput StepLowering::pipeline_input() {
+  PipelineInput p;
+  p.schedule = &input_.schedule;
+  p.stages = &graph_;
+  p.teams = teams();
+  p.fuse = options_.fuse && input_.mode != NetworkMode::flows;
+  p.messages = input_.stack.communication.messages;
+  const DimensionCalls& gradients = calls_along(Dimension::data);
+  const Slowdown slowdown = gradients.slowdown_in(input_.stack.communication);
+  if (gradients.overlap_in(input_.stack.communication) && slowdown.numerator != slowdown.denominator)
+    p.slowdown_class = builder_.add_slowdown(slowdown);
+  p.pass = [this](DeviceIndex d, OpKind kind, int stage, int pipe) -> const Pass& {
+    return stages_.pass(devices_.representative[d], stage, pass_kind(kind), pipe);
+  };
+  // A host that waits for each kernel keeps nothing beside another.
+  const bool overlaps =
+      input_.stack.communication.pass_overlap_percent > 0 && input_.stack.launch.mode != cost::LaunchMode::blocking;
+  if (overlaps)
+    p.overlapped_pass = [this](DeviceIndex d, const schedule::Operation& op) {
+      return &overlapped_.pass(devices_.representative[d], op);
+    };
+  p.data_calls = [this, overlaps](DeviceIndex d, const schedule::Operation& op, bool forward_half, bool first,
+                                  bool last) {
+    std::vector<DataCall> calls = data_.calls(d, op, forward_half, first, last);
+    if (overlaps && op.kind == OpKind::overlapped) overlapped_.place(op, forward_half, calls);
+    return calls;
+  };
+  p.peer = [this](DeviceIndex d, int stage, int pipe) {
+    const int to = input_.schedule.placement.rank_of(stage, pipe);
+    return devices_.device_of[static_cast<std::size_t>(ranks_.at_pipeline(devices_.representative[d], to))];
+  };
+  p.message = [this](DeviceIndex from, DeviceIndex to, std::int32_t edge, bool forward) {
+    return message(from, to, edge, forward);
+  };
+  p.data_group = [this](DeviceIndex d, bool replicas) -> const std::vector<DeviceIndex>& {
+    return data_.group(d, replicas);
+  };
+  return p;
+}
+
+}  // namespace orrery::program

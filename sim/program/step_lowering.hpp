@@ -1,0 +1,52 @@
+// Puts a step together: what ranks there are and which are alike, what each runs and when, and the figures of it.
+// Devices, teams and what the pipeline asks for are in step_lowering.cpp, the step itself and its bounds in lower.cpp.
+#pragma once
+#include <map>
+#include <optional>
+#include <span>
+#include <tuple>
+#include <vector>
+
+#include "overlap.hpp"
+#include "pipeline_lowering.hpp"
+#include "step_end.hpp"
+
+namespace orrery::program {
+
+class StepLowering {
+ public:
+  StepLowering(const StepInput& input, const LowerOptions& options, const layout::StageGraph& graph,
+               std::span<const std::int32_t> stage_of);
+
+  Result<LoweredStep> lower();
+  Footprint footprint();
+  StepExamination examine();
+
+ private:
+  std::vector<ObservedCall> observed_calls();
+  void add_devices();
+  std::vector<Team> teams() const;
+  PipelineInput pipeline_input();
+  TemplateId message(DeviceIndex from, DeviceIndex to, std::int32_t edge, bool forward);
+  int steps() const;
+  StepStart start_of_step(const PipelineEnds& before);
+  void summarise(LoweredStep& step);
+
+  std::size_t devices() const { return devices_.representative.size(); }
+
+  const StepInput& input_;
+  const LowerOptions& options_;
+  const layout::StageGraph& graph_;
+  Builder builder_;
+  Ranks ranks_;
+  Communication communication_;
+  StageCosts stages_;
+  DataParallel data_;
+  StepEnd end_;
+  Devices devices_;
+  std::map<std::tuple<const ProcessGroups*, std::int32_t, std::int64_t, bool>, TemplateId> messages_;
+  std::optional<TemplateId> overhead_;
+  OverlappedPasses overlapped_{stages_, static_cast<int>(input_.stack.communication.pass_overlap_percent)};
+};
+
+}  // namespace orrery::program
