@@ -7,6 +7,8 @@
 
 namespace orrery::engine {
 
+static_assert(sizeof(Change) == 32, "sorted for each device, one for each effect of each of its tasks");
+
 using namespace program;
 
 namespace {

@@ -5,6 +5,9 @@
 #include "orrery/core/error.hpp"
 
 namespace orrery::layout {
+
+static_assert(sizeof(PassStep) == 216, "made for each step of each pass of each stage: a sweep makes millions");
+
 namespace {
 
 std::size_t at(std::int64_t id) {

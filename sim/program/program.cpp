@@ -6,6 +6,12 @@
 
 namespace orrery::program {
 
+// Of these a run has one an operation, a task or a part of one: hundreds of millions at the most. A member more is a
+// decision.
+static_assert(sizeof(Participant) == 8 && sizeof(Operation) == 28, "two and one of each task");
+static_assert(sizeof(Segment) == 16 && sizeof(MemoryEffect) == 32, "of templates: some for each step of a pass");
+static_assert(sizeof(TaskTemplate) == 64 && sizeof(Call) == 80, "one a step of a pass that is not fused");
+
 std::int64_t Program::ranks() const {
   std::int64_t count = 0;
   for (const Device& device : devices) count += static_cast<std::int64_t>(device.ranks.size());
