@@ -40,7 +40,8 @@ double buckets(const std::vector<layout::PassStep>& steps, const cost::Stack& st
   return full;
 }
 
-PassCounts count(const layout::StageModel& stage, const std::vector<layout::PassStep>& steps, const cost::Stack& stack) {
+PassCounts count(const layout::StageModel& stage, const std::vector<layout::PassStep>& steps,
+                 const cost::Stack& stack) {
   PassCounts counts;
   for (const layout::PassStep& s : steps) (s.is_communication ? counts.calls[s.along] : counts.compute) += 1;
   counts.buckets = buckets(steps, stack);
@@ -190,8 +191,7 @@ std::map<PassKind, PassCounts> Estimate::counts_of(const layout::StageSpan& span
   if (from_ == From::bounds) {
     for (const PassKind kind : kinds()) counts[kind] = at_most(span);
   } else if (made_ != nullptr && stage < made_->stages()) {
-    for (const PassKind kind : kinds())
-      counts[kind] = count(made_->stage(stage), made_->steps(stage, kind), s_.stack);
+    for (const PassKind kind : kinds()) counts[kind] = count(made_->stage(stage), made_->steps(stage, kind), s_.stack);
   } else {
     model::ModelSpec part = s_.model;  // no more of the model than the stage needs
     const layout::StageSpan alike{span.first_layer % 2, span.layers, span.embedding, span.head};

@@ -78,10 +78,10 @@ Footprint StepLowering::footprint() {
   }
   shape.teams = count / input_.layout.pipeline;
   const schedule::Placement& p = input_.schedule.placement;
-  return footprint_of({input_.graph.spec, input_.layout, input_.pass, input_.stack, p.stages, p.pipes,
-                       input_.schedule.micro_batches, input_.schedule.split_backward, input_.mode == NetworkMode::flows,
-                       options_.fuse, steps(), shape},
-                      stages_);
+  return footprint_of(
+      {input_.graph.spec, input_.layout, input_.pass, input_.stack, p.stages, p.pipes, input_.schedule.micro_batches,
+       input_.schedule.split_backward, input_.mode == NetworkMode::flows, options_.fuse, steps(), shape},
+      stages_);
 }
 
 // No step is longer than all passes of one device of each pipeline rank, one after the other; no device holds more than

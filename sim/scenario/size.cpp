@@ -39,10 +39,9 @@ program::Footprint estimate(const Scenario& s, const RunOptions& options, const 
   const model::ModelSpec model = model::pad_vocab(s.model, s.layout.tensor);
   const layout::Layout layout = running_layout(s);
   const schedule::ScheduleKind kind = kind_of(s);
-  return of(
-      {model, layout, pass, stack, layout.stages(), kind.copies, micro_batches, kind.split_backward, mode.flows,
-       mode.fuse, steps_of(s, kind.split_backward, options),
-       mode.flows || mode.every_rank ? program::teams_of_all_ranks(layout) : program::folded_teams()});
+  return of({model, layout, pass, stack, layout.stages(), kind.copies, micro_batches, kind.split_backward, mode.flows,
+             mode.fuse, steps_of(s, kind.split_backward, options),
+             mode.flows || mode.every_rank ? program::teams_of_all_ranks(layout) : program::folded_teams()});
 }
 
 std::string gibibytes(double bytes) {
