@@ -171,13 +171,40 @@ void FlowNetwork::finish(FlowId id, std::vector<std::int64_t>& finished) {
   changed_ = true;
 }
 
+namespace {
+
+// The links that transfers use, ascending, and the fastest of all, which says how finely rates are counted.
+struct UsedLinks {
+  UsedLinks(std::span<const hardware::Link> links, std::span<const Transfer> transfers) : number(links.size(), -1) {
+    for (const Transfer& transfer : transfers)
+      for (const LinkUse& use : transfer.uses) number[static_cast<std::size_t>(use.link)] = 0;
+    const auto fastest = std::ranges::max_element(links, {}, [](const hardware::Link& l) { return l.bandwidth.value; });
+    if (fastest != links.end()) number[static_cast<std::size_t>(fastest - links.begin())] = 0;
+    for (std::size_t i = 0; i < links.size(); ++i) {
+      if (number[i] < 0) continue;
+      number[i] = static_cast<hardware::LinkId>(ids.size());
+      ids.push_back(static_cast<hardware::LinkId>(i));
+      capacities.push_back(links[i].bandwidth);
+    }
+  }
+  std::vector<hardware::LinkId> number, ids;  // [link] its number, -1 = not used; [number] the link
+  std::vector<BytesPerSecond> capacities;     // [number]
+};
+
+}  // namespace
+
+// Of a large cluster most calls use a small part of the links: the others are left out.
 std::vector<double> steady_rates(std::span<const hardware::Link> links, std::span<const Transfer> transfers,
                                  std::vector<std::int32_t>* bottlenecks) {
-  MaxMin rates(bandwidths(links));
+  const UsedLinks used(links, transfers);
+  MaxMin rates(used.capacities);
   std::vector<MaxMin::Id> ids;
   ids.reserve(transfers.size());
+  std::vector<LinkUse> uses;
   for (const Transfer& transfer : transfers) {
-    ids.push_back(rates.create(transfer.uses, transfer.weight, transfer.rate_cap));
+    uses.assign(transfer.uses.begin(), transfer.uses.end());
+    for (LinkUse& use : uses) use.link = used.number[static_cast<std::size_t>(use.link)];
+    ids.push_back(rates.create(uses, transfer.weight, transfer.rate_cap));
     rates.enter(ids.back());
   }
   rates.solve();
@@ -185,7 +212,9 @@ std::vector<double> steady_rates(std::span<const hardware::Link> links, std::spa
   result.reserve(ids.size());
   for (const MaxMin::Id id : ids) {
     result.push_back(rates.rate(id));
-    if (bottlenecks != nullptr) bottlenecks->push_back(rates.bottleneck(id));
+    if (bottlenecks == nullptr) continue;
+    const std::int32_t limit = rates.bottleneck(id);
+    bottlenecks->push_back(limit < 0 ? limit : used.ids[static_cast<std::size_t>(limit)]);
   }
   return result;
 }

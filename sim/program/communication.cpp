@@ -67,7 +67,20 @@ Time Communication::wait_for_network(const ProcessGroups& among, const std::vect
   return input_.stack.communication.network_step * steps;
 }
 
-std::vector<CallCost> Communication::compute(const ProcessGroups& among, Collective kind, Bytes bytes) const {
+// Rates do not depend on how many bytes are moved: calls of other sizes and most phases of a call have those of the
+// first.
+const Communication::Rates& Communication::steady_rates(std::span<const network::Transfer> transfers) {
+  std::vector<std::int64_t> key;
+  for (const network::Transfer& t : transfers) {
+    key.insert(key.end(), {t.weight, t.rate_cap.value, static_cast<std::int64_t>(t.uses.size())});
+    for (const network::LinkUse& use : t.uses) key.insert(key.end(), {use.link, use.multiplicity});
+  }
+  const auto [it, fresh] = rates_.try_emplace(std::move(key));
+  if (fresh) it->second.rate = network::steady_rates(input_.topology->links(), transfers, &it->second.link);
+  return it->second;
+}
+
+std::vector<CallCost> Communication::compute(const ProcessGroups& among, Collective kind, Bytes bytes) {
   const std::vector<hardware::Link>& links = input_.topology->links();
   std::vector<network::CollectivePlan> plans;
   std::size_t most_phases = 0;
@@ -88,21 +101,20 @@ std::vector<CallCost> Communication::compute(const ProcessGroups& among, Collect
     for (std::size_t g = 0; g < plans.size(); ++g)
       if (k < plans[g].phases.size())
         transfers.push_back(network::transfer_of(plans[g].phases[k], static_cast<std::int64_t>(g)));
-    std::vector<std::int32_t> limits;
-    const std::vector<double> rates = steady ? network::steady_rates(links, transfers, &limits) : std::vector<double>();
+    const Rates* const rates = steady ? &steady_rates(transfers) : nullptr;
     for (std::size_t i = 0; i < transfers.size(); ++i) {
       const auto g = static_cast<std::size_t>(transfers[i].tag);
       network::Phase& phase = plans[g].phases[k];
       if (k == 0) phase.latency += wait_for_network(among, among.groups[g]);
       const Time alone = network::unshared_time(phase, links);
-      const Time takes = steady ? network::time_at_rate(phase, rates[i], links) : alone;
+      const Time takes = steady ? network::time_at_rate(phase, rates->rate[i], links) : alone;
       CallCost& cost = costs[g];
       cost.duration += takes;
       cost.call.took += takes;
       cost.call.alone += alone;
       if (takes - alone > most_lost[g]) {
         most_lost[g] = takes - alone;
-        cost.call.link = limits[i];
+        cost.call.link = rates->link[i];
       }
       if (input_.mode == NetworkMode::flows) cost.transfer.phases.push_back(phase);
     }

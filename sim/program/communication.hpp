@@ -33,11 +33,17 @@ class Communication {
   network::CollectivePlan plan(Collective kind, Bytes bytes, std::span<const hardware::DeviceId> devices) const;
   network::Traffic traffic_of(Collective kind, Bytes bytes, const std::vector<std::int32_t>& group,
                               const network::CollectivePlan& plan) const;
-  std::vector<CallCost> compute(const ProcessGroups& among, Collective kind, Bytes bytes) const;
+  std::vector<CallCost> compute(const ProcessGroups& among, Collective kind, Bytes bytes);
+  struct Rates {
+    std::vector<double> rate;        // [transfer] bytes per second
+    std::vector<std::int32_t> link;  // [transfer] that limits it
+  };
+  const Rates& steady_rates(std::span<const network::Transfer> transfers);
   Time wait_for_network(const ProcessGroups& among, const std::vector<std::int32_t>& group) const;
 
   const StepInput& input_;
   std::map<std::tuple<const ProcessGroups*, Collective, std::int64_t>, std::vector<CallCost>> cache_;
+  std::map<std::vector<std::int64_t>, Rates> rates_;  // by links, weights and caps of all transfers
 };
 
 // The task of a call of one group, on the lane of its kind; memory effects, if any, are the caller's to add.

@@ -175,6 +175,19 @@ TEST_CASE("weights, caps and multiplicities share a link as defined") {
   CHECK(rates[2] == rates[0]);
 }
 
+TEST_CASE("links that no transfer uses change no steady rate, and the link that limits one is named as before") {
+  std::vector<hardware::Link> links = equal_links(9, 12);
+  links[2].bandwidth = {6}, links[7].bandwidth = {1'000'000'007};
+  const std::vector<LinkUse> near{{2, 1}, {5, 1}}, far{{5, 1}, {8, 2}};
+  const std::vector<Transfer> transfers{{Bytes{1}, near}, {Bytes{1}, far}, {Bytes{1}, far}};
+  std::vector<std::int32_t> limits;
+  const std::vector<double> rates = steady_rates(links, transfers, &limits);
+  CHECK(rates == std::vector<double>{6, 3, 3});  // of link 8: 12 / (2 + 2); link 5 carries 12 of 12
+  CHECK(limits[1] == 8);
+  CHECK(limits[2] == 8);
+  CHECK((limits[0] == 2 || limits[0] == 5));
+}
+
 TEST_CASE("the order in which transfers are given changes nothing") {
   std::mt19937_64 random(5);
   for (int round = 0; round < 200; ++round) {
