@@ -96,7 +96,7 @@ def main():
     schema = json.loads(text)
     jsonschema.Draft7Validator.check_schema(schema)
     validator = jsonschema.Draft7Validator(schema)
-    files = sorted((root / "scenarios").glob("*.yaml"))
+    files = sorted((root / "scenarios").glob("*.yaml")) + sorted((root / "scenarios" / "sweeps").glob("*.yaml"))
     if not files:
         failures.append("no scenarios")
     for file in files:

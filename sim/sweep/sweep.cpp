@@ -3,14 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <map>
-#include <thread>
 
-#include "orrery/core/memory.hpp"
 #include "scenario/parts.hpp"
-#include "sweep/bounds.hpp"
-#include "sweep/evaluate.hpp"
+#include "sweep/again.hpp"
+#include "sweep/player.hpp"
 #include "sweep/ranking.hpp"
 #include "sweep/waves.hpp"
 
@@ -48,99 +45,31 @@ class Tally {
 
 class Sweep {
  public:
-  Sweep(Points points, const Space& space, Catalogue& catalogue, const Options& options)
-      : waves_(std::move(points), options), catalogue_(catalogue), options_(options), ranking_(options.top) {
+  Sweep(Points points, const YamlTree& scenario, const Space& space, Catalogue& catalogue, const Options& options)
+      : scenario_(scenario),
+        catalogue_(catalogue),
+        options_(options),
+        waves_(std::move(points), options),
+        player_(waves_.points(), catalogue, options),
+        ranking_(options.top),
+        chosen_(options.verify, options.seed) {
     outcome_.space = space;
-    const Bytes limit = options.memory_limit.value_or(default_memory_limit());
-    evaluate_.memory_limit = Bytes{limit.value / std::max<std::int64_t>(options.threads, 1)};
   }
-  Outcome run();
+  Result<Outcome> run();
 
  private:
-  void play(Wave& wave);
-  void play(const Group& group, Wave& wave) const;
-  void play(Row& row, scenario::Scenario& scenario) const;
-  bool prune(Row& row, const scenario::Scenario& scenario) const;
   void count(const Wave& wave);
 
-  Waves waves_;
+  const YamlTree& scenario_;
   Catalogue& catalogue_;
   const Options& options_;
-  EvaluateOptions evaluate_;
+  Waves waves_;
+  Player player_;
   Ranking ranking_;
+  Chosen chosen_;
   Outcome outcome_;
   Tally refused_, pruned_, unwanted_;
 };
-
-// Against the last of the best at the end of the wave before, so that all that are shown are the best there are.
-bool Sweep::prune(Row& row, const scenario::Scenario& s) const {
-  const Bounds bounds = bounds_of(s);
-  const auto capacity = static_cast<double>(s.gpu.usable_memory.value - s.gpu.context_memory.value);
-  if (bounds.memory_bytes > capacity) {
-    row.why = "parameters, gradients and optimizer alone are more than a GPU has";
-    row.figures.headroom_bytes = static_cast<std::int64_t>(capacity - bounds.memory_bytes);
-  } else if (const Row* last = ranking_.last()) {
-    const Figures& f = last->figures;
-    const double of_token = bounds.step_time_ps * static_cast<double>(s.layout.ranks()) /
-                            static_cast<double>(s.training.global_batch * s.training.sequence_length);
-    const double of_last =
-        static_cast<double>(f.step_time_ps) * static_cast<double>(f.gpus) / static_cast<double>(f.tokens);
-    if (of_token > of_last) row.why = "its matrix products alone take longer than the best layouts";
-  }
-  if (row.why.empty()) return false;
-  row.status = Status::pruned;
-  return true;
-}
-
-void Sweep::play(Row& row, scenario::Scenario& s) const {
-  waves_.points().set(waves_.points().digits(row.point), 0, s);
-  if (options_.prune && prune(row, s)) return;
-  Evaluation result = evaluate(s, catalogue_, evaluate_);
-  row.status = result.status;
-  row.figures = result.figures;
-  row.why = std::move(result.why);
-  if (row.status == Status::refused) return;
-  for (const Condition& condition : options_.where)
-    if (!condition.of_input() && !condition.holds(row.figures)) {
-      row.status = Status::unwanted;
-      row.why = "not " + condition.text();
-      return;
-    }
-}
-
-// The first that is not refused stands for all behind it.
-void Sweep::play(const Group& group, Wave& wave) const {
-  scenario::Scenario s = **group.base;
-  std::size_t i = 0;
-  for (; i < group.rows.size(); ++i) {
-    play(wave.rows[group.rows[i]], s);
-    if (wave.rows[group.rows[i]].status != Status::refused) break;
-  }
-  for (++i; i < group.rows.size(); ++i) wave.rows[group.rows[i]].status = Status::duplicate;
-}
-
-void Sweep::play(Wave& wave) {
-  std::atomic<std::size_t> next{0};
-  std::vector<std::exception_ptr> broken(std::max(options_.threads, 1u));
-  const auto work = [&](std::size_t thread) {
-    try {
-      for (std::size_t g = next++; g < wave.groups.size(); g = next++) play(wave.groups[g], wave);
-    } catch (...) {
-      broken[thread] = std::current_exception();
-      next = wave.groups.size();
-    }
-  };
-  std::vector<std::thread> others;
-  for (std::size_t i = 1; i < broken.size() && i < wave.groups.size(); ++i) others.emplace_back(work, i);
-  work(0);
-  for (std::thread& other : others) other.join();
-  for (const std::exception_ptr& error : broken)
-    if (error) std::rethrow_exception(error);
-  for (const Group& group : wave.groups)
-    if (std::any_of(group.rows.begin(), group.rows.end(),
-                    [&](std::size_t row) { return wave.rows[row].status != Status::refused; }))
-      waves_.played(group.key);
-}
 
 void Sweep::count(const Wave& wave) {
   Counts& c = outcome_.counts;
@@ -153,14 +82,17 @@ void Sweep::count(const Wave& wave) {
     if (row.status == Status::ok) ++c.fit;
     if (row.status == Status::unwanted) unwanted_.add(row.why);
     ranking_.add(row);
+    if (row.status <= Status::unwanted) chosen_.add(row);
     if (options_.row) options_.row(row);
   }
 }
 
-Outcome Sweep::run() {
+Result<Outcome> Sweep::run() {
   Wave wave;
   while (waves_.next(wave)) {
-    play(wave);
+    if (Diagnostics errors = player_.play(wave, ranking_.last()); !errors.empty()) return errors;
+    for (const Group& group : wave.groups)
+      if (!group.refused) waves_.played(group.key);
     count(wave);
     if (options_.progress) options_.progress(waves_.taken(), waves_.total());
   }
@@ -168,6 +100,9 @@ Outcome Sweep::run() {
   outcome_.pruned = pruned_.give();
   outcome_.unwanted = unwanted_.give();
   ranking_.give(outcome_);
+  for (const Row& row : chosen_.rows) verify(row, outcome_.space, scenario_, catalogue_, options_, outcome_.verified);
+  if (options_.sensitivity && !outcome_.best.empty())
+    outcome_.sensitivity = sensitivity_of(player_.scenario_of(outcome_.best.front()), catalogue_, options_);
   return std::move(outcome_);
 }
 
@@ -192,7 +127,7 @@ Result<Outcome> sweep(const YamlTree& scenario, const Space& space, Catalogue& c
   if (const auto base = scenario::read_parts(scenario, catalogue); !base.ok()) return base.errors();
   Result<Points> points = Points::make(space, scenario, catalogue);
   if (!points.ok()) return points.errors();
-  return Sweep(std::move(points).value(), space, catalogue, options).run();
+  return Sweep(std::move(points).value(), scenario, space, catalogue, options).run();
 }
 
 std::vector<std::string> values_of(std::int64_t point, const Space& space) {

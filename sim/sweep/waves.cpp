@@ -87,7 +87,7 @@ void Waves::take(const Digits& digits, std::size_t from, std::int64_t point, Wav
     if (same != wave.groups.end())
       same->rows.push_back(wave.rows.size());
     else
-      wave.groups.push_back({key, base_, {wave.rows.size()}});
+      wave.groups.push_back({key, base_, {wave.rows.size()}, false});
   }
   wave.rows.push_back(std::move(row));
 }

@@ -24,6 +24,7 @@ struct Group {
   FoldKey key;
   std::shared_ptr<const Result<scenario::Scenario>> base;
   std::vector<std::size_t> rows;  // in the wave
+  bool refused = false;           // each of them, once it was tried
 };
 
 struct Wave {

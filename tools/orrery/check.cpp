@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "orrery/scenario/simulate.hpp"
+#include "orrery/sweep/space.hpp"
 #include "scenario_options.hpp"
 
 namespace orrery::cli {
@@ -12,9 +13,13 @@ Action add_check(Arguments& app, const Console& console) {
   add_scenario_options(app, *options);
   app.add_flag("--json", *resolved, "print the scenario with every default, as JSON");
   return [options, resolved, &console] {
+    const Result<YamlTree> tree = scenario_tree(options->path, options->sets);
+    if (!tree.ok()) return console.refuse(tree.errors());
     const Result<scenario::Run> run =
-        scenario::load_run(options->path, options->sets, Catalogue::shared(), {.memory_limit = options->memory_limit});
+        scenario::read_run(*tree, Catalogue::shared(), {.memory_limit = options->memory_limit});
     if (!run.ok()) return console.refuse(run.errors());
+    if (const auto space = sweep::read_space(*tree, Catalogue::shared()); !space.ok())
+      return console.refuse(space.errors());
     scenario::RunOptions how;
     how.memory_limit = options->memory_limit;
     if (const Diagnostics errors = scenario::check_run(*run, how); !errors.empty()) return console.refuse(errors);

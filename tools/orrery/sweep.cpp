@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "orrery/core/file.hpp"
+#include "orrery/sweep/store.hpp"
 #include "progress.hpp"
 #include "scenario_options.hpp"
 #include "sweep_output.hpp"
@@ -17,22 +18,12 @@ namespace {
 
 struct SweepCommand {
   ScenarioOptions scenario;
-  std::string space, csv, jsonl;
-  std::vector<std::string> where;
-  int top = 10, threads = 0;
+  std::string space, csv, jsonl, store, shard;
+  std::vector<std::string> where, merge;
+  int top = 10, threads = 0, verify = 0;
   std::int64_t sample = 0, seed = 1;
-  bool json = false, force = false, no_prune = false;
+  bool json = false, force = false, no_prune = false, no_sensitivity = false;
 };
-
-Result<YamlTree> tree_of(const ScenarioOptions& options) {
-  Result<YamlTree> tree = read_yaml_file(options.path);
-  if (!tree.ok()) return tree;
-  Diagnostics errors;
-  for (const std::string& assignment : options.sets)
-    for (Diagnostic& e : tree->set(assignment)) errors.push_back(std::move(e));
-  if (!errors.empty()) return errors;
-  return tree;
-}
 
 // --space replaces the dimensions of the section `sweep`, not its conditions.
 Result<sweep::Space> space_of(const SweepCommand& options, const YamlTree& tree) {
@@ -87,29 +78,85 @@ struct RowFiles {
   bool any() const { return csv || jsonl; }
 };
 
-int run(const SweepCommand& options, const Console& console) {
-  const Result<YamlTree> tree = tree_of(options.scenario);
+// --shard 2/8: the second of eight parts.
+bool read_shard(const std::string& text, sweep::Options& options) {
+  if (text.empty()) return true;
+  std::int64_t part = 0, parts = 0;
+  const std::size_t slash = text.find('/');
+  if (slash == std::string::npos || !parse_integer(text.substr(0, slash), part).empty() ||
+      !parse_integer(text.substr(slash + 1), parts).empty() || part < 1 || parts < part || parts > 1'000'000)
+    return false;
+  options.shard = static_cast<int>(part);
+  options.shards = static_cast<int>(parts);
+  return true;
+}
+
+int merge(const SweepCommand& options, const Console& console) {
+  if (!options.scenario.path.empty()) {
+    console.complain("orrery sweep: --merge takes stores, and no scenario",
+                     "orrery sweep --merge a.sqlite --merge b.sqlite --store all.sqlite");
+    return kWrong;
+  }
+  const Result<std::int64_t> layouts = sweep::merge_stores(options.merge, options.store);
+  if (!layouts.ok()) return console.refuse(layouts.errors());
+  console.say(fmt::format("{}: {} layouts\n", options.store.empty() ? options.merge.front() : options.store, *layouts));
+  return kOk;
+}
+
+void say_verified(const sweep::Verified& verified, const Console& console) {
+  console.say(fmt::format("verified: {} equal, {} different, {} too large to play every rank of\n", verified.equal,
+                          verified.different.size(), verified.too_large));
+  for (const std::string& different : verified.different)
+    console.complain("orrery sweep: a layout is not what it was: " + different, "this is a bug in Orrery");
+}
+
+sweep::Options options_of(const SweepCommand& options, std::vector<sweep::Condition> where) {
+  sweep::Options how;
+  how.where = std::move(where);
+  how.top = static_cast<std::size_t>(options.top);
+  how.threads =
+      options.threads > 0 ? static_cast<unsigned>(options.threads) : std::max(std::thread::hardware_concurrency(), 1u);
+  how.prune = !options.no_prune && options.csv.empty() && options.jsonl.empty();
+  how.sample = options.sample;
+  how.seed = static_cast<std::uint64_t>(options.seed);
+  how.verify = static_cast<std::size_t>(options.verify);
+  how.sensitivity = !options.no_sensitivity;
+  how.memory_limit = options.scenario.memory_limit;
+  return how;
+}
+
+int sweep_scenario(const SweepCommand& options, const Console& console) {
+  if (options.scenario.path.empty()) {
+    console.complain("orrery sweep: SCENARIO is required", "orrery sweep scenarios/megatron-22b-8xa100.yaml");
+    return kWrong;
+  }
+  const Result<YamlTree> tree = scenario_tree(options.scenario.path, options.scenario.sets);
   if (!tree.ok()) return console.refuse(tree.errors());
   const Result<sweep::Space> space = space_of(options, *tree);
   if (!space.ok()) return console.refuse(space.errors());
   Result<std::vector<sweep::Condition>> conditions = conditions_of(options, *space);
   if (!conditions.ok()) return console.refuse(conditions.errors());
+  sweep::Options how = options_of(options, std::move(conditions).value());
+  if (!read_shard(options.shard, how)) {
+    console.complain(fmt::format("orrery sweep: --shard '{}' is no part of a whole", options.shard),
+                     "--shard 2/8 is the second of eight parts; the first is 1/8, the last 8/8");
+    return kWrong;
+  }
+  std::optional<sweep::Store> store;
+  if (!options.store.empty()) {
+    Result<sweep::Store> opened =
+        sweep::Store::open(options.store, sweep::Store::identity(*tree, *space, Catalogue::shared()));
+    if (!opened.ok()) return console.refuse(opened.errors());
+    store.emplace(std::move(opened).value());
+    how.store = &*store;
+  }
   RowFiles files;
   if (const Diagnostics errors = files.open(options, *space); !errors.empty()) return console.refuse(errors);
+  if (files.any()) how.row = [&](const sweep::Row& row) { files.add(row, *space); };
   Progress progress(console, "sweep");
-  sweep::Options how;
-  how.where = std::move(conditions).value();
-  how.top = static_cast<std::size_t>(options.top);
-  how.threads =
-      options.threads > 0 ? static_cast<unsigned>(options.threads) : std::max(std::thread::hardware_concurrency(), 1u);
-  how.prune = !options.no_prune && !files.any();
-  how.sample = options.sample;
-  how.seed = static_cast<std::uint64_t>(options.seed);
-  how.memory_limit = options.scenario.memory_limit;
   how.progress = [&](std::int64_t done, std::int64_t of) {
     progress.update(static_cast<std::size_t>(done), static_cast<std::size_t>(of), "points");
   };
-  if (files.any()) how.row = [&](const sweep::Row& row) { files.add(row, *space); };
   const Result<sweep::Outcome> outcome = sweep::sweep(*tree, *space, Catalogue::shared(), how);
   progress.clear();
   if (!outcome.ok()) return console.refuse(outcome.errors());
@@ -118,16 +165,24 @@ int run(const SweepCommand& options, const Console& console) {
   const bool talk = is_standard_output(options.csv) || is_standard_output(options.jsonl);
   const std::string text = options.json ? sweep_json(*outcome, shown) : sweep_text(*outcome, shown);
   talk ? console.say(text) : console.print(text);
+  if (options.verify > 0) say_verified(outcome->verified, console);
+  if (!outcome->verified.different.empty()) return kInternal;
   if (!outcome->best.empty()) return kOk;
-  console.complain("orrery sweep: no layout fits");
+  console.complain("orrery sweep: no layout fits",
+                   outcome->nearest ? "the nearest, and what it lacks, is said above"
+                                    : "every point contradicts itself or a condition: see the reasons above");
   return kNo;
+}
+
+int run(const SweepCommand& options, const Console& console) {
+  return options.merge.empty() ? sweep_scenario(options, console) : merge(options, console);
 }
 
 }  // namespace
 
 Action add_sweep(Arguments& app, const Console& console) {
   auto o = std::make_shared<SweepCommand>();
-  add_scenario_options(app, o->scenario);
+  add_scenario_options(app, o->scenario, false);
   app.add_option("--space", o->space,
                  "what to go over: KEY=VALUES apart by ';', values apart by commas, as ranges (1..8, 8..64*2), all or "
                  "auto (what divides); default: the scenario's section sweep, else every layout that divides");
@@ -142,6 +197,15 @@ Action add_sweep(Arguments& app, const Console& console) {
       .range(1, 1024);
   app.add_option("--sample", o->sample, "only so many points of the space, drawn at random").range(1, 100'000'000);
   app.add_option("--seed", o->seed, "of the sample").range(0, 2'000'000'000);
+  app.add_option("--store", o->store,
+                 "keep results in this file (SQLite) and go on with those in it, after an interruption or another day");
+  app.add_option("--shard", o->shard, "play only this part of the layouts, such as 2/8, for job arrays");
+  app.add_option("--merge", o->merge,
+                 "instead of a sweep: make one of the stores of its parts, in --store, else in the first")
+      .repeated();
+  app.add_option("--verify", o->verify, "play so many of the layouts again, every rank and kernel, event by event")
+      .range(0, 1'000'000);
+  app.add_flag("--no-sensitivity", o->no_sensitivity, "do not play the best with 10 % more of each resource");
   app.add_flag("--no-prune", o->no_prune, "play layouts too that a bound shows not to be the best");
   app.footer("Exit code: 0 a layout fits; 1 none does; 2 the input is wrong; 3 a bug in Orrery.");
   return [o, &console] { return run(*o, console); };

@@ -39,8 +39,8 @@ std::vector<std::pair<std::string, std::string>> keys_of(const Row& row, const S
   return keys;
 }
 
-std::string figure_text(const sweep::FigureColumn& column, const sweep::Figures& f) {
-  return column.whole ? fmt::format("{}", column.get_whole(f)) : fmt::format("{}", column.get(f));
+std::string figure_text(const sweep::FigureColumn& column, sweep::Figures f) {
+  return column.whole ? fmt::format("{}", *column.whole_of(f)) : fmt::format("{}", *column.of(f));
 }
 
 std::string quoted(const std::string& argument) {
@@ -55,12 +55,13 @@ Json json_of(const Row& row, const Space& space) {
   Json json;
   for (const auto& [key, value] : keys_of(row, space)) json[key] = value;
   json["status"] = sweep::name_of(row.status);
+  sweep::Figures f = row.figures;
   for (const sweep::FigureColumn& column : sweep::figure_columns()) {
     if (!has_figures(row)) break;
     if (column.whole)
-      json[column.name] = column.get_whole(row.figures);
+      json[column.name] = *column.whole_of(f);
     else
-      json[column.name] = column.get(row.figures);
+      json[column.name] = *column.of(f);
   }
   if (!row.why.empty()) json["reason"] = row.why;
   return json;
@@ -141,6 +142,16 @@ std::string unfit_text(const char* title, const Row& row, const Space& space) {
                      gibibytes_text(static_cast<double>(row.figures.memory_bytes)));
 }
 
+std::string sensitivity_text(const sweep::Outcome& o) {
+  if (o.sensitivity.empty()) return {};
+  std::string text;
+  const auto base = static_cast<double>(o.best.front().figures.step_time_ps);
+  for (const sweep::Sensitivity& s : o.sensitivity)
+    text += fmt::format("{}{} {:+.1f} %", text.empty() ? "" : ", ", s.resource,
+                        100 * (static_cast<double>(s.step_time_ps) / base - 1));
+  return "step time of the best with 10 % more of: " + text + "\n";
+}
+
 }  // namespace
 
 std::string rerun_command(const Row& row, const Space& space, const SweepShown& shown) {
@@ -162,6 +173,7 @@ std::string sweep_text(const sweep::Outcome& o, const SweepShown& shown) {
     text += "\n" + table_of(o.best, o.space);
     text += "\nagain: " + rerun_command(o.best.front(), o.space, shown) + "\n";
   }
+  text += sensitivity_text(o);
   if (o.pareto.size() > 1)
     text += fmt::format("\nbest in step time, memory or GPUs ({} layouts):\n", o.pareto.size()) +
             table_of({o.pareto.begin(),
@@ -202,6 +214,9 @@ std::string sweep_json(const sweep::Outcome& o, const SweepShown& shown) {
             {"unwanted", reasons(o.unwanted)},
             {"best", rows(o.best)},
             {"pareto", rows(o.pareto)}};
+  json["ten_percent_more"] = Json::object();
+  for (const sweep::Sensitivity& s : o.sensitivity)
+    json["ten_percent_more"][s.resource] = {{"step_time_ps", s.step_time_ps}};
   if (!o.best.empty()) json["run"] = rerun_command(o.best.front(), o.space, shown);
   if (o.fastest_that_does_not_fit) json["fastest_that_does_not_fit"] = json_of(*o.fastest_that_does_not_fit, o.space);
   if (o.nearest) json["nearest"] = json_of(*o.nearest, o.space);

@@ -29,12 +29,12 @@ struct Figures {
 enum class Status : std::uint8_t { ok, does_not_fit, unwanted, refused, pruned, duplicate };
 std::string_view name_of(Status status);
 
-// A column of the tables: a figure by its name, as text of a number; empty = none.
+// A column of the tables: a figure by its name, an integer or a real number.
 struct FigureColumn {
   const char* name = "";
-  bool whole = false;  // an integer
-  double (*get)(const Figures&) = nullptr;
-  std::int64_t (*get_whole)(const Figures&) = nullptr;
+  bool whole = false;
+  std::int64_t* (*whole_of)(Figures&) = nullptr;
+  double* (*of)(Figures&) = nullptr;
 };
 const std::vector<FigureColumn>& figure_columns();
 

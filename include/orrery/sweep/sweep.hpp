@@ -16,6 +16,8 @@
 
 namespace orrery::sweep {
 
+class Store;
+
 struct Row {
   std::int64_t point = -1;  // in the order of the space
   std::int64_t data = 0;    // layout.data, where it follows from the others
@@ -46,9 +48,24 @@ struct Options {
   std::uint64_t seed = 1;     // of the sample
   int shard = 1, shards = 1;  // the part of the points that is played here, from 1
   std::optional<Bytes> memory_limit;  // of this machine, for all threads together
+  Store* store = nullptr;             // results are looked up there first, and added
+  std::size_t verify = 0;             // so many of the layouts are played again without any pass that saves time
+  bool sensitivity = false;           // play the best with 10 % more of each resource
   std::function<void(std::int64_t done, std::int64_t of)> progress;
   // Told each row, in the order of the space; duplicates among them.
   std::function<void(const Row&)> row;
+};
+
+// Layouts played again: every rank, every kernel, event by event.
+struct Verified {
+  std::int64_t equal = 0, too_large = 0;
+  std::vector<std::string> different;  // a bug in Orrery: what was expected and what came out
+};
+
+// The best layout with 10 % more of one thing.
+struct Sensitivity {
+  std::string resource;
+  std::int64_t step_time_ps = 0;
 };
 
 struct Outcome {
@@ -58,6 +75,8 @@ struct Outcome {
   std::vector<Row> best;    // fits, least time of a GPU per token first
   std::vector<Row> pareto;  // of those played: no other is at least as good in step time, memory and GPUs
   std::optional<Row> fastest_that_does_not_fit;  // of those played
+  Verified verified;
+  std::vector<Sensitivity> sensitivity;
   std::optional<Row> nearest;  // of those that do not fit, the one that lacks least (pruned: at least so much)
 };
 

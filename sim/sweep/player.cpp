@@ -1,0 +1,149 @@
+#include "sweep/player.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "orrery/core/memory.hpp"
+#include "orrery/sweep/store.hpp"
+#include "sweep/bounds.hpp"
+
+namespace orrery::sweep {
+
+struct Player::Work {
+  Wave& wave;
+  const Row* last;
+  std::vector<std::optional<Stored>> known;  // [row] in the store
+  std::vector<std::optional<Stored>> fresh;  // [row] for the store
+};
+
+namespace {
+
+// Layouts are independent of each other: whoever is free takes the next.
+template <class Act>
+void for_each(std::size_t count, unsigned threads, const Act& act) {
+  std::atomic<std::size_t> next{0};
+  std::vector<std::exception_ptr> broken(std::max(threads, 1u));
+  const auto work = [&](std::size_t thread) {
+    try {
+      for (std::size_t i = next++; i < count; i = next++) act(i);
+    } catch (...) {
+      broken[thread] = std::current_exception();
+      next = count;
+    }
+  };
+  std::vector<std::thread> others;
+  for (std::size_t i = 1; i < broken.size() && i < count; ++i) others.emplace_back(work, i);
+  work(0);
+  for (std::thread& other : others) other.join();
+  for (const std::exception_ptr& error : broken)
+    if (error) std::rethrow_exception(error);
+}
+
+}  // namespace
+
+Player::Player(const Points& points, Catalogue& catalogue, const Options& options)
+    : points_(points), catalogue_(catalogue), options_(options) {
+  const Bytes limit = options.memory_limit.value_or(default_memory_limit());
+  evaluate_.memory_limit = Bytes{limit.value / std::max<std::int64_t>(options.threads, 1)};
+}
+
+// Against the last of the best at the end of the wave before, so that all that are shown are the best there are.
+bool Player::prune(Row& row, const scenario::Scenario& s, const Row* last) const {
+  const Bounds bounds = bounds_of(s);
+  const auto capacity = static_cast<double>(s.gpu.usable_memory.value - s.gpu.context_memory.value);
+  if (bounds.memory_bytes > capacity) {
+    row.why = "parameters, gradients and optimizer alone are more than a GPU has";
+    row.figures.headroom_bytes = static_cast<std::int64_t>(capacity - bounds.memory_bytes);
+  } else if (last) {
+    const Figures& f = last->figures;
+    const double of_token = bounds.step_time_ps * static_cast<double>(s.layout.ranks()) /
+                            static_cast<double>(s.training.global_batch * s.training.sequence_length);
+    const double of_last =
+        static_cast<double>(f.step_time_ps) * static_cast<double>(f.gpus) / static_cast<double>(f.tokens);
+    if (of_token > of_last) row.why = "its matrix products alone take longer than the best layouts";
+  }
+  if (row.why.empty()) return false;
+  row.status = Status::pruned;
+  return true;
+}
+
+void Player::judge(Row& row) const {
+  if (row.status == Status::refused) return;
+  for (const Condition& condition : options_.where)
+    if (!condition.of_input() && !condition.holds(row.figures)) {
+      row.status = Status::unwanted;
+      row.why = "not " + condition.text();
+      return;
+    }
+}
+
+void Player::play(std::size_t index, scenario::Scenario& s, Work& work) const {
+  Row& row = work.wave.rows[index];
+  points_.set(points_.digits(row.point), 0, s);
+  if (options_.prune && prune(row, s, work.last)) return;
+  const auto take = [&](Status status, const Figures& figures, const std::string& why) {
+    row.status = status;
+    row.figures = figures;
+    row.why = why;
+  };
+  if (const std::optional<Stored>& known = work.known[index]) {
+    take(known->status, known->figures, known->why);
+  } else {
+    const Evaluation result = evaluate(s, catalogue_, evaluate_);
+    take(result.status, result.figures, result.why);
+    if (options_.store) work.fresh[index] = Stored{row.point, row.status, row.figures, row.why};
+  }
+  judge(row);
+}
+
+// The first that is not refused stands for all behind it.
+void Player::play(Group& group, Work& work) const {
+  scenario::Scenario s = **group.base;
+  std::size_t i = 0;
+  group.refused = true;
+  for (; i < group.rows.size() && group.refused; ++i) {
+    play(group.rows[i], s, work);
+    group.refused = work.wave.rows[group.rows[i]].status == Status::refused;
+  }
+  for (; i < group.rows.size(); ++i) work.wave.rows[group.rows[i]].status = Status::duplicate;
+}
+
+Diagnostics Player::look_up(const Wave& wave, Work& work) const {
+  work.known.resize(wave.rows.size());
+  work.fresh.resize(wave.rows.size());
+  if (!options_.store) return {};
+  for (const Group& group : wave.groups)
+    for (const std::size_t row : group.rows) {
+      Result<std::optional<Stored>> found = options_.store->find(wave.rows[row].point);
+      if (!found.ok()) return found.errors();
+      work.known[row] = std::move(found).value();
+      if (!work.known[row] || work.known[row]->status != Status::refused) break;
+    }
+  return {};
+}
+
+Diagnostics Player::keep(const Work& work) const {
+  if (!options_.store) return {};
+  std::vector<Stored> results;
+  for (const std::optional<Stored>& fresh : work.fresh)
+    if (fresh) results.push_back(*fresh);
+  return options_.store->add(results);
+}
+
+Diagnostics Player::play(Wave& wave, const Row* last) {
+  Work work{wave, last, {}, {}};
+  if (Diagnostics errors = look_up(wave, work); !errors.empty()) return errors;
+  for_each(wave.groups.size(), options_.threads, [&](std::size_t group) { play(wave.groups[group], work); });
+  return keep(work);
+}
+
+scenario::Scenario Player::scenario_of(const Row& row) const {
+  const Digits digits = points_.digits(row.point);
+  Points points = points_;
+  scenario::Scenario s = **points.read(digits);
+  points_.set(digits, 0, s);
+  return s;
+}
+
+}  // namespace orrery::sweep

@@ -1,0 +1,34 @@
+// Plays the layouts of a wave, on several threads; results that a store holds already are taken from it.
+#pragma once
+#include <memory>
+
+#include "sweep/evaluate.hpp"
+#include "sweep/waves.hpp"
+
+namespace orrery::sweep {
+
+class Player {
+ public:
+  Player(const Points& points, Catalogue& catalogue, const Options& options);
+
+  // Gives each row of each group its fate. `last`: the last of the best before this wave, or null: what a bound shows
+  // to be worse is pruned. Errors of the store.
+  Diagnostics play(Wave& wave, const Row* last);
+  scenario::Scenario scenario_of(const Row& row) const;
+
+ private:
+  struct Work;  // of one wave
+  Diagnostics look_up(const Wave& wave, Work& work) const;
+  void play(Group& group, Work& work) const;
+  void play(std::size_t row, scenario::Scenario& scenario, Work& work) const;
+  bool prune(Row& row, const scenario::Scenario& scenario, const Row* last) const;
+  void judge(Row& row) const;
+  Diagnostics keep(const Work& work) const;
+
+  const Points& points_;
+  Catalogue& catalogue_;
+  const Options& options_;
+  EvaluateOptions evaluate_;
+};
+
+}  // namespace orrery::sweep
