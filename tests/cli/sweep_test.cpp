@@ -1,4 +1,4 @@
-// orrery sweep as a shell sees them.
+// orrery sweep, tune and diff as a shell sees them.
 #include <fmt/format.h>
 
 #include <fstream>
@@ -74,6 +74,34 @@ TEST_CASE("wrong options of a sweep are refused with their remedy") {
   const Outcome none = run_orrery("sweep 2>&1");
   CHECK(none.code == 2);
   CHECK(none.text.find("SCENARIO is required") != std::string::npos);
+}
+
+TEST_CASE("orrery tune finds the best of the section sweep, and says where its time goes") {
+  const Outcome outcome =
+      run_orrery("tune scenarios/quickstart-8gpu.yaml --set network=ideal --set 'sweep={tensor: [1, 2]}' 2>&1");
+  CHECK(outcome.code == 0);
+  CHECK(outcome.text.find("again: orrery run") != std::string::npos);
+  CHECK(outcome.text.find("10 % more of: FLOP/s of the GPU -") != std::string::npos);
+  CHECK(outcome.text.find("its time: compute") != std::string::npos);
+}
+
+TEST_CASE("orrery diff shows what differs in the input, the step, its split and the memory") {
+  const std::string both = "diff scenarios/quickstart-8gpu.yaml scenarios/quickstart-8gpu.yaml --set network=ideal ";
+  const json all = json::parse(run_orrery(both + "--set-b training.recompute=full --json").text);
+  CHECK(all["schema"] == "orrery.diff/1");
+  CHECK(all["keys"].size() == 1);
+  CHECK(all["keys"]["training.recompute"]["b"] == "full");
+  double recompute = 0, more_time = 0, less_memory = 0;
+  for (const json& f : all["figures"]) {
+    const double change = f["b"].get<double>() - f["a"].get<double>();
+    if (f["name"] == "recompute") recompute = change;
+    if (f["name"] == "step time") more_time = change;
+    if (f["name"] == "activations") less_memory = -change;
+  }
+  CHECK(recompute > 0);
+  CHECK(more_time > 0);
+  CHECK(less_memory > 0);
+  CHECK(run_orrery(both).text.find("they say the same") != std::string::npos);
 }
 
 TEST_CASE("a wrong section sweep is an error of check, at its place") {

@@ -72,6 +72,8 @@ Action add_plan(Arguments& app, const Console& console);
 Action add_fit(Arguments& app, const Console& console);
 Action add_explain(Arguments& app, const Console& console);
 Action add_glossary(Arguments& app, const Console& console);
+Action add_tune(Arguments& app, const Console& console);
+Action add_diff(Arguments& app, const Console& console);
 Action add_init(Arguments& app, const Console& console);
 Action add_list(Arguments& app, const Console& console);
 Action add_schedule(Arguments& app, const Console& console);

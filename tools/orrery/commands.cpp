@@ -13,6 +13,8 @@ const std::vector<Command>& commands() {
       {"fit", "Say whether a model fits into a GPU's memory, and what would make it", add_fit},
       {"explain", "Draw which GPU holds what, and which groups talk over which links", add_explain},
       {"glossary", "Say what a word means, with a run's figure", add_glossary},
+      {"tune", "Find the best layout of a scenario, and say why", add_tune},
+      {"diff", "Show two scenarios side by side", add_diff},
       {"init", "Write a scenario with every key explained", add_init},
       {"list", "List the models, GPUs, clusters, schedules or stacks there are", add_list},
       {"schedule", "Draw pipeline schedules", add_schedule},
