@@ -1,3 +1,4 @@
+#include <map>
 #include <set>
 
 #include "operators/splitter.hpp"
@@ -30,7 +31,13 @@ struct StageOperators {
         span(span_of(graph, nodes)),
         placeholders(options.kernels.gradient_placeholders),
         model_layers(graph.spec.layers),
-        activation_bytes(size_of(options.activation)) {}
+        activation_bytes(size_of(options.activation)) {
+    for (const RankOp& op : tape.ops)
+      for (const OpStep& s : op.backward) {
+        std::int64_t& of_layer = parameters[op.layer];
+        of_layer = checked_add(of_layer, s.step.gradients_ready);
+      }
+  }
   StageOperators(const StageOperators&) = delete;
   StageOperators& operator=(const StageOperators&) = delete;
 
@@ -40,6 +47,7 @@ struct StageOperators {
   StageSpan span;
   bool placeholders;
   std::int64_t model_layers, activation_bytes;
+  std::map<std::int64_t, std::int64_t> parameters;  // [layer]
 };
 
 namespace {
@@ -84,16 +92,13 @@ StageSpan StageModel::span() const {
 
 std::int64_t StageModel::parameters() const {
   std::int64_t sum = 0;
-  for (const RankOp& op : operators_->tape.ops)
-    for (const OpStep& s : op.backward) sum = checked_add(sum, s.step.gradients_ready);
+  for (const auto& [layer, parameters] : operators_->parameters) sum = checked_add(sum, parameters);
   return sum;
 }
 
 std::int64_t StageModel::parameters_of_layer(std::int64_t layer) const {
-  std::int64_t sum = 0;
-  for (const RankOp& op : operators_->tape.ops)
-    for (const OpStep& s : op.backward) sum += op.layer == layer ? s.step.gradients_ready : 0;
-  return sum;
+  const auto of = operators_->parameters.find(layer);
+  return of == operators_->parameters.end() ? 0 : of->second;
 }
 
 std::int64_t StageModel::replicated_parameters() const {
