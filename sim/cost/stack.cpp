@@ -75,9 +75,13 @@ const Fields<StackCommunication>& communication_fields() {
           .add("reshard_in_pipeline", &C::reshard_in_pipeline,
                "FSDP with a pipeline: parameters are sharded again and gradients reduced in each pass; false: once a "
                "step")
-          .choice("gradient_shards", &C::gradient_shards,
-                  {{"each_pass", GradientShards::each_pass}, {"at_end", GradientShards::at_end}},
-                  "zero: gradients: reduced to shards in each backward pass | accumulated whole, reduced once a step")
+          .choice(
+              "gradient_shards", &C::gradient_shards,
+              {{"each_pass", GradientShards::each_pass},
+               {"each_group", GradientShards::each_group},
+               {"at_end", GradientShards::at_end}},
+              "zero: gradients: reduced to shards in each backward pass | behind each group of consecutive backward "
+              "passes of a stage | accumulated whole, reduced once a step")
           .add("embedding_reduce", &C::embedding_reduce,
                "the first and last stage of a pipeline sum the gradients of tied embeddings; false: they are untied "
                "there")

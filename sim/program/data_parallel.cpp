@@ -94,7 +94,7 @@ std::vector<DataCall> DataParallel::calls(DeviceIndex device, const schedule::Op
 // The gradients of so many parameters, whole on each rank, become the sum on the rank (or shard) that holds them.
 void DataParallel::reduce(const Key& key, std::int64_t parameters, std::uint32_t position,
                           std::vector<DataCall>& calls) {
-  const bool held = input_.layout.reduces_in_each_pass();  // in a buffer of their own until then
+  const bool held = input_.layout.shards_gradients();  // in a buffer of their own until then
   const std::int64_t width = input_.stack.optimizer.gradient_bytes;
   if (sharded())
     calls.push_back(
@@ -126,8 +126,8 @@ std::vector<DataCall> DataParallel::make_calls(const Key& key) {
   } else if (stack.overlap_data && stack.overlap_gather) {
     if (key.kind == OpKind::forward && key.first && sharded()) gather_buckets(key, calls);
   }
-  if (input_.layout.reduces_in_each_pass()) {
-    reduce_units(key, kind, calls);
+  if (input_.layout.shards_gradients()) {
+    if (key.last || input_.layout.reduces_in_each_pass()) reduce_units(key, kind, calls);
   } else if (stack.overlap_data && gradients && key.last) {
     reduce_buckets(key, kind, calls);
   }
@@ -211,7 +211,7 @@ std::vector<DataParallel::EndCall> DataParallel::end_calls(int pipeline_rank, st
   const Bytes gradients{parameters * gradient_bytes}, weights{parameters * input_.state.gathered_bytes},
       of_shard{ceil_div(parameters, input_.layout.shards()) * gradient_bytes};
   const std::int64_t buffer = std::min(parameters, input_.stack.optimizer.reduce_buffer_elements) * gradient_bytes;
-  const bool reduced = input_.layout.reduces_in_each_pass();
+  const bool reduced = input_.layout.shards_gradients();
   if (!overlap && sharded() && !reduced)
     result.push_back({false, false, collective(shard, Collective::reduce_scatter, gradients, buffer, -buffer)});
   if (replicated() && (sums_replicas_late_ || (!overlap && !reduced)))

@@ -5,7 +5,8 @@
 //              optimizer
 //   ZeRO 2     reduce_scatter after each layer's B (or bucket of layers), every micro-batch; all_gather as ZeRO 1.
 //   Stacks
-//              that accumulate whole gradients first run it as ZeRO 1 (gradient_shards: at_end)
+//              that accumulate whole gradients first run it as ZeRO 1 (gradient_shards: at_end), or reduce behind the
+//              last of a run of passes of one stage (each_group)
 //   ZeRO 3     all_gather before each layer in every F and B, reduce_scatter after each layer's B, every micro-batch
 //
 // Hybrid sharding (layout.shard_degree): gathers and scatters stay among the ranks that spread one copy of the shards;

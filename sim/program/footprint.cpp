@@ -96,6 +96,7 @@ class Estimate {
   std::vector<PassKind> kinds() const;
   std::map<PassKind, PassCounts> counts_of(const layout::StageSpan& span, int stage) const;
   void add_passes(const PassCounts& c, PassKind kind, double passes, bool apart = false);
+  double runs() const;
   double places_with_own_links() const;
   double bytes_of_call(const PassCounts& c) const;
   void add_pieces(double pieces);
@@ -143,6 +144,13 @@ void Estimate::add_passes(const PassCounts& c, PassKind kind, double passes, boo
   // Passes are kept once for each group with links of its own, and as templates where they are not fused.
   const double links = s_.flows ? places_with_own_links() : 1;
   fixed_ += links * (steps * (sizeof(TimedStep) + 64 + (fused < 1 ? 260 : 0)) + c.all_calls() * bytes_of_call(c));
+}
+
+// Of backward passes of one stage, one after the other, behind which its gradients are reduced: with several chunks on
+// a rank mostly as many as there are ranks (Narayanan et al., SC'21), else all.
+double Estimate::runs() const {
+  if (!l_.shards_gradients() || !l_.reduces_after_runs || l_.virtual_stages == 1) return 1;
+  return std::ceil(static_cast<double>(s_.micro_batches) / l_.pipeline);
 }
 
 double Estimate::places_with_own_links() const {
@@ -210,15 +218,17 @@ void Estimate::add_stage(const layout::StageSpan& span, int stage) {
   if (fresh) it->second = counts_of(span, stage);
   for (const auto& [kind, counts] : it->second) add_passes(counts, kind, static_cast<double>(s_.micro_batches));
   if (reducing_ && !l_.gathers_parameters() && c_.overlap_data) {
-    const double buckets = it->second.rbegin()->second.buckets;
+    const PassCounts& last = it->second.rbegin()->second;
+    const double buckets = l_.shards_gradients() ? last.units : last.buckets;
     const bool gathered = l_.shards() > 1 && c_.overlap_gather;
     const int reductions = l_.reduces_in_each_pass() ? 0 : replicas_ ? 2 : 1;
-    add_data_calls(s_.pipes * buckets * ((gathered ? 1 : 0) + reductions));
-    add_pieces(s_.pipes * buckets);
+    add_data_calls(s_.pipes * ((gathered ? last.buckets : 0) + runs() * buckets * reductions));
+    add_pieces(s_.pipes * runs() * buckets);
     for (const auto& [kind, counts] : it->second) {  // the passes beside which they run are played step by step
       const bool beside =
           kind == PassKind::forward ? l_.shards() > 1 && c_.overlap_gather : kind != PassKind::input_gradient;
-      if (beside && c_.data_slowdown_percent != 100) add_passes(counts, kind, s_.pipes, true);
+      if (beside && c_.data_slowdown_percent != 100)
+        add_passes(counts, kind, s_.pipes * (kind == PassKind::forward ? 1 : runs()), true);
     }
   }
 }

@@ -94,9 +94,9 @@ const JointOrder& OverlappedPasses::order(const schedule::Operation& op) {
   return it->second;
 }
 
-const Pass& OverlappedPasses::pass(std::int32_t rank, const schedule::Operation& op) {
+const Pass& OverlappedPasses::pass(std::int32_t rank, const schedule::Operation& op, bool opens) {
   const Pass& forward = stages_.pass(rank, op.stage, PassKind::forward, op.pipe);
-  const Pass& backward = stages_.pass(rank, op.backward_stage, PassKind::backward, op.backward_pipe);
+  const Pass& backward = stages_.pass(rank, op.backward_stage, PassKind::backward, op.backward_pipe, opens);
   const auto [it, fresh] = passes_.try_emplace({&forward, &backward});
   if (fresh) it->second = joint_pass(order(op), forward, backward, percent_);
   return it->second;

@@ -29,7 +29,7 @@ Pass joint_pass(const JointOrder& order, const Pass& forward, const Pass& backwa
 class OverlappedPasses {
  public:
   OverlappedPasses(StageCosts& stages, int percent) : stages_(stages), percent_(percent) {}
-  const Pass& pass(std::int32_t rank, const schedule::Operation& operation);
+  const Pass& pass(std::int32_t rank, const schedule::Operation& operation, bool opens);
   // Moves calls from their places in the pass of a half to those in the joint pass.
   void place(const schedule::Operation& operation, bool forward_half, std::vector<DataCall>& calls);
 

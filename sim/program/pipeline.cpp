@@ -79,31 +79,38 @@ PipelineEnds PipelineLowering::run(const StepStart& start) {
   return std::move(ends_);
 }
 
+std::vector<PipelineLowering::Place> PipelineLowering::places_of(const std::vector<schedule::Operation>& order) const {
+  std::vector<Place> places(order.size());
+  const std::size_t stages = static_cast<std::size_t>(stages_ * placement_.pipes), none = order.size();
+  std::vector<std::size_t> first(stages, none), last(stages, none);
+  std::size_t run = none, stage_of_run = stages;  // the last pass of the run so far
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const schedule::Operation& op = order[i];
+    const bool x = op.kind == OpKind::overlapped;
+    const auto at = static_cast<std::size_t>(op.pipe * stages_ + op.stage);
+    if ((x || op.kind == OpKind::forward) && first[at] == none) first[at] = i;
+    if (op.kind == OpKind::forward) continue;
+    const std::size_t back = x ? static_cast<std::size_t>(op.backward_pipe * stages_ + op.backward_stage) : at;
+    last[back] = i;
+    if (!input_.reduces_after_runs || op.kind == OpKind::input_gradient) continue;
+    places[i].opens = back != stage_of_run;
+    if (places[i].opens && run != none) places[run].last = true;
+    run = i;
+    stage_of_run = back;
+  }
+  for (const std::size_t i : first)
+    if (i != none) places[i].first = true;
+  for (const std::size_t i : last)
+    if (i != none) places[i].last = true;
+  return places;
+}
+
 void PipelineLowering::lower_team(const Team& team) {
   // All members run the list of their pipeline rank; that of the first of them.
   const auto& order = input_.schedule->order;
   const std::size_t rank = static_cast<std::size_t>(builder_.device(team.members.front()).pipeline_rank());
-  std::vector<std::int32_t> first(static_cast<std::size_t>(stages_ * placement_.pipes), -1), last(first);
-  const auto note = [&](int stage, int pipe, std::size_t i, bool forward) {
-    const auto at = static_cast<std::size_t>(pipe * stages_ + stage);
-    if (forward && first[at] < 0) first[at] = static_cast<std::int32_t>(i);
-    if (!forward) last[at] = static_cast<std::int32_t>(i);
-  };
-  for (std::size_t i = 0; i < order[rank].size(); ++i) {
-    const schedule::Operation& op = order[rank][i];
-    const bool forward = op.kind == OpKind::forward || op.kind == OpKind::overlapped;
-    note(op.stage, op.pipe, i, forward);
-    if (op.kind == OpKind::overlapped) note(op.backward_stage, op.backward_pipe, i, false);
-  }
-  const auto lower = [&](std::size_t i) {
-    const schedule::Operation& op = order[rank][i];
-    const bool x = op.kind == OpKind::overlapped;
-    const auto backward_at =
-        static_cast<std::size_t>(x ? op.backward_pipe * stages_ + op.backward_stage : op.pipe * stages_ + op.stage);
-    const auto at = static_cast<std::size_t>(op.pipe * stages_ + op.stage);
-    const auto index = static_cast<std::int32_t>(i);
-    lower_operation(team, op, first[at] == index, last[backward_at] == index);
-  };
+  const std::vector<Place> places = places_of(order[rank]);
+  const auto lower = [&](std::size_t i) { lower_operation(team, order[rank][i], places[i]); };
   if (input_.messages != MessageMode::rendezvous) {
     for (std::size_t i = 0; i < order[rank].size(); ++i) lower(i);
     return;
@@ -122,7 +129,7 @@ void PipelineLowering::lower_team(const Team& team) {
   }
 }
 
-void PipelineLowering::lower_operation(const Team& team, const schedule::Operation& op, bool first, bool last) {
+void PipelineLowering::lower_operation(const Team& team, const schedule::Operation& op, Place place) {
   const bool x = op.kind == OpKind::overlapped;
   const bool forward = op.kind == OpKind::forward || x;
   enter(team, op, op.stage, op.micro_batch, op.pipe, forward);
@@ -138,14 +145,15 @@ void PipelineLowering::lower_operation(const Team& team, const schedule::Operati
       validated_[d] = true;
     }
     if (!input_.data_calls) continue;
-    calls[i] = input_.data_calls(d, op, false, first, last);
-    if (x) forward_calls[i] = input_.data_calls(d, op, true, first, last);
+    calls[i] = input_.data_calls(d, op, false, place.first, place.last);
+    if (x) forward_calls[i] = input_.data_calls(d, op, true, place.first, place.last);
   }
   const auto take = [&](OpKind kind, int stage, int pipe) {
-    for (const DeviceIndex d : team.members) pass_[d] = &input_.pass(d, kind, stage, pipe);
+    for (const DeviceIndex d : team.members)
+      pass_[d] = &input_.pass(d, kind, stage, pipe, kind == OpKind::forward || place.opens);
   };
   if (x && input_.overlapped_pass) {
-    for (const DeviceIndex d : team.members) pass_[d] = input_.overlapped_pass(d, op);
+    for (const DeviceIndex d : team.members) pass_[d] = input_.overlapped_pass(d, op, place.opens);
     for (std::size_t i = 0; i < calls.size(); ++i) {
       calls[i].insert(calls[i].begin(), forward_calls[i].begin(), forward_calls[i].end());
       std::stable_sort(calls[i].begin(), calls[i].end(),

@@ -19,7 +19,13 @@ class PipelineLowering {
  private:
   void begin(const StepStart& start);
   void lower_team(const Team& team);
-  void lower_operation(const Team& team, const schedule::Operation& op, bool first, bool last);
+  // Of the passes of its stage on this rank: the first forward; the last backward, or of a run of them; the first of
+  // one.
+  struct Place {
+    bool first = false, last = false, opens = true;
+  };
+  std::vector<Place> places_of(const std::vector<schedule::Operation>& order) const;
+  void lower_operation(const Team& team, const schedule::Operation& op, Place place);
   void enter(const Team& team, const schedule::Operation& op, int stage, int micro_batch, int pipe, bool forward);
   void leave(const Team& team, int stage, int micro_batch, int pipe, bool forward);
   void exchange(DeviceIndex device, std::span<const schedule::Message> messages);

@@ -81,11 +81,11 @@ Result<Program> lower_schedule(const schedule::Schedule& schedule, const layout:
   sent.name = "message";
   const TemplateId message = builder.add_template(sent);
   const auto passes = passes_of(times, schedule.placement.stages, release);
-  input.pass = [&](DeviceIndex, OpKind kind, int stage, int) -> const Pass& {
+  input.pass = [&](DeviceIndex, OpKind kind, int stage, int, bool) -> const Pass& {
     return passes[static_cast<std::size_t>(stage)][static_cast<std::size_t>(kind)];
   };
   Overlapped overlapped(times);
-  input.overlapped_pass = [&](DeviceIndex, const schedule::Operation& op) { return &overlapped.pass(op); };
+  input.overlapped_pass = [&](DeviceIndex, const schedule::Operation& op, bool) { return &overlapped.pass(op); };
   input.peer = [&](DeviceIndex, int stage, int pipe) {
     return static_cast<DeviceIndex>(schedule.placement.rank_of(stage, pipe));
   };

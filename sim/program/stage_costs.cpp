@@ -216,8 +216,7 @@ std::vector<TimedStep> StageCosts::receive_messages(Pass& pass, const Place& pla
 // reduce_bucket_size).
 std::vector<StageCosts::GradientUnit> StageCosts::gradient_units(int stage, PassKind kind) {
   std::vector<GradientUnit> units;
-  if (kind == PassKind::forward || kind == PassKind::input_gradient || !input_.layout.reduces_in_each_pass())
-    return units;
+  if (kind == PassKind::forward || kind == PassKind::input_gradient || !input_.layout.shards_gradients()) return units;
   const cost::StackOptimizer& o = input_.stack.optimizer;
   const std::int64_t buffer = checked_mul(o.reduce_buffer_elements, o.gradient_bytes);
   const std::int64_t bucket =
@@ -257,15 +256,16 @@ void StageCosts::note_uses(Pass& pass, int stage, PassKind kind) {
 }
 
 // ZeRO-3: a layer's parameters are whole from its gather to its last step here. ZeRO-2 and 3: the gradients of a unit
-// are whole from its first step to the end of their reduction. (The data-parallel calls hold the other halves of these
-// effects.)
-void StageCosts::hold_gathered_layers(Pass& pass, int stage, PassKind kind) {
+// are whole from its first step, in the first pass of a run, to the end of their reduction. (The data-parallel calls
+// hold the other halves of these effects.)
+void StageCosts::hold_gathered_layers(Pass& pass, int stage, PassKind kind, bool opens) {
   for (const LayerRange& range : layer_ranges(steps(stage, kind))) {
     const std::int64_t parameters = this->stage(stage).parameters_of_layer(range.layer);
     if (input_.layout.gathers_parameters() && kind != PassKind::weight_gradient)
       pass.steps[range.end - 1].memory.push_back(
           {true, MemoryClass::buffers, {-parameters * input_.state.gathered_bytes}});
   }
+  if (!opens) return;
   for (const GradientUnit& unit : gradient_units(stage, kind))
     pass.steps[unit.begin].memory.push_back(
         {false, MemoryClass::buffers, {unit.parameters * input_.stack.optimizer.gradient_bytes}});
@@ -281,20 +281,21 @@ void StageCosts::launch_blocking(Pass& pass) {
 }
 
 // A pass is the same for all stages that do the same, wherever messages of the same sizes reach them.
-const Pass& StageCosts::pass(std::int32_t rank, int stage, PassKind kind, int pipe) {
+const Pass& StageCosts::pass(std::int32_t rank, int stage, PassKind kind, int pipe, bool opens) {
   const Place place = place_of(rank);
   const std::vector<std::int32_t>& edges = messages_to(stage, kind == PassKind::forward, pipe);
   std::vector<std::int64_t> bytes;
   for (const std::int32_t e : edges) bytes.push_back(graph_.edge(e).bytes.value);
-  const auto [it, fresh] = passes_.try_emplace({alike(stage), kind, std::move(bytes), place});
+  const auto [it, fresh] = passes_.try_emplace({alike(stage), kind, std::move(bytes), opens, place});
   if (!fresh) return it->second;
   Pass& pass = it->second;
   for (const PassStep& step : steps(stage, kind)) pass.steps.push_back(cost(step, kind, place));
   note_uses(pass, stage, kind);
   std::vector<TimedStep> received = receive_messages(pass, place, edges, kind);
-  hold_gathered_layers(pass, stage, kind);
+  hold_gathered_layers(pass, stage, kind, opens);
   pass.received = static_cast<std::uint32_t>(received.size());
   pass.steps.insert(pass.steps.begin(), received.begin(), received.end());
+  for (TimedStep& step : pass.steps) step.backward = kind != PassKind::forward;
   if (kind == PassKind::forward && !pass.steps.empty())
     pass.steps.front().launch += input_.stack.launch.per_micro_batch;
   if (input_.stack.launch.mode == cost::LaunchMode::blocking) launch_blocking(pass);

@@ -22,10 +22,11 @@ class StageCosts {
   std::vector<int> on_rank(int pipeline_rank) const;  // the stages it holds, of all pipes
   std::int64_t parameters_of_rank(int pipeline_rank) const;
   const std::vector<layout::PassStep>& steps(int stage, layout::PassKind kind);
-  // The pass on a rank, with the costs of that rank's groups and the messages that reach the stage in that pipe.
-  const Pass& pass(std::int32_t rank, int stage, layout::PassKind kind, int pipe);
+  // The pass on a rank, with the costs of that rank's groups and the messages that reach the stage in that pipe. It
+  // `opens` the gradients that it makes, or adds to those of the pass before it (Layout::reduces_after_runs).
+  const Pass& pass(std::int32_t rank, int stage, layout::PassKind kind, int pipe, bool opens = true);
   Bytes message_bytes(std::int32_t edge) const;  // per rank, as sent
-  // Gradients that each backward pass reduces together (ZeRO-2, 3): those of steps [begin, end) of layout's.
+  // Gradients that are reduced together behind a backward pass (ZeRO-2, 3): those of steps [begin, end) of layout's.
   struct GradientUnit {
     std::int64_t parameters = 0;
     std::uint32_t begin = 0, end = 0;
@@ -58,7 +59,7 @@ class StageCosts {
   std::vector<TimedStep> receive_messages(Pass& pass, const Place& place, const std::vector<std::int32_t>& edges,
                                           layout::PassKind kind);
   void note_uses(Pass& pass, int stage, layout::PassKind kind);
-  void hold_gathered_layers(Pass& pass, int stage, layout::PassKind kind);
+  void hold_gathered_layers(Pass& pass, int stage, layout::PassKind kind, bool opens);
 
   const StepInput& input_;
   const layout::StageGraph& graph_;
@@ -72,8 +73,9 @@ class StageCosts {
   layout::PerDimension<std::vector<std::int32_t>> class_;  // [dimension][group] the first group with the same costs
   std::map<std::pair<int, layout::PassKind>, std::vector<layout::PassStep>> steps_;
   std::vector<std::vector<std::int32_t>> arrivals_;  // [way] edges: what reaches it from other ranks
-  std::map<std::tuple<int, layout::PassKind, std::vector<std::int64_t>, Place>, Pass> passes_;  // by what arrives
-  std::vector<std::pair<model::Kernel, Time>> kernel_times_;                                    // at full speed
+  // By what arrives and whether it opens.
+  std::map<std::tuple<int, layout::PassKind, std::vector<std::int64_t>, bool, Place>, Pass> passes_;
+  std::vector<std::pair<model::Kernel, Time>> kernel_times_;  // at full speed
 };
 
 // What a kernel takes at a factor of its speed, rounded up to a picosecond.

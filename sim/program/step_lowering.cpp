@@ -139,15 +139,16 @@ PipelineInput StepLowering::pipeline_input() {
   const Slowdown slowdown = gradients.slowdown_in(input_.stack.communication);
   if (gradients.overlap_in(input_.stack.communication) && slowdown.numerator != slowdown.denominator)
     p.slowdown_class = builder_.add_slowdown(slowdown);
-  p.pass = [this](DeviceIndex d, OpKind kind, int stage, int pipe) -> const Pass& {
-    return stages_.pass(devices_.representative[d], stage, pass_kind(kind), pipe);
+  p.reduces_after_runs = input_.layout.shards_gradients() && input_.layout.reduces_after_runs;
+  p.pass = [this](DeviceIndex d, OpKind kind, int stage, int pipe, bool opens) -> const Pass& {
+    return stages_.pass(devices_.representative[d], stage, pass_kind(kind), pipe, opens);
   };
   // A host that waits for each kernel keeps nothing beside another.
   const bool overlaps =
       input_.stack.communication.pass_overlap_percent > 0 && input_.stack.launch.mode != cost::LaunchMode::blocking;
   if (overlaps)
-    p.overlapped_pass = [this](DeviceIndex d, const schedule::Operation& op) {
-      return &overlapped_.pass(devices_.representative[d], op);
+    p.overlapped_pass = [this](DeviceIndex d, const schedule::Operation& op, bool opens) {
+      return &overlapped_.pass(devices_.representative[d], op, opens);
     };
   p.data_calls = [this, overlaps](DeviceIndex d, const schedule::Operation& op, bool forward_half, bool first,
                                   bool last) {

@@ -75,6 +75,8 @@ layout::StateWidths state_widths(const Scenario& s) {
 layout::Layout running_layout(const Scenario& s) {
   layout::Layout layout = s.layout;
   if (keeps_whole(s)) layout.zero = layout::Zero::optimizer;
+  layout.reduces_after_runs = layout.zero == layout::Zero::gradients &&
+                              s.stack.communication.gradient_shards == cost::GradientShards::each_group;
   return layout;
 }
 

@@ -52,7 +52,7 @@ struct OneStage {
     team.groups[layout::Dimension::tensor] = {members};
     input.teams = {team};
     input.schedule = &schedule, input.stages = &graph;
-    input.pass = [this](DeviceIndex, OpKind kind, int, int) -> const Pass& {
+    input.pass = [this](DeviceIndex, OpKind kind, int, int, bool) -> const Pass& {
       return kind == OpKind::forward ? forward : backward;
     };
     input.data_calls = [this](DeviceIndex, const schedule::Operation& op, bool, bool, bool) {
@@ -166,7 +166,7 @@ TEST_CASE("members of a team make a call together, and a group waits for its slo
   stage.input.teams[0].alike = false;
   stage.forward = {{compute(10), tensor_call(5), compute(10)}};
   Pass slow{{compute(30), tensor_call(5), compute(10)}};
-  stage.input.pass = [&](DeviceIndex d, OpKind kind, int, int) -> const Pass& {
+  stage.input.pass = [&](DeviceIndex d, OpKind kind, int, int, bool) -> const Pass& {
     return kind != OpKind::forward ? stage.backward : d == 0 ? stage.forward : slow;
   };
   const Played played = play(stage);

@@ -1,4 +1,5 @@
-// ZeRO-2: gradients reduced to their shards in every backward pass, or accumulated whole, as the stack says.
+// ZeRO-2: gradients reduced to their shards in every backward pass, behind a group of them, or accumulated whole, as
+// the stack says.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
@@ -13,11 +14,13 @@ namespace {
 constexpr std::int64_t kMicroBatches = 4, kRanks = 8, kLayers = 12, kHidden = 768;
 
 // GPT-3 125M on 8 ranks of one node, 4 micro-batches of a sequence each.
-report::RunResult simulated(const std::string& zero, const std::string& stack, const std::string& layout = "data: 8") {
+report::RunResult simulated(const std::string& zero, const std::string& stack, const std::string& layout = "data: 8",
+                            int batch = 32, const std::string& schedule = "1f1b") {
   const auto scenario = read_scenario_text(
-      fmt::format("model: gpt3-125m\ncluster: {{type: selene, nodes: 1}}\nlayout: {{{}, zero: {}}}\ntraining: "
-                  "{{sequence_length: 1024, global_batch: 32, micro_batch: 1}}\nnetwork: ideal\nstack: {}\n",
-                  layout, zero, stack),
+      fmt::format(
+          "model: gpt3-125m\ncluster: {{type: selene, nodes: 1}}\nlayout: {{{}, zero: {}}}\ntraining: "
+          "{{sequence_length: 1024, global_batch: {}, micro_batch: 1}}\nschedule: {}\nnetwork: ideal\nstack: {}\n",
+          layout, zero, batch, schedule, stack),
       "test.yaml");
   REQUIRE(scenario.ok());
   auto run = resolve_and_simulate(*scenario, {});
@@ -29,11 +32,13 @@ report::RunResult simulated(const std::string& zero, const std::string& stack, c
 struct Reductions {
   std::int64_t count = 0, sent = 0, time = 0;
 };
-Reductions reductions(const report::RunResult& run) {
+// Of one device, or all.
+Reductions reductions(const report::RunResult& run, std::uint32_t device = program::kNone) {
   Reductions sum;
   for (program::TaskId task = 0; task < run.program.tasks(); ++task) {
     const program::TaskTemplate& t = run.program.template_of(task);
-    if (std::string_view(t.name) != "reduce gradients") continue;
+    const program::DeviceIndex first = run.program.participants[run.program.participant_begin[task]].device;
+    if (std::string_view(t.name) != "reduce gradients" || (device != program::kNone && first != device)) continue;
     ++sum.count;
     sum.sent += t.bytes_sent.value;
     sum.time += t.duration.value;
@@ -107,4 +112,45 @@ TEST_CASE("stacks that accumulate first run ZeRO-2 as ZeRO-1, and say so") {
   CHECK(simulated("gradients", "torchtitan-2025", pipeline).timeline_hash ==
         simulated("optimizer", "torchtitan-2025", pipeline).timeline_hash);
   CHECK(reductions(simulated("gradients", "torchtitan-2025")).count == kMicroBatches * (kLayers + 2));
+}
+
+// Two pipeline ranks of two chunks, four micro-batches: a rank runs the backward passes of a chunk in two groups of two
+// (interleaved 1F1B: groups of as many micro-batches as there are ranks), so that each chunk is reduced twice.
+TEST_CASE("ZeRO-2 behind each group of passes: reduced once a group, whole while the group runs") {
+  const std::string layout = "data: 4, pipeline: 2, virtual: 2",
+                    of = "{type: llm-foundry, communication: {gradient_shards: ";
+  const report::RunResult pass = simulated("gradients", of + "each_pass}}", layout, 16, "interleaved_1f1b"),
+                          group = simulated("gradients", of + "each_group}}", layout, 16, "interleaved_1f1b"),
+                          end = simulated("gradients", of + "at_end}}", layout, 16, "interleaved_1f1b");
+  const std::int64_t n = group.stages[0].parameters + group.stages[2].parameters;
+  const auto sent = [](const report::RunResult& run) { return reductions(run, 0).sent; };
+  CHECK(sent(pass) == 4 * 2 * n * 3 / 4);
+  CHECK(sent(group) == 2 * 2 * n * 3 / 4);
+  CHECK(sent(end) == 2 * n * 3 / 4);
+  CHECK(held(group, program::MemoryClass::gradients) == 2 * n / 4);
+  CHECK(held(end, program::MemoryClass::gradients) == 2 * n);
+  // Rank 0 begins with chunk 1 (stage 2): its gradients are whole from the first pass of the first group on, and gone
+  // at the end. Messages of the pipeline lie beside them.
+  const std::int64_t chunk = 2 * group.stages[2].parameters, messages = 8 * 1024 * kHidden * 2;
+  const auto buffers_at = [&](std::int64_t time) {
+    std::int64_t bytes = 0;
+    for (const engine::MemorySample& sample : engine::memory_curve(group.program, group.timeline, 0))
+      if (sample.time <= time) bytes = sample.bytes[static_cast<std::size_t>(program::MemoryClass::buffers)];
+    return bytes;
+  };
+  const auto start_of = [&](std::int32_t micro_batch) {
+    const engine::OperationTimes times = engine::operation_times(group.program, group.timeline);
+    for (std::size_t i = 0; i < group.program.operations.size(); ++i) {
+      const program::Operation& op = group.program.operations[i];
+      if (op.device == 0 && op.activity == program::Activity::backward && op.stage == 2 &&
+          op.micro_batch == micro_batch)
+        return times.start[i];
+    }
+    return std::int64_t{-1};
+  };
+  CHECK(buffers_at(start_of(0) - 1) <= messages);
+  CHECK(buffers_at(start_of(1) - 1) >= chunk);
+  CHECK(buffers_at(start_of(1) - 1) <= chunk + messages);
+  CHECK(buffers_at(group.timeline.makespan.value) == 0);
+  CHECK(group.memory[0].peak < end.memory[0].peak);
 }

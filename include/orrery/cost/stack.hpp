@@ -26,9 +26,11 @@ struct StackKernels : layout::OperatorKernels {
   double memory_rate = 1;
 };
 
-// ZeRO-2 (layout.zero: gradients): each backward pass reduces to shards (DeepSpeed stage 2, FSDP's SHARD_GRAD_OP), or
-// whole gradients accumulate over the micro-batches and are reduced once, so that only the optimizer is sharded.
-enum class GradientShards : std::uint8_t { each_pass, at_end };
+// ZeRO-2 (layout.zero: gradients): each backward pass reduces to shards (DeepSpeed stage 2, FSDP's SHARD_GRAD_OP); or
+// the gradients of a stage accumulate whole over the backward passes that a rank runs of it one after the other
+// (forward passes between them do not count) and are reduced behind the last of them, so that few stages are whole at
+// once; or all accumulate whole over all micro-batches and are reduced once, so that only the optimizer is sharded.
+enum class GradientShards : std::uint8_t { each_pass, each_group, at_end };
 
 // What runs beside compute, and what it costs the compute meanwhile (shared memory bandwidth, multiprocessors, power):
 // work takes percent/100 of its time, a rational number.

@@ -19,6 +19,9 @@ struct Layout {
   int virtual_stages = 1;  // chunks per rank
   bool sequence_parallel = false;
   Zero zero = Zero::none;
+  // ZeRO-2: gradients of a stage accumulate whole over consecutive backward passes of it, and are reduced behind the
+  // last. Not a choice of the user but of the framework.
+  bool reduces_after_runs = false;
   int shard_degree = 0;               // HSDP: ranks one copy of the shards is spread over; 0 = all of data · context
   std::string order = "tp-cp-dp-pp";  // first varies fastest (Megatron)
   Partition partition = Partition::even;
@@ -32,8 +35,10 @@ struct Layout {
   int replicas() const { return gradient_ranks() / shards(); }
   // Parameters are gathered for each use and dropped behind it. Spread over one rank they are whole, as in ZeRO 0.
   bool gathers_parameters() const { return zero == Zero::parameters && shards() > 1; }
-  // ZeRO-2 and 3: each backward pass reduces the gradients of a unit to its shards behind it; they are never whole.
-  bool reduces_in_each_pass() const { return zero >= Zero::gradients && shards() > 1; }
+  // ZeRO-2 and 3: between the passes of a stage its gradients are held in shards.
+  bool shards_gradients() const { return zero >= Zero::gradients && shards() > 1; }
+  // Each backward pass reduces the gradients of a unit to its shards behind it; they are never whole.
+  bool reduces_in_each_pass() const { return shards_gradients() && !reduces_after_runs; }
 };
 
 // Everything that is wrong with the layout for this model (empty = it runs). Paths begin with `layout.`; places are for

@@ -30,6 +30,7 @@ struct TimedStep {
   Time launch{};  // host time to launch it, beside what the device does
   Time before{};  // host time during which the device waits (blocking launches)
   std::vector<MemoryChange> memory;
+  bool backward = false;  // of a backward pass
 };
 
 // A collective of the data-parallel ranks that goes with a pass: parameters gathered before the step at `position`, or
@@ -68,10 +69,13 @@ struct PipelineInput {
   bool fuse = true;
   MessageMode messages = MessageMode::asynchronous;
   std::uint8_t slowdown_class = 0;  // of kernels in passes that collectives of the gradient group go with
+  // Gradients are reduced behind each run of backward passes of one stage: the first of a run opens them, and the last
+  // is for `data_calls` the last of its stage.
+  bool reduces_after_runs = false;
   // The steps of an operation on a device of the team (for overlapped operations: forward half or backward half).
-  std::function<const Pass&(DeviceIndex, schedule::OpKind kind, int stage, int pipe)> pass;
+  std::function<const Pass&(DeviceIndex, schedule::OpKind kind, int stage, int pipe, bool opens)> pass;
   // Overlapped operations as one pass of their own; empty = forward steps, then backward steps.
-  std::function<const Pass*(DeviceIndex, const schedule::Operation&)> overlapped_pass;
+  std::function<const Pass*(DeviceIndex, const schedule::Operation&, bool opens)> overlapped_pass;
   // Collectives of the data-parallel ranks that go with this operation, by ascending position; empty for most. Of
   // overlapped operations those of the forward half or of the backward half.
   std::function<std::vector<DataCall>(DeviceIndex, const schedule::Operation&, bool forward_half, bool first_of_stage,
