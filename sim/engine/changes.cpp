@@ -17,9 +17,12 @@ std::pair<MemoryClass, std::int64_t> key_of(const MemoryEffect& e) {
   return {e.memory_class, e.bytes < 0 ? -e.bytes : e.bytes};
 }
 
-std::int64_t owner_of(const Program& program, OperationId operation) {
+// An overlapped operation's backward half is of another stage and micro-batch.
+std::int64_t owner_of(const Program& program, OperationId operation, bool backward) {
   if (operation == kNone) return -1;
   const Operation& op = program.operations[operation];
+  if (op.activity == Activity::overlapped && backward)
+    return ((std::int64_t{op.backward_micro_batch} << 24) + op.backward_stage) * 256 + op.backward_pipe;
   if (op.stage < 0 || op.micro_batch < 0) return -1;
   return ((std::int64_t{op.micro_batch} << 24) + op.stage) * 256 + op.pipe;
 }
@@ -43,12 +46,12 @@ void collect_changes(const Program& program, const Timeline& timeline, const ByD
     const Range effects = program.template_of(task).effects;
     if (effects.count == 0) continue;
     const OperationId operation = program.participants[program.participant_begin[task] + participant].operation;
-    const std::int64_t owner = owner_of(program, operation);
     for (std::uint32_t e = effects.first; e < effects.first + effects.count; ++e) {
       const MemoryEffect& effect = program.effects[e];
       if (effect.bytes == 0) continue;
       if (effect.participant != kNone && effect.participant != participant) continue;
       const std::int64_t base = effect.at_end ? timeline.end[task] : timeline.start[task];
+      const std::int64_t owner = owner_of(program, operation, effect.backward);
       out.push_back({base + effect.offset.value, effect.bytes, owner, tensors.of_effect(e), effect.memory_class});
     }
   }

@@ -59,9 +59,11 @@ void add_entries(const Program& program, const Timeline& timeline, const Partici
     const OperationId id = program.participants[program.participant_begin[at.task] + at.participant].operation;
     if (id == kNone) continue;
     const Operation& op = program.operations[id];
-    if (op.activity == Activity::overlapped) continue;
+    const bool backward = op.activity == Activity::overlapped && effect.backward;
+    const auto stage = static_cast<std::uint32_t>(backward ? op.backward_stage : op.stage);
     const std::int64_t base = effect.at_end ? timeline.end[at.task] : timeline.start[at.task];
-    out.push_back({{op.step * 256u + op.pipe, static_cast<std::uint32_t>(op.stage), op.micro_batch, effect.tensor},
+    out.push_back({{op.step * 256u + (backward ? op.backward_pipe : op.pipe), stage,
+                    backward ? op.backward_micro_batch : op.micro_batch, effect.tensor},
                    base + effect.offset.value,
                    effect.bytes > 0   ? Deed::made
                    : effect.bytes < 0 ? Deed::freed
@@ -100,9 +102,6 @@ std::vector<Wrong> audit(std::vector<Entry>& entries) {
 
 std::vector<std::string> audit_tensors(const Program& program, const Timeline& timeline) {
   std::vector<std::string> lines;
-  const bool overlapped =
-      std::ranges::any_of(program.operations, [](const Operation& op) { return op.activity == Activity::overlapped; });
-  if (overlapped) return lines;
   const ByDevice by = participations(program);
   std::vector<Entry> entries, before;
   for (DeviceIndex d = 0; d < program.devices.size(); ++d) {

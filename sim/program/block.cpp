@@ -80,8 +80,8 @@ Block make_block(std::span<const TimedStep> steps) {
   block.calls = sum_calls(steps);
   for (std::size_t i = 0; i < steps.size(); ++i)
     for (const MemoryChange& m : steps[i].memory)
-      block.effects.push_back(
-          {kNone, false, m.memory_class, m.at_end ? times.end[i] : times.start[i], m.bytes.value, m.tensor});
+      block.effects.push_back({kNone, false, m.memory_class, m.at_end ? times.end[i] : times.start[i], m.bytes.value,
+                               m.tensor, steps[i].backward});
   host_times(steps, block);
   return block;
 }

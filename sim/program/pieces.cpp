@@ -108,7 +108,7 @@ TemplateId PipelineLowering::step_template(const Pass& pass, std::uint32_t index
   if (it != steps_.end()) return it->second;
   std::vector<MemoryEffect> effects;
   for (const MemoryChange& m : s.memory)
-    effects.push_back({kNone, m.at_end, m.memory_class, {}, m.bytes.value, m.tensor});
+    effects.push_back({kNone, m.at_end, m.memory_class, {}, m.bytes.value, m.tensor, s.backward});
   TaskTemplate t{s.duration,
                  s.category,
                  s.lane,

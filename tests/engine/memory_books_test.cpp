@@ -36,6 +36,32 @@ Program forward_and_backward(const std::function<void(std::vector<MemoryEffect>&
   return std::move(program).value();
 }
 
+// F of micro-batch 0, an operation that runs F of 1 beside B of 0, and B of 1; F makes an activation, B uses and frees
+// it.
+Program overlapped(const std::function<void(std::vector<MemoryEffect>&)>& change) {
+  const MemoryEffect made{kNone, false, MemoryClass::activations, {0}, 4096, 0},
+      used{kNone, false, MemoryClass::activations, {5}, 0, 0, true},
+      freed{kNone, false, MemoryClass::activations, {8}, -4096, 0, true};
+  std::vector<MemoryEffect> both{made, used, freed};
+  change(both);
+  Builder builder;
+  builder.add_device({{0}, 0, 0, 0, 0, {}});
+  const auto add = [&](const Operation& op, std::span<const MemoryEffect> of) {
+    TaskTemplate t;
+    t.duration = {10};
+    t.name = "pass";
+    t.effects = builder.add_effects(of);
+    builder.add_task(builder.add_template(t), Participant{0, builder.add_operation(op)});
+  };
+  add({0, Activity::forward, 0, 0, 0}, std::span(&made, 1));
+  add({0, Activity::overlapped, 0, 0, 1, 0, 0, 0, 0}, both);
+  const MemoryEffect last[] = {used, freed};
+  add({0, Activity::backward, 0, 0, 1}, last);
+  auto program = builder.finish();
+  REQUIRE(program.ok());
+  return std::move(program).value();
+}
+
 std::vector<std::string> books(const Program& program,
                                const std::function<void(std::vector<engine::DeviceMemory>&)>& change = {}) {
   const engine::Timeline timeline = engine::evaluate_one_pass(program);
@@ -54,6 +80,13 @@ bool says(const std::vector<std::string>& found, const char* what) {
 
 TEST_CASE("memory books: a Program whose tensors are there for their readers balances") {
   CHECK(books(forward_and_backward([](auto&) {})).empty());
+}
+
+TEST_CASE("memory books: the halves of an overlapped operation are of two micro-batches") {
+  CHECK(books(overlapped([](auto&) {})).empty());
+  const auto early = books(overlapped([](auto& e) { e[1].offset = {9}; }));
+  CHECK(says(early, "activation 0 of micro-batch 0 in stage 0 is used while it is not there at 19 ps"));
+  CHECK(says(books(overlapped([](auto& e) { e[2].backward = false; })), "is never freed"));
 }
 
 TEST_CASE("memory books: a reader of freed memory is found") {

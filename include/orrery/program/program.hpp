@@ -99,6 +99,7 @@ struct MemoryEffect {
   std::int64_t bytes = 0;  // > 0 allocates, < 0 frees; 0 = what ends there used `tensor`
   // Of activations: which one of the stage and micro-batch it is; −1 = not told apart.
   std::int32_t tensor = -1;
+  bool backward = false;  // of a backward pass: in an overlapped operation, of its backward half
 };
 
 // A transfer as the network sees it; its template's duration is what it takes where nothing is shared with it.
