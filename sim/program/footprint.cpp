@@ -131,7 +131,8 @@ void Estimate::add_passes(const PassCounts& c, PassKind kind, double passes, boo
   for (std::size_t d = 0; d < layout::kDimensions; ++d) apart_of_team += c.calls.values[d] * t_.groups.values[d];
   const double of_team = fused * pieces + (1 - fused) * apart_of_team;
   const double each = (fused * pieces + (1 - fused) * steps) * t_.members;
-  const double waits = (blocking_ ? (1 - fused) * steps : 0) + (host_ ? 2 * pieces : 0);
+  const double launches = t_.alike * 2 * pieces + (1 - t_.alike) * steps;
+  const double waits = (blocking_ ? (1 - fused) * steps : 0) + (host_ ? launches : 0);
   const double runs = passes * t_.teams;
   tasks_ += runs * (of_team + waits * t_.members);
   participants_ += runs * (each + waits * t_.members);

@@ -89,6 +89,18 @@ void PipelineLowering::emit_fused(const std::vector<DeviceIndex>& members, const
   }
 }
 
+// The launch of one step, ahead of the device.
+TaskId PipelineLowering::launch_ahead(DeviceIndex device, Time launch) {
+  const auto [it, fresh] = ahead_.try_emplace(launch.value);
+  if (fresh)
+    it->second =
+        builder_.add_template({launch, Category::host, Lane::host, Lane::host, 0, "launch", {}, {}, kNone, {}, {}});
+  const TaskId task = builder_.add_task(it->second, Participant{device, kNone});
+  for (const TaskId message : host_waits_[device]) builder_.add_edge(message, task);
+  host_waits_[device].clear();
+  return task;
+}
+
 // A blocking launch: time of the host in the device's own order.
 TaskId PipelineLowering::blocking_launch(DeviceIndex device, Time launch, const std::vector<std::uint32_t>& before) {
   const auto [it, fresh] = launches_.try_emplace(launch.value);
@@ -123,12 +135,17 @@ TemplateId PipelineLowering::step_template(const Pass& pass, std::uint32_t index
   return steps_.emplace(key, builder_.add_template(t)).first->second;
 }
 
+// The host's part of a piece is that of the fused one where the members go in lockstep. Else each step waits for its
+// own launch: a member that begins when the host is sure to be ahead of its own steps would begin the sooner, and with
+// it those that its calls wait for, the longer its last steps take.
 void PipelineLowering::emit_steps(const Team& team, std::uint32_t begin, std::uint32_t end) {
   std::vector<std::vector<DeviceIndex>> alone;
+  launch_steps_ = !team.alike;
   for (const DeviceIndex d : team.members) {
     alone.push_back({d});
     step_tasks_[d].clear();
-    const Fused& f = fused(*pass_[d], begin, end);  // for the host's part, which is the piece's either way
+    if (launch_steps_) continue;
+    const Fused& f = fused(*pass_[d], begin, end);
     if (f.has_host) launch_before(f.host_before, d);
   }
   PassOrder order;
@@ -143,6 +160,7 @@ void PipelineLowering::emit_steps(const Team& team, std::uint32_t begin, std::ui
     TaskId exit = last.size() == 1 ? step_tasks_[d][last.front()] : kNone;
     if (exit == kNone) follow(last, exit = builder_.add_task(join_, Participant{d, operation_[d]}), d);
     waits_[d].assign(1, exit);
+    if (launch_steps_) continue;
     const Fused& f = fused(*pass_[d], begin, end);
     if (f.has_host) builder_.add_task(f.host_after, Participant{d, kNone});
   }
@@ -153,11 +171,14 @@ void PipelineLowering::emit_step(const std::vector<DeviceIndex>& group, std::uin
   const TimedStep& s = pass_[group.front()]->steps[index];
   std::vector<Participant> participants;
   std::vector<TaskId> launches;
+  std::vector<TaskId> ahead;
   for (const DeviceIndex d : group) {
     participants.push_back({d, operation_[d]});
     if (s.before.value > 0) launches.push_back(blocking_launch(d, s.before, before));
+    if (launch_steps_ && s.launch.value > 0) ahead.push_back(launch_ahead(d, s.launch));
   }
   const TaskId task = builder_.add_task(step_template(*pass_[group.front()], index), participants);
+  for (const TaskId launch : ahead) builder_.add_edge(launch, task);
   for (std::size_t m = 0; m < group.size(); ++m) {
     if (launches.empty())
       follow(before, task, group[m]);

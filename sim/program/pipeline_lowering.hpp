@@ -38,6 +38,7 @@ class PipelineLowering {
   void emit_step(const std::vector<DeviceIndex>& group, std::uint32_t index, const std::vector<std::uint32_t>& before);
   void follow(const std::vector<std::uint32_t>& steps, TaskId task, DeviceIndex device);
   TaskId blocking_launch(DeviceIndex device, Time launch, const std::vector<std::uint32_t>& before);
+  TaskId launch_ahead(DeviceIndex device, Time launch);
   void launch_before(TemplateId host, DeviceIndex device);
   void gather_before(DeviceIndex device, const std::vector<DataCall>& calls, std::uint32_t position,
                      std::vector<TaskId>& issued);
@@ -97,9 +98,9 @@ class PipelineLowering {
   const Fused& fused(const Pass& pass, std::uint32_t begin, std::uint32_t end);
   std::map<FusedKey, Fused> fused_;
   std::map<FusedKey, TemplateId> steps_;
-  std::map<std::int64_t, TemplateId> launches_;
-  bool slowable_ = false;  // the piece being emitted
-  TemplateId join_;        // no time: where an unfused piece waits for the calls still in flight
+  std::map<std::int64_t, TemplateId> launches_, ahead_;
+  bool slowable_ = false, launch_steps_ = false;  // the piece being emitted
+  TemplateId join_;                               // no time: where an unfused piece waits for the calls still in flight
 };
 
 }  // namespace orrery::program

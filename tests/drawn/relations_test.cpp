@@ -34,11 +34,10 @@ void fix_lengths(Scenario& s) {
 }
 
 template <class Change>
-void check_never_faster(const char* what, bool launches, const Change& change) {
+void check_never_faster(const char* what, const Change& change) {
   for (int i = 0; i < kDraws; ++i) {
     testing::Drawn drawn = testing::draw_scenario(20261129, i);
     fix_lengths(drawn.scenario);
-    if (!launches) drawn.scenario.stack.launch.mode = cost::LaunchMode::graph;
     Scenario more = drawn.scenario;
     Random random(static_cast<std::uint64_t>(i));
     if (!change(more, random)) continue;
@@ -52,17 +51,15 @@ void check_never_faster(const char* what, bool launches, const Change& change) {
 
 }  // namespace
 
-// Without launches: where ranks that talk inside a pass are not alike, each launches as if it waited for nobody there,
-// so that one whose kernels take longer begins the pass sooner (by less than its launches take).
 TEST_CASE("a slower GPU or link never makes a step faster") {
-  check_never_faster("a slow GPU", false, [](Scenario& s, Random& random) {
+  check_never_faster("a slow GPU", [](Scenario& s, Random& random) {
     hardware::Perturbation slow;
     slow.device = static_cast<int>(random.below(static_cast<std::uint64_t>(s.gpus())));
     slow.compute_factor = 0.5;
     s.cluster.perturb.push_back(slow);
     return true;
   });
-  check_never_faster("a slow link", false, [](Scenario& s, Random& random) {
+  check_never_faster("a slow link", [](Scenario& s, Random& random) {
     const auto topology = hardware::build_topology(s.cluster, s.cluster.nodes);
     REQUIRE(topology.ok());
     hardware::Perturbation slow;
@@ -74,15 +71,15 @@ TEST_CASE("a slower GPU or link never makes a step faster") {
 }
 
 TEST_CASE("twice the sequence, the batch or the layers never makes a step faster") {
-  check_never_faster("sequence", true, [](Scenario& s, Random&) {
+  check_never_faster("sequence", [](Scenario& s, Random&) {
     s.training.sequence_length *= 2;
     return true;
   });
-  check_never_faster("batch", true, [](Scenario& s, Random&) {
+  check_never_faster("batch", [](Scenario& s, Random&) {
     s.training.global_batch *= 2;
     return s.stack.communication.messages != layout::MessageMode::rendezvous;  // not every order gets through
   });
-  check_never_faster("layers", true, [](Scenario& s, Random&) {
+  check_never_faster("layers", [](Scenario& s, Random&) {
     s.model.layers *= 2;
     return true;
   });
