@@ -160,6 +160,8 @@ const Fields<Stack>& stack_fields() {
           .section("communication", &Stack::communication, communication_fields(), "what overlaps")
           .section("launch", &Stack::launch, launch_fields(), "what the host costs")
           .section("optimizer", &Stack::optimizer, optimizer_fields(), "the update of the parameters")
+          .add("expandable_segments", &Stack::expandable_segments,
+               "PyTorch's allocator grows its segments (PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True)")
           .rule("name",
                 [](const Stack& s) {
                   return s.name.empty() ? std::string("is missing, expected a text") : std::string();

@@ -50,6 +50,6 @@ struct Reserved {
   std::int64_t bytes = 0, retries = 0;
 };
 Reserved reserved_by_allocator(const program::MemoryByClass& resident, const std::vector<Change>& changes,
-                               std::size_t tensors, Bytes capacity);
+                               std::size_t tensors, Bytes capacity, Segments segments);
 
 }  // namespace orrery::engine

@@ -70,7 +70,8 @@ class DeviceChanges {
 
 }  // namespace
 
-std::vector<DeviceMemory> memory_of(const Program& program, const Timeline& timeline, Bytes capacity) {
+std::vector<DeviceMemory> memory_of(const Program& program, const Timeline& timeline, Bytes capacity,
+                                    Segments segments) {
   DeviceChanges changes(program, timeline);
   std::vector<DeviceMemory> result(program.devices.size());
   for (DeviceIndex d = 0; d < result.size(); ++d) {
@@ -80,13 +81,13 @@ std::vector<DeviceMemory> memory_of(const Program& program, const Timeline& time
     }
     const MemoryByClass& resident = program.devices[d].resident;
     result[d] = ledger_of(resident, changes.sorted());
-    const Reserved reserved = reserved_by_allocator(resident, changes.sorted(), changes.tensors(), capacity);
+    const Reserved reserved = reserved_by_allocator(resident, changes.sorted(), changes.tensors(), capacity, segments);
     result[d].reserved = reserved.bytes, result[d].retries = reserved.retries;
   }
   return result;
 }
 
-MemoryVerdict memory_verdict(const Program& program, const Timeline& timeline, Bytes capacity) {
+MemoryVerdict memory_verdict(const Program& program, const Timeline& timeline, Bytes capacity, Segments segments) {
   DeviceChanges changes(program, timeline);
   MemoryVerdict verdict;
   struct Open {
@@ -103,7 +104,8 @@ MemoryVerdict memory_verdict(const Program& program, const Timeline& timeline, B
     if (verdict.fits) open.push_back({resident, changes.sorted()});
   }
   for (std::size_t i = 0; i < open.size() && verdict.fits; ++i) {
-    const Reserved reserved = reserved_by_allocator(open[i].resident, open[i].changes, changes.tensors(), capacity);
+    const Reserved reserved =
+        reserved_by_allocator(open[i].resident, open[i].changes, changes.tensors(), capacity, segments);
     ++verdict.replayed;
     verdict.fits = reserved.bytes <= capacity.value;
     verdict.released = verdict.released || reserved.retries > 0;

@@ -17,6 +17,7 @@
 #include "changes.hpp"
 #include "orrery/core/random.hpp"
 #include "orrery/engine/allocator.hpp"
+#include "orrery/engine/expandable.hpp"
 
 namespace orrery::engine {
 namespace {
@@ -133,6 +134,7 @@ Rounds rounds_of(const Calls& calls) {
   return rounds.end - rounds.begin >= kLeast * rounds.period ? rounds : Rounds{};
 }
 
+template <class Allocator>
 class Replay {
  public:
   Replay(const Calls& calls, Bytes capacity)
@@ -157,7 +159,7 @@ class Replay {
  private:
   struct Held {
     std::size_t age;  // calls since it was allocated
-    CachingAllocator::Place place;
+    typename Allocator::Place place;
     friend bool operator==(const Held&, const Held&) = default;
   };
   struct State {
@@ -191,13 +193,13 @@ class Replay {
       places_ += sign_of(block_[i]);
       return;
     }
-    const CachingAllocator::BlockId block = block_[allocation(i)];
+    const typename Allocator::BlockId block = block_[allocation(i)];
     places_ -= sign_of(block);
     allocator_.release(block);
   }
 
-  std::uint64_t sign_of(CachingAllocator::BlockId block) const {
-    const CachingAllocator::Place place = allocator_.place(block);
+  std::uint64_t sign_of(typename Allocator::BlockId block) const {
+    const typename Allocator::Place place = allocator_.place(block);
     return mix64(static_cast<std::uint64_t>(place.address) * 3 + static_cast<std::uint64_t>(place.size));
   }
 
@@ -235,19 +237,20 @@ class Replay {
 
   const Calls& calls_;
   const Rounds rounds_;
-  CachingAllocator allocator_;
-  std::vector<CachingAllocator::BlockId> block_;  // [call] of those that allocate
-  std::vector<std::size_t> released_at_;          // [call] of those that allocate; where there are rounds
-  std::uint64_t places_ = 0;                      // changes with the places of the blocks that are held
+  Allocator allocator_;
+  std::vector<typename Allocator::BlockId> block_;  // [call] of those that allocate
+  std::vector<std::size_t> released_at_;            // [call] of those that allocate; where there are rounds
+  std::uint64_t places_ = 0;                        // changes with the places of the blocks that are held
   State seen_;
 };
 
 }  // namespace
 
 Reserved reserved_by_allocator(const program::MemoryByClass& resident, const std::vector<Change>& changes,
-                               std::size_t tensors, Bytes capacity) {
+                               std::size_t tensors, Bytes capacity, Segments segments) {
   const Calls calls = CallsMaker(changes, tensors).make();
-  return Replay(calls, capacity).run(resident);
+  if (segments == Segments::expandable) return Replay<ExpandableAllocator>(calls, capacity).run(resident);
+  return Replay<CachingAllocator>(calls, capacity).run(resident);
 }
 
 }  // namespace orrery::engine

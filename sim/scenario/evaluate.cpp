@@ -8,9 +8,9 @@ namespace orrery::scenario {
 namespace {
 
 // metrics_of() asks for the memory of each device: of the fullest alone, which the verdict has judged.
-void judge(report::RunResult& result, Evaluation& evaluation) {
-  const engine::MemoryVerdict judged =
-      engine::memory_verdict(result.program, result.timeline, result.usable_memory - result.context_memory);
+void judge(const Scenario& s, report::RunResult& result, Evaluation& evaluation) {
+  const engine::MemoryVerdict judged = engine::memory_verdict(
+      result.program, result.timeline, result.usable_memory - result.context_memory, segments_of(s));
   evaluation.peak = judged.peak;
   evaluation.replayed = judged.replayed;
   evaluation.verdict = !judged.fits      ? report::Verdict::does_not_fit
@@ -29,7 +29,7 @@ Result<Evaluation> evaluated(const Run& run) {
   result.timeline = timeline_of(run.input(), result.program, options);
   result.split = engine::split_time(result.program, result.timeline);
   Evaluation evaluation;
-  judge(result, evaluation);
+  judge(run.scenario(), result, evaluation);
   const report::Metrics metrics = report::metrics_of(result);
   evaluation.step_time = result.timeline.step_time;
   evaluation.bubble_fraction = metrics.bubble_fraction;

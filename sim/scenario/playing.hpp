@@ -7,6 +7,7 @@ namespace orrery::scenario {
 program::LowerOptions lower_options(const Scenario& s, const RunOptions& options);
 engine::Timeline timeline_of(const program::StepInput& input, const program::Program& program,
                              const RunOptions& options);
+engine::Segments segments_of(const Scenario& s);
 // What the scenario and the lowered step say of themselves; takes the Program.
 void fill_in(report::RunResult& result, const Run& run, program::LoweredStep&& lowered);
 

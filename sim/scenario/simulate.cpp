@@ -29,6 +29,10 @@ program::LowerOptions lower_options(const Scenario& s, const RunOptions& options
           [&s, &options](const program::Footprint& size) { return check_size(s, options, size); }};
 }
 
+engine::Segments segments_of(const Scenario& s) {
+  return s.stack.expandable_segments ? engine::Segments::expandable : engine::Segments::fixed;
+}
+
 void fill_in(report::RunResult& result, const Run& run, program::LoweredStep&& lowered) {
   const Scenario& s = run.scenario();
   result.gpus = s.layout.ranks();
@@ -198,7 +202,7 @@ Result<report::RunResult> play(const Run& of, const RunOptions& options) {
   begins("splitting the time of each device");
   run.split = engine::split_time(run.program, run.timeline);
   begins("following the memory of each device");
-  run.memory = engine::memory_of(run.program, run.timeline, run.usable_memory - run.context_memory);
+  run.memory = engine::memory_of(run.program, run.timeline, run.usable_memory - run.context_memory, segments_of(s));
   for (const engine::DeviceMemory& m : run.memory) run.reserved.push_back(m.reserved);
   begins("balancing the books");
   run.critical = engine::critical_path(run.program, run.timeline);

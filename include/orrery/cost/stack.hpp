@@ -103,6 +103,7 @@ struct Stack {
   StackCommunication communication;
   StackLaunch launch;
   StackOptimizer optimizer;
+  bool expandable_segments = false;  // PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True
 };
 
 const Fields<Stack>& stack_fields();

@@ -27,15 +27,16 @@ struct DeviceMemory {
   Time peak_time{};
   program::MemoryByClass at_peak{};  // sums to peak
   program::MemoryByClass at_end{};
-  std::int64_t reserved = 0;  // most the caching allocator holds in segments (engine/allocator.hpp)
+  std::int64_t reserved = 0;  // most the caching allocator holds of the GPU, in segments or pages
   // Times the GPU refused a segment and the allocator gave back those without live blocks to ask again (torch
   // num_alloc_retries); where that was not enough, `reserved` is beyond the capacity.
   std::int64_t retries = 0;
 };
 // Frees at an instant come before allocations at it, so the result does not depend on any order within the instant.
-// `capacity`: what the allocator may hold before it gives wholly free segments back.
+// `capacity`: what the allocator may hold before it gives back what is wholly free of its segments.
 std::vector<DeviceMemory> memory_of(const program::Program& program, const Timeline& timeline,
-                                    Bytes capacity = {std::numeric_limits<std::int64_t>::max()});
+                                    Bytes capacity = {std::numeric_limits<std::int64_t>::max()},
+                                    Segments segments = Segments::fixed);
 
 // Bytes allocated by class after each instant at which they change, of one device: the memory counters of a trace.
 struct MemorySample {

@@ -1,6 +1,6 @@
-// PyTorch's caching allocator (c10/cuda/CUDACachingAllocator.cpp, without expandable segments): memory comes from the
-// GPU in segments that are cut into blocks; freed blocks are kept, joined with their free neighbours, and given out
-// again best fit first.
+// PyTorch's caching allocator (c10/cuda/CUDACachingAllocator.cpp; with expandable segments: expandable.hpp): memory
+// comes from the GPU in segments that are cut into blocks; freed blocks are kept, joined with their free neighbours,
+// and given out again best fit first.
 //
 //   size         ⌈bytes / 512⌉ · 512
 //   small pool   size ≤ 1 MiB: segments of 2 MiB; a block is split when at least 512 B remain

@@ -12,6 +12,9 @@
 
 namespace orrery::engine {
 
+// How PyTorch's caching allocator takes memory of the GPU: engine/allocator.hpp, engine/expandable.hpp.
+enum class Segments : std::uint8_t { fixed, expandable };
+
 struct Timeline {
   std::vector<std::int64_t> start, end;  // ps, per task
   Time makespan{};

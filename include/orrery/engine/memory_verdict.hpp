@@ -11,7 +11,8 @@ struct MemoryVerdict {
   bool released = false;      // the GPU refused a segment on the way; not told where it does not fit
   std::int64_t replayed = 0;  // devices whose allocator was followed
 };
-// As memory_of says it with the same capacity, in less time.
-MemoryVerdict memory_verdict(const program::Program& program, const Timeline& timeline, Bytes capacity);
+// As memory_of says it with the same capacity and segments, in less time.
+MemoryVerdict memory_verdict(const program::Program& program, const Timeline& timeline, Bytes capacity,
+                             Segments segments = Segments::fixed);
 
 }  // namespace orrery::engine
