@@ -1,5 +1,7 @@
 #include "range.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <vector>
 
@@ -9,6 +11,7 @@ namespace {
 struct Excess {
   const char* path;
   double times;  // beyond the most (or below the least) that any machine or model of today has
+  const char* remedy = "smaller";
 };
 
 double above(std::int64_t value, double usual) {
@@ -30,17 +33,20 @@ Diagnostic out_of_range(const Scenario& s, const std::string& what) {
                           {"model.ffn_hidden", above(m.ffn_hidden, 4e5)},
                           {"model.heads", above(m.heads, 1e3)},
                           {"model.vocab", above(m.vocab, 1e6)},
-                          {"cluster.gpu_definition", below(s.gpu.memory_bandwidth.value, 1e11)},
-                          {"cluster.pcie_bandwidth", below(s.cluster.pcie_bandwidth.value, 1e9)},
+                          {"cluster.gpu_definition", below(s.gpu.memory_bandwidth.value, 1e11), "larger"},
+                          {"cluster.pcie_bandwidth", below(s.cluster.pcie_bandwidth.value, 1e9), "larger"},
                           {"stack.launch", above(s.stack.launch.per_step.value, 1e14)}};
   for (const hardware::Perturbation& p : s.cluster.perturb)
     for (const double factor : {p.bandwidth_factor, p.compute_factor})
-      if (factor > 0) all.push_back({"perturb", 1e-3 / factor});
+      if (factor > 0) all.push_back({"perturb", 1e-3 / factor, "larger"});
   const auto most =
       std::max_element(all.begin(), all.end(), [](const Excess& a, const Excess& b) { return a.times < b.times; });
   Diagnostic error;
   error.path = most->times > 1 ? most->path : "training";
   error.message = what + ": times go to 106 days, counts to 9.2e18";
+  error.help = most->times > 1 ? fmt::format("{} is {:.3g} times beyond what runs of today have: write a {} figure",
+                                             most->path, most->times, most->remedy)
+                               : "write fewer tokens, sequences or layers";
   return error;
 }
 
