@@ -119,3 +119,22 @@ TEST_CASE("a straggler is named with what it costs") {
   run.unperturbed = run.timeline.step_time;
   CHECK_FALSE(has(limit_of(run), "GPU 1"));
 }
+
+TEST_CASE("memory that lacks is named by what takes most of it, with what would shrink that") {
+  const auto lacks = [](program::MemoryClass most) {
+    RunResult run = testing::run_example({});
+    run.usable_memory = {Bytes{std::int64_t{10} << 30}};
+    for (engine::DeviceMemory& memory : run.memory) {
+      memory.at_peak = {};
+      memory.at_peak[static_cast<std::size_t>(most)] = std::int64_t{20} << 30;
+    }
+    return limit_of(run);
+  };
+  using program::MemoryClass;
+  CHECK(
+      has(lacks(MemoryClass::activations),
+          "20.0 GiB, is activations: recomputing more, a smaller micro-batch or more tensor ranks would shrink them."));
+  for (const MemoryClass state : {MemoryClass::weights, MemoryClass::gradients, MemoryClass::optimizer})
+    CHECK(has(lacks(state), ": more tensor or pipeline ranks, or sharding over the data ranks, would shrink them."));
+  CHECK(has(lacks(MemoryClass::buffers), "20.0 GiB, is buffers: fewer or smaller ones at once would help."));
+}

@@ -1,6 +1,7 @@
 // Keys that can change nothing are named, and truly change nothing.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "orrery/scenario/simulate.hpp"
@@ -73,6 +74,23 @@ TEST_CASE("a key that can have no effect is named, and has none") {
     CHECK(with->timeline_hash == without->timeline_hash);
     CHECK(with->reserved == without->reserved);
   }
+}
+
+TEST_CASE("an order of blocking exchanges that no framework has is named an assumption") {
+  const auto assumed = [](const std::vector<std::string>& sets) {
+    const Result<report::RunResult> run = resolve_and_simulate(loaded("quickstart-8gpu.yaml", sets));
+    REQUIRE(run.ok());
+    return std::ranges::any_of(run->notes, [](const std::string& note) {
+      return note.find("are an assumption; stack.communication.messages: asynchronous waits for none") != note.npos;
+    });
+  };
+  const std::string stack = "stack=megatron-2022", asynchronous = "stack.communication.messages=asynchronous";
+  CHECK(!assumed({stack}));
+  CHECK(!assumed({stack, "schedule=gpipe"}));
+  CHECK(assumed({stack, "schedule=interleaved_1f1b"}));
+  CHECK(!assumed({stack, "schedule=interleaved_1f1b", "layout.virtual=2"}));
+  CHECK(assumed({stack, "schedule=zb_h1"}));
+  CHECK(!assumed({stack, asynchronous, "schedule=zb_h1"}));
 }
 
 TEST_CASE("several keys in vain for one reason are one note") {
