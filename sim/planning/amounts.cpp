@@ -158,6 +158,11 @@ std::string grouped_text(double whole) {
   return text;
 }
 
+std::string petaflop_days_text(double flops) {
+  const double days = flops / kPetaflopDay;
+  return days < 1000 ? fmt::format("{:.3g}", days) : grouped_text(days);
+}
+
 std::string money_text(double usd) {
   const double cents = std::round(usd * 100), whole = std::floor(cents / 100);
   return fmt::format("${}.{:02.0f}", grouped_text(whole), cents - 100 * whole);

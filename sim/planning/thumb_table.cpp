@@ -1,4 +1,4 @@
-#include "orrery/model/presets.hpp"
+#include "orrery/planning/mix.hpp"
 #include "orrery/planning/rule_of_thumb.hpp"
 #include "tables.hpp"
 
@@ -53,12 +53,7 @@ Result<ThumbTable> load_thumb_table(Catalogue& catalogue) {
 Result<double> parameters_of(const std::string& name, const ThumbTable& table, Catalogue& catalogue) {
   for (const ThumbModel& known : table.models)
     if (known.name == name) return known.parameters;
-  const auto model = model::load_model(name, catalogue);
-  if (model.ok()) return static_cast<double>(model::parameter_count(*model));
-  Diagnostics errors = model.errors();
-  for (Diagnostic& e : errors)
-    if (e.place.file.empty()) e.path = "--model";
-  return errors;
+  return size_of_model(name, catalogue);
 }
 
 }  // namespace orrery::planning

@@ -26,6 +26,23 @@ TEST_CASE("the rule of thumb prints what the course notes print") {
                            "fit --rule-of-thumb --parameters 1B --for training"}));
 }
 
+TEST_CASE("a plan from a scenario, a budget, a deadline or a size, and the tables behind it") {
+  check_golden("tests/cli/golden/plan.txt",
+               transcript({"plan --scenario scenarios/quickstart-16gpu.yaml --tokens 133B --mix 51/49 --restarts 5",
+                           "plan --budget 3700PFs-day",
+                           "plan --budget '$2M' --gpu h100-sxm-80gb --deadline 30d --law hoffmann-3",
+                           "plan --parameters 96B --data-quality 5", "plan --table optimal", "plan --table compute",
+                           "plan --table sample_efficiency"}));
+  CHECK(run_orrery("plan --budget 3700PFs-day --plot -").text.starts_with("<svg "));
+}
+
+TEST_CASE("fit says what a GPU holds, and which layouts fit") {
+  check_golden("tests/cli/golden/fit.txt",
+               transcript({"fit --parameters 20B --gpu v100-sxm-32gb --precision fp16 --for training",
+                           "fit --parameters 20B --gpu v100-sxm-32gb --cpu-memory 32GB --for inference",
+                           "fit --model gpt3-2.7b --gpu a100-sxm-40gb --for training"}));
+}
+
 TEST_CASE("explain draws the 16 GPUs of the quickstart, and of many the ends") {
   check_golden("tests/cli/golden/explain.txt", transcript({"explain scenarios/quickstart-16gpu.yaml",
                                                            "explain scenarios/llama3-405b-16384xh100.yaml --layout",
@@ -52,17 +69,40 @@ TEST_CASE("the glossary has a sentence for a word in any spelling, and the figur
 }
 
 TEST_CASE("mistakes in plans are refused with a remedy") {
-  check_golden(
-      "tests/cli/golden/plan_errors.txt",
-      transcript({"plan --rule-of-thumb --model llama3.1-405b --tokens 15 --gpu a100",
-                  "plan --rule-of-thumb --model llama3.1-405b --tokens 15T --gpu h100",
-                  "plan --rule-of-thumb --model llama3.1-405 --tokens 15T --gpu a100",
-                  "plan --rule-of-thumb --model llama3.1-405b --tokens 15T --gpu a100 --efficiency 1.5",
-                  "plan --rule-of-thumb --parameters 0 --tokens 15T --gpu a100",
-                  "plan --rule-of-thumb --parameters 20b --tokens 15T --gpu a100",
-                  "plan --rule-of-thumb --parameters 20B", "fit --rule-of-thumb --parameters 20B --gpu-memory 32GB",
-                  "fit --rule-of-thumb --parameters 20B --gpu-memory 32 --for inference",
-                  "fit --rule-of-thumb --parameters 20B --for training --precision fp16"}));
+  check_golden("tests/cli/golden/plan_errors.txt",
+               transcript({"plan --tokens 15T --model llama3.1-405b",
+                           "plan",
+                           "plan --budget 2M",
+                           "plan --budget '$2M'",
+                           "plan --budget '$2M' --gpu mi355x",
+                           "plan --budget '$2M' --gpu h100",
+                           "plan --budget 3700PFs-day --gpu a100-sxm-80gb --gpus 8 --deadline 30d",
+                           "plan --budget 3700PFs-day --law kaplan2",
+                           "plan --deadline 30",
+                           "plan --deadline 30d --gpu a100-sxm-80gb",
+                           "plan --table best",
+                           "plan --table optimal --plot x.svg",
+                           "plan --model gpt3-1.3b --tokens 26B --cluster dgx-a100 --gpus 4096",
+                           "plan --model gpt3-1.3b --tokens 26B --cluster dgx-a101 --gpus 8",
+                           "plan --model gpt3-1.3b --tokens 26B --cluster dgx-a100 --gpus 8,x",
+                           "plan --scenario scenarios/quickstart-16gpu.yaml --tokens 133B --deadline 1d",
+                           "plan --scenario scenarios/quickstart-16gpu.yaml --tokens 133B --mix 51/50",
+                           "plan --scenario scenarios/quickstart-16gpu.yaml",
+                           "fit --parameters 20B --for training",
+                           "fit --gpu t4 --for training",
+                           "fit --parameters 20B --gpu t4 --for training --precision int8",
+                           "fit --parameters 20B --gpu t4 --for training --precision fp17",
+                           "fit --parameters 20B --gpu t5 --for training",
+                           "plan --rule-of-thumb --model llama3.1-405b --tokens 15 --gpu a100",
+                           "plan --rule-of-thumb --model llama3.1-405b --tokens 15T --gpu h100",
+                           "plan --rule-of-thumb --model llama3.1-405 --tokens 15T --gpu a100",
+                           "plan --rule-of-thumb --model llama3.1-405b --tokens 15T --gpu a100 --efficiency 1.5",
+                           "plan --rule-of-thumb --parameters 0 --tokens 15T --gpu a100",
+                           "plan --rule-of-thumb --parameters 20b --tokens 15T --gpu a100",
+                           "plan --rule-of-thumb --parameters 20B",
+                           "fit --rule-of-thumb --parameters 20B --gpu-memory 32GB",
+                           "fit --rule-of-thumb --parameters 20B --gpu-memory 32 --for inference",
+                           "fit --rule-of-thumb --parameters 20B --for training --precision fp16"}));
 }
 
 TEST_CASE("the JSON of a plan has the figures of its text") {

@@ -1,4 +1,6 @@
 // orrery fit: whether a model fits into the memory of a GPU, and what it takes if not. Exit code 1: it does not.
+#include "orrery/planning/fit.hpp"
+
 #include <fmt/format.h>
 
 #include <memory>
@@ -6,7 +8,9 @@
 #include "answer.hpp"
 #include "cli.hpp"
 #include "orrery/core/field_table.hpp"
+#include "orrery/hardware/catalogue.hpp"
 #include "orrery/planning/amounts.hpp"
+#include "orrery/planning/mix.hpp"
 #include "orrery/planning/rule_of_thumb.hpp"
 
 namespace orrery::cli {
@@ -15,7 +19,9 @@ namespace {
 using namespace planning;
 
 struct FitCommand {
-  std::string parameters, gpu_memory, cpu_memory, precision, purpose;
+  std::string model, parameters, gpu, gpu_memory, cpu_memory, precision, purpose;
+  double pcie = 25;
+  int gpus = 8, sequence_length = 2048;
   bool rule_of_thumb = false, json = false;
 };
 
@@ -44,12 +50,41 @@ Result<Answer> by_rule_of_thumb(const FitCommand& o, Purpose purpose) {
   return thumb_fit({*parameters, *gpu, *cpu, purpose, o.precision});
 }
 
+Result<hardware::Gpu> gpu_of(const FitCommand& o) {
+  if (o.gpu.empty()) return wrong_option("--gpu", "is missing", "such as --gpu v100-sxm-32gb (orrery list gpus)");
+  auto gpu = hardware::load_gpu(o.gpu);
+  if (gpu.ok()) return gpu;
+  Diagnostics errors = gpu.errors();
+  for (Diagnostic& e : errors)
+    if (e.place.file.empty()) e.path = "--gpu";
+  return errors;
+}
+
+Result<Answer> by_bytes(const FitCommand& o, Purpose purpose) {
+  if (o.model.empty() == o.parameters.empty())
+    return wrong_option("--model", o.model.empty() ? "is missing" : "and --parameters are both said",
+                        "write one of them: --model llama2-7b or --parameters 20B");
+  const auto gpu = gpu_of(o);
+  if (!gpu.ok()) return gpu.errors();
+  const auto parameters =
+      o.model.empty() ? read_count(o.parameters, {"--parameters", "20B", 1e3}) : size_of_model(o.model);
+  if (!parameters.ok()) return parameters.errors();
+  const auto cpu = memory_of("--cpu-memory", o.cpu_memory);
+  if (!cpu.ok()) return cpu.errors();
+  FitQuestion question{o.model, *parameters, *gpu, purpose};
+  question.precision = !o.precision.empty() ? o.precision : gpu->peak(DType::bf16).value > 0 ? "bf16" : "fp16";
+  question.gpus = o.gpus;
+  question.cpu_memory = *cpu;
+  question.pcie_bytes_per_s = o.pcie * 1e9;
+  question.sequence_length = o.sequence_length;
+  return fit_model(question);
+}
+
 Result<Answer> answer_to(const FitCommand& o) {
   const auto purpose = purpose_of(o.purpose);
   if (!purpose.ok()) return purpose.errors();
   if (o.rule_of_thumb) return by_rule_of_thumb(o, *purpose);
-  return wrong_option("--rule-of-thumb", "is missing",
-                      "such as orrery fit --rule-of-thumb --parameters 20B --gpu-memory 32GB --for inference");
+  return by_bytes(o, *purpose);
 }
 
 }  // namespace
@@ -57,11 +92,16 @@ Result<Answer> answer_to(const FitCommand& o) {
 Action add_fit(Arguments& app, const Console& console) {
   auto o = std::make_shared<FitCommand>();
   app.add_flag("--rule-of-thumb", o->rule_of_thumb, "the course notes' arithmetic and words");
-  app.add_option("--parameters", o->parameters, "parameters: 20B");
+  app.add_option("--model", o->model, "model (orrery list models): the exact ledger, and layouts that fit");
+  app.add_option("--parameters", o->parameters, "parameters instead of a model: 20B");
+  app.add_option("--gpu", o->gpu, "GPU (orrery list gpus)");
+  app.add_option("--gpus", o->gpus, "of the table of sharding strategies").range(1, 1 << 20);
+  app.add_option("--sequence-length", o->sequence_length, "tokens of a sequence, of activations").range(1, 1 << 24);
   app.add_option("--for", o->purpose, "training, fine_tuning or inference");
-  app.add_option("--precision", o->precision, "of the weights: fp32, fp16, bf16, int8");
-  app.add_option("--gpu-memory", o->gpu_memory, "of the GPU: 32GB");
-  app.add_option("--cpu-memory", o->cpu_memory, "beside it: 32GB");
+  app.add_option("--precision", o->precision, "of the weights: fp32, fp16, bf16, fp8, int8");
+  app.add_option("--gpu-memory", o->gpu_memory, "of the GPU, with --rule-of-thumb: 32GB");
+  app.add_option("--cpu-memory", o->cpu_memory, "second tier beside it: 32GB");
+  app.add_option("--pcie", o->pcie, "GB/s that reach it").range(0.1, 1000.0);
   app.add_flag("--json", o->json, "one JSON object instead of the text");
   app.footer("Exit code: 0 it fits; 1 it does not; 2 the input is wrong.");
   return [o, &console] { return print_answer(answer_to(*o), o->json, console); };

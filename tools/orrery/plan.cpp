@@ -1,12 +1,24 @@
-// orrery plan: what a training run takes, from its model and tokens, from a budget, or from a scenario.
+// orrery plan: what a training run takes, from a scenario, a budget, or the rule of thumb; and the tables behind it.
 #include <fmt/format.h>
 
 #include <memory>
+#include <optional>
+#include <sstream>
 
 #include "answer.hpp"
 #include "cli.hpp"
+#include "memory_limit.hpp"
+#include "orrery/core/field_table.hpp"
+#include "orrery/core/file.hpp"
+#include "orrery/hardware/catalogue.hpp"
 #include "orrery/planning/amounts.hpp"
+#include "orrery/planning/budget.hpp"
+#include "orrery/planning/chart.hpp"
+#include "orrery/planning/mix.hpp"
 #include "orrery/planning/rule_of_thumb.hpp"
+#include "orrery/planning/run_plan.hpp"
+#include "orrery/planning/sweep_plan.hpp"
+#include "orrery/scenario/simulate.hpp"
 
 namespace orrery::cli {
 namespace {
@@ -14,13 +26,22 @@ namespace {
 using namespace planning;
 
 struct PlanCommand {
-  std::string model, parameters, tokens, gpu;
-  double efficiency = 0.5, bytes_per_token = 4;
-  bool rule_of_thumb = false, json = false;
+  std::string model, parameters, tokens, mix, gpu, table, budget, deadline, law = "chinchilla", scenario, preparation,
+                                                                            plot, cluster, gpus, batch_tokens;
+  std::vector<std::string> sets;
+  double efficiency = 0, bytes_per_token = 4, price = 0, evaluation = 0, restarts = 0, data_quality = 1;
+  int power = 0, sequence_length = 0;
+  bool rule_of_thumb = false, json = false, force = false;
+  MemoryLimit memory_limit;
 };
 
-Diagnostics missing(const char* option, const char* like) {
-  return {wrong_option(option, "is missing", std::string("such as ") + like)};
+Diagnostic missing(const char* option, const char* like) {
+  return wrong_option(option, "is missing", std::string("such as ") + like);
+}
+
+template <class T>
+std::optional<T> if_said(T value) {
+  return value > 0 ? std::optional<T>(value) : std::nullopt;
 }
 
 // --parameters 405B, or nothing.
@@ -31,38 +52,218 @@ Result<std::optional<double>> parameters_of(const PlanCommand& o) {
   return std::optional<double>(*count);
 }
 
-Result<Answer> by_rule_of_thumb(const PlanCommand& o) {
-  if (o.tokens.empty()) return missing("--tokens", "--tokens 15T");
+Result<std::optional<Seconds>> time_of(const char* option, const std::string& text) {
+  if (text.empty()) return std::optional<Seconds>();
+  auto time = read_deadline(text);
+  if (time.ok()) return std::optional<Seconds>(*time);
+  Diagnostic wrong = time.errors().front();
+  wrong.path = option;
+  return wrong;
+}
+
+Result<Answer> by_rule_of_thumb(const PlanCommand& o, double tokens) {
   if (o.model.empty() && o.parameters.empty()) return missing("--model", "--model llama3.1-405b, or --parameters 405B");
   const auto parameters = parameters_of(o);
-  const auto tokens = read_tokens(o.tokens, o.bytes_per_token);
   if (!parameters.ok()) return parameters.errors();
-  if (!tokens.ok()) return tokens.errors();
-  return thumb_plan({o.model, *parameters, *tokens, o.gpu, o.efficiency});
+  return thumb_plan({o.model, *parameters, tokens, o.gpu, o.efficiency > 0 ? o.efficiency : 0.5});
+}
+
+// "1024" or "512,1024,2048"; "auto" and nothing are an empty list.
+Result<std::vector<int>> gpus_of(const PlanCommand& o) {
+  std::vector<int> all;
+  if (o.gpus == "auto") return all;
+  std::istringstream parts(o.gpus);
+  for (std::string part; std::getline(parts, part, ',');) {
+    std::int64_t count = 0;
+    if (!parse_integer(part, count).empty() || count < 1 || count > 1 << 20)
+      return wrong_option("--gpus", fmt::format("'{}' is no number of GPUs from 1 to 1048576", part),
+                          "such as --gpus 1024, --gpus 512,1024 or --gpus auto");
+    all.push_back(static_cast<int>(count));
+  }
+  return all;
+}
+
+// What --scenario and --cluster share.
+Result<RunPlan> run_plan_of(const PlanCommand& o, double tokens) {
+  const auto deadline = time_of("--deadline", o.deadline), preparation = time_of("--preparation", o.preparation);
+  if (!deadline.ok()) return deadline.errors();
+  if (!preparation.ok()) return preparation.errors();
+  RunPlan plan{tokens, if_said(o.price), if_said(o.power)};
+  plan.preparation = preparation->value_or(Seconds{});
+  plan.evaluation_percent = o.evaluation;
+  plan.restarts_percent = o.restarts;
+  plan.deadline = *deadline;
+  if (o.efficiency > 0) plan.efficiency = o.efficiency;
+  return plan;
+}
+
+Result<Answer> by_cluster(const PlanCommand& o, double tokens) {
+  if (o.model.empty()) return missing("--model", "--model llama3.1-405b");
+  const auto plan = run_plan_of(o, tokens);
+  const auto gpus = gpus_of(o);
+  if (!plan.ok()) return plan.errors();
+  if (!gpus.ok()) return gpus.errors();
+  SweepPlan sweep{o.model, o.cluster, *gpus};
+  if (!o.batch_tokens.empty()) {
+    const auto batch = read_count(o.batch_tokens, {"--batch-tokens", "4M", 1});
+    if (!batch.ok()) return batch.errors();
+    sweep.batch_tokens = static_cast<std::int64_t>(*batch);
+  }
+  sweep.sequence_length = o.sequence_length;
+  sweep.run = *plan;
+  return plan_layouts(sweep);
+}
+
+Result<Answer> by_scenario(const PlanCommand& o, double tokens) {
+  const auto plan = run_plan_of(o, tokens);
+  if (!plan.ok()) return plan.errors();
+  const auto ready = scenario::load_run(o.scenario, o.sets, Catalogue::shared(), {.memory_limit = o.memory_limit});
+  if (!ready.ok()) return ready.errors();
+  scenario::RunOptions how;
+  how.what_if = false;
+  how.memory_limit = o.memory_limit;
+  const auto played = scenario::simulate(*ready, how);
+  if (!played.ok()) return played.errors();
+  return plan_run({ready->scenario(), *played}, *plan);
+}
+
+// A budget, a deadline with GPUs, or a size whose compute-optimal training is the budget.
+Result<Answer> by_budget(const PlanCommand& o, const std::optional<double>& parameters) {
+  BudgetPlan plan;
+  if (!o.budget.empty()) {
+    const auto budget = read_budget(o.budget);
+    if (!budget.ok()) return budget.errors();
+    plan.budget = *budget;
+  } else if (parameters) {
+    plan.budget = Budget{120 * *parameters * *parameters, 0};  // 6·N·20·N
+  }
+  const auto deadline = time_of("--deadline", o.deadline);
+  if (!deadline.ok()) return deadline.errors();
+  plan.deadline = *deadline;
+  if (!o.gpu.empty()) {
+    auto gpu = hardware::load_gpu(o.gpu);
+    if (!gpu.ok()) {
+      Diagnostics errors = gpu.errors();
+      for (Diagnostic& e : errors)
+        if (e.place.file.empty()) e.path = "--gpu";
+      return errors;
+    }
+    plan.gpu = *gpu;
+  }
+  const auto gpus = gpus_of(o);
+  if (!gpus.ok()) return gpus.errors();
+  if (gpus->size() > 1) return wrong_option("--gpus", "a budget takes one number of GPUs", "write --gpus 1024");
+  plan.gpus = gpus->empty() ? 0 : gpus->front();
+  if (o.efficiency > 0) plan.efficiency = o.efficiency;
+  plan.price_usd_per_hour = if_said(o.price);
+  plan.law = o.law;
+  plan.data_quality = o.data_quality;
+  plan.bytes_per_token = o.bytes_per_token;
+  return plan_budget(plan);
+}
+
+Result<Answer> with_mix(const PlanCommand& o, double tokens, Result<Answer> answer) {
+  if (o.mix.empty() || !answer.ok()) return answer;
+  auto part = mix_of(o.mix, tokens);
+  if (!part.ok()) return part.errors();
+  answer.value().parts.push_back(*std::move(part));
+  return answer;
 }
 
 Result<Answer> answer_to(const PlanCommand& o) {
-  if (!(o.efficiency > 0 && o.efficiency <= 1))
+  if (o.efficiency < 0 || o.efficiency > 1)
     return wrong_option("--efficiency", fmt::format("is {:g}, allowed is more than 0 and at most 1", o.efficiency),
                         "--efficiency 0.5: half of the peak");
-  if (o.rule_of_thumb) return by_rule_of_thumb(o);
-  return missing("--rule-of-thumb", "orrery plan --rule-of-thumb --model llama3.1-405b --tokens 15T --gpu a100");
+  if (!o.table.empty()) return planning_table(o.table);
+  if (o.rule_of_thumb || !o.scenario.empty() || !o.cluster.empty()) {
+    if (o.tokens.empty()) return missing("--tokens", "--tokens 15T");
+    const auto tokens = read_tokens(o.tokens, o.bytes_per_token);
+    if (!tokens.ok()) return tokens.errors();
+    return with_mix(o, *tokens,
+                    o.rule_of_thumb       ? by_rule_of_thumb(o, *tokens)
+                    : !o.scenario.empty() ? by_scenario(o, *tokens)
+                                          : by_cluster(o, *tokens));
+  }
+  auto parameters = parameters_of(o);
+  if (!parameters.ok()) return parameters.errors();
+  if (!o.tokens.empty())
+    return missing("--cluster", "--cluster dgx-h100 --gpus 16384; or --scenario FILE, or --rule-of-thumb");
+  if (!o.model.empty()) {
+    const auto count = size_of_model(o.model);
+    if (!count.ok()) return count.errors();
+    parameters = std::optional<double>(*count);
+  }
+  if (o.budget.empty() && o.deadline.empty() && !*parameters)
+    return missing("--budget", "--budget 3700PFs-day; or --scenario, --rule-of-thumb, --table");
+  return by_budget(o, *parameters);
+}
+
+// The chart of a table, or of the parameters and tokens of a budget.
+Result<std::string> chart_of(const PlanCommand& o, const Answer& answer) {
+  if (o.table == "compute") return compute_chart();
+  for (const AnswerPart& part : answer.parts)
+    for (const AnswerTable& table : part.tables)
+      if (table.key == "laws")
+        return loss_chart(std::get<double>(table.rows[0][1].value), std::get<double>(table.rows[0][2].value));
+  return wrong_option("--plot", "there is no picture of this",
+                      "with --budget, --deadline, --parameters or --table compute there is");
+}
+
+int write_plot(const PlanCommand& o, const Answer& answer, const Console& console) {
+  const auto svg = chart_of(o, answer);
+  if (!svg.ok()) return console.refuse(svg.errors());
+  auto file = OutputFile::create(o.plot, o.force);
+  if (!file.ok()) return console.refuse(file.errors());
+  file->write(*svg);
+  const Diagnostics errors = file->commit();
+  return errors.empty() ? kOk : console.refuse(errors);
+}
+
+int run(const PlanCommand& o, const Console& console) {
+  const auto answer = answer_to(o);
+  if (answer.ok() && !o.plot.empty())
+    if (const int code = write_plot(o, *answer, console); code != kOk) return code;
+  return is_standard_output(o.plot) ? kOk : print_answer(answer, o.json, console);
 }
 
 }  // namespace
 
 Action add_plan(Arguments& app, const Console& console) {
   auto o = std::make_shared<PlanCommand>();
-  app.add_flag("--rule-of-thumb", o->rule_of_thumb, "the course notes' arithmetic, with their table of t4, v100, a100");
+  app.add_option("--scenario", o->scenario, "plan this run (YAML file): steps, days, money, energy for --tokens");
+  app.add_option("--set", o->sets, "change a value of the scenario: KEY.PATH=VALUE, any number of times").repeated();
+  app.add_option("--tokens", o->tokens, "tokens to train on: 15T; or the size of the text: 60TB");
+  app.add_option("--bytes-per-token", o->bytes_per_token, "of text; 4 is usual").range(0.1, 100.0);
+  app.add_option("--mix", o->mix, "parts of the tokens in percent: 51/49");
+  app.add_option("--budget", o->budget, "compute or money: 3700PFs-day, 5.76e23, '$2M'");
+  app.add_option("--deadline", o->deadline, "30d, 6 weeks, 3 months");
+  app.add_option("--law", o->law, "scaling law of a budget: chinchilla, hoffmann-1, hoffmann-2, hoffmann-3, kaplan");
+  app.add_option("--data-quality", o->data_quality, "factor on the tokens a budget needs, your assumption")
+      .range(0.01, 100.0);
   app.add_option("--model", o->model, "model (orrery list models)");
   app.add_option("--parameters", o->parameters, "parameters instead of a model: 405B");
-  app.add_option("--tokens", o->tokens, "tokens to train on: 15T; or the size of the text: 60TB");
-  app.add_option("--bytes-per-token", o->bytes_per_token, "of text, where --tokens is a size")
-      .range(0.1, 100.0);
-  app.add_option("--gpu", o->gpu, "GPU");
-  app.add_option("--efficiency", o->efficiency, "part of the peak that is reached");
+  app.add_option("--gpu", o->gpu, "GPU (orrery list gpus; with --rule-of-thumb t4, v100, a100)");
+  app.add_option("--gpus", o->gpus, "how many; with --cluster also several (512,1024) or auto");
+  app.add_option("--cluster", o->cluster, "find the best layout on this cluster (orrery list clusters)");
+  app.add_option("--batch-tokens", o->batch_tokens, "tokens of a step, with --cluster: 4M");
+  app.add_option("--sequence-length", o->sequence_length,
+                 "tokens of a sequence, with --cluster; 4096, or what the model has positions for")
+      .range(1, 1 << 24);
+  app.add_option("--efficiency", o->efficiency, "part of the peak that is reached; 0.4, of the rule of thumb 0.5");
+  app.add_option("--price", o->price, "dollars for one GPU and hour, in place of the GPU's").range(0.0, 1e6);
+  app.add_option("--power", o->power, "watts of one GPU, in place of the GPU's").range(1, 100'000);
+  app.add_option("--preparation", o->preparation, "time before the first step with the GPUs rented; none");
+  app.add_option("--evaluation", o->evaluation, "percent of the time of the steps; none").range(0.0, 1000.0);
+  app.add_option("--restarts", o->restarts, "percent of the time of the steps; none").range(0.0, 1000.0);
+  app.add_option("--table", o->table, "optimal, compute or sample_efficiency: published models and laws");
+  app.add_flag("--rule-of-thumb", o->rule_of_thumb, "the course notes' arithmetic, with their table of t4, v100, a100");
+  app.add_option("--plot", o->plot,
+                 "write the picture as SVG (- for standard output): loss of a budget, --table compute");
+  app.add_flag("--force", o->force, "replace an existing picture");
   app.add_flag("--json", o->json, "one JSON object instead of the text");
-  return [o, &console] { return print_answer(answer_to(*o), o->json, console); };
+  add_memory_limit(app, o->memory_limit);
+  app.footer("Exit code: 0 a plan; 1 its step does not fit into memory; 2 the input is wrong.");
+  return [o, &console] { return run(*o, console); };
 }
 
 }  // namespace orrery::cli

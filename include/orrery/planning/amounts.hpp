@@ -41,12 +41,13 @@ struct Budget {
 };
 Result<Budget> read_budget(std::string_view text);
 
-std::string count_text(double count);       // 405 B, 15 T
-std::string flops_text(double flops);       // 6.075E+24 FLOPs
-std::string money_text(double usd);         // $11,899,038.46
-std::string grouped_text(double whole);     // 421,875
-std::string seconds_text(Seconds seconds);  // 30.4 days
-std::string gigabytes_text(double bytes);   // 40.00 GB, of 10^9
+std::string count_text(double count);          // 405 B, 15 T
+std::string flops_text(double flops);          // 6.075E+24 FLOPs
+std::string petaflop_days_text(double flops);  // 3,700
+std::string money_text(double usd);            // $11,899,038.46
+std::string grouped_text(double whole);        // 421,875
+std::string seconds_text(Seconds seconds);     // 30.4 days
+std::string gigabytes_text(double bytes);      // 40.00 GB, of 10^9
 
 // A mistake on the command line.
 Diagnostic wrong_option(std::string option, std::string message, std::string help = {});
