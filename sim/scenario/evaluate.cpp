@@ -34,6 +34,9 @@ Result<Evaluation> evaluated(const Run& run) {
   evaluation.step_time = result.timeline.step_time;
   evaluation.bubble_fraction = metrics.bubble_fraction;
   evaluation.mfu = metrics.mfu;
+  evaluation.hfu = metrics.hfu;
+  evaluation.tokens_per_s_per_gpu = metrics.tokens_per_s_per_gpu;
+  evaluation.mean_s = metrics.mean_s;
   return evaluation;
 }
 

@@ -11,7 +11,8 @@ namespace {
 using scenario::Scenario;
 
 std::string in_words(const Figures& f) {
-  return fmt::format("{} ps, {} B allocated, {} B free", f.step_time_ps, f.peak_memory_bytes, f.headroom_bytes);
+  return fmt::format("{} ps, {} B allocated, bubble {}, MFU {}", f.step_time_ps, f.peak_memory_bytes, f.bubble_fraction,
+                     f.mfu);
 }
 
 void more(BytesPerSecond& bandwidth) {
@@ -85,7 +86,7 @@ std::vector<Sensitivity> sensitivity_of(const Scenario& s, Catalogue& catalogue,
   for (const Resource& resource : resources()) {
     Scenario grown = s;
     resource.grow(grown);
-    const Evaluation result = evaluate(grown, catalogue, {options.memory_limit, {}});
+    const Evaluation result = evaluate(grown, catalogue, {options.memory_limit, options.reserved});
     if (result.status != Status::refused) all.push_back({resource.name, result.figures.step_time_ps});
   }
   return all;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "orrery/scenario/run.hpp"
+#include "orrery/scenario/evaluate.hpp"
 
 namespace orrery::sweep {
 
@@ -30,19 +30,46 @@ std::string reason(const Diagnostics& errors) {
   return first.path.empty() ? first.message : first.path + ": " + first.message;
 }
 
-Evaluation evaluate(const scenario::Scenario& scenario, Catalogue& catalogue, const EvaluateOptions& options) {
-  const Result<scenario::Run> ready = scenario::resolve(
-      scenario, catalogue, {.automatic = scenario::NetworkModeChoice::steady, .memory_limit = options.memory_limit});
-  if (!ready.ok()) return {Status::refused, {}, reason(ready.errors())};
-  scenario::RunOptions how = options.run;
+namespace {
+
+Evaluation in_short(const scenario::Run& run) {
+  const Result<scenario::Evaluation> played = scenario::evaluate(run);
+  if (!played.ok()) return {Status::refused, {}, reason(played.errors())};
+  const scenario::Scenario& s = run.scenario();
+  Figures f;
+  f.step_time_ps = played->step_time.value;
+  f.gpus = s.layout.ranks();
+  f.tokens = checked_mul(s.training.global_batch, s.training.sequence_length);
+  f.peak_memory_bytes = played->peak;
+  f.memory_bytes = played->peak + s.gpu.context_memory.value;
+  f.headroom_bytes = s.gpu.usable_memory.value - f.memory_bytes;
+  f.bubble_fraction = played->bubble_fraction;
+  f.mfu = played->mfu;
+  f.hfu = played->hfu;
+  f.tokens_per_s_per_gpu = played->tokens_per_s_per_gpu;
+  f.mean_s = played->mean_s;
+  return {played->verdict == report::Verdict::does_not_fit ? Status::does_not_fit : Status::ok, f, {}};
+}
+
+Evaluation in_full(const scenario::Run& run, const EvaluateOptions& options) {
+  scenario::RunOptions how;
   how.what_if = false;
   how.memory_limit = options.memory_limit;
-  const Result<report::RunResult> played = scenario::simulate(*ready, how);
+  const Result<report::RunResult> played = scenario::simulate(run, how);
   if (!played.ok()) return {Status::refused, {}, reason(played.errors())};
   if (!played->books.empty())
     internal_error("the books of a layout do not balance: " + played->books.front() + " (" + played->title + ")");
   const bool fits = report::metrics_of(*played).fits();
   return {fits ? Status::ok : Status::does_not_fit, figures_of(*played), {}};
+}
+
+}  // namespace
+
+Evaluation evaluate(const scenario::Scenario& scenario, Catalogue& catalogue, const EvaluateOptions& options) {
+  const Result<scenario::Run> ready = scenario::resolve(
+      scenario, catalogue, {.automatic = scenario::NetworkModeChoice::steady, .memory_limit = options.memory_limit});
+  if (!ready.ok()) return {Status::refused, {}, reason(ready.errors())};
+  return options.reserved ? in_full(*ready, options) : in_short(*ready);
 }
 
 }  // namespace orrery::sweep

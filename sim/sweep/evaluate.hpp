@@ -18,7 +18,7 @@ struct Evaluation {
 
 struct EvaluateOptions {
   std::optional<Bytes> memory_limit;  // of this machine
-  scenario::RunOptions run;           // the passes that only change the speed
+  bool reserved = false;              // follow the caching allocator on every GPU, as a report does
 };
 
 Evaluation evaluate(const scenario::Scenario& scenario, Catalogue& catalogue, const EvaluateOptions& options);

@@ -45,6 +45,7 @@ void for_each(std::size_t count, unsigned threads, const Act& act) {
 Player::Player(const Points& points, Catalogue& catalogue, const Options& options)
     : points_(points), catalogue_(catalogue), options_(options) {
   const Bytes limit = options.memory_limit.value_or(default_memory_limit());
+  evaluate_.reserved = options.reserved;
   evaluate_.memory_limit = Bytes{limit.value / std::max<std::int64_t>(options.threads, 1)};
 }
 

@@ -150,9 +150,9 @@ bool is_there(const std::string& path) {
 
 }  // namespace
 
-std::string Store::identity(const YamlTree& scenario, const Space& space, Catalogue& catalogue) {
-  std::string text;
-  if (const auto base = scenario::read_parts(scenario, catalogue); base.ok()) text = scenario::to_json(*base);
+std::string Store::identity(const YamlTree& scenario, const Space& space, Catalogue& catalogue, bool reserved) {
+  std::string text = reserved ? "reserved\n" : "";
+  if (const auto base = scenario::read_parts(scenario, catalogue); base.ok()) text += scenario::to_json(*base);
   for (const Dimension& d : space.dimensions) {
     text += d.key + "=";
     for (const std::string& value : d.values) text += value + ",";

@@ -37,7 +37,7 @@ sweep::Space space_of(const std::string& words) {
 const std::string kWords = "tensor=1,2,4; pipeline=1,2,4; micro_batch=1,2; recompute=none,full; zero=none,optimizer";
 
 std::string identity_of(const std::string& words) {
-  return sweep::Store::identity(tree(), space_of(words), Catalogue::shared());
+  return sweep::Store::identity(tree(), space_of(words), Catalogue::shared(), false);
 }
 
 struct Folder {

@@ -22,7 +22,7 @@ struct SweepCommand {
   std::vector<std::string> where, merge;
   int top = 10, threads = 0, verify = 0;
   std::int64_t sample = 0, seed = 1;
-  bool json = false, force = false, no_prune = false, no_sensitivity = false;
+  bool json = false, force = false, no_prune = false, no_sensitivity = false, reserved = false;
 };
 
 // --space replaces the dimensions of the section `sweep`, not its conditions.
@@ -121,6 +121,7 @@ sweep::Options options_of(const SweepCommand& options, std::vector<sweep::Condit
   how.seed = static_cast<std::uint64_t>(options.seed);
   how.verify = static_cast<std::size_t>(options.verify);
   how.sensitivity = !options.no_sensitivity;
+  how.reserved = options.reserved;
   how.memory_limit = options.scenario.memory_limit;
   return how;
 }
@@ -145,7 +146,7 @@ int sweep_scenario(const SweepCommand& options, const Console& console) {
   std::optional<sweep::Store> store;
   if (!options.store.empty()) {
     Result<sweep::Store> opened =
-        sweep::Store::open(options.store, sweep::Store::identity(*tree, *space, Catalogue::shared()));
+        sweep::Store::open(options.store, sweep::Store::identity(*tree, *space, Catalogue::shared(), options.reserved));
     if (!opened.ok()) return console.refuse(opened.errors());
     store.emplace(std::move(opened).value());
     how.store = &*store;
@@ -205,6 +206,8 @@ Action add_sweep(Arguments& app, const Console& console) {
       .repeated();
   app.add_option("--verify", o->verify, "play so many of the layouts again, every rank and kernel, event by event")
       .range(0, 1'000'000);
+  app.add_flag("--reserved", o->reserved,
+               "follow the caching allocator on every GPU (slower): memory is what it reserves, not what is allocated");
   app.add_flag("--no-sensitivity", o->no_sensitivity, "do not play the best with 10 % more of each resource");
   app.add_flag("--no-prune", o->no_prune, "play layouts too that a bound shows not to be the best");
   app.footer("Exit code: 0 a layout fits; 1 none does; 2 the input is wrong; 3 a bug in Orrery.");

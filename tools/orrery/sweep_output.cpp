@@ -40,6 +40,7 @@ std::vector<std::pair<std::string, std::string>> keys_of(const Row& row, const S
 }
 
 std::string figure_text(const sweep::FigureColumn& column, sweep::Figures f) {
+  if (column.whole_of && column.whole_of(f) == &f.reserved_bytes && f.reserved_bytes < 0) return {};  // not asked for
   return column.whole ? fmt::format("{}", *column.whole_of(f)) : fmt::format("{}", *column.of(f));
 }
 
@@ -58,6 +59,7 @@ Json json_of(const Row& row, const Space& space) {
   sweep::Figures f = row.figures;
   for (const sweep::FigureColumn& column : sweep::figure_columns()) {
     if (!has_figures(row)) break;
+    if (figure_text(column, f).empty()) continue;
     if (column.whole)
       json[column.name] = *column.whole_of(f);
     else

@@ -1,6 +1,8 @@
-// A run for those who try many: the step time, the bubble, MFU and whether it fits, as simulate() says them, and
+// A run for those who try many: the step time, its split, MFU and whether it fits, as simulate() says them, and
 // nothing else: no JSON, notes, books or second runs, and the caching allocator only where its answer is open.
 #pragma once
+#include <array>
+
 #include "orrery/report/run_result.hpp"
 #include "orrery/scenario/run.hpp"
 
@@ -8,8 +10,9 @@ namespace orrery::scenario {
 
 struct Evaluation {
   Time step_time{};
-  double bubble_fraction = 0, mfu = 0;  // as report::Metrics
-  std::int64_t peak = 0;                // most bytes allocated on a GPU, without the CUDA context
+  double bubble_fraction = 0, mfu = 0, hfu = 0, tokens_per_s_per_gpu = 0;  // as report::Metrics
+  std::array<double, program::kCategories> mean_s{};                       // per rank; sums to the step time
+  std::int64_t peak = 0;  // most bytes allocated on a GPU, without the CUDA context
   report::Verdict verdict = report::Verdict::fits;
   std::int64_t replayed = 0;  // simulated devices whose allocator was replayed for the verdict
 };

@@ -17,8 +17,8 @@ struct Figures {
   std::int64_t step_time_ps = 0;
   std::int64_t gpus = 0, tokens = 0;
   std::int64_t peak_memory_bytes = 0;  // allocated, on the fullest GPU
-  std::int64_t reserved_bytes = 0;     // held by the allocator, there
-  std::int64_t memory_bytes = 0;       // reserved and the context: what the GPU must have
+  std::int64_t reserved_bytes = -1;    // held by the allocator, there; -1 = not asked for
+  std::int64_t memory_bytes = 0;       // allocated (reserved, where asked for) and the CUDA context
   std::int64_t headroom_bytes = 0;     // below 0: what it lacks
   double bubble_fraction = 0, mfu = 0, hfu = 0, tokens_per_s_per_gpu = 0;
   std::array<double, program::kCategories> mean_s{};  // of the split, per rank

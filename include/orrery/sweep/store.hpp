@@ -31,7 +31,7 @@ struct Stored {
 class Store {
  public:
   // What makes two sweeps one: a text that is equal where they are.
-  static std::string identity(const YamlTree& scenario, const Space& space, Catalogue& catalogue);
+  static std::string identity(const YamlTree& scenario, const Space& space, Catalogue& catalogue, bool reserved);
 
   // Made where there is none.
   static Result<Store> open(const std::string& path, const std::string& identity);

@@ -49,6 +49,7 @@ struct Options {
   int shard = 1, shards = 1;  // the part of the points that is played here, from 1
   std::optional<Bytes> memory_limit;  // of this machine, for all threads together
   Store* store = nullptr;             // results are looked up there first, and added
+  bool reserved = false;              // follow the caching allocator on every GPU, not only where the verdict asks
   std::size_t verify = 0;             // so many of the layouts are played again without any pass that saves time
   bool sensitivity = false;           // play the best with 10 % more of each resource
   std::function<void(std::int64_t done, std::int64_t of)> progress;
