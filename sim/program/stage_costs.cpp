@@ -197,7 +197,7 @@ TimedStep StageCosts::cost(const PassStep& from, PassKind kind, const Place& pla
 std::vector<TimedStep> StageCosts::receive_messages(Pass& pass, const Place& place,
                                                     const std::vector<std::int32_t>& edges, PassKind kind) {
   std::vector<TimedStep> gathers;
-  if (kind == PassKind::weight_gradient || edges.empty() || pass.steps.empty()) return gathers;
+  if (edges.empty() || pass.steps.empty()) return gathers;
   for (const std::int32_t e : edges) {
     if (!scattered()) break;
     PassStep gather;
@@ -291,7 +291,10 @@ const Pass& StageCosts::pass(std::int32_t rank, int stage, PassKind kind, int pi
   Pass& pass = it->second;
   for (const PassStep& step : steps(stage, kind)) pass.steps.push_back(cost(step, kind, place));
   note_uses(pass, stage, kind);
-  std::vector<TimedStep> received = receive_messages(pass, place, edges, kind);
+  // I takes over what came, and W where I has nothing to do (an embedding alone).
+  const bool takes_over = kind != PassKind::weight_gradient || steps(stage, PassKind::input_gradient).empty();
+  std::vector<TimedStep> received;
+  if (takes_over) received = receive_messages(pass, place, edges, kind);
   hold_gathered_layers(pass, stage, kind, opens);
   pass.received = static_cast<std::uint32_t>(received.size());
   pass.steps.insert(pass.steps.begin(), received.begin(), received.end());
