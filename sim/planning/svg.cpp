@@ -127,7 +127,7 @@ std::string bars(const Panel& p, double width) {
                  top = y.at(b.value), middle = (left + right) / 2;
     out += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"{}\"/>\n", left, top,
                        right - left, y.from - top, colour(static_cast<std::size_t>(b.group)));
-    out += text_at(middle, top - 4, fmt::format("{:.3g}", b.value));
+    out += text_at(middle, top - 4, b.value < 1000 ? fmt::format("{:.3g}", b.value) : fmt::format("{:.0f}", b.value));
     out += text_at(middle + 4, y.from + 8, b.name, "end",
                    fmt::format("transform=\"rotate(-60 {:.1f} {:.1f})\"", middle + 4, y.from + 8).c_str());
   }
