@@ -160,16 +160,6 @@ Result<Run> Reader::read(const ResolveOptions& options) {
   return errors_;
 }
 
-Result<YamlTree> read_with(const std::string& path, const std::vector<std::string>& sets) {
-  Result<YamlTree> tree = read_yaml_file(path);
-  if (!tree.ok()) return tree;
-  Diagnostics errors;
-  for (const std::string& assignment : sets)
-    for (Diagnostic& e : tree->set(assignment)) errors.push_back(std::move(e));
-  if (!errors.empty()) return errors;
-  return tree;
-}
-
 Result<Scenario> scenario_of(const Result<Run>& run) {
   if (!run.ok()) return run.errors();
   return run->scenario();
@@ -188,9 +178,19 @@ Result<Scenario> read_parts(const YamlTree& tree, Catalogue& catalogue) {
   return std::move(reader.scenario());
 }
 
+Result<YamlTree> scenario_tree(const std::string& path, const std::vector<std::string>& sets) {
+  Result<YamlTree> tree = read_yaml_file(path);
+  if (!tree.ok()) return tree;
+  Diagnostics errors;
+  for (const std::string& assignment : sets)
+    for (Diagnostic& e : tree->set(assignment)) errors.push_back(std::move(e));
+  if (!errors.empty()) return errors;
+  return tree;
+}
+
 Result<Run> load_run(const std::string& path, const std::vector<std::string>& sets, Catalogue& catalogue,
                      const ResolveOptions& options) {
-  const Result<YamlTree> tree = read_with(path, sets);
+  const Result<YamlTree> tree = scenario_tree(path, sets);
   if (!tree.ok()) return tree.errors();
   return read_run(*tree, catalogue, options);
 }

@@ -12,7 +12,7 @@
 #include "orrery/scenario/simulate.hpp"
 #include "orrery/schedule/csv.hpp"
 #include "orrery/schedule/placement.hpp"
-#include "resolved.hpp"
+#include "simulated.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -29,15 +29,6 @@ std::string text_of(std::string_view schedule, std::string_view layout, int gpus
       "schedule: {}\ntraining: {{sequence_length: 1024, global_batch: {}, gradient_bytes: 4{}}}\nnetwork: ideal\n"
       "stack: {{type: megatron-2024, communication: {{messages: asynchronous, gradient_shards: each_pass}}}}\n",
       gpus, layout, schedule, 8 * data, training);
-}
-
-report::RunResult simulated(const std::string& text, const RunOptions& options = {}) {
-  const auto scenario = read_scenario_text(text, "test.yaml");
-  REQUIRE_MESSAGE(scenario.ok(), render(scenario.errors()));
-  auto run = resolve_and_simulate(*scenario, options);
-  REQUIRE_MESSAGE(run.ok(), render(run.errors()));
-  CHECK(run->books.empty());
-  return std::move(run).value();
 }
 
 class TextFile {

@@ -8,7 +8,7 @@
 #include "orrery/network/collective.hpp"
 #include "orrery/network/tuning.hpp"
 #include "orrery/scenario/simulate.hpp"
-#include "resolved.hpp"
+#include "simulated.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -22,15 +22,6 @@ std::string text_of(const std::string& layout, const std::string& training = "",
       "model: gpt3-1.3b\ncluster: {{type: selene, nodes: 2}}\nlayout: {{{}}}\ntraining: {{sequence_length: 1024, "
       "global_batch: {}{}}}\nnetwork: {}\n",
       layout, batch, training, mode);
-}
-
-report::RunResult simulated(const std::string& text, const RunOptions& options = {}) {
-  const auto scenario = read_scenario_text(text, "test.yaml");
-  REQUIRE_MESSAGE(scenario.ok(), render(scenario.errors()));
-  auto run = resolve_and_simulate(*scenario, options);
-  REQUIRE_MESSAGE(run.ok(), render(run.errors()));
-  CHECK(run->books.empty());
-  return std::move(run).value();
 }
 
 // Tasks of the name in which the rank takes part, in order of their start.

@@ -5,7 +5,7 @@
 #include <map>
 
 #include "orrery/scenario/simulate.hpp"
-#include "resolved.hpp"
+#include "simulated.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -22,16 +22,6 @@ std::string text_of(const std::string& layout, int nodes, int batch, const std::
       "model: gpt3-350m\ncluster: {{type: dgx-h100, nodes: {}}}\nlayout: {{{}}}\ntraining: {{sequence_length: 1024, "
       "global_batch: {}, overlap_data: false}}\n{}{}{}",
       nodes, layout, batch, kQuiet, more.find("network:") == std::string::npos ? "network: steady\n" : "", more);
-}
-
-report::RunResult simulated(const std::string& text, const RunOptions& options = {}) {
-  CAPTURE(text);
-  const auto scenario = read_scenario_text(text, "test.yaml");
-  REQUIRE_MESSAGE(scenario.ok(), render(scenario.errors()));
-  auto run = resolve_and_simulate(*scenario, options);
-  REQUIRE_MESSAGE(run.ok(), render(run.errors()));
-  CHECK(run->books.empty());
-  return std::move(run).value();
 }
 
 std::string refusal(const std::string& text) {

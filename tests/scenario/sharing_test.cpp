@@ -4,7 +4,7 @@
 
 #include "orrery/scenario/simulate.hpp"
 #include "report/trace_rules.hpp"
-#include "resolved.hpp"
+#include "simulated.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -21,15 +21,6 @@ std::string text_of(int below, const char* mode) {
       "training: {{sequence_length: 1024, global_batch: 8, overlap_data: false}}\n"
       "network: {{mode: {}, algorithm: ring, protocol: ideal}}\n",
       below, mode);
-}
-
-report::RunResult simulated(const std::string& text, const RunOptions& options = {}) {
-  CAPTURE(text);
-  const auto scenario = read_scenario_text(text, "test.yaml");
-  REQUIRE_MESSAGE(scenario.ok(), render(scenario.errors()));
-  auto run = resolve_and_simulate(*scenario, options);
-  REQUIRE_MESSAGE(run.ok(), render(run.errors()));
-  return std::move(run).value();
 }
 
 }  // namespace

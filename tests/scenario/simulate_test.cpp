@@ -7,7 +7,7 @@
 #include <map>
 
 #include "orrery/core/random.hpp"
-#include "resolved.hpp"
+#include "simulated.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -38,14 +38,6 @@ std::string text_of(const std::string& model, const std::string& layout, int nod
       "model: {}\ncluster: {{type: selene, nodes: {}}}\nlayout: {{{}}}\ntraining: {{sequence_length: 1024, "
       "global_batch: {}{}}}\nnetwork: steady\n",
       model, nodes, layout, batch, more);
-}
-
-report::RunResult simulated(const std::string& text, const RunOptions& options = {}) {
-  const auto scenario = read_scenario_text(text, "test.yaml");
-  REQUIRE_MESSAGE(scenario.ok(), render(scenario.errors()));
-  auto run = resolve_and_simulate(*scenario, options);
-  REQUIRE_MESSAGE(run.ok(), render(run.errors()));
-  return std::move(run).value();
 }
 
 void check_every_way(const std::string& text) {

@@ -6,7 +6,7 @@
 #include "orrery/core/random.hpp"
 #include "orrery/report/run_result.hpp"
 #include "orrery/scenario/simulate.hpp"
-#include "resolved.hpp"
+#include "simulated.hpp"
 
 using namespace orrery;
 using namespace orrery::scenario;
@@ -14,16 +14,6 @@ using namespace orrery::scenario;
 namespace {
 
 using program::Category;
-
-report::RunResult simulated(const std::string& text, const RunOptions& options = {}) {
-  CAPTURE(text);
-  const auto scenario = read_scenario_text(text, "test.yaml");
-  REQUIRE_MESSAGE(scenario.ok(), render(scenario.errors()));
-  auto run = resolve_and_simulate(*scenario, options);
-  REQUIRE_MESSAGE(run.ok(), render(run.errors()));
-  CHECK(run->books == std::vector<std::string>{});
-  return std::move(run).value();
-}
 
 double share(const report::RunResult& run, Category c) {
   const report::Metrics m = report::metrics_of(run);

@@ -13,7 +13,7 @@ Action add_check(Arguments& app, const Console& console) {
   add_scenario_options(app, *options);
   app.add_flag("--json", *resolved, "print the scenario with every default, as JSON");
   return [options, resolved, &console] {
-    const Result<YamlTree> tree = scenario_tree(options->path, options->sets);
+    const Result<YamlTree> tree = scenario::scenario_tree(options->path, options->sets);
     if (!tree.ok()) return console.refuse(tree.errors());
     const Result<scenario::Run> run =
         scenario::read_run(*tree, Catalogue::shared(), {.memory_limit = options->memory_limit});

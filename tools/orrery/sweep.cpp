@@ -131,7 +131,7 @@ int sweep_scenario(const SweepCommand& options, const Console& console) {
     console.complain("orrery sweep: SCENARIO is required", "orrery sweep scenarios/megatron-22b-8xa100.yaml");
     return kWrong;
   }
-  const Result<YamlTree> tree = scenario_tree(options.scenario.path, options.scenario.sets);
+  const Result<YamlTree> tree = scenario::scenario_tree(options.scenario.path, options.scenario.sets);
   if (!tree.ok()) return console.refuse(tree.errors());
   const Result<sweep::Space> space = space_of(options, *tree);
   if (!space.ok()) return console.refuse(space.errors());

@@ -58,7 +58,7 @@ Result<sweep::Options> options_of(const TuneCommand& options, const sweep::Space
 }
 
 int run(const TuneCommand& options, const Console& console) {
-  const Result<YamlTree> tree = scenario_tree(options.scenario.path, options.scenario.sets);
+  const Result<YamlTree> tree = scenario::scenario_tree(options.scenario.path, options.scenario.sets);
   if (!tree.ok()) return console.refuse(tree.errors());
   const Result<sweep::Space> space = space_of(*tree);
   if (!space.ok()) return console.refuse(space.errors());

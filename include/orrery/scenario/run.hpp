@@ -43,7 +43,8 @@ Result<Run> resolve(const Scenario& scenario, Catalogue& catalogue, const Resolv
 
 // A scenario as YAML says it, resolved: all errors at once, with their places in the tree.
 Result<Run> read_run(const YamlTree& tree, Catalogue& catalogue, const ResolveOptions& options = {});
-// A file ("-" = standard input) with `--set key.path=value` laid over it.
+// A file ("-" = standard input) with `--set key.path=value` laid over it: as YAML, and as a run.
+Result<YamlTree> scenario_tree(const std::string& path, const std::vector<std::string>& sets);
 Result<Run> load_run(const std::string& path, const std::vector<std::string>& sets, Catalogue& catalogue,
                      const ResolveOptions& options = {});
 // The scenario of the run alone.
