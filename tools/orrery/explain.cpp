@@ -7,20 +7,27 @@
 #include "scenario_options.hpp"
 
 namespace orrery::cli {
+namespace {
+
+struct ExplainCommand {
+  ScenarioOptions scenario;
+  bool layout = true, json = false;
+};
+
+}  // namespace
 
 Action add_explain(Arguments& app, const Console& console) {
-  auto options = std::make_shared<ScenarioOptions>();
-  auto json = std::make_shared<bool>(false);
-  auto layout = std::make_shared<bool>(false);
-  add_scenario_options(app, *options);
-  app.add_flag("--layout", *layout,
+  auto o = std::make_shared<ExplainCommand>();
+  add_scenario_options(app, o->scenario);
+  app.add_flag("--layout", o->layout,
                "which GPU holds which layers and slice, which groups talk over which links (default)");
-  app.add_flag("--json", *json, "one JSON object instead of the drawing");
-  return [options, json, &console] {
+  app.add_flag("--json", o->json, "one JSON object instead of the drawing");
+  return [o, &console] {
+    const ScenarioOptions& in = o->scenario;
     const Result<scenario::Run> run =
-        scenario::load_run(options->path, options->sets, Catalogue::shared(), {.memory_limit = options->memory_limit});
+        scenario::load_run(in.path, in.sets, Catalogue::shared(), {.memory_limit = in.memory_limit});
     if (!run.ok()) return console.refuse(run.errors());
-    return print_answer(planning::explain_layout(*run), *json, console);
+    return print_answer(planning::explain_layout(*run), o->json, console);
   };
 }
 
