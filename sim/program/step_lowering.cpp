@@ -59,7 +59,6 @@ void StepLowering::add_devices() {
     Device device;
     device.ranks = devices_.ranks[d];
     device.at = ranks_.at[static_cast<std::size_t>(devices_.representative[d])];
-    device.at[layout::Dimension::pipeline] = device.at[Dimension::pipeline];
     const layout::StateBytes state =
         layout::state_bytes(stages_.parameters_of_rank(device.pipeline_rank()), input_.state, input_.layout);
     device.resident[static_cast<std::size_t>(MemoryClass::weights)] = state.weights.value;

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <initializer_list>
 #include <vector>
 
@@ -147,6 +148,11 @@ Drawn draw_scenario(std::uint64_t seed, int i) {
   }
   FAIL("no scenario came of any draw: " << why);
   return {};
+}
+
+int draws(int usual) {
+  const char* number = std::getenv("ORRERY_DRAWS");
+  return number != nullptr ? usual * std::atoi(number) / 408 : usual;
 }
 
 }  // namespace orrery::testing

@@ -18,4 +18,8 @@ struct Drawn {
 // again).
 Drawn draw_scenario(std::uint64_t seed, int i);
 
+// How many to draw where `usual` are: in proportion to ORRERY_DRAWS, which is 408 unless the environment says another
+// number (fewer under the sanitizers, thousands at night).
+int draws(int usual = 408);
+
 }  // namespace orrery::testing

@@ -2,7 +2,6 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "drawn.hpp"
@@ -70,8 +69,7 @@ void check_every_way(const Scenario& scenario, const std::string& text) {
 }  // namespace
 
 TEST_CASE("every rank, unfused and events say what folded, fused and one pass say") {
-  const char* number = std::getenv("ORRERY_DRAWS");
-  const int draws = number != nullptr ? std::atoi(number) : 408;  // of 17 stacks and 18 schedules
+  const int draws = testing::draws();  // of 17 stacks and 18 schedules
   std::map<std::string, std::map<std::string, int>> counts;
   for (int i = 0; i < draws; ++i) {
     const testing::Drawn drawn = testing::draw_scenario(20261128, i);

@@ -96,6 +96,16 @@ TEST_CASE("what the host does before a step puts all of it off, once a step") {
   CHECK(two.makespan == two.step_time * 2);
 }
 
+TEST_CASE("placeholders of gradients are buffers: one for each shape of a weight, whatever the number of layers") {
+  ByHand hand = small(1, 2, 2);
+  for (const Device& device : lowered(hand).program.devices) CHECK(held(device, MemoryClass::buffers) == 0);
+  const std::int64_t optimizer = held(lowered(hand).program.devices[0], MemoryClass::optimizer);
+  hand.pass.kernels.gradient_placeholders = true;
+  for (const Device& device : lowered(hand).program.devices)  // qkv, projection and the two of the MLP, 2 bytes each
+    CHECK(held(device, MemoryClass::buffers) == 2 * (3 + 1 + 4 + 4) * h * h);
+  CHECK(held(lowered(hand).program.devices[0], MemoryClass::optimizer) == optimizer);
+}
+
 TEST_CASE("states of each stage: weights, gradients and the optimizer's, whole or in shards") {
   ByHand hand = small(1, 2, 2, 2);
   const auto devices = [&](layout::Zero zero) {
