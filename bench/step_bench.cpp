@@ -7,6 +7,7 @@
 #include "orrery/engine/account.hpp"
 #include "orrery/engine/critical_path.hpp"
 #include "orrery/scenario/evaluate.hpp"
+#include "orrery/scenario/resolver.hpp"
 #include "orrery/scenario/simulate.hpp"
 
 namespace orrery::bench {
@@ -62,11 +63,13 @@ void try_layouts(benchmark::State& state, const char* name, std::size_t step, bo
   const std::vector<Scenario> layouts = layouts_of(shipped(name), step);
   for (auto _ : state)
     measured([&] {
+      scenario::Resolver resolver(Catalogue::shared(), {.automatic = scenario::NetworkModeChoice::steady});
+      program::Costs costs;
       for (const Scenario& s : layouts)
-        if (const Run run = resolved(s); whole)
+        if (const Run run = resolver.resolve(s).value(); whole)
           benchmark::DoNotOptimize(scenario::simulate(run, {.what_if = false}));
         else
-          benchmark::DoNotOptimize(scenario::evaluate(run));
+          benchmark::DoNotOptimize(scenario::evaluate(run, costs));
     });
   state.counters["layouts"] = static_cast<double>(layouts.size());
 }

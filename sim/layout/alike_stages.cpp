@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "orrery/core/units.hpp"
 
@@ -10,13 +11,6 @@ namespace {
 
 std::size_t at(std::int64_t index) {
   return static_cast<std::size_t>(index);
-}
-
-// Layers so far apart are treated alike (recompute.cpp).
-std::int64_t recompute_period(const PassOptions& options) {
-  if (options.recompute == Recompute::full) return std::max<std::int64_t>(options.recompute_every, 1);
-  if (options.recompute == Recompute::alternate_layers) return std::max<std::int64_t>(options.recompute_every, 2);
-  return 1;
 }
 
 // All that the passes of a stage depend on, in words; operators and tensors are numbered within the stage.
@@ -38,7 +32,7 @@ class Signatures {
         number = -1;
       }
   }
-  const std::vector<std::int64_t>& of(int stage) const { return words_[at(stage)]; }
+  std::vector<std::vector<std::int64_t>> give() { return std::move(words_); }
 
  private:
   void add(std::size_t index) {
@@ -94,13 +88,30 @@ class Signatures {
 
 }  // namespace
 
-std::vector<std::int32_t> alike_stages(const model::ModelGraph& graph, std::span<const std::int32_t> stage_of,
-                                       int stages, const PassOptions& options) {
-  const Signatures signatures(graph, stage_of, stages, recompute_period(options));
+// As recompute.cpp chooses layers.
+std::int64_t recompute_period(const PassOptions& options) {
+  if (options.recompute == Recompute::full) return std::max<std::int64_t>(options.recompute_every, 1);
+  if (options.recompute == Recompute::alternate_layers) return std::max<std::int64_t>(options.recompute_every, 2);
+  return 1;
+}
+
+std::vector<std::vector<std::int64_t>> stage_signatures(const model::ModelGraph& graph,
+                                                        std::span<const std::int32_t> stage_of, int stages,
+                                                        std::int64_t period) {
+  return Signatures(graph, stage_of, stages, period).give();
+}
+
+std::vector<std::int32_t> first_alike(const std::vector<std::vector<std::int64_t>>& signatures) {
   std::map<std::vector<std::int64_t>, std::int32_t> first;
   std::vector<std::int32_t> alike;
-  for (std::int32_t s = 0; s < stages; ++s) alike.push_back(first.try_emplace(signatures.of(s), s).first->second);
+  for (const auto& words : signatures)
+    alike.push_back(first.try_emplace(words, static_cast<std::int32_t>(alike.size())).first->second);
   return alike;
+}
+
+std::vector<std::int32_t> alike_stages(const model::ModelGraph& graph, std::span<const std::int32_t> stage_of,
+                                       int stages, const PassOptions& options) {
+  return first_alike(stage_signatures(graph, stage_of, stages, recompute_period(options)));
 }
 
 }  // namespace orrery::layout

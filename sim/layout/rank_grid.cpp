@@ -24,6 +24,15 @@ int Layout::gradient_ranks() const {
   return product;
 }
 
+Layout in_passes(const Layout& layout) {
+  Layout of;
+  of.tensor = layout.tensor, of.context = layout.context, of.sequence_parallel = layout.sequence_parallel;
+  // Whether shards are gathered and gradients scattered counts, not over how many ranks.
+  if (layout.shards_gradients()) of.zero = layout.zero, of.shard_degree = 2;
+  of.reduces_after_runs = layout.shards_gradients() && layout.reduces_after_runs;
+  return of;
+}
+
 RankGrid::RankGrid(const Layout& layout)
     : gradient_(dimensions_that(&DimensionFacts::sums_gradients)), shards_(layout.shards()) {
   const auto order = read_order(layout.order);

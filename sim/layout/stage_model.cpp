@@ -65,9 +65,12 @@ std::vector<std::pair<std::string, AttentionKind>> attention_names() {
   return {{"unfused", AttentionKind::unfused}, {"flash", AttentionKind::flash}};
 }
 
+model::GraphOptions graph_options(const PassOptions& options) {
+  return {.sequence_length = options.sequence_length, .flash = options.attention == AttentionKind::flash};
+}
+
 model::ModelGraph graph_of(const model::ModelSpec& spec, const PassOptions& options) {
-  return model::model_graph(
-      spec, {.sequence_length = options.sequence_length, .flash = options.attention == AttentionKind::flash});
+  return model::model_graph(spec, graph_options(options));
 }
 
 StageModel::StageModel(const model::ModelGraph& graph, const Layout& layout, std::span<const std::int32_t> nodes,

@@ -61,7 +61,7 @@ std::vector<std::string> lines_of(const std::vector<std::vector<std::string>>& r
 }  // namespace
 
 std::vector<int> stages_of(const scenario::Run& run, int pipeline) {
-  const schedule::Placement& place = run.input().schedule.placement;
+  const schedule::Placement& place = run.input().schedule->placement;
   std::vector<int> stages;
   for (int pipe = 0; pipe < place.pipes; ++pipe)
     for (int stage = 0; stage < place.stages; ++stage)
@@ -70,7 +70,7 @@ std::vector<int> stages_of(const scenario::Run& run, int pipeline) {
 }
 
 std::string layers_of(const scenario::Run& run, int pipeline) {
-  const auto spans = layout::partition_layers(run.input().graph.spec, run.input().layout);
+  const auto spans = layout::partition_layers(run.input().graph->spec, run.input().layout);
   std::string text;
   const auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
   for (const int stage : stages_of(run, pipeline)) {

@@ -86,4 +86,10 @@ Block make_block(std::span<const TimedStep> steps) {
   return block;
 }
 
+const Block& block_of(const Pass& pass, std::uint32_t begin, std::uint32_t end) {
+  std::shared_ptr<const Block>& block = pass.blocks[{begin, end}];
+  if (!block) block = std::make_shared<const Block>(make_block(std::span(pass.steps).subspan(begin, end - begin)));
+  return *block;
+}
+
 }  // namespace orrery::program

@@ -17,5 +17,7 @@ struct Block {
 };
 
 Block make_block(std::span<const TimedStep> steps);
+// That of steps [begin, end) of the pass, made once.
+const Block& block_of(const Pass& pass, std::uint32_t begin, std::uint32_t end);
 
 }  // namespace orrery::program

@@ -3,8 +3,31 @@
 #include <algorithm>
 
 #include "orrery/network/flow.hpp"
+#include "ranks.hpp"
 
 namespace orrery::program {
+
+NetworkKey::NetworkKey(const StepInput& input, std::shared_ptr<const Ranks> groups)
+    : ranks(std::move(groups)),
+      topology(input.topology),
+      tuning(input.tuning),
+      placement(input.placement),
+      mode(input.mode),
+      algorithm(input.algorithm),
+      protocol(input.protocol),
+      step(input.stack.communication.network_step) {}
+
+void NetworkKey::add_to(Hash& hash) const {
+  add_pointer(hash, ranks);
+  add_pointer(hash, topology);
+  hash.add(mode);
+}
+
+const Diagnostics& Communication::cut_routes() {
+  if (!cut_routes_) cut_routes_ = check_routes(ranks(), *network_.topology, network_.placement);
+  return *cut_routes_;
+}
+
 Bytes bytes_sent(Collective kind, Bytes size, std::int64_t members) {
   const std::int64_t n = members;
   if (n <= 1) return {};
@@ -45,15 +68,15 @@ const std::vector<CallCost>& Communication::costs(const ProcessGroups& among, Co
 // By the algorithm and protocol that the run names, where they serve this call.
 network::CollectivePlan Communication::plan(Collective kind, Bytes bytes,
                                             std::span<const hardware::DeviceId> devices) const {
-  network::CollectiveCall call{kind, bytes, devices, input_.algorithm, input_.protocol};
-  if (!call.algorithm.empty() && !network::unsupported(call, *input_.topology, input_.tuning).empty())
+  network::CollectiveCall call{kind, bytes, devices, network_.algorithm, network_.protocol};
+  if (!call.algorithm.empty() && !network::unsupported(call, *network_.topology, *network_.tuning).empty())
     call.algorithm.clear();
-  return network::plan_collective(call, *input_.topology, input_.tuning);
+  return network::plan_collective(call, *network_.topology, *network_.tuning);
 }
 
 network::Traffic Communication::traffic_of(Collective kind, Bytes bytes, const std::vector<std::int32_t>& group,
                                            const network::CollectivePlan& plan) const {
-  return network::traffic_of({kind, bytes, group}, plan, *input_.topology);  // of the group only the size counts
+  return network::traffic_of({kind, bytes, group}, plan, *network_.topology);  // of the group only the size counts
 }
 
 // Calls inside the passes: what the stack adds for each step between nodes of the ring in rank order.
@@ -62,9 +85,9 @@ Time Communication::wait_for_network(const ProcessGroups& among, const std::vect
   std::int64_t steps = 0;
   for (std::size_t i = 0; i < group.size(); ++i) {
     const auto from = static_cast<std::size_t>(group[i]), to = static_cast<std::size_t>(group[(i + 1) % group.size()]);
-    steps += input_.topology->same_domain(input_.placement[from], input_.placement[to]) ? 0 : 1;
+    steps += network_.topology->same_domain(network_.placement[from], network_.placement[to]) ? 0 : 1;
   }
-  return input_.stack.communication.network_step * steps;
+  return network_.step * steps;
 }
 
 // Rates do not depend on how many bytes are moved: calls of other sizes and most phases of a call have those of the
@@ -76,18 +99,18 @@ const Communication::Rates& Communication::steady_rates(std::span<const network:
     for (const network::LinkUse& use : t.uses) key.insert(key.end(), {use.link, use.multiplicity});
   }
   const auto [it, fresh] = rates_.try_emplace(std::move(key));
-  if (fresh) it->second.rate = network::steady_rates(input_.topology->links(), transfers, &it->second.link);
+  if (fresh) it->second.rate = network::steady_rates(network_.topology->links(), transfers, &it->second.link);
   return it->second;
 }
 
 std::vector<CallCost> Communication::compute(const ProcessGroups& among, Collective kind, Bytes bytes) {
-  const std::vector<hardware::Link>& links = input_.topology->links();
+  const std::vector<hardware::Link>& links = network_.topology->links();
   std::vector<network::CollectivePlan> plans;
   std::size_t most_phases = 0;
   std::vector<hardware::DeviceId> devices;
   for (const auto& group : among.groups) {
     devices.clear();
-    for (const std::int32_t rank : group) devices.push_back(input_.placement[static_cast<std::size_t>(rank)]);
+    for (const std::int32_t rank : group) devices.push_back(network_.placement[static_cast<std::size_t>(rank)]);
     plans.push_back(devices.size() < 2 || bytes.value == 0 ? network::CollectivePlan{} : plan(kind, bytes, devices));
     most_phases = std::max(most_phases, plans.back().phases.size());
   }
@@ -95,7 +118,7 @@ std::vector<CallCost> Communication::compute(const ProcessGroups& among, Collect
   std::vector<Time> most_lost(plans.size());
   for (std::size_t g = 0; g < costs.size(); ++g)
     costs[g].call = {among.category, kind, {}, {}, -1, traffic_of(kind, bytes, among.groups[g], plans[g])};
-  const bool steady = input_.mode == NetworkMode::steady;
+  const bool steady = network_.mode == NetworkMode::steady;
   for (std::size_t k = 0; k < most_phases; ++k) {
     std::vector<network::Transfer> transfers;  // the k-th phase of every group that has one, tagged with the group
     for (std::size_t g = 0; g < plans.size(); ++g)
@@ -116,7 +139,7 @@ std::vector<CallCost> Communication::compute(const ProcessGroups& among, Collect
         most_lost[g] = takes - alone;
         cost.call.link = rates->link[i];
       }
-      if (input_.mode == NetworkMode::flows) cost.transfer.phases.push_back(phase);
+      if (network_.mode == NetworkMode::flows) cost.transfer.phases.push_back(phase);
     }
   }
   return costs;

@@ -1,9 +1,13 @@
 // Time of each communication call of a step for each group that makes it, as network.mode says.
 #pragma once
 #include <map>
+#include <memory>
+#include <optional>
 #include <tuple>
+#include <utility>
 #include <vector>
 
+#include "orrery/core/kept.hpp"
 #include "orrery/program/lower.hpp"
 
 namespace orrery::program {
@@ -22,9 +26,29 @@ struct CallCost {
   Transfer transfer;  // phases; kept only where transfers share links (network.mode flows)
 };
 
+struct Ranks;
+
+// What the times of calls depend on, beside the groups that make them.
+struct NetworkKey {
+  NetworkKey(const StepInput& input, std::shared_ptr<const Ranks> groups = {});
+  friend bool operator==(const NetworkKey&, const NetworkKey&) = default;
+  void add_to(Hash& hash) const;
+
+  std::shared_ptr<const Ranks> ranks;  // whose groups call; kept while their costs are
+  std::shared_ptr<const hardware::Topology> topology;
+  std::shared_ptr<const network::Tuning> tuning;
+  std::vector<hardware::DeviceId> placement;
+  NetworkMode mode;
+  std::string algorithm, protocol;
+  Time step{};  // between nodes, of calls inside the passes (StackCommunication::network_step)
+};
+
 class Communication {
  public:
-  explicit Communication(const StepInput& input) : input_(input) {}
+  explicit Communication(NetworkKey network) : network_(std::move(network)) {}
+  const NetworkKey& network() const { return network_; }
+  const Ranks& ranks() const { return *network_.ranks; }
+  const Diagnostics& cut_routes();  // check_routes() of its ranks, once
 
   // The cost of the call for each of the groups, in order; computed once for (groups, call, size).
   const std::vector<CallCost>& costs(const ProcessGroups& among, Collective kind, Bytes bytes);
@@ -41,8 +65,9 @@ class Communication {
   const Rates& steady_rates(std::span<const network::Transfer> transfers);
   Time wait_for_network(const ProcessGroups& among, const std::vector<std::int32_t>& group) const;
 
-  const StepInput& input_;
+  const NetworkKey network_;
   std::map<std::tuple<const ProcessGroups*, Collective, std::int64_t>, std::vector<CallCost>> cache_;
+  std::optional<Diagnostics> cut_routes_;
   std::map<std::vector<std::int64_t>, Rates> rates_;  // by links, weights and caps of all transfers
 };
 

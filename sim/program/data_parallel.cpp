@@ -22,7 +22,7 @@ DataParallel::DataParallel(const StepInput& input, const Ranks& ranks, const Dev
       stages_(stages),
       builder_(builder),
       replicated_(std::ranges::any_of(ranks.replicas.groups, [](const auto& group) { return group.size() > 1; })),
-      sums_replicas_late_(input.schedule.placement.pipes > 1 && !schedule::is_mirrored(input.schedule)) {}
+      sums_replicas_late_(input.schedule->placement.pipes > 1 && !schedule::is_mirrored(*input.schedule)) {}
 
 void DataParallel::form_groups() {
   for (const std::int32_t rank : devices_.representative) {
@@ -37,7 +37,7 @@ std::vector<ObservedCall> DataParallel::observed() {
   if (!sharded() && !replicated()) return list;
   observing_ = &list;
   std::array<bool, 5> kinds{};
-  for (const auto& of_rank : input_.schedule.order)
+  for (const auto& of_rank : input_.schedule->order)
     for (const schedule::Operation& op : of_rank) kinds[static_cast<std::size_t>(op.kind)] = true;
   bool& halves = kinds[static_cast<std::size_t>(OpKind::overlapped)];
   for (const OpKind half : {OpKind::forward, OpKind::backward})

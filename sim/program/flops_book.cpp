@@ -37,7 +37,7 @@ struct Again {
 class ClosedForm {
  public:
   explicit ClosedForm(const StepInput& input)
-      : input_(input), m_(input.graph.spec), o_(input.pass), flash_(o_.attention == AttentionKind::flash) {}
+      : input_(input), m_(input.graph->spec), o_(input.pass), flash_(o_.attention == AttentionKind::flash) {}
 
   StepFlops flops() const {
     const WideFlops layers = m_.layers, h = m_.hidden, relative = is_relative() ? 1 : 0;
@@ -61,7 +61,7 @@ class ClosedForm {
  private:
   bool is_relative() const { return m_.position == model::Position::relative; }
   WideFlops sequences() const {
-    return static_cast<WideFlops>(input_.schedule.micro_batches) * o_.micro_batch * input_.layout.data;
+    return static_cast<WideFlops>(input_.schedule->micro_batches) * o_.micro_batch * input_.layout.data;
   }
   WideFlops tokens() const { return sequences() * o_.sequence_length; }
   // QKᵀ or AV of one layer: 2 s² · (width of all heads) a sequence.
@@ -82,7 +82,7 @@ class ClosedForm {
         backward ? ceil_div(keys, kernels.backward.rows) : ceil_div(queries, kernels.forward.rows);
     const WideFlops whole = static_cast<WideFlops>(backward ? 10 : 4) * queries * keys * m_.dim_per_head() *
                             (m_.heads / l.tensor) * o_.micro_batch;
-    const WideFlops calls = static_cast<WideFlops>(input_.schedule.micro_batches) * l.ranks() / l.pipeline;
+    const WideFlops calls = static_cast<WideFlops>(input_.schedule->micro_batches) * l.ranks() / l.pipeline;
     return whole * (blocks + 1) / (2 * blocks) * calls * (ring ? l.context : 1);
   }
 
@@ -146,7 +146,7 @@ StepFlops count_flops(const StepInput& input, StageCosts& stages) {
   if (input.pass.recompute == Recompute::selective) f.korthikanti = f.model.attention;
   f.korthikanti += f.model.total();
   const layout::Layout& l = input.layout;
-  const Int128 times = static_cast<Int128>(input.schedule.micro_batches) * (l.ranks() / l.pipeline);
+  const Int128 times = static_cast<Int128>(input.schedule->micro_batches) * (l.ranks() / l.pipeline);
   for (FlopCount* count : {&f.model, &f.executed, &f.again}) scale(*count, times);
   f.korthikanti *= times;
   return f;

@@ -37,7 +37,7 @@ StepStart StepLowering::start_of_step(const PipelineEnds& before) {
   return start;
 }
 
-void StepLowering::summarise(LoweredStep& step) {
+void StepLowering::sum_up_stages(LoweredStep& step) {
   std::vector<std::vector<std::int32_t>> on(
       static_cast<std::size_t>(input_.layout.pipeline));  // one rank of each class
   std::int32_t classes = 0;
@@ -49,7 +49,7 @@ void StepLowering::summarise(LoweredStep& step) {
   }
   const auto slowest = [&](int stage, PassKind kind) {
     Time most{};
-    for (const std::int32_t r : on[static_cast<std::size_t>(input_.schedule.placement.rank_of(stage))])
+    for (const std::int32_t r : on[static_cast<std::size_t>(input_.schedule->placement.rank_of(stage))])
       most = std::max(most, stages_.compute_time(r, stage, kind));
     return most;
   };
@@ -59,6 +59,10 @@ void StepLowering::summarise(LoweredStep& step) {
                            slowest(s, PassKind::backward), slowest(s, PassKind::input_gradient),
                            slowest(s, PassKind::weight_gradient)});
   }
+}
+
+void StepLowering::sum_up(LoweredStep& step) {
+  if (options_.stage_times) sum_up_stages(step);
   step.flops = count_flops(input_, stages_);
   step.flops_book = audit_flops(input_, step.flops);
   step.ranks = ranks_.count;
@@ -77,10 +81,10 @@ Footprint StepLowering::footprint() {
     shape.alike += (team.alike ? 1 : 0) / count;
   }
   shape.teams = count / input_.layout.pipeline;
-  const schedule::Placement& p = input_.schedule.placement;
+  const schedule::Placement& p = input_.schedule->placement;
   return footprint_of(
-      {input_.graph.spec, input_.layout, input_.pass, input_.stack, p.stages, p.pipes, input_.schedule.micro_batches,
-       input_.schedule.split_backward, input_.mode == NetworkMode::flows, options_.fuse, steps(), shape},
+      {input_.graph->spec, input_.layout, input_.pass, input_.stack, p.stages, p.pipes, input_.schedule->micro_batches,
+       input_.schedule->split_backward, input_.mode == NetworkMode::flows, options_.fuse, steps(), shape},
       stages_);
 }
 
@@ -88,7 +92,7 @@ Footprint StepLowering::footprint() {
 // the activations of all of its micro-batches.
 StepExamination StepLowering::examine() {
   StepExamination e{footprint(), 0, 0};
-  const std::int64_t micro_batches = input_.schedule.micro_batches;
+  const std::int64_t micro_batches = input_.schedule->micro_batches;
   for (DeviceIndex d = 0; d < devices(); ++d) {
     double bytes = 0, time = static_cast<double>(input_.stack.launch.per_step.value);
     for (const std::int64_t resident : builder_.device(d).resident) bytes += static_cast<double>(resident);
@@ -116,7 +120,7 @@ Result<LoweredStep> StepLowering::lower() {
     end_.lower(ends);
   }
   LoweredStep step;
-  summarise(step);
+  sum_up(step);
   Result<Program> program = builder_.finish();
   if (!program.ok()) return program.errors();
   step.program = std::move(program).value();
@@ -126,51 +130,55 @@ Result<LoweredStep> StepLowering::lower() {
 namespace {
 
 Result<std::vector<std::int32_t>> partition_of(const StepInput& input) {
-  const auto spans = layout::partition_layers(input.graph.spec, input.layout);
+  const auto spans = layout::partition_layers(input.graph->spec, input.layout);
   if (!spans.ok()) return spans.errors();
-  return layout::stage_of_operators(input.graph, *spans);
+  return layout::stage_of_operators(*input.graph, *spans);
 }
 
-layout::StageGraph stages_of(const StepInput& input, std::span<const std::int32_t> stage_of) {
-  return layout::stage_graph(input.graph, stage_of, input.schedule.placement.stages, input.layout, input.pass);
-}
-
-}  // namespace
-
-Result<LoweredStep> lower_step(const StepInput& input, const LowerOptions& options) {
-  const auto stage_of = partition_of(input);
+Result<StepParts> parts_of(const StepInput& input, Costs& costs) {
+  Result<std::vector<std::int32_t>> stage_of = partition_of(input);
   if (!stage_of.ok()) return stage_of.errors();
-  return lower_step(input, *stage_of, options);
+  return checked_parts(input, std::move(stage_of).value(), costs.parts());
 }
 
-Result<LoweredStep> lower_step(const StepInput& input, std::span<const std::int32_t> stage_of,
-                               const LowerOptions& options) {
-  const layout::StageGraph stages = stages_of(input, stage_of);
-  if (!model::acyclic(input.graph, stage_of)) {
-    Diagnostic circle;
-    circle.path = "layout.partition", circle.message = "stages wait for each other in a circle";
-    return circle;
-  }
-  if (Diagnostics broken = check_routes(Ranks(input, stages), input); !broken.empty()) return broken;
-  StepLowering lowering(input, options, stages, stage_of);
+Result<LoweredStep> lower(const StepInput& input, const LowerOptions& options, Result<StepParts> parts, Costs& costs) {
+  if (!parts.ok()) return parts.errors();
+  parts->costs = stage_costs(input, *parts, costs.parts());
+  StepLowering lowering(input, options, *parts);
   if (options.admit)
     if (Diagnostics refused = options.admit(lowering.footprint()); !refused.empty()) return refused;
   return lowering.lower();
 }
 
+}  // namespace
+
+Result<LoweredStep> lower_step(const StepInput& input, const LowerOptions& options, Costs& costs) {
+  return lower(input, options, parts_of(input, costs), costs);
+}
+
+Result<LoweredStep> lower_step(const StepInput& input, const LowerOptions& options) {
+  Costs own;
+  return lower_step(input, options, own);
+}
+
+Result<LoweredStep> lower_step(const StepInput& input, std::span<const std::int32_t> stage_of,
+                               const LowerOptions& options) {
+  Costs own;
+  return lower(input, options, checked_parts(input, {stage_of.begin(), stage_of.end()}, own.parts()), own);
+}
+
 Diagnostics check_step(const StepInput& input) {
-  const auto stage_of = partition_of(input);
-  if (!stage_of.ok()) return stage_of.errors();
-  return check_routes(Ranks(input, stages_of(input, *stage_of)), input);
+  Costs own;
+  const Result<StepParts> parts = parts_of(input, own);
+  return parts.ok() ? Diagnostics() : parts.errors();
 }
 
 Result<StepExamination> examine_step(const StepInput& input, const LowerOptions& options) {
-  const auto stage_of = partition_of(input);
-  if (!stage_of.ok()) return stage_of.errors();
-  const layout::StageGraph stages = stages_of(input, *stage_of);
-  if (Diagnostics broken = check_routes(Ranks(input, stages), input); !broken.empty()) return broken;
-  StepLowering lowering(input, options, stages, *stage_of);
-  return lowering.examine();
+  Costs own;
+  Result<StepParts> parts = parts_of(input, own);
+  if (!parts.ok()) return parts.errors();
+  parts->costs = stage_costs(input, *parts, own.parts());
+  return StepLowering(input, options, *parts).examine();
 }
 
 }  // namespace orrery::program

@@ -46,7 +46,7 @@ void PipelineLowering::add_after(TaskId task, DeviceIndex device) {
 const PipelineLowering::Fused& PipelineLowering::fused(const Pass& pass, std::uint32_t begin, std::uint32_t end) {
   const FusedKey key{&pass, begin, end};
   if (const auto it = fused_.find(key); it != fused_.end()) return it->second;
-  const Block block = make_block(std::span(pass.steps).subspan(begin, end - begin));
+  const Block& block = block_of(pass, begin, end);
   TaskTemplate t;
   t.duration = block.duration;
   t.category = block.segments.empty() ? Category::compute : block.segments.front().category;
@@ -129,7 +129,7 @@ TemplateId PipelineLowering::step_template(const Pass& pass, std::uint32_t index
                  s.name,
                  {},
                  builder_.add_effects(effects),
-                 s.transfer,
+                 s.transfer == nullptr ? kNone : builder_.add_transfer(*s.transfer),
                  s.bytes_sent,
                  s.lane == Lane::compute ? Range{} : builder_.add_calls({&s.call, 1})};
   return steps_.emplace(key, builder_.add_template(t)).first->second;

@@ -54,32 +54,42 @@ bool sends(const ProcessGroups& among) {
 
 // Which pipeline rank sends to which: where the ends of an edge of the stages stand, and both ways of the norm that
 // goes along the model.
-std::vector<std::vector<bool>> messages_between(const StepInput& input, const layout::StageGraph& stages,
-                                                const std::vector<int>& along_model) {
-  const auto size = static_cast<std::size_t>(input.layout.pipeline);
+std::vector<std::vector<bool>> messages_between(const RanksKey& key, const std::vector<int>& along_model) {
+  const auto size = static_cast<std::size_t>(key.layout.pipeline);
   std::vector<std::vector<bool>> sends(size, std::vector<bool>(size));
   const auto join = [&](int a, int b) {
     sends[static_cast<std::size_t>(a)][static_cast<std::size_t>(b)] = a != b;
     sends[static_cast<std::size_t>(b)][static_cast<std::size_t>(a)] = a != b;
   };
-  const schedule::Placement& placement = input.schedule.placement;
-  for (int pipe = 0; pipe < placement.pipes; ++pipe)
-    for (const layout::StageEdge& edge : stages.edges())
-      join(placement.rank_of(edge.from, pipe), placement.rank_of(edge.to, pipe));
-  for (std::size_t i = 1; i < along_model.size() && post_validates(input); ++i)
-    join(along_model[i - 1], along_model[i]);
+  for (int pipe = 0; pipe < key.placement.pipes; ++pipe)
+    for (const auto& [from, to] : key.edges) join(key.placement.rank_of(from, pipe), key.placement.rank_of(to, pipe));
+  for (std::size_t i = 1; i < along_model.size() && key.post_validates; ++i) join(along_model[i - 1], along_model[i]);
   return sends;
 }
 
 }  // namespace
 
-Ranks::Ranks(const StepInput& input, const layout::StageGraph& stages)
-    : grid(input.layout), count(input.layout.ranks()) {
+RanksKey::RanksKey(const StepInput& input, const layout::StageGraph& stages)
+    : placement(input.schedule->placement), post_validates(program::post_validates(input)), speed(input.speed) {
+  for (const layout::DimensionFacts& d : layout::kDimensionList) layout.*d.degree = input.layout.*d.degree;
+  layout.order = input.layout.order;
+  layout.shard_degree = input.layout.shards();
+  layout.zero = layout.shard_degree > 1 ? layout::Zero::optimizer : layout::Zero::none;
+  for (const layout::StageEdge& edge : stages.edges()) edges.emplace_back(edge.from, edge.to);
+  for (const layout::SharedParameters& copies : stages.shared()) shared.push_back(copies.stages);
+}
+
+void RanksKey::add_to(Hash& hash) const {
+  for (const layout::DimensionFacts& d : layout::kDimensionList) hash.add(layout.*d.degree);
+  hash.add((static_cast<std::int64_t>(layout.shard_degree) << 32) + placement.stages);
+}
+
+Ranks::Ranks(const RanksKey& key) : placement(key.placement), grid(key.layout), count(key.layout.ranks()) {
   speed_of.assign(static_cast<std::size_t>(count), 0);
-  for (std::size_t r = 0; r < input.speed.size(); ++r) {
-    const auto known = std::find(speeds.begin(), speeds.end(), input.speed[r]);
+  for (std::size_t r = 0; r < key.speed.size(); ++r) {
+    const auto known = std::find(speeds.begin(), speeds.end(), key.speed[r]);
     speed_of[r] = static_cast<std::int32_t>(known - speeds.begin());
-    if (known == speeds.end()) speeds.push_back(input.speed[r]);
+    if (known == speeds.end()) speeds.push_back(key.speed[r]);
   }
   if (speeds.empty()) speeds.push_back(1);
   for (int r = 0; r < count; ++r) at.push_back(grid.coordinates(r));
@@ -94,15 +104,15 @@ Ranks::Ranks(const StepInput& input, const layout::StageGraph& stages)
   std::vector<std::int32_t> gradient_of;
   fill(gradient, gradient_of, count, at, [&](const auto& c) { return grid.gradient_group(c); });
   fill(shard, shard_of, count, at, [&](const auto& c) { return grid.shard_group(c); });
-  fill_replicas(input.schedule.placement);
+  fill_replicas();
   for (ProcessGroups* among : {&gradient, &shard, &replicas, &model_parallel}) {
     among->lane = Lane::data;
     among->category = Category::data_comm;
   }
   // Hybrid sharding has two communicators, so the replicas' all-reduces run beside the shards' calls.
-  if (input.layout.shards() > 1) replicas.lane = Lane::replicas;
-  add_pipeline(input, stages);
-  add_shared(input, stages);
+  if (key.layout.shards() > 1) replicas.lane = Lane::replicas;
+  add_pipeline(key);
+  add_shared(key);
   model_parallel.groups.emplace_back();
   const auto of_first_copy = [](const layout::Coordinates& c) {
     return std::ranges::all_of(layout::kDimensionList,
@@ -114,7 +124,7 @@ Ranks::Ranks(const StepInput& input, const layout::StageGraph& stages)
 
 // A rank that holds the same stages for another copy of the model (Li and Hoefler, Chimera, SC'21, section 3.2: the
 // replicas of a stage in both directions sum together) is one more replica of what this one has.
-void Ranks::fill_replicas(const schedule::Placement& placement) {
+void Ranks::fill_replicas() {
   const std::vector<int> mirror = schedule::mirrors(placement);
   check(!mirror.empty(), "copies of the model that do not stand on pairs of ranks");
   fill(replicas, replicas_of, count, at, [&](layout::Coordinates c) {
@@ -130,12 +140,12 @@ void Ranks::fill_replicas(const schedule::Placement& placement) {
 }
 
 // Only pairs that send are a load on the network: the last rank sends to the first where stages go round (interleaved).
-void Ranks::add_pipeline(const StepInput& input, const layout::StageGraph& stages) {
-  along_model = schedule::ranks_along_model(input.schedule.placement);
+void Ranks::add_pipeline(const RanksKey& key) {
+  along_model = schedule::ranks_along_model(placement);
   place_.resize(along_model.size());
   for (std::size_t i = 0; i < along_model.size(); ++i)
     place_[static_cast<std::size_t>(along_model[i])] = static_cast<int>(i);
-  const auto sends = messages_between(input, stages, along_model);
+  const auto sends = messages_between(key, along_model);
   ProcessGroups among;
   among.lane = Lane::pipeline_send;
   among.category = Category::pipeline_comm;
@@ -153,13 +163,13 @@ void Ranks::add_pipeline(const StepInput& input, const layout::StageGraph& stage
 
 // Where the ranks of two copies of the model have summed theirs, a rank with a stage of each needs no more. The copies
 // have other holders each, or the same.
-void Ranks::add_shared(const StepInput& input, const layout::StageGraph& stages) {
+void Ranks::add_shared(const RanksKey& key) {
   ProcessGroups among;
   among.lane = Lane::data;
   among.category = Category::data_comm;
-  shared.assign(stages.shared().size(), among);
+  shared.assign(key.shared.size(), among);
   for (std::size_t i = 0; i < shared.size(); ++i)
-    for (const std::vector<int>& holders : schedule::holders_of(input.schedule.placement, stages.shared()[i].stages))
+    for (const std::vector<int>& holders : schedule::holders_of(placement, key.shared[i]))
       for (std::int32_t r = 0; r < count; ++r) {
         if (at[static_cast<std::size_t>(r)][kPipeline] != holders.front()) continue;
         shared[i].groups.emplace_back();
@@ -174,17 +184,18 @@ std::int32_t Ranks::at_pipeline(std::int32_t rank, int pipeline_rank) const {
 }
 
 bool post_validates(const StepInput& input) {
-  return post_validates(input.stack.optimizer, input.layout, input.schedule.split_backward);
+  return post_validates(input.stack.optimizer, input.layout, input.schedule->split_backward);
 }
 
-Diagnostics check_routes(const Ranks& ranks, const StepInput& input) {
+Diagnostics check_routes(const Ranks& ranks, const hardware::Topology& topology,
+                         const std::vector<hardware::DeviceId>& placement) {
   constexpr std::size_t kMost = 8;
   std::vector<NamedGroups> named = named_groups(ranks);
   named.push_back({&ranks.model_parallel, "gradient norm", {}});
-  const auto device = [&](std::int32_t rank) { return input.placement[static_cast<std::size_t>(rank)]; };
-  const auto joined = [&](std::int32_t a, std::int32_t b) { return input.topology->connected(device(a), device(b)); };
+  const auto device = [&](std::int32_t rank) { return placement[static_cast<std::size_t>(rank)]; };
+  const auto joined = [&](std::int32_t a, std::int32_t b) { return topology.connected(device(a), device(b)); };
   const auto name = [&](std::int32_t rank) {
-    return "rank " + std::to_string(rank) + " (" + input.topology->vertex_name(device(rank)) + ")";
+    return "rank " + std::to_string(rank) + " (" + topology.vertex_name(device(rank)) + ")";
   };
   Diagnostics errors;
   for (const auto& [among, what, in_split] : named)
@@ -208,12 +219,13 @@ namespace {
 // What is told of a call: what it takes, what it would take alone, and where it was held back.
 using Cost = std::tuple<Time, Time, int>;
 
-std::vector<Cost> costs_of(const ObservedCall& call, const StepInput& input, Communication& communication) {
+std::vector<Cost> costs_of(const ObservedCall& call, Communication& communication) {
+  const std::vector<hardware::Link>& links = communication.network().topology->links();
   std::vector<Cost> costs;
   for (const CallCost& cost : communication.costs(*call.among, call.kind, call.bytes)) {
     const hardware::LinkId link = cost.call.link;
     costs.emplace_back(cost.duration, cost.call.alone,
-                       link < 0 ? -1 : static_cast<int>(input.topology->links()[static_cast<std::size_t>(link)].level));
+                       link < 0 ? -1 : static_cast<int>(links[static_cast<std::size_t>(link)].level));
   }
   return costs;
 }
@@ -228,13 +240,13 @@ bool unlike(const Ranks& ranks, const ProcessGroups& among, const std::vector<Co
   return false;
 }
 
-std::vector<std::string> splits_of(const Ranks& ranks, const std::vector<ObservedCall>& calls, const StepInput& input,
+std::vector<std::string> splits_of(const Ranks& ranks, const std::vector<ObservedCall>& calls,
                                    Communication& communication) {
   std::vector<std::string> splits;
   if (ranks.speeds.size() > 1) splits.emplace_back("GPUs of different speed");
   for (const auto& [among, in_error, name] : named_groups(ranks)) {
     const bool differ = std::any_of(calls.begin(), calls.end(), [&, of = among](const ObservedCall& c) {
-      return c.among == of && unlike(ranks, *of, costs_of(c, input, communication));
+      return c.among == of && unlike(ranks, *of, costs_of(c, communication));
     });
     const std::string text = name + " on links of different speed or use";
     if (differ && (splits.empty() || splits.back() != text)) splits.push_back(text);
@@ -244,8 +256,8 @@ std::vector<std::string> splits_of(const Ranks& ranks, const std::vector<Observe
 
 }  // namespace
 
-Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, const StepInput& input,
-                   Communication& communication, bool alike_once) {
+Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, Communication& communication,
+                   bool alike_once) {
   std::vector<std::int64_t> initial;
   for (std::size_t r = 0; r < ranks.at.size(); ++r)  // what a rank is by itself: its stages and its speed
     initial.push_back(ranks.at[r][kPipeline] * static_cast<std::int64_t>(ranks.speeds.size()) + ranks.speed_of[r]);
@@ -253,17 +265,17 @@ Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, c
   for (const ObservedCall& call : calls) {
     Relation relation{&call.among->groups, {}, call.kind == Collective::send_receive && sends(*call.among)};
     std::map<Cost, std::int64_t> known;
-    for (const Cost& cost : costs_of(call, input, communication))
+    for (const Cost& cost : costs_of(call, communication))
       relation.cost.push_back(known.emplace(cost, static_cast<std::int64_t>(known.size())).first->second);
     relations.push_back(std::move(relation));
   }
   for (const NamedGroups& named : named_groups(ranks))
     if (!named.among->groups.empty()) relations.push_back({&named.among->groups, {}, sends(*named.among)});
 
-  const bool fold = alike_once && input.mode != NetworkMode::flows;
+  const bool fold = alike_once && communication.network().mode != NetworkMode::flows;
   Devices devices;
   devices.fold_class = fold_classes(initial, relations);
-  devices.splits = splits_of(ranks, calls, input, communication);
+  devices.splits = splits_of(ranks, calls, communication);
   for (std::int32_t r = 0; r < ranks.count; ++r) {
     const auto device = static_cast<std::size_t>(fold ? devices.fold_class[static_cast<std::size_t>(r)] : r);
     devices.device_of.push_back(static_cast<DeviceIndex>(device));

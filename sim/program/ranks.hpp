@@ -1,6 +1,7 @@
 // The ranks of a run and how they communicate: process groups, fold classes, simulated devices.
 #pragma once
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "communication.hpp"
@@ -9,9 +10,24 @@
 
 namespace orrery::program {
 
+// What the process groups of a run depend on.
+struct RanksKey {
+  RanksKey(const StepInput& input, const layout::StageGraph& stages);
+  friend bool operator==(const RanksKey&, const RanksKey&) = default;
+  void add_to(Hash& hash) const;
+
+  layout::Layout layout;  // of it the grid and the shards
+  schedule::Placement placement;
+  std::vector<std::pair<int, int>> edges;         // between stages
+  std::vector<std::vector<std::int32_t>> shared;  // stages that hold copies of the same parameters
+  bool post_validates = false;
+  std::vector<double> speed;  // [rank], empty = all 1
+};
+
 // All process groups of the run, by kind, and which group of each kind a rank is in.
 struct Ranks {
-  Ranks(const StepInput& input, const layout::StageGraph& stages);
+  explicit Ranks(const RanksKey& key);
+  Ranks(const StepInput& input, const layout::StageGraph& stages) : Ranks(RanksKey(input, stages)) {}
 
   std::int32_t at_pipeline(std::int32_t rank, int pipeline_rank) const;  // same coordinates but for that one
   // The pairs on which one pipeline rank sends to another, and which of them a rank of the first sends on.
@@ -23,6 +39,7 @@ struct Ranks {
     return sends_on[apart(at[r][layout::Dimension::pipeline], to_pipeline)][r];
   }
 
+  schedule::Placement placement;  // of the stages
   layout::RankGrid grid;
   int count = 0;
   std::vector<layout::Coordinates> at;  // [rank]
@@ -45,9 +62,9 @@ struct Ranks {
   std::vector<double> speeds;                       // of kernels, each once; {1} where nothing is slow
 
  private:
-  void fill_replicas(const schedule::Placement& placement);
-  void add_pipeline(const StepInput& input, const layout::StageGraph& stages);
-  void add_shared(const StepInput& input, const layout::StageGraph& stages);
+  void fill_replicas();
+  void add_pipeline(const RanksKey& key);
+  void add_shared(const RanksKey& key);
   std::size_t apart(int from_pipeline, int to_pipeline) const {
     const auto places = static_cast<int>(along_model.size());
     return static_cast<std::size_t>(
@@ -61,7 +78,8 @@ struct Ranks {
 bool post_validates(const StepInput& input);
 
 // An error for each group whose members cannot reach each other (a few of them, where there are many).
-Diagnostics check_routes(const Ranks& ranks, const StepInput& input);
+Diagnostics check_routes(const Ranks& ranks, const hardware::Topology& topology,
+                         const std::vector<hardware::DeviceId>& placement);
 
 // What the simulated devices are: one per rank, or one per class of alike ranks.
 struct Devices {
@@ -78,8 +96,8 @@ struct ObservedCall {
   Collective kind;
   Bytes bytes;
 };
-Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, const StepInput& input,
-                   Communication& communication, bool alike_once = true);
+Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, Communication& communication,
+                   bool alike_once = true);
 
 // Simulated devices of a group of ranks, each once, ascending.
 std::vector<DeviceIndex> devices_of(const Devices& devices, const std::vector<std::int32_t>& ranks);

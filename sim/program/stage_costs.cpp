@@ -14,21 +14,43 @@ using layout::Dimension;
 using layout::PassKind;
 using layout::PassStep;
 
-StageCosts::StageCosts(const StepInput& input, const layout::StageGraph& graph, const Ranks& ranks,
-                       Communication& communication, Builder& builder, std::span<const std::int32_t> stage_of)
-    : input_(input), graph_(graph), ranks_(ranks), communication_(communication), builder_(builder) {
-  alike_ = layout::alike_stages(input.graph, stage_of, graph.stages(), input.pass);
-  std::vector<std::vector<std::int32_t>> operators(alike_.size());
-  for (std::size_t i = 0; i < stage_of.size(); ++i)
-    operators[static_cast<std::size_t>(stage_of[i])].push_back(static_cast<std::int32_t>(i));
-  for (std::int32_t s = 0; s < graph.stages(); ++s) {
-    const std::vector<std::int32_t>& of_stage = operators[static_cast<std::size_t>(s)];
-    spans_.push_back(layout::span_of(input.graph, of_stage));
-    if (alike(s) == s) stages_.try_emplace(s, input.graph, input.layout, of_stage, input.pass);
+void StageCostsKey::add_to(Hash& hash) const {
+  add_pointer(hash, stages);
+  add_pointer(hash, communication);
+  add_pointer(hash, kernels);
+  hash.add((calls.overlap_tensor ? 1 : 0) + (calls.scatter_gather_messages ? 2 : 0));
+}
+
+// Which messages wait for which, and how gradients travel, is no matter of a pass.
+cost::StackCommunication read_by_passes(const cost::StackCommunication& stack) {
+  cost::StackCommunication read;
+  read.overlap_tensor = stack.overlap_tensor;
+  read.overlap_context = stack.overlap_context;
+  read.tensor_slowdown_percent = stack.tensor_slowdown_percent;
+  read.context_slowdown_percent = stack.context_slowdown_percent;
+  read.scatter_gather_messages = stack.scatter_gather_messages;
+  read.bucket = stack.bucket;
+  return read;
+}
+
+StageCosts::StageCosts(const StageCostsKey& key, Kept<StageWorkKey, StageWork>& known)
+    : key_(key),
+      cut_(*key.stages->of.cut),
+      graph_(key.stages->graph),
+      ranks_(key.communication->ranks()),
+      communication_(*key.communication) {
+  const StagesKey& of = key.stages->of;
+  for (std::int32_t s = 0; s < graph_.stages(); ++s) {
+    if (alike(s) == s) {
+      const StageWorkKey work{cut_.of.graph, cut_.signatures[at(s)], of.layout, of.pass};
+      work_.push_back(known.of(work, [&] { return std::make_shared<StageWork>(work, cut_.operators_of(s)); }));
+    } else {
+      work_.push_back(work_[at(alike(s))]);
+    }
   }
   find_messages();
   for (const Dimension d : layout::dimensions_that(&layout::DimensionFacts::in_pass))
-    class_[d] = classes_of(ranks.along[d]);
+    class_[d] = classes_of(ranks_.along[d]);
 }
 
 // Groups of equal costs share their passes; where transfers share links each group that has any has its own.
@@ -43,20 +65,18 @@ std::vector<std::int32_t> StageCosts::classes_of(const ProcessGroups& among) {
   std::vector<std::int32_t> result;
   for (std::size_t g = 0; g < costs.size(); ++g) {
     const auto index = static_cast<std::int32_t>(g);
-    const bool own_links = input_.mode == NetworkMode::flows && among.groups[g].size() > 1;
+    const bool own_links = communication_.network().mode == NetworkMode::flows && among.groups[g].size() > 1;
     result.push_back(own_links ? index : first.emplace(costs[g], index).first->second);
   }
   return result;
 }
 
 const std::vector<PassStep>& StageCosts::steps(int stage, PassKind kind) {
-  const auto [it, fresh] = steps_.try_emplace({alike(stage), kind});
-  if (fresh) it->second = this->stage(stage).pass(kind);
-  return it->second;
+  return work_[at(stage)]->steps(kind);
 }
 
 std::vector<int> StageCosts::on_rank(int pipeline_rank) const {
-  const schedule::Placement& placement = input_.schedule.placement;
+  const schedule::Placement& placement = ranks_.placement;
   std::vector<int> held;
   for (int pipe = 0; pipe < placement.pipes; ++pipe)
     for (int s = 0; s < placement.stages; ++s)
@@ -81,7 +101,7 @@ std::vector<LayerRange> layer_ranges(const std::vector<PassStep>& steps) {
 
 // Edges whose ends stand on different ranks.
 void StageCosts::find_messages() {
-  const schedule::Placement& placement = input_.schedule.placement;
+  const schedule::Placement& placement = ranks_.placement;
   for (int pipe = 0; pipe < placement.pipes; ++pipe)
     for (int stage = 0; stage < stages(); ++stage)
       for (const bool forward : {true, false}) {
@@ -95,8 +115,7 @@ void StageCosts::find_messages() {
 // Pipeline messages: the whole boundary tensor, or its share of the tensor ranks where it is scattered and gathered.
 Bytes StageCosts::message_bytes(std::int32_t edge) const {
   const Bytes whole = graph_.edge(edge).bytes;
-  return input_.stack.communication.scatter_gather_messages ? Bytes{ceil_div(whole.value, input_.layout.tensor)}
-                                                            : whole;
+  return key_.calls.scatter_gather_messages ? Bytes{ceil_div(whole.value, layout().tensor)} : whole;
 }
 
 const std::vector<ObservedCall>& StageCosts::calls() {
@@ -105,7 +124,7 @@ const std::vector<ObservedCall>& StageCosts::calls() {
   const auto add = [&](const ProcessGroups& among, Collective kind, Bytes bytes) {
     if (known.insert({&among, kind, bytes.value}).second) calls_.push_back({&among, kind, bytes});
   };
-  const schedule::Placement& placement = input_.schedule.placement;
+  const schedule::Placement& placement = ranks_.placement;
   for (int s = 0; s < stages(); ++s) {
     for (const PassKind kind : {PassKind::forward, PassKind::backward}) {
       if (alike(s) != s) break;
@@ -139,29 +158,15 @@ StageCosts::Place StageCosts::place_of(std::int32_t rank) const {
   return place;
 }
 
-namespace {
-
-auto shape_of(const model::Kernel& k) {
-  return std::tie(k.kind, k.dtype, k.flops, k.bytes, k.batch, k.m, k.n, k.k, k.layout, k.accumulate, k.out_dtype,
-                  k.sequence_q, k.sequence_kv, k.heads, k.kv_heads, k.head_dim, k.causal);
-}
-
-}  // namespace
-
-// A chain of elementwise kernels: each moves its share of the bytes. A pass has few shapes of kernels, layer by layer
-// the same.
+// A chain of elementwise kernels: each moves its share of the bytes.
 Time StageCosts::kernel_time(const PassStep& step, double speed) {
   model::Kernel kernel = step.kernel;
   kernel.bytes = {ceil_div(kernel.bytes.value, step.kernels)};
-  auto known = std::find_if(kernel_times_.begin(), kernel_times_.end(),
-                            [&](const auto& k) { return shape_of(k.first) == shape_of(kernel); });
-  if (known == kernel_times_.end())
-    known = kernel_times_.insert(known, {kernel, cost::kernel_time(input_.gpu, input_.kernels, kernel)});
-  return at_speed(known->second, speed) * step.kernels;
+  return at_speed(key_.kernels->of(kernel), speed) * step.kernels;
 }
 
 TimedStep StageCosts::cost(const PassStep& from, PassKind kind, const Place& place) {
-  const cost::StackLaunch& host = input_.stack.launch;
+  const cost::StackLaunch& host = key_.launch;
   const bool forward = kind == PassKind::forward || from.role == layout::StepRole::recompute;
   const Time launch = forward ? host.per_kernel : host.per_kernel_backward;
   TimedStep step;
@@ -186,8 +191,8 @@ TimedStep StageCosts::cost(const PassStep& from, PassKind kind, const Place& pla
   const auto size = static_cast<std::int64_t>(among.groups[group].size());
   step.launch = launch + host.per_collective + host.per_collective_rank * size;
   step.bytes_sent = bytes_sent(from.collective, from.message, size);
-  if (calls_along(from.along).overlap_in(input_.stack.communication)) step.beside = from.beside;
-  if (!call.transfer.phases.empty()) step.transfer = builder_.add_transfer(call.transfer);
+  if (calls_along(from.along).overlap_in(key_.calls)) step.beside = from.beside;
+  if (!call.transfer.phases.empty()) step.transfer = &call.transfer;
   step.call = call.call;
   return step;
 }
@@ -216,11 +221,9 @@ std::vector<TimedStep> StageCosts::receive_messages(Pass& pass, const Place& pla
 // reduce_bucket_size).
 std::vector<StageCosts::GradientUnit> StageCosts::gradient_units(int stage, PassKind kind) {
   std::vector<GradientUnit> units;
-  if (kind == PassKind::forward || kind == PassKind::input_gradient || !input_.layout.shards_gradients()) return units;
-  const cost::StackOptimizer& o = input_.stack.optimizer;
-  const std::int64_t buffer = checked_mul(o.reduce_buffer_elements, o.gradient_bytes);
-  const std::int64_t bucket =
-      input_.layout.gathers_parameters() ? 0 : std::max(input_.stack.communication.bucket.value, buffer);
+  if (kind == PassKind::forward || kind == PassKind::input_gradient || !layout().shards_gradients()) return units;
+  const std::int64_t buffer = checked_mul(key_.reduce_buffer_elements, key_.gradient_bytes);
+  const std::int64_t bucket = layout().gathers_parameters() ? 0 : std::max(key_.calls.bucket.value, buffer);
   bool open = false;
   for (const LayerRange& range : layer_ranges(steps(stage, kind))) {
     const std::int64_t parameters = this->stage(stage).parameters_of_layer(range.layer);
@@ -228,7 +231,7 @@ std::vector<StageCosts::GradientUnit> StageCosts::gradient_units(int stage, Pass
     if (!open) units.push_back({0, range.begin, range.end});
     units.back().parameters += parameters;
     units.back().end = range.end;
-    open = units.back().parameters * o.gradient_bytes < bucket;
+    open = units.back().parameters * key_.gradient_bytes < bucket;
   }
   return units;
 }
@@ -261,14 +264,12 @@ void StageCosts::note_uses(Pass& pass, int stage, PassKind kind) {
 void StageCosts::hold_gathered_layers(Pass& pass, int stage, PassKind kind, bool opens) {
   for (const LayerRange& range : layer_ranges(steps(stage, kind))) {
     const std::int64_t parameters = this->stage(stage).parameters_of_layer(range.layer);
-    if (input_.layout.gathers_parameters() && kind != PassKind::weight_gradient)
-      pass.steps[range.end - 1].memory.push_back(
-          {true, MemoryClass::buffers, {-parameters * input_.state.gathered_bytes}});
+    if (layout().gathers_parameters() && kind != PassKind::weight_gradient)
+      pass.steps[range.end - 1].memory.push_back({true, MemoryClass::buffers, {-parameters * key_.gathered_bytes}});
   }
   if (!opens) return;
   for (const GradientUnit& unit : gradient_units(stage, kind))
-    pass.steps[unit.begin].memory.push_back(
-        {false, MemoryClass::buffers, {unit.parameters * input_.stack.optimizer.gradient_bytes}});
+    pass.steps[unit.begin].memory.push_back({false, MemoryClass::buffers, {unit.parameters * key_.gradient_bytes}});
 }
 
 // The host waits for each kernel before it launches the next: the device stands still during each launch.
@@ -299,10 +300,9 @@ const Pass& StageCosts::pass(std::int32_t rank, int stage, PassKind kind, int pi
   pass.received = static_cast<std::uint32_t>(received.size());
   pass.steps.insert(pass.steps.begin(), received.begin(), received.end());
   for (TimedStep& step : pass.steps) step.backward = kind != PassKind::forward;
-  if (kind == PassKind::forward && !pass.steps.empty())
-    pass.steps.front().launch += input_.stack.launch.per_micro_batch;
-  if (input_.stack.launch.mode == cost::LaunchMode::blocking) launch_blocking(pass);
-  slow_beside_calls(pass.steps, input_.stack.communication);
+  if (kind == PassKind::forward && !pass.steps.empty()) pass.steps.front().launch += key_.launch.per_micro_batch;
+  if (key_.launch.mode == cost::LaunchMode::blocking) launch_blocking(pass);
+  slow_beside_calls(pass.steps, key_.calls);
   return pass;
 }
 

@@ -2,23 +2,39 @@
 // network.
 #pragma once
 #include <map>
+#include <memory>
 #include <tuple>
 #include <vector>
 
+#include "kernel_times.hpp"
 #include "ranks.hpp"
+#include "stage_work.hpp"
 
 namespace orrery::program {
 
+// What the passes of a step depend on.
+struct StageCostsKey {
+  std::shared_ptr<const Stages> stages;
+  std::shared_ptr<Communication> communication;
+  std::shared_ptr<KernelTimes> kernels;
+  cost::StackCommunication calls;  // of it what read_by_passes() leaves
+  cost::StackLaunch launch;
+  std::int64_t gradient_bytes = 0, reduce_buffer_elements = 0;  // of StackOptimizer
+  std::int64_t gathered_bytes = 0;                              // of StateWidths
+  friend bool operator==(const StageCostsKey&, const StageCostsKey&) = default;
+  void add_to(Hash& hash) const;
+};
+cost::StackCommunication read_by_passes(const cost::StackCommunication& stack);
+
 class StageCosts {
  public:
-  StageCosts(const StepInput& input, const layout::StageGraph& graph, const Ranks& ranks, Communication& communication,
-             Builder& builder, std::span<const std::int32_t> stage_of);
+  StageCosts(const StageCostsKey& key, Kept<StageWorkKey, StageWork>& known);
 
-  // The work of a stage: that of the first that does the same, whose layers its steps and parameters_of_layer() name.
-  const layout::StageModel& stage(int index) const { return stages_.at(alike(index)); }
-  const layout::StageSpan& span(int index) const { return spans_[static_cast<std::size_t>(index)]; }
-  int alike(int index) const { return alike_[static_cast<std::size_t>(index)]; }
-  int stages() const { return static_cast<int>(alike_.size()); }
+  // The work of a stage: that of any that does the same, whose layers its steps and parameters_of_layer() name.
+  const layout::StageModel& stage(int index) const { return work_[at(index)]->model(); }
+  const layout::StageSpan& span(int index) const { return cut_.spans[at(index)]; }
+  int alike(int index) const { return cut_.alike[at(index)]; }
+  int stages() const { return cut_.of.stages; }
   std::vector<int> on_rank(int pipeline_rank) const;  // the stages it holds, of all pipes
   std::int64_t parameters_of_rank(int pipeline_rank) const;
   const std::vector<layout::PassStep>& steps(int stage, layout::PassKind kind);
@@ -38,7 +54,9 @@ class StageCosts {
   Time compute_time(std::int32_t rank, int stage, layout::PassKind kind);
 
  private:
-  bool scattered() const { return input_.stack.communication.scatter_gather_messages && input_.layout.tensor > 1; }
+  static std::size_t at(int index) { return static_cast<std::size_t>(index); }
+  const layout::Layout& layout() const { return key_.stages->of.layout; }
+  bool scattered() const { return key_.calls.scatter_gather_messages && layout().tensor > 1; }
   std::vector<std::int32_t> classes_of(const ProcessGroups& among);
   struct Place {
     layout::PerDimension<std::int32_t> group;
@@ -61,21 +79,17 @@ class StageCosts {
   void note_uses(Pass& pass, int stage, layout::PassKind kind);
   void hold_gathered_layers(Pass& pass, int stage, layout::PassKind kind, bool opens);
 
-  const StepInput& input_;
+  const StageCostsKey key_;
+  const Cut& cut_;
   const layout::StageGraph& graph_;
   const Ranks& ranks_;
   Communication& communication_;
-  Builder& builder_;
-  std::vector<std::int32_t> alike_;           // [stage] the first that does the same
-  std::map<int, layout::StageModel> stages_;  // those
-  std::vector<layout::StageSpan> spans_;      // [stage]
+  std::vector<std::shared_ptr<StageWork>> work_;  // [stage]
   std::vector<ObservedCall> calls_;
   layout::PerDimension<std::vector<std::int32_t>> class_;  // [dimension][group] the first group with the same costs
-  std::map<std::pair<int, layout::PassKind>, std::vector<layout::PassStep>> steps_;
-  std::vector<std::vector<std::int32_t>> arrivals_;  // [way] edges: what reaches it from other ranks
+  std::vector<std::vector<std::int32_t>> arrivals_;        // [way] edges: what reaches it from other ranks
   // By what arrives and whether it opens.
   std::map<std::tuple<int, layout::PassKind, std::vector<std::int64_t>, bool, Place>, Pass> passes_;
-  std::vector<std::pair<model::Kernel, Time>> kernel_times_;  // at full speed
 };
 
 // What a kernel takes at a factor of its speed, rounded up to a picosecond.

@@ -30,18 +30,17 @@ PassKind pass_kind(OpKind kind) {
 
 }  // namespace
 
-StepLowering::StepLowering(const StepInput& input, const LowerOptions& options, const layout::StageGraph& graph,
-                           std::span<const std::int32_t> stage_of)
+StepLowering::StepLowering(const StepInput& input, const LowerOptions& options, const StepParts& parts)
     : input_(input),
       options_(options),
-      graph_(graph),
-      ranks_(input, graph),
-      communication_(input),
-      stages_(input, graph, ranks_, communication_, builder_, stage_of),
+      graph_(parts.stages->graph),
+      ranks_(parts.ranks()),
+      communication_(*parts.communication),
+      stages_(*parts.costs),
       data_(input, ranks_, devices_, communication_, stages_, builder_),
-      end_(input, graph, ranks_, devices_, communication_, stages_, data_, builder_),
+      end_(input, graph_, ranks_, devices_, communication_, stages_, data_, builder_),
       // Where transfers share links, ranks that are alike by themselves may meet on them: each is played.
-      devices_(fold_ranks(ranks_, observed_calls(), input, communication_, options.fold)) {
+      devices_(fold_ranks(ranks_, observed_calls(), communication_, options.fold)) {
   data_.form_groups();
   add_devices();
 }
@@ -129,7 +128,7 @@ TemplateId StepLowering::message(DeviceIndex from, DeviceIndex to, std::int32_t 
 
 PipelineInput StepLowering::pipeline_input() {
   PipelineInput p;
-  p.schedule = &input_.schedule;
+  p.schedule = input_.schedule.get();
   p.stages = &graph_;
   p.teams = teams();
   p.fuse = options_.fuse && input_.mode != NetworkMode::flows;
@@ -156,7 +155,7 @@ PipelineInput StepLowering::pipeline_input() {
     return calls;
   };
   p.peer = [this](DeviceIndex d, int stage, int pipe) {
-    const int to = input_.schedule.placement.rank_of(stage, pipe);
+    const int to = input_.schedule->placement.rank_of(stage, pipe);
     return devices_.device_of[static_cast<std::size_t>(ranks_.at_pipeline(devices_.representative[d], to))];
   };
   p.message = [this](DeviceIndex from, DeviceIndex to, std::int32_t edge, bool forward) {

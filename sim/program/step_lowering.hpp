@@ -3,10 +3,10 @@
 #pragma once
 #include <map>
 #include <optional>
-#include <span>
 #include <tuple>
 #include <vector>
 
+#include "costs.hpp"
 #include "overlap.hpp"
 #include "pipeline_lowering.hpp"
 #include "step_end.hpp"
@@ -15,8 +15,7 @@ namespace orrery::program {
 
 class StepLowering {
  public:
-  StepLowering(const StepInput& input, const LowerOptions& options, const layout::StageGraph& graph,
-               std::span<const std::int32_t> stage_of);
+  StepLowering(const StepInput& input, const LowerOptions& options, const StepParts& parts);
 
   Result<LoweredStep> lower();
   Footprint footprint();
@@ -30,7 +29,8 @@ class StepLowering {
   TemplateId message(DeviceIndex from, DeviceIndex to, std::int32_t edge, bool forward);
   int steps() const;
   StepStart start_of_step(const PipelineEnds& before);
-  void summarise(LoweredStep& step);
+  void sum_up(LoweredStep& step);
+  void sum_up_stages(LoweredStep& step);
 
   std::size_t devices() const { return devices_.representative.size(); }
 
@@ -38,9 +38,9 @@ class StepLowering {
   const LowerOptions& options_;
   const layout::StageGraph& graph_;
   Builder builder_;
-  Ranks ranks_;
-  Communication communication_;
-  StageCosts stages_;
+  const Ranks& ranks_;
+  Communication& communication_;
+  StageCosts& stages_;
   DataParallel data_;
   StepEnd end_;
   Devices devices_;

@@ -20,9 +20,11 @@ void judge(const Scenario& s, report::RunResult& result, Evaluation& evaluation)
   result.reserved.resize(result.program.devices.size());
 }
 
-Result<Evaluation> evaluated(const Run& run) {
+Result<Evaluation> evaluated(const Run& run, program::Costs& costs) {
   const RunOptions options;
-  Result<program::LoweredStep> lowered = program::lower_step(run.input(), lower_options(run.scenario(), options));
+  program::LowerOptions how = lower_options(run.scenario(), options);
+  how.stage_times = false;
+  Result<program::LoweredStep> lowered = program::lower_step(run.input(), how, costs);
   if (!lowered.ok()) return lowered.errors();
   report::RunResult result;
   fill_in(result, run, std::move(lowered).value());
@@ -42,8 +44,8 @@ Result<Evaluation> evaluated(const Run& run) {
 
 }  // namespace
 
-Result<Evaluation> evaluate(const Run& run) {
-  return located(run.scenario(), [&] { return evaluated(run); });
+Result<Evaluation> evaluate(const Run& run, program::Costs& costs) {
+  return located(run.scenario(), [&] { return evaluated(run, costs); });
 }
 
 }  // namespace orrery::scenario

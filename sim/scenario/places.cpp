@@ -23,13 +23,11 @@ Result<std::vector<hardware::Perturbation>> read_perturbations(const YamlTree& t
   return list;
 }
 
-Result<Places> make_places(const Scenario& s) {
-  Result<std::unique_ptr<hardware::Topology>> topology = hardware::build_topology(s.cluster, s.cluster.nodes);
-  if (!topology.ok()) return topology.errors();
-  Result<std::vector<hardware::DeviceId>> placed = hardware::place_ranks(s.placement, s.layout.ranks(), **topology);
+Result<Places> make_places(const Scenario& s, std::shared_ptr<const hardware::Topology> topology) {
+  Result<std::vector<hardware::DeviceId>> placed = hardware::place_ranks(s.placement, s.layout.ranks(), *topology);
   if (!placed.ok()) return placed.errors();
   if (Diagnostics down = hardware::check_running(s.cluster, *placed); !down.empty()) return down;
-  Places places{std::move(topology).value(), std::move(placed).value(), {}};
+  Places places{std::move(topology), std::move(placed).value(), {}};
   if (s.cluster.perturb.empty()) return places;
   const std::vector<double> factors = hardware::compute_factors(s.cluster);
   for (const hardware::DeviceId device : places.placement)

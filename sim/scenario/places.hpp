@@ -18,7 +18,8 @@ struct Places {
   std::vector<hardware::DeviceId> placement;           // [rank]
   std::vector<double> speed;                           // [rank] of its kernels; empty: all 1
 };
-Result<Places> make_places(const Scenario& scenario);
+// `topology` is that of the scenario's cluster.
+Result<Places> make_places(const Scenario& scenario, std::shared_ptr<const hardware::Topology> topology);
 
 // What is slow or down of what the run may use, in words, and the ranks on GPUs slower than the fastest.
 std::vector<std::string> perturbation_texts(const Scenario& scenario);

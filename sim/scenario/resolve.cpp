@@ -1,8 +1,12 @@
 #include <algorithm>
+#include <memory>
+#include <utility>
 
 #include "given.hpp"
 #include "located.hpp"
+#include "orrery/core/kept.hpp"
 #include "orrery/network/tuning.hpp"
+#include "orrery/scenario/resolver.hpp"
 #include "parts.hpp"
 #include "places.hpp"
 #include "rules.hpp"
@@ -31,12 +35,71 @@ std::string named(const std::string& choice) {
   return choice == "auto" ? std::string() : choice;
 }
 
-Result<program::StepInput> input_of(const Scenario& s, schedule::Schedule schedule, network::Tuning tuning) {
-  Result<Places> places = make_places(s);
+struct HashOfCluster {
+  std::size_t operator()(const hardware::ClusterSpec& c) const { return static_cast<std::size_t>(c.nodes); }
+};
+
+struct GraphKey {
+  model::ModelSpec spec;
+  model::GraphOptions options;
+  friend bool operator==(const GraphKey&, const GraphKey&) = default;
+  void add_to(Hash& hash) const { hash.add((spec.hidden << 20) + spec.layers + (spec.vocab << 32)); }
+};
+
+struct HashOfRequest {
+  std::size_t operator()(const schedule::ScheduleRequest& r) const {
+    Hash hash;
+    hash.add((static_cast<std::int64_t>(r.ranks) << 32) + r.chunks);
+    hash.add(r.micro_batches);
+    return static_cast<std::size_t>(hash.value());
+  }
+};
+
+}  // namespace
+
+struct Resolver::Parts {
+  Catalogue& catalogue;
+  ResolveOptions options;
+  Kept<hardware::ClusterSpec, const hardware::Topology, HashOfCluster> topologies{16};
+  Kept<hardware::ClusterSpec, const network::Tuning, HashOfCluster> tunings{16};
+  Kept<GraphKey, const model::ModelGraph> graphs{64};
+  // Those found to be right, and of them those that do not block with messages that do.
+  Kept<schedule::ScheduleRequest, const schedule::Schedule, HashOfRequest> schedules{256}, unblocked{256};
+};
+
+namespace {
+
+template <class T>
+using Shared = Result<std::shared_ptr<const T>>;
+
+// What `make` gives where that is no error.
+template <class Value, class Key, class HashOf, class Make>
+Shared<Value> of(Kept<Key, const Value, HashOf>& kept, const Key& key, const Make& make) {
+  Diagnostics errors;
+  std::shared_ptr<const Value> value = kept.of(key, [&]() -> std::shared_ptr<const Value> {
+    auto made = make();
+    if (!made.ok()) return errors = made.errors(), nullptr;
+    if constexpr (requires { made->get(); })
+      return std::move(made).value();
+    else
+      return std::make_shared<const Value>(std::move(made).value());
+  });
+  if (!value) return errors;
+  return value;
+}
+
+Result<program::StepInput> input_of(const Scenario& s, std::shared_ptr<const schedule::Schedule> schedule,
+                                    std::shared_ptr<const network::Tuning> tuning, Resolver::Parts& parts) {
+  const auto topology =
+      of(parts.topologies, s.cluster, [&] { return hardware::build_topology(s.cluster, s.cluster.nodes); });
+  if (!topology.ok()) return topology.errors();
+  Result<Places> places = make_places(s, *topology);
   if (!places.ok()) return places.errors();
   program::StepInput input;
   input.pass = pass_options(s);
-  input.graph = layout::graph_of(model::pad_vocab(s.model, s.layout.tensor), input.pass);
+  const GraphKey graph{model::pad_vocab(s.model, s.layout.tensor), layout::graph_options(input.pass)};
+  input.graph = parts.graphs.of(
+      graph, [&] { return std::make_shared<const model::ModelGraph>(model::model_graph(graph.spec, graph.options)); });
   input.layout = running_layout(s);
   input.state = state_widths(s);
   input.schedule = std::move(schedule);
@@ -69,26 +132,46 @@ Result<schedule::Schedule> search_schedule(const Scenario& s, program::StepInput
   return make_schedule(s, times);
 }
 
-// `tuning_of` is asked once the values are known to be right.
-template <class TuningOf>
-Result<Run> run_of(Scenario s, const ResolveOptions& options, const TuningOf& tuning_of) {
-  if (Diagnostics wrong = check_values(s, options); !wrong.empty()) return wrong;
-  if (is_searched(s) && options.phase) options.phase("searching a schedule");
-  Result<schedule::Schedule> made = is_searched(s) ? stand_in_schedule(s) : make_schedule(s);
+Shared<schedule::Schedule> checked(const Scenario& s, Result<schedule::Schedule> made) {
   if (!made.ok()) return made.errors();
   if (Diagnostics blocked = check_messages(s, *made); !blocked.empty()) return blocked;
+  return std::make_shared<const schedule::Schedule>(std::move(made).value());
+}
+
+// A file may change, and what a search finds depends on the times of the stages.
+Shared<schedule::Schedule> schedule_of(const Scenario& s, Resolver::Parts& parts) {
+  if (is_searched(s)) return checked(s, stand_in_schedule(s));
+  if (!s.schedule.file.empty()) return checked(s, make_schedule(s));
+  const schedule::ScheduleRequest request = schedule_request(s);
+  const Shared<schedule::Schedule> made = of(parts.schedules, request, [&] { return make_schedule(s); });
+  if (!made.ok() || s.stack.communication.messages != layout::MessageMode::rendezvous) return made;
+  return of(parts.unblocked, request, [&]() -> Shared<schedule::Schedule> {
+    if (Diagnostics blocked = check_messages(s, **made); !blocked.empty()) return blocked;
+    return made;
+  });
+}
+
+// `tuning` is empty where it is that of the cluster.
+Result<Run> run_of(Scenario s, std::shared_ptr<const network::Tuning> tuning, Resolver::Parts& parts) {
+  if (Diagnostics wrong = check_values(s, parts.options); !wrong.empty()) return wrong;
+  if (is_searched(s) && parts.options.phase) parts.options.phase("searching a schedule");
+  Shared<schedule::Schedule> made = schedule_of(s, parts);
+  if (!made.ok()) return made.errors();
   if (const auto spans = layout::partition_layers(s.model, s.layout); !spans.ok()) return spans.errors();
-  Result<network::Tuning> tuning = tuning_of(s.cluster);
-  if (!tuning.ok()) return tuning.errors();
-  Result<program::StepInput> input = input_of(s, std::move(made).value(), std::move(tuning).value());
+  if (!tuning) {
+    Shared<network::Tuning> found =
+        of(parts.tunings, s.cluster, [&] { return network::tuning_for(s.cluster, parts.catalogue); });
+    if (!found.ok()) return found.errors();
+    tuning = std::move(found).value();
+  }
+  Result<program::StepInput> input = input_of(s, std::move(made).value(), std::move(tuning), parts);
   if (!input.ok()) return input.errors();
   // Links that are down may leave no way between ranks that must talk: which do is for the lowering to say.
   if (!s.cluster.perturb.empty())
     if (Diagnostics cut = program::check_step(*input); !cut.empty()) return cut;
   if (is_searched(s)) {
-    Result<schedule::Schedule> fitted = search_schedule(s, *input);
+    Shared<schedule::Schedule> fitted = checked(s, search_schedule(s, *input));
     if (!fitted.ok()) return fitted.errors();
-    if (Diagnostics blocked = check_messages(s, *fitted); !blocked.empty()) return blocked;
     input->schedule = std::move(fitted).value();
   }
   std::string why = network_mode(s).why;
@@ -101,19 +184,26 @@ const char* default_schedule(const Scenario& s) {
   return s.layout.virtual_stages > 1 ? "interleaved_1f1b" : "1f1b";
 }
 
-Result<Run> resolve(const Scenario& scenario, Catalogue& catalogue, const ResolveOptions& options) {
+Resolver::Resolver(Catalogue& catalogue, ResolveOptions options)
+    : parts_(new Parts{.catalogue = catalogue, .options = std::move(options)}) {}
+Resolver::~Resolver() = default;
+Resolver::Resolver(Resolver&&) noexcept = default;
+Resolver& Resolver::operator=(Resolver&&) noexcept = default;
+
+Result<Run> Resolver::resolve(const Scenario& scenario) {
   Scenario s = scenario;
-  fill_in(s, options);
-  return located(scenario, [&] {
-    return run_of(std::move(s), options,
-                  [&](const hardware::ClusterSpec& cluster) { return network::tuning_for(cluster, catalogue); });
-  });
+  fill_in(s, parts_->options);
+  return located(scenario, [&] { return run_of(std::move(s), {}, *parts_); });
+}
+
+Result<Run> resolve(const Scenario& scenario, Catalogue& catalogue, const ResolveOptions& options) {
+  return Resolver(catalogue, options).resolve(scenario);
 }
 
 Result<Run> RunMaker::again(const Run& run, Scenario changed) {
   return located(run.scenario(), [&] {
-    return run_of(std::move(changed), {},
-                  [&](const hardware::ClusterSpec&) -> Result<network::Tuning> { return run.input().tuning; });
+    Resolver::Parts parts{.catalogue = Catalogue::shared(), .options = {}};  // which gives nothing: the tuning is there
+    return run_of(std::move(changed), run.input().tuning, parts);
   });
 }
 

@@ -136,18 +136,6 @@ Diagnostics check_stages(const Scenario& s, const schedule::Schedule& made) {
   return {d};
 }
 
-schedule::ScheduleRequest request_of(const Scenario& s, const schedule::StageTimes& times) {
-  schedule::ScheduleRequest request;
-  request.name = s.schedule.type;
-  request.ranks = s.layout.pipeline;
-  request.chunks = s.layout.virtual_stages;
-  request.micro_batches = static_cast<int>(s.micro_batches());
-  request.group = s.schedule.group;
-  request.memory_cap = s.schedule.memory_cap;
-  request.times = times;
-  return request;
-}
-
 Diagnostics at_schedule(Diagnostics errors) {
   for (Diagnostic& e : errors)
     if (e.path.rfind("schedule", 0) != 0) e.path = "schedule.type";
@@ -155,6 +143,17 @@ Diagnostics at_schedule(Diagnostics errors) {
 }
 
 }  // namespace
+
+schedule::ScheduleRequest schedule_request(const Scenario& s) {
+  schedule::ScheduleRequest request;
+  request.name = s.schedule.type;
+  request.ranks = s.layout.pipeline;
+  request.chunks = s.layout.virtual_stages;
+  request.micro_batches = static_cast<int>(s.micro_batches());
+  request.group = s.schedule.group;
+  request.memory_cap = s.schedule.memory_cap;
+  return request;
+}
 
 Diagnostics check_messages(const Scenario& s, const schedule::Schedule& made) {
   if (s.stack.communication.messages != layout::MessageMode::rendezvous || s.layout.pipeline == 1) return {};
@@ -174,7 +173,7 @@ bool is_searched(const Scenario& s) {
 }
 
 Result<schedule::Schedule> stand_in_schedule(const Scenario& s) {
-  schedule::ScheduleRequest request = request_of(s, {});
+  schedule::ScheduleRequest request = schedule_request(s);
   if (Diagnostics errors = schedule::check_request(request); !errors.empty()) return at_schedule(std::move(errors));
   request.name = "1f1b", request.micro_batches = 1;
   return schedule::make_schedule(request);
@@ -182,7 +181,9 @@ Result<schedule::Schedule> stand_in_schedule(const Scenario& s) {
 
 Result<schedule::Schedule> make_schedule(const Scenario& s, const schedule::StageTimes& times) {
   if (!s.schedule.file.empty()) return schedule_of_file(s);
-  Result<schedule::Schedule> made = schedule::make_schedule(request_of(s, times));
+  schedule::ScheduleRequest request = schedule_request(s);
+  request.times = times;
+  Result<schedule::Schedule> made = schedule::make_schedule(request);
   if (!made.ok()) return at_schedule(made.errors());
   if (Diagnostics errors = check_stages(s, *made); !errors.empty()) return errors;
   return made;

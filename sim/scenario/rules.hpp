@@ -9,6 +9,8 @@ Diagnostics check_rules(const Scenario& scenario);
 // The schedule of the scenario, or why it cannot be.
 // `times` of the stages matter to searched schedules only (empty = all alike).
 Result<schedule::Schedule> make_schedule(const Scenario& scenario, const schedule::StageTimes& times = {});
+// All that it depends on where it is neither of a file nor searched.
+schedule::ScheduleRequest schedule_request(const Scenario& scenario);
 // Whether it is found for the times of the stages; those are asked for under a schedule that stands in for it.
 bool is_searched(const Scenario& scenario);
 Result<schedule::Schedule> stand_in_schedule(const Scenario& scenario);

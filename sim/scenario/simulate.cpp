@@ -25,8 +25,10 @@ engine::Timeline timeline_of(const program::StepInput& input, const program::Pro
 }
 
 program::LowerOptions lower_options(const Scenario& s, const RunOptions& options) {
-  return {!options.every_rank, options.fuse, options.steps,
-          [&s, &options](const program::Footprint& size) { return check_size(s, options, size); }};
+  return {.fold = !options.every_rank,
+          .fuse = options.fuse,
+          .steps = options.steps,
+          .admit = [&s, &options](const program::Footprint& size) { return check_size(s, options, size); }};
 }
 
 engine::Segments segments_of(const Scenario& s) {
@@ -44,7 +46,7 @@ void fill_in(report::RunResult& result, const Run& run, program::LoweredStep&& l
   result.flops = lowered.flops;
   if (s.training.flops == FlopsCount::causal)
     result.flops.model.attention -=
-        model::causal_saving(run.input().graph.spec, s.training.sequence_length, s.training.global_batch);
+        model::causal_saving(run.input().graph->spec, s.training.sequence_length, s.training.global_batch);
   result.program = std::move(lowered.program);
   result.stages = std::move(lowered.stages);
 }
@@ -191,7 +193,7 @@ Result<report::RunResult> play(const Run& of, const RunOptions& options) {
   for (const Diagnostic& idle : idle_keys(s))
     run.notes.push_back(safe_to_show(idle.path + " " + idle.message, Shown::one_line) + ".");
   run.placement = placement_result(s, places);
-  run.warnings = input.schedule.warnings;
+  run.warnings = input.schedule->warnings;
   const std::vector<std::string> flops_book = lowered->flops_book;
   fill_in(run, of, std::move(lowered).value());
 

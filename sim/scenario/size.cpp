@@ -91,7 +91,10 @@ program::Footprint footprint(const Scenario& s, const RunOptions& options) {
 Diagnostics check_size(const Scenario& s, const RunOptions& options, const std::optional<program::Footprint>& known) {
   constexpr double kSmall = 128e6;      // bytes: not worth asking the machine
   constexpr double kMostTasks = 2.0e9;  // their numbers have 32 bits, and so have those of edges and participants
-  const auto small = [&](const program::Footprint& f) { return !options.memory_limit && f.bytes < kSmall; };
+  const auto small = [&](const program::Footprint& f) {
+    const double fine = options.memory_limit ? static_cast<double>(options.memory_limit->value) : kSmall;
+    return f.bytes < fine && f.tasks <= kMostTasks;
+  };
   if (!known && small(estimate(s, options, mode_of(s, options), s.micro_batches(), program::footprint_at_most)))
     return {};
   const program::Footprint size = known ? *known : footprint(s, options);

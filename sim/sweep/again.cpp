@@ -83,10 +83,11 @@ void verify(const Row& row, const Space& space, const YamlTree& scenario, Catalo
 
 std::vector<Sensitivity> sensitivity_of(const Scenario& s, Catalogue& catalogue, const Options& options) {
   std::vector<Sensitivity> all;
+  Evaluator evaluator(catalogue, {options.memory_limit, options.reserved});
   for (const Resource& resource : resources()) {
     Scenario grown = s;
     resource.grow(grown);
-    const Evaluation result = evaluate(grown, catalogue, {options.memory_limit, options.reserved});
+    const Evaluation result = evaluator.evaluate(grown);
     if (result.status != Status::refused) all.push_back({resource.name, result.figures.step_time_ps});
   }
   return all;

@@ -32,8 +32,8 @@ std::string reason(const Diagnostics& errors) {
 
 namespace {
 
-Evaluation in_short(const scenario::Run& run) {
-  const Result<scenario::Evaluation> played = scenario::evaluate(run);
+Evaluation in_short(const scenario::Run& run, program::Costs& costs) {
+  const Result<scenario::Evaluation> played = scenario::evaluate(run, costs);
   if (!played.ok()) return {Status::refused, {}, reason(played.errors())};
   const scenario::Scenario& s = run.scenario();
   Figures f;
@@ -65,11 +65,14 @@ Evaluation in_full(const scenario::Run& run, const EvaluateOptions& options) {
 
 }  // namespace
 
-Evaluation evaluate(const scenario::Scenario& scenario, Catalogue& catalogue, const EvaluateOptions& options) {
-  const Result<scenario::Run> ready = scenario::resolve(
-      scenario, catalogue, {.automatic = scenario::NetworkModeChoice::steady, .memory_limit = options.memory_limit});
+Evaluator::Evaluator(Catalogue& catalogue, const EvaluateOptions& options)
+    : options_(options),
+      resolver_(catalogue, {.automatic = scenario::NetworkModeChoice::steady, .memory_limit = options.memory_limit}) {}
+
+Evaluation Evaluator::evaluate(const scenario::Scenario& scenario) {
+  const Result<scenario::Run> ready = resolver_.resolve(scenario);
   if (!ready.ok()) return {Status::refused, {}, reason(ready.errors())};
-  return options.reserved ? in_full(*ready, options) : in_short(*ready);
+  return options_.reserved ? in_full(*ready, options_) : in_short(*ready, costs_);
 }
 
 }  // namespace orrery::sweep

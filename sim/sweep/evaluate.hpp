@@ -5,6 +5,7 @@
 
 #include "orrery/core/catalogue.hpp"
 #include "orrery/report/run_result.hpp"
+#include "orrery/scenario/resolver.hpp"
 #include "orrery/scenario/simulate.hpp"
 #include "orrery/sweep/figures.hpp"
 
@@ -21,7 +22,17 @@ struct EvaluateOptions {
   bool reserved = false;              // follow the caching allocator on every GPU, as a report does
 };
 
-Evaluation evaluate(const scenario::Scenario& scenario, Catalogue& catalogue, const EvaluateOptions& options);
+// Many layouts, one after the other: what they have in common is made once.
+class Evaluator {
+ public:
+  Evaluator(Catalogue& catalogue, const EvaluateOptions& options);
+  Evaluation evaluate(const scenario::Scenario& scenario);
+
+ private:
+  EvaluateOptions options_;
+  scenario::Resolver resolver_;
+  program::Costs costs_;
+};
 Figures figures_of(const report::RunResult& run);
 std::string reason(const Diagnostics& errors);  // the first of them
 

@@ -26,7 +26,7 @@ void for_each(std::size_t count, unsigned threads, const Act& act) {
   std::vector<std::exception_ptr> broken(std::max(threads, 1u));
   const auto work = [&](std::size_t thread) {
     try {
-      for (std::size_t i = next++; i < count; i = next++) act(i);
+      for (std::size_t i = next++; i < count; i = next++) act(i, thread);
     } catch (...) {
       broken[thread] = std::current_exception();
       next = count;
@@ -43,10 +43,12 @@ void for_each(std::size_t count, unsigned threads, const Act& act) {
 }  // namespace
 
 Player::Player(const Points& points, Catalogue& catalogue, const Options& options)
-    : points_(points), catalogue_(catalogue), options_(options) {
+    : points_(points), options_(options) {
+  const unsigned threads = std::max(options.threads, 1u);
   const Bytes limit = options.memory_limit.value_or(default_memory_limit());
-  evaluate_.reserved = options.reserved;
-  evaluate_.memory_limit = Bytes{limit.value / std::max<std::int64_t>(options.threads, 1)};
+  for (unsigned thread = 0; thread < threads; ++thread)
+    evaluators_.emplace_back(
+        catalogue, EvaluateOptions{.memory_limit = Bytes{limit.value / threads}, .reserved = options.reserved});
 }
 
 // Against the last of the best at the end of the wave before, so that all that are shown are the best there are.
@@ -79,7 +81,7 @@ void Player::judge(Row& row) const {
     }
 }
 
-void Player::play(std::size_t index, scenario::Scenario& s, Work& work) const {
+void Player::play(std::size_t index, scenario::Scenario& s, Work& work, Evaluator& evaluator) const {
   Row& row = work.wave.rows[index];
   points_.set(points_.digits(row.point), 0, s);
   if (options_.prune && prune(row, s, work.last)) return;
@@ -91,7 +93,7 @@ void Player::play(std::size_t index, scenario::Scenario& s, Work& work) const {
   if (const std::optional<Stored>& known = work.known[index]) {
     take(known->status, known->figures, known->why);
   } else {
-    const Evaluation result = evaluate(s, catalogue_, evaluate_);
+    const Evaluation result = evaluator.evaluate(s);
     take(result.status, result.figures, result.why);
     if (options_.store) work.fresh[index] = Stored{row.point, row.status, row.figures, row.why};
   }
@@ -99,12 +101,12 @@ void Player::play(std::size_t index, scenario::Scenario& s, Work& work) const {
 }
 
 // The first that is not refused stands for all behind it.
-void Player::play(Group& group, Work& work) const {
+void Player::play(Group& group, Work& work, Evaluator& evaluator) const {
   scenario::Scenario s = **group.base;
   std::size_t i = 0;
   group.refused = true;
   for (; i < group.rows.size() && group.refused; ++i) {
-    play(group.rows[i], s, work);
+    play(group.rows[i], s, work, evaluator);
     group.refused = work.wave.rows[group.rows[i]].status == Status::refused;
   }
   for (; i < group.rows.size(); ++i) work.wave.rows[group.rows[i]].status = Status::duplicate;
@@ -135,7 +137,8 @@ Diagnostics Player::keep(const Work& work) const {
 Diagnostics Player::play(Wave& wave, const Row* last) {
   Work work{wave, last, {}, {}};
   if (Diagnostics errors = look_up(wave, work); !errors.empty()) return errors;
-  for_each(wave.groups.size(), options_.threads, [&](std::size_t group) { play(wave.groups[group], work); });
+  for_each(wave.groups.size(), options_.threads,
+           [&](std::size_t group, std::size_t thread) { play(wave.groups[group], work, evaluators_[thread]); });
   return keep(work);
 }
 

@@ -19,16 +19,15 @@ class Player {
  private:
   struct Work;  // of one wave
   Diagnostics look_up(const Wave& wave, Work& work) const;
-  void play(Group& group, Work& work) const;
-  void play(std::size_t row, scenario::Scenario& scenario, Work& work) const;
+  void play(Group& group, Work& work, Evaluator& evaluator) const;
+  void play(std::size_t row, scenario::Scenario& scenario, Work& work, Evaluator& evaluator) const;
   bool prune(Row& row, const scenario::Scenario& scenario, const Row* last) const;
   void judge(Row& row) const;
   Diagnostics keep(const Work& work) const;
 
   const Points& points_;
-  Catalogue& catalogue_;
   const Options& options_;
-  EvaluateOptions evaluate_;
+  std::vector<Evaluator> evaluators_;  // [thread]
 };
 
 }  // namespace orrery::sweep

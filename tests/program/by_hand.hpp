@@ -14,6 +14,8 @@
 namespace orrery::program::test {
 
 struct ByHand : StepInput {
+  schedule::Schedule schedule;
+  network::Tuning tuning;
   model::ModelSpec model = layout::test::gpt(24, 256, 4, 1024);
   hardware::ClusterSpec cluster;
   LowerOptions options;
@@ -49,7 +51,9 @@ struct ByHand : StepInput {
 
   StepInput input() const {
     StepInput input = *this;
-    input.graph = layout::graph_of(model, pass);
+    input.graph = std::make_shared<const model::ModelGraph>(layout::graph_of(model, pass));
+    input.schedule = std::make_shared<const schedule::Schedule>(schedule);
+    input.tuning = std::make_shared<const network::Tuning>(tuning);
     return input;
   }
   layout::StageGraph stages() const {

@@ -111,11 +111,11 @@ TEST_CASE("messages take the links they use") {
 TEST_CASE("a connection that skips a stage is sent and held like any other") {
   const ByHand step("1f1b", 1, 4, 1, 6);
   const StepInput input = step.input();
-  auto stage_of = layout::stage_of_operators(input.graph, layout::partition_layers(step.model, step.layout).value());
+  auto stage_of = layout::stage_of_operators(*input.graph, layout::partition_layers(step.model, step.layout).value());
   // Stage 1 keeps the attention branch of layer 6; stage 2 adds it to the residual stream, which comes from stage 0.
   for (std::size_t op = 0; op < stage_of.size(); ++op)
-    if (stage_of[op] == 1 && (input.graph.operators[op].layer > 6 ||
-                              input.graph.operators[op].kind >= model::OperatorKind::attention_residual))
+    if (stage_of[op] == 1 && (input.graph->operators[op].layer > 6 ||
+                              input.graph->operators[op].kind >= model::OperatorKind::attention_residual))
       stage_of[op] = 2;
   const auto skip = lower_step(input, stage_of);
   REQUIRE_MESSAGE(skip.ok(), render(skip.errors()));
@@ -139,9 +139,9 @@ TEST_CASE("a connection that skips a stage is sent and held like any other") {
 TEST_CASE("stages that wait for each other in a circle are refused") {
   const ByHand step("1f1b", 1, 4, 1, 6);
   const StepInput input = step.input();
-  auto stage_of = layout::stage_of_operators(input.graph, layout::partition_layers(step.model, step.layout).value());
+  auto stage_of = layout::stage_of_operators(*input.graph, layout::partition_layers(step.model, step.layout).value());
   for (std::size_t op = 0; op < stage_of.size(); ++op)  // the second half of a layer before its first
-    if (stage_of[op] == 1 && input.graph.operators[op].kind == model::OperatorKind::fc1) stage_of[op] = 2;
+    if (stage_of[op] == 1 && input.graph->operators[op].kind == model::OperatorKind::fc1) stage_of[op] = 2;
   const auto circle = lower_step(input, stage_of);
   REQUIRE_FALSE(circle.ok());
   CHECK(circle.errors().front().message == "stages wait for each other in a circle");

@@ -102,7 +102,7 @@ TEST_CASE("an edge that skips stages is a pair of its own") {
   const Ranks ranks(step.input(), skip);
   CHECK(ranks.pipeline[1].groups.size() == 3);
   CHECK(ranks.pipeline[2].groups == Groups{{0, 2}, {2, 0}});
-  CHECK(check_routes(ranks, step.input()).empty());
+  CHECK(check_routes(ranks, *step.topology, step.placement).empty());
 }
 
 TEST_CASE("ranks fold only where their messages cost alike") {
@@ -114,9 +114,8 @@ TEST_CASE("ranks fold only where their messages cost alike") {
   const auto classes = [&](std::vector<hardware::DeviceId> placement) {
     step.placement = std::move(placement);
     const Ranks ranks = ranks_of(step);
-    const StepInput input = step.input();
-    Communication communication(input);
-    return fold_ranks(ranks, {{&ranks.pipeline[1], Collective::send_receive, Bytes{1 << 20}}}, input, communication);
+    Communication communication(step.input());
+    return fold_ranks(ranks, {{&ranks.pipeline[1], Collective::send_receive, Bytes{1 << 20}}}, communication);
   };
   CHECK(classes({0, 1, 2, 3}).fold_class == std::vector<std::int32_t>{0, 0, 1, 1});
   CHECK(classes({0, 2, 1, 3}).fold_class == std::vector<std::int32_t>{0, 0, 1, 1});

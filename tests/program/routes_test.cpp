@@ -23,7 +23,7 @@ ByHand without(int device, int tensor, int pipeline, int data = 1) {
 std::vector<std::string> errors_of(const ByHand& step) {
   const StepInput input = step.input();
   std::vector<std::string> messages;
-  for (const Diagnostic& error : check_routes(Ranks(input, step.stages()), input)) {
+  for (const Diagnostic& error : check_routes(Ranks(input, step.stages()), *input.topology, input.placement)) {
     CHECK(error.path == "perturb");
     messages.push_back(error.message);
   }

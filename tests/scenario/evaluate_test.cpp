@@ -1,9 +1,12 @@
-// An evaluation says what a whole run says of the step time, the bubble, MFU and the memory.
+// An evaluation says what a whole run says of the step time, the bubble, MFU and the memory, whatever was evaluated
+// before it with the same costs.
 #include "orrery/scenario/evaluate.hpp"
 
 #include <doctest/doctest.h>
 
+#include "orrery/core/random.hpp"
 #include "orrery/program/footprint.hpp"
+#include "orrery/scenario/resolver.hpp"
 #include "orrery/scenario/simulate.hpp"
 #include "paths.hpp"
 
@@ -27,7 +30,8 @@ Scenario small_model(int tensor, int pipeline, int virtual_stages, layout::Recom
 void check_same(const Scenario& s, std::array<int, 3>& verdicts, std::int64_t& replayed) {
   const Result<Run> run = resolve(s, Catalogue::shared(), {.automatic = NetworkModeChoice::steady});
   REQUIRE_MESSAGE(run.ok(), render(run.errors()));
-  const Result<Evaluation> quick = evaluate(*run);
+  program::Costs costs;
+  const Result<Evaluation> quick = evaluate(*run, costs);
   const Result<report::RunResult> whole = simulate(*run, {.what_if = false});
   REQUIRE(quick.ok());
   REQUIRE(whole.ok());
@@ -43,15 +47,15 @@ void check_same(const Scenario& s, std::array<int, 3>& verdicts, std::int64_t& r
   replayed += quick->replayed;
   // What refuses a run before any pass is made is never below the estimate.
   const program::StepInput& in = run->input();
-  const schedule::Placement& p = in.schedule.placement;
-  const program::StepSize size{in.graph.spec,
+  const schedule::Placement& p = in.schedule->placement;
+  const program::StepSize size{in.graph->spec,
                                in.layout,
                                in.pass,
                                in.stack,
                                p.stages,
                                p.pipes,
-                               in.schedule.micro_batches,
-                               in.schedule.split_backward,
+                               in.schedule->micro_batches,
+                               in.schedule->split_backward,
                                false,
                                true,
                                1,
@@ -77,4 +81,106 @@ TEST_CASE("an evaluation and a run agree, whether a step fits, releases or does 
   CHECK(verdicts[0] > 0);
   CHECK(verdicts[2] > 0);
   CHECK(replayed > 0);
+}
+
+namespace {
+
+// Another value of some key that a part of a step may depend on.
+void change(Scenario& s, Random& random) {
+  const auto either = [&] { return random.below(2) == 0; };
+  cost::StackCommunication& c = s.stack.communication;
+  switch (random.below(18)) {
+    case 0:
+      s.layout.tensor = 1 << random.below(3);
+      break;
+    case 1:
+      s.layout.pipeline = 1 << random.below(3);
+      break;
+    case 2:
+      s.layout.virtual_stages = static_cast<int>(random.below(3)) + 1;
+      break;
+    case 3:
+      s.layout.sequence_parallel = either();
+      break;
+    case 4:
+      s.layout.zero = static_cast<layout::Zero>(random.below(4));
+      break;
+    case 5:
+      s.training.micro_batch = 1 << random.below(2);
+      break;
+    case 6:
+      s.training.global_batch = 16 << random.below(2);
+      break;
+    case 7:
+      s.training.recompute = static_cast<layout::Recompute>(random.below(5));
+      break;
+    case 8:
+      s.training.overlap_data = either();
+      break;
+    case 9:
+      s.training.overlap_tensor = either();
+      break;
+    case 10:
+      c.overlap_gather = either();
+      break;
+    case 11:
+      c.scatter_gather_messages = either();
+      break;
+    case 12:
+      c.messages = static_cast<layout::MessageMode>(random.below(3));
+      break;
+    case 13:
+      c.tensor_slowdown_percent = either() ? 100 : 125;
+      break;
+    case 14:
+      c.bucket = {either() ? 0 : 40'000'000};
+      break;
+    case 15:
+      s.stack.launch.per_kernel = {either() ? 5'000'000 : 9'000'000};
+      break;
+    case 16:
+      s.gpu.memory_bandwidth = {either() ? 1'500'000'000'000 : 2'000'000'000'000};
+      break;
+    default:
+      s.cluster.scale_up.bandwidth = {either() ? 200'000'000'000 : 300'000'000'000};
+      break;
+  }
+  s.layout.data = 8 / (s.layout.tensor * s.layout.pipeline);
+  s.schedule = {};
+}
+
+bool same(const Evaluation& a, const Evaluation& b) {
+  return a.step_time == b.step_time && a.bubble_fraction == b.bubble_fraction && a.mfu == b.mfu && a.hfu == b.hfu &&
+         a.tokens_per_s_per_gpu == b.tokens_per_s_per_gpu && a.mean_s == b.mean_s && a.peak == b.peak &&
+         a.verdict == b.verdict && a.replayed == b.replayed;
+}
+
+}  // namespace
+
+// A key that lacks something its value depends on gives some layout the value of another: then the two differ.
+TEST_CASE("costs kept from one layout to the next change nothing") {
+  const ResolveOptions options{.automatic = NetworkModeChoice::steady};
+  Resolver resolver(Catalogue::shared(), options);
+  program::Costs costs;
+  Random random(11);
+  Scenario s = small_model(2, 2, 1, layout::Recompute::none, 16);
+  int evaluated = 0;
+  for (int i = 0; i < 400; ++i) {
+    Scenario next = s;
+    change(next, random);
+    const Result<Run> alone = resolve(next, Catalogue::shared(), options), kept = resolver.resolve(next);
+    REQUIRE(alone.ok() == kept.ok());
+    if (!alone.ok()) {
+      CHECK(render(alone.errors()) == render(kept.errors()));
+      continue;
+    }
+    s = next;
+    program::Costs own;
+    const Result<Evaluation> expected = evaluate(*alone, own), got = evaluate(*kept, costs);
+    REQUIRE(expected.ok() == got.ok());
+    if (!got.ok()) continue;
+    ++evaluated;
+    CHECK_MESSAGE(same(*expected, *got), to_json(s));
+  }
+  CHECK(evaluated > 200);
 }

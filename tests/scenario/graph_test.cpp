@@ -32,7 +32,7 @@ Run run_of(const std::string& model, const std::string& attention) {
 using Figures = std::tuple<std::int64_t, std::int64_t, WideFlops, std::int64_t>;
 std::optional<Figures> figures_of(const Run& of, model::ModelGraph graph) {
   program::StepInput input = of.input();
-  input.graph = std::move(graph);
+  input.graph = std::make_shared<const model::ModelGraph>(std::move(graph));
   try {
     const auto run = simulate(RunMaker::make(of.scenario(), std::move(input), {}), {.what_if = false});
     if (!run.ok()) return {};
@@ -62,7 +62,7 @@ struct Tally {
 
 class Changes {
  public:
-  Changes(const Run& run, Tally& tally) : run_(run), graph_(run.input().graph), tally_(tally) {
+  Changes(const Run& run, Tally& tally) : run_(run), graph_(*run.input().graph), tally_(tally) {
     const auto figures = figures_of(run, graph_);
     REQUIRE(figures);
     before_ = *figures;

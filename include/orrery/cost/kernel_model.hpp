@@ -20,6 +20,7 @@ namespace orrery::cost {
 struct RateByType {
   double fp32 = 0, tf32 = 0, fp16 = 0, bf16 = 0, fp8 = 0, int8 = 0;
   double of(DType type) const;
+  friend bool operator==(const RateByType&, const RateByType&) = default;
 };
 
 // Matrix products: a block of the grid computes one tile of the result; a multiprocessor runs one block at a time.
@@ -33,6 +34,7 @@ struct GemmModel {
   Time floor{};                   // of a kernel that does nothing, with the gap to the next
   double misaligned_rate = 1;     // factor if rows of an operand do not start on 16 bytes
   double memory_efficiency = 1;   // of the GPU's memory bandwidth, for operands and results
+  friend bool operator==(const GemmModel&, const GemmModel&) = default;
 };
 
 // One direction of fused attention (FlashAttention): a block owns `rows` queries (backward: keys) of one head.
@@ -43,6 +45,7 @@ struct AttentionModel {
   Time fill{};                // per block
   Time floor{};               // per call, all its kernels
   double traffic_factor = 1;  // memory traffic over that of operands and results (backward: fp32 accumulation of dQ)
+  friend bool operator==(const AttentionModel&, const AttentionModel&) = default;
 };
 
 // Generations of fused attention; a software stack says which it brings.
@@ -52,12 +55,14 @@ std::vector<std::pair<std::string, AttentionLibrary>> attention_library_names();
 struct AttentionKernels {
   AttentionLibrary library = AttentionLibrary::flash2;
   AttentionModel forward, backward;
+  friend bool operator==(const AttentionKernels&, const AttentionKernels&) = default;
 };
 
 // Memory-bound kernels: floor + bytes / (efficiency · bandwidth).
 struct MemoryModel {
   Time floor{};           // start, ramp and tail of a kernel that moves nothing, with the gap to the next
   double efficiency = 1;  // of the GPU's memory bandwidth, large sizes
+  friend bool operator==(const MemoryModel&, const MemoryModel&) = default;
 };
 
 struct KernelModel {
@@ -76,6 +81,7 @@ struct KernelModel {
 
   // The kernels of a library; those of the default if this GPU has none of it.
   const AttentionKernels& attention_of(AttentionLibrary library) const;
+  friend bool operator==(const KernelModel&, const KernelModel&) = default;
 };
 
 const Fields<KernelModel>& kernel_model_fields();

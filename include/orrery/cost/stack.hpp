@@ -24,6 +24,7 @@ struct StackKernels : layout::OperatorKernels {
   // Factors on the rates that topologies/kernels/ gives for the library generation measured there.
   double matrix_rate = 1;
   double memory_rate = 1;
+  friend bool operator==(const StackKernels&, const StackKernels&) = default;
 };
 
 // ZeRO-2 (layout.zero: gradients): each backward pass reduces to shards (DeepSpeed stage 2, FSDP's SHARD_GRAD_OP); or
@@ -54,6 +55,7 @@ struct StackCommunication : layout::OperatorCalls {
   Time network_step{};        // of a call inside the passes, more for each step of its ring between nodes
   Bytes bucket{};             // of gradients; 0 = one bucket per stage
   std::int64_t prefetch = 1;  // layers gathered ahead (ZeRO-3, FSDP)
+  friend bool operator==(const StackCommunication&, const StackCommunication&) = default;
 };
 
 // What the host costs. eager: each launch takes host time, the device runs on meanwhile; graph: launches of a pass cost
@@ -71,6 +73,7 @@ struct StackLaunch {
                                // nanotron.yaml)
   Time per_micro_batch{};      // host: data loader, schedule, bookkeeping
   Time per_step{};             // host: logging, loss scale, learning rate, timers, barriers
+  friend bool operator==(const StackLaunch&, const StackLaunch&) = default;
 };
 
 // Post-validation: a stage updates its parameters without waiting for the norm of all gradients and checks it in the
@@ -93,6 +96,7 @@ struct StackOptimizer {
   // Per parameter updated, while the optimizer runs: copies of 16-bit gradients (flat, and widened to fp32).
   std::int64_t gradient_copy_bytes = 0;
   PostValidation post_validation = PostValidation::never;
+  friend bool operator==(const StackOptimizer&, const StackOptimizer&) = default;
 };
 
 struct Stack {
@@ -104,6 +108,7 @@ struct Stack {
   StackLaunch launch;
   StackOptimizer optimizer;
   bool expandable_segments = false;  // PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True
+  friend bool operator==(const Stack&, const Stack&) = default;
 };
 
 const Fields<Stack>& stack_fields();

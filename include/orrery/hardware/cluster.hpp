@@ -26,6 +26,7 @@ struct ScaleUp {
   Time latency{};                    // GPU to GPU (through the switch, where there is one; per hop on meshes)
   bool in_switch_reduction = false;  // NVLink SHARP
   int nodes_per_domain = 1;          // 18 trays of an NVL72
+  friend bool operator==(const ScaleUp&, const ScaleUp&) = default;
 };
 
 enum class NetworkKind : std::uint8_t { infiniband, roce, efa, tcpxo, omni_path, slingshot, ethernet };
@@ -40,6 +41,7 @@ enum class PathChoice : std::uint8_t { destination, hash };
 struct Ratio {
   int below = 1;
   int above = 1;
+  friend bool operator==(const Ratio&, const Ratio&) = default;
 };
 
 // Units (scalable units, racks) of nodes, each with `leaves_per_unit` leaves: NIC k of a node is on leaf k %
@@ -55,6 +57,7 @@ struct FatTree {
   Ratio leaf_oversubscription;  // NICs of a leaf : its uplinks
   Ratio pod_oversubscription;   // NICs of a pod : its links to the cores
   PathChoice path_choice = PathChoice::destination;
+  friend bool operator==(const FatTree&, const FatTree&) = default;
 };
 
 // One router a node, nodes numbered with the first dimension fastest; dimension-order routes, the short way round, the
@@ -63,6 +66,7 @@ struct Torus {
   std::vector<int> dimensions;
   bool wrap = true;
   BytesPerSecond link_bandwidth{};
+  friend bool operator==(const Torus&, const Torus&) = default;
 };
 
 // Groups of fully connected routers, groups fully connected by global links (Kim et al., ISCA'08).
@@ -74,6 +78,7 @@ struct Dragonfly {
   BytesPerSecond global_bandwidth{};
   Time global_latency{};
   bool valiant = false;  // by way of a group chosen by hash, instead of minimal
+  friend bool operator==(const Dragonfly&, const Dragonfly&) = default;
 };
 
 struct ScaleOut {
@@ -88,6 +93,7 @@ struct ScaleOut {
   FatTree fat_tree;
   Torus torus;
   Dragonfly dragonfly;
+  friend bool operator==(const ScaleOut&, const ScaleOut&) = default;
 };
 
 // A graph given vertex by vertex instead; shortest paths in hops, ties by link id.
@@ -97,9 +103,11 @@ struct ExplicitGraph {
     BytesPerSecond bandwidth{};
     Time latency{};
     LinkLevel level = LinkLevel::other;
+    friend bool operator==(const Cable&, const Cable&) = default;
   };
   std::vector<std::string> switches;
   std::vector<Cable> cables;
+  friend bool operator==(const ExplicitGraph&, const ExplicitGraph&) = default;
 };
 
 // Something slow or down: exactly one of link, device, node is named.
@@ -110,6 +118,7 @@ struct Perturbation {
   double bandwidth_factor = 1.0;  // of the link, or of every link of the device or node
   bool down = false;
   double compute_factor = 1.0;  // of the speed of the device's kernels, or of those of every GPU of the node
+  friend bool operator==(const Perturbation&, const Perturbation&) = default;
 };
 
 struct ClusterSpec {
@@ -126,6 +135,7 @@ struct ClusterSpec {
   ExplicitGraph graph;  // used instead of the generators when it has cables
   std::vector<Perturbation> perturb;
   std::vector<std::string> sources;
+  friend bool operator==(const ClusterSpec&, const ClusterSpec&) = default;
 };
 
 // Everything wrong with the spec for that many nodes (empty: it can be built).

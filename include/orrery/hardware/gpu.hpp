@@ -32,6 +32,7 @@ struct Gpu {
   std::vector<std::string> changed;
 
   FlopsPerSecond peak(DType type) const { return dense_peak[static_cast<std::size_t>(type)]; }
+  friend bool operator==(const Gpu&, const Gpu&) = default;
 };
 
 // The same as YAML says it: what is absent is taken from the GPU named by `type`, if any. Usable memory follows memory:
@@ -39,6 +40,7 @@ struct Gpu {
 inline constexpr std::int64_t kUsablePermille = 985;  // 24 GiB boards show 23.65 GiB, 80 GiB ones 79.1
 struct DensePeaks {
   std::optional<FlopsPerSecond> fp32, tf32, fp16, bf16, fp8, int8;
+  friend bool operator==(const DensePeaks&, const DensePeaks&) = default;
 };
 struct GpuDefinition {
   std::string type;
@@ -51,6 +53,7 @@ struct GpuDefinition {
   std::optional<double> price_usd_per_hour;
   std::optional<std::string> price_source;
   std::vector<std::string> sources;
+  friend bool operator==(const GpuDefinition&, const GpuDefinition&) = default;
 };
 
 }  // namespace orrery::hardware

@@ -15,6 +15,14 @@ namespace orrery::layout {
 std::vector<std::int32_t> alike_stages(const model::ModelGraph& graph, std::span<const std::int32_t> stage_of,
                                        int stages, const PassOptions& options);
 
+// The same told of any stages, of other partitions of the graph too: [stage] words that are equal where the passes are.
+// Layers that are `period` apart are treated alike by the recomputation.
+std::vector<std::vector<std::int64_t>> stage_signatures(const model::ModelGraph& graph,
+                                                        std::span<const std::int32_t> stage_of, int stages,
+                                                        std::int64_t period);
+std::int64_t recompute_period(const PassOptions& options);
+std::vector<std::int32_t> first_alike(const std::vector<std::vector<std::int64_t>>& signatures);
+
 // The layers a stage has operators of.
 StageSpan span_of(const model::ModelGraph& graph, std::span<const std::int32_t> nodes);
 

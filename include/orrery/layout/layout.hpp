@@ -39,7 +39,11 @@ struct Layout {
   bool shards_gradients() const { return zero >= Zero::gradients && shards() > 1; }
   // Each backward pass reduces the gradients of a unit to its shards behind it; they are never whole.
   bool reduces_in_each_pass() const { return shards_gradients() && !reduces_after_runs; }
+  friend bool operator==(const Layout&, const Layout&) = default;
 };
+
+// What of a layout the passes of a stage depend on, all else as in a layout of one rank.
+Layout in_passes(const Layout& layout);
 
 // Everything that is wrong with the layout for this model (empty = it runs). Paths begin with `layout.`; places are for
 // the caller to fill in. `sequence_length` 0 = not known: what divides it is then not looked at.
@@ -56,6 +60,7 @@ struct StageSpan {
   std::int64_t layers = 0;
   bool embedding = false;
   bool head = false;
+  friend bool operator==(const StageSpan&, const StageSpan&) = default;
 };
 // One span a stage (pipeline · virtual_stages of them), in model order; errors name `layout.pipeline` and the like.
 Result<std::vector<StageSpan>> partition_layers(const model::ModelSpec& spec, const Layout& layout);

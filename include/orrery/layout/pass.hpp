@@ -52,12 +52,14 @@ struct OperatorKernels {
   bool separate_projections = false;  // query, key, value and gate, up as products of their own (torchtitan)
   bool fp8_saves_input = true;  // fp8: the cast input is kept (Transformer Engine); false: the original is (torchao)
   bool recompute_stops_early = false;  // recompute ends with the last tensor needed (torch non-reentrant checkpoint)
+  friend bool operator==(const OperatorKernels&, const OperatorKernels&) = default;
 };
 
 // How the operators of a rank call the others: part of the section `communication` of a software stack.
 struct OperatorCalls {
   bool regather_in_backward = true;  // sequence parallel: the saved shard is gathered again for the weight gradient
   ContextExchange context_exchange = ContextExchange::ring;
+  friend bool operator==(const OperatorCalls&, const OperatorCalls&) = default;
 };
 
 // What shapes the operators of a rank.
@@ -73,6 +75,7 @@ struct PassOptions {
   bool compiled = false;            // a compiler fuses every elementwise chain
   OperatorKernels kernels;
   OperatorCalls calls;
+  friend bool operator==(const PassOptions&, const PassOptions&) = default;
 };
 
 // Category of the step in the split of the step time.
@@ -113,6 +116,7 @@ enum class PassKind : std::uint8_t { forward, backward, input_gradient, weight_g
 
 // The graph of a model as these passes run it.
 model::ModelGraph graph_of(const model::ModelSpec& spec, const PassOptions& options);
+model::GraphOptions graph_options(const PassOptions& options);  // all that it depends on beside the model
 
 // The stage as one rank holds it.
 struct StageOperators;  // opaque: built once per stage, asked for each pass

@@ -82,6 +82,7 @@ struct ModelGraph {
 struct GraphOptions {
   std::int64_t sequence_length = 1;  // of attention scores
   bool flash = false;
+  friend bool operator==(const GraphOptions&, const GraphOptions&) = default;
 };
 ModelGraph model_graph(const ModelSpec& spec, const GraphOptions& options);
 

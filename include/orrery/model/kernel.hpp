@@ -24,6 +24,7 @@ struct Kernel {
   // fused attention
   std::int64_t sequence_q = 0, sequence_kv = 0, heads = 0, kv_heads = 0, head_dim = 0;
   bool causal = true;
+  friend bool operator==(const Kernel&, const Kernel&) = default;
 };
 
 }  // namespace orrery::model

@@ -38,6 +38,7 @@ struct ModelSpec {
   // Columns of the query, and of the key or value matrix.
   std::int64_t query_features() const { return heads * dim_per_head(); }
   std::int64_t kv_features() const { return kv_heads * dim_per_head(); }
+  friend bool operator==(const ModelSpec&, const ModelSpec&) = default;
 };
 
 // Exact number of parameters; a tied head counts once. Of the vocabulary as given, without padding.

@@ -32,11 +32,13 @@ struct ProtocolTuning {
   double network_pipelining = 0;   // κ over several domains
   Time network_base{};             // once a call that uses NICs
   Time message{};                  // direct: each message of a rank after its first
+  friend bool operator==(const ProtocolTuning&, const ProtocolTuning&) = default;
 };
 
 // How fast a protocol moves bytes is of the GPU (scale_up_efficiency) and of the NIC (network_efficiency).
 struct AlgorithmTuning {
   ProtocolTuning ll, ll128, simple;
+  friend bool operator==(const AlgorithmTuning&, const AlgorithmTuning&) = default;
 };
 
 // Rows of NCCL's own tuning tables (src/graph/tuning.cc).
@@ -57,6 +59,7 @@ struct Tuning {
 
   // Constants of an algorithm (halving_doubling, hierarchical … use those of ring) and protocol; `ideal` has its own.
   const ProtocolTuning& of(const std::string& algorithm, const std::string& protocol) const;
+  friend bool operator==(const Tuning&, const Tuning&) = default;
 };
 
 // What of a cluster the constants depend on.

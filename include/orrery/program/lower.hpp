@@ -13,6 +13,7 @@
 #include "orrery/layout/pass.hpp"
 #include "orrery/network/collective.hpp"
 #include "orrery/network/tuning.hpp"
+#include "orrery/program/costs.hpp"
 #include "orrery/program/pipeline.hpp"
 #include "orrery/program/program.hpp"
 #include "orrery/schedule/schedule.hpp"
@@ -30,18 +31,18 @@ struct Footprint {
 // The step that is simulated, by values. The rooms that made them have checked them: lowering refuses only what they
 // cannot see, routes that are cut and partitions that go in a circle.
 struct StepInput {
-  model::ModelGraph graph;
-  layout::Layout layout;  // as it is sharded while the step runs
+  std::shared_ptr<const model::ModelGraph> graph;  // never empty
+  layout::Layout layout;                           // as it is sharded while the step runs
   layout::PassOptions pass;
   layout::StateWidths state;
-  schedule::Schedule schedule;
-  cost::Stack stack;  // what the training plan says laid over it
+  std::shared_ptr<const schedule::Schedule> schedule;  // never empty
+  cost::Stack stack;                                   // what the training plan says laid over it
   hardware::Gpu gpu;
   cost::KernelModel kernels;
   std::shared_ptr<const hardware::Topology> topology;  // never empty
-  network::Tuning tuning;
-  std::vector<hardware::DeviceId> placement;  // [rank]
-  std::vector<double> speed;                  // [rank] of its kernels, 1 = as the GPU should be; empty = all 1
+  std::shared_ptr<const network::Tuning> tuning;       // never empty
+  std::vector<hardware::DeviceId> placement;           // [rank]
+  std::vector<double> speed;                           // [rank] of its kernels, 1 = as the GPU should be; empty = all 1
   NetworkMode mode = NetworkMode::steady;
   // Of every collective that can be served so; empty = chosen by size, ranks and topology.
   std::string algorithm, protocol;
@@ -49,9 +50,10 @@ struct StepInput {
 
 // These change only the speed of the simulation, never its result.
 struct LowerOptions {
-  bool fold = true;  // ranks that are alike are played once
-  bool fuse = true;  // one task a piece of a pass, not one a kernel
-  int steps = 0;     // of the Program; 0 = two where work crosses from a step to the next, else one
+  bool fold = true;         // ranks that are alike are played once
+  bool fuse = true;         // one task a piece of a pass, not one a kernel
+  int steps = 0;            // of the Program; 0 = two where work crosses from a step to the next, else one
+  bool stage_times = true;  // LoweredStep::stages is asked for
   // Asked before the first task is made; what it returns refuses the step.
   std::function<Diagnostics(const Footprint&)> admit = {};
 };
@@ -89,6 +91,8 @@ struct LoweredStep {
 inline constexpr const char* kStepOverhead = "step overhead";  // name of what the host does before a step
 
 Result<LoweredStep> lower_step(const StepInput& input, const LowerOptions& options = {});
+// With what steps before it had in common with it.
+Result<LoweredStep> lower_step(const StepInput& input, const LowerOptions& options, Costs& costs);
 // The same for any partition of the operators whose stages do not wait for each other in a circle: `stage_of[i]` is the
 // stage of operator i. A stage may feed any other.
 Result<LoweredStep> lower_step(const StepInput& input, std::span<const std::int32_t> stage_of,

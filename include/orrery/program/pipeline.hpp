@@ -6,6 +6,9 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "orrery/layout/pass.hpp"
@@ -21,16 +24,16 @@ using layout::MemoryChange;  // of 0 bytes: the step uses the tensor
 struct TimedStep {
   Time duration{};
   Category category = Category::compute;
-  Lane lane = Lane::compute;       // of a dimension: a communication call along it
-  const char* name = "";           // static text
-  std::uint32_t beside = 0;        // of a call: so many of the next steps run beside it, and the one behind them waits
-  std::uint32_t transfer = kNone;  // Builder::add_transfer
+  Lane lane = Lane::compute;  // of a dimension: a communication call along it
+  bool backward = false;      // of a backward pass
+  std::uint32_t beside = 0;   // of a call: so many of the next steps run beside it, and the one behind them waits
+  const char* name = "";      // static text
+  const Transfer* transfer = nullptr;  // network.mode flows
   Bytes bytes_sent{};
   Call call;      // of a communication call
   Time launch{};  // host time to launch it, beside what the device does
   Time before{};  // host time during which the device waits (blocking launches)
   std::vector<MemoryChange> memory;
-  bool backward = false;  // of a backward pass
 };
 
 // A collective of the data-parallel ranks that goes with a pass: parameters gathered before the step at `position`, or
@@ -44,9 +47,13 @@ struct DataCall {
   bool replicas = false;  // a reduction among the replicas of a shard: it follows the call before it, if that reduces
 };
 
+struct Block;  // sim/program/block.hpp
+
 struct Pass {
   std::vector<TimedStep> steps;
   std::uint32_t received = 0;  // steps before those of the stage: they gather what reaches it
+  // [first step, behind the last] pieces of it as blocks, made when they are asked for.
+  mutable std::map<std::pair<std::uint32_t, std::uint32_t>, std::shared_ptr<const Block>> blocks = {};
 };
 
 // Devices that work on the same micro-batches with the same layers: of one pipeline stage, all ranks along the

@@ -17,7 +17,7 @@ struct Evaluation {
   std::int64_t replayed = 0;  // simulated devices whose allocator was replayed for the verdict
 };
 
-// Errors are those of simulate().
-Result<Evaluation> evaluate(const Run& run);
+// Errors are those of simulate(). `costs` keeps what runs have in common.
+Result<Evaluation> evaluate(const Run& run, program::Costs& costs);
 
 }  // namespace orrery::scenario

@@ -39,6 +39,7 @@ struct Placement {
 
   int rank_of(int stage, int pipe = 0) const { return rank[static_cast<std::size_t>(pipe * stages + stage)]; }
   int chunks_per_rank() const { return stages * pipes / ranks; }
+  friend bool operator==(const Placement&, const Placement&) = default;
 };
 
 struct Schedule {
@@ -55,6 +56,7 @@ struct StageTimes {
   std::vector<std::int64_t> forward, input_gradient, weight_gradient;  // [stage]
   std::int64_t message = 0;
   std::vector<std::int64_t> overlapped;  // [stage of the forward half]; empty = F + B of the two halves
+  friend bool operator==(const StageTimes&, const StageTimes&) = default;
 };
 
 struct ScheduleRequest {
@@ -67,6 +69,7 @@ struct ScheduleRequest {
   // rank; infinity = any number.
   double memory_cap = 0;
   StageTimes times;  // zb_auto only; empty = unit times
+  friend bool operator==(const ScheduleRequest&, const ScheduleRequest&) = default;
 };
 
 // The schedule, checked as validate() checks, or why it cannot be (unknown name with the nearest known one, degrees it

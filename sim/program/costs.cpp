@@ -1,0 +1,52 @@
+#include "costs.hpp"
+
+#include <utility>
+
+#include "orrery/layout/alike_stages.hpp"
+
+namespace orrery::program {
+
+Costs::Costs() : parts_(std::make_unique<Parts>()) {}
+Costs::~Costs() = default;
+Costs::Costs(Costs&&) noexcept = default;
+Costs& Costs::operator=(Costs&&) noexcept = default;
+
+namespace {
+
+template <class Value, class Key>
+std::shared_ptr<Value> known(Kept<Key, Value>& kept, const Key& key) {
+  return kept.of(key, [&] { return std::make_shared<Value>(key); });
+}
+
+}  // namespace
+
+Result<StepParts> checked_parts(const StepInput& input, std::vector<std::int32_t> stage_of, Costs::Parts& kept) {
+  const int stages = input.schedule->placement.stages;
+  const auto cut =
+      known(kept.cuts, CutKey{input.graph, std::move(stage_of), stages, layout::recompute_period(input.pass)});
+  if (!cut->acyclic) {
+    Diagnostic circle;
+    circle.path = "layout.partition", circle.message = "stages wait for each other in a circle";
+    return circle;
+  }
+  StepParts parts;
+  parts.stages = known(kept.stages, StagesKey{cut, layout::in_passes(input.layout), input.pass});
+  const auto ranks = known(kept.ranks, RanksKey(input, parts.stages->graph));
+  parts.communication = known(kept.communication, NetworkKey(input, ranks));
+  if (Diagnostics broken = parts.communication->cut_routes(); !broken.empty()) return broken;
+  return parts;
+}
+
+std::shared_ptr<StageCosts> stage_costs(const StepInput& input, const StepParts& parts, Costs::Parts& kept) {
+  const StageCostsKey key{parts.stages,
+                          parts.communication,
+                          known(kept.gpus, GpuKey{input.gpu, input.kernels}),
+                          read_by_passes(input.stack.communication),
+                          input.stack.launch,
+                          input.stack.optimizer.gradient_bytes,
+                          input.stack.optimizer.reduce_buffer_elements,
+                          input.state.gathered_bytes};
+  return kept.costs.of(key, [&] { return std::make_shared<StageCosts>(key, kept.work); });
+}
+
+}  // namespace orrery::program

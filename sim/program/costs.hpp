@@ -1,0 +1,37 @@
+// The parts that steps share. Each is made of its key and nothing else, so that steps of equal keys have equal parts.
+// About so many of each are kept as a sweep needs whose last dimensions change first.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "orrery/core/kept.hpp"
+#include "orrery/program/costs.hpp"
+#include "ranks.hpp"
+#include "stage_costs.hpp"
+
+namespace orrery::program {
+
+struct Costs::Parts {
+  Kept<CutKey, const Cut> cuts{256};
+  Kept<StagesKey, const Stages> stages{256};
+  Kept<StageWorkKey, StageWork> work{128};
+  Kept<GpuKey, KernelTimes> gpus{64};
+  Kept<RanksKey, const Ranks> ranks{256};
+  Kept<NetworkKey, Communication> communication{256};
+  Kept<StageCostsKey, StageCosts> costs{64};
+};
+
+// What one step is lowered with.
+struct StepParts {
+  std::shared_ptr<const Stages> stages;
+  std::shared_ptr<Communication> communication;
+  std::shared_ptr<StageCosts> costs;
+  const Ranks& ranks() const { return communication->ranks(); }
+};
+
+// Of a partition of the operators ([operator] its stage); an error where its stages wait for each other in a circle, or
+// ranks cannot reach each other. Without costs.
+Result<StepParts> checked_parts(const StepInput& input, std::vector<std::int32_t> stage_of, Costs::Parts& known);
+std::shared_ptr<StageCosts> stage_costs(const StepInput& input, const StepParts& parts, Costs::Parts& known);
+
+}  // namespace orrery::program

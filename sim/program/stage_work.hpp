@@ -1,0 +1,73 @@
+// What the layout room says of the stages of a step, without times.
+#pragma once
+#include <array>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "orrery/core/kept.hpp"
+#include "orrery/layout/pass.hpp"
+#include "orrery/layout/stage_graph.hpp"
+#include "orrery/model/graph.hpp"
+
+namespace orrery::program {
+
+// The operators in stages, and which stages do the same work.
+struct CutKey {
+  std::shared_ptr<const model::ModelGraph> graph;
+  std::vector<std::int32_t> stage_of;  // [operator]
+  int stages = 1;
+  std::int64_t period = 1;  // of the recomputation, in layers
+  friend bool operator==(const CutKey&, const CutKey&) = default;
+  void add_to(Hash& hash) const;
+};
+struct Cut {
+  explicit Cut(const CutKey& key);
+  std::vector<std::int32_t> operators_of(std::int32_t stage) const;
+
+  CutKey of;
+  bool acyclic;
+  std::vector<layout::StageSpan> spans;               // [stage]
+  std::vector<std::vector<std::int64_t>> signatures;  // [stage] equal where the work is
+  std::vector<std::int32_t> alike;                    // [stage] the first that does the same
+};
+
+// The cut with what goes between the stages. `layout` is what passes depend on (layout::in_passes).
+struct StagesKey {
+  std::shared_ptr<const Cut> cut;
+  layout::Layout layout;
+  layout::PassOptions pass;
+  friend bool operator==(const StagesKey&, const StagesKey&) = default;
+  void add_to(Hash& hash) const;
+};
+struct Stages {
+  explicit Stages(const StagesKey& key);
+  StagesKey of;
+  layout::StageGraph graph;
+};
+
+// The work of a stage, of whatever partition of the graph.
+struct StageWorkKey {
+  std::shared_ptr<const model::ModelGraph> graph;
+  std::vector<std::int64_t> signature;
+  layout::Layout layout;
+  layout::PassOptions pass;
+  friend bool operator==(const StageWorkKey&, const StageWorkKey&) = default;
+  void add_to(Hash& hash) const;
+};
+class StageWork {
+ public:
+  // `operators`: of any stage with this signature.
+  StageWork(const StageWorkKey& key, std::span<const std::int32_t> operators)
+      : model_(*key.graph, key.layout, operators, key.pass) {}
+  const layout::StageModel& model() const { return model_; }
+  const std::vector<layout::PassStep>& steps(layout::PassKind kind);
+
+ private:
+  layout::StageModel model_;
+  std::array<std::optional<std::vector<layout::PassStep>>, 4> steps_;  // [kind]
+};
+
+void add_options(Hash& hash, const layout::Layout& layout, const layout::PassOptions& pass);
+
+}  // namespace orrery::program
