@@ -24,6 +24,8 @@ Json row_json(const Row& row) {
       json[std::string(f.exact ? "expected_" : "measured_") + f.name] = value_json(f.reference);
     if (f.predicted.index() != 0) json[std::string("predicted_") + f.name] = value_json(f.predicted);
   }
+  for (const auto& [name, value] : row.split_s) json["split_s"][std::string(name)] = value;
+  for (const auto& [name, value] : row.memory_gib) json["memory_gib"][std::string(name)] = value;
   if (row.equal) json["equal"] = *row.equal;
   return json;
 }

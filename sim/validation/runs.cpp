@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "kinds.hpp"
+#include "mechanisms.hpp"
 #include "orrery/core/memory.hpp"
 #include "orrery/scenario/simulate.hpp"
 #include "parallel.hpp"
@@ -120,6 +122,20 @@ std::int64_t peak_of(const report::RunResult& run, MemoryKind kind) {
   return peak + (kind == MemoryKind::process ? run.context_memory.value : 0);
 }
 
+// Where the time goes, mean of the ranks, and the memory of the fullest one.
+void account(const report::RunResult& run, Row& row) {
+  constexpr std::array<std::string_view, 7> kClasses{"weights", "gradients", "optimizer", "activations",
+                                                     "buffers", "context",   "other"};
+  const report::Metrics metrics = report::metrics_of(run);
+  for (std::size_t c = 0; c < program::kCategories; ++c)
+    if (metrics.mean_s[c] > 0) row.split_s.emplace_back(program::kCategoryNames[c], metrics.mean_s[c]);
+  const auto fullest = std::max_element(run.memory.begin(), run.memory.end(),
+                                        [](const auto& a, const auto& b) { return a.peak < b.peak; });
+  for (std::size_t c = 0; c < kClasses.size(); ++c)
+    if (fullest->at_peak[c] > 0)
+      row.memory_gib.emplace_back(kClasses[c], static_cast<double>(fullest->at_peak[c]) / kGiB);
+}
+
 void play(const Job& job, Bytes memory_limit, Row& row) {
   const Result<scenario::Run> ready =
       scenario::resolve(*job.scenario, Catalogue::shared(),
@@ -138,6 +154,7 @@ void play(const Job& job, Bytes memory_limit, Row& row) {
   }
   row.figures[0].predicted = seconds(run->timeline.step_time);
   row.figures[1].predicted = static_cast<double>(peak_of(*run, job.memory)) / kGiB;
+  account(*run, row);
 }
 
 }  // namespace
@@ -149,6 +166,7 @@ Result<std::vector<Row>> run_rows(const CsvTable& table, const Options& options)
                    "micro_batch", "global_batch", "schedule", "recompute", "attention", "dtype", "stack"},
                   errors);
   refuse_misspelt(table, kColumns, errors);
+  const auto without = mechanisms_of(options.without, table.name, errors);
   if (!errors.empty()) return errors;
   Catalogue& catalogue = Catalogue::shared();
   std::vector<Row> rows;
@@ -160,7 +178,9 @@ Result<std::vector<Row>> run_rows(const CsvTable& table, const Options& options)
     Result<scenario::Scenario> scenario = scenario_of(cells, catalogue);
     rows.back().why = cells.why();
     if (!scenario.ok()) rows.back().why += (cells.why().empty() ? "" : "; ") + reason(scenario.errors());
-    if (rows.back().why.empty()) jobs[i].scenario = std::move(scenario).value();
+    if (!rows.back().why.empty()) continue;
+    jobs[i].scenario = std::move(scenario).value();
+    for (const Mechanism* mechanism : without) mechanism->take_away(*jobs[i].scenario);
   }
   if (!errors.empty()) return errors;
   const Bytes of_each{options.memory_limit.value_or(default_memory_limit()).value /

@@ -130,6 +130,9 @@ std::vector<Refusal> refusals_of(const Report& report) {
 }
 
 Result<Report> validate_table(std::string_view text, const std::string& name, const Options& options) {
+  if (is_flow_text(text) && !options.without.empty())
+    return about_file(name, "--without goes with a table of runs only");
+  if (is_flow_text(text) && !options.by.empty()) return about_file(name, "--by goes with a table of rows only");
   if (is_flow_text(text)) return report_of(FileKind::flows, name, flow_rows(text, name, options.expected));
   if (!options.expected.empty()) return about_file(name, "--expected goes with a file of flows (case … end) only");
   const Result<CsvTable> table = read_csv_text(text, name);
@@ -139,7 +142,28 @@ Result<Report> validate_table(std::string_view text, const std::string& name, co
     return about_file(name, "its columns are those of no table known here",
                       "runs: stack, layers, tp …; schedules: schedule, p, m …; collectives: collective, msg_bytes …; "
                       "kernels: kernel, gpu …; flows: case … end");
-  return report_of(*kind, name, rows_of(*kind, *table, options));
+  if (!options.without.empty() && *kind != FileKind::runs)
+    return about_file(name, "--without goes with a table of runs only");
+  Result<std::vector<Row>> rows = rows_of(*kind, *table, options);
+  if (!rows.ok()) return rows.errors();
+  if (Diagnostics errors = group_rows_by(*table, options.by, *rows); !errors.empty()) return errors;
+  return report_of(*kind, name, std::move(rows));
+}
+
+Result<Report> validate_row(const std::string& path, const std::string& id, const Options& options) {
+  constexpr std::size_t kNeighbours = 4;
+  const Result<std::string> text = read_file(path, kMaxFileBytes);
+  if (!text.ok()) return text.errors();
+  const std::string name = shown_name(path);
+  const Result<CsvTable> table = read_csv_text(*text, name);
+  if (!table.ok()) return table.errors();
+  if (kind_of(*table) != FileKind::runs) return about_file(name, "--row goes with a table of runs only");
+  const Result<CsvTable> nearest = nearest_rows(*table, id, kNeighbours);
+  if (!nearest.ok()) return nearest.errors();
+  Result<std::vector<Row>> rows = run_rows(*nearest, options);
+  if (!rows.ok()) return rows.errors();
+  if (Diagnostics errors = group_rows_by(*nearest, differing_columns(*nearest), *rows); !errors.empty()) return errors;
+  return report_of(FileKind::runs, name, std::move(rows));
 }
 
 Result<Report> validate_file(const std::string& path, const Options& options) {

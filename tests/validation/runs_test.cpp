@@ -122,7 +122,13 @@ TEST_CASE("the JSON of a file of runs") {
   for (const auto& row : json["rows"])
     for (const auto& [key, value] : row.items()) keys.insert(key);
   CHECK(keys == std::set<std::string>{"id", "measured_step_time_s", "predicted_step_time_s", "measured_peak_memory_gib",
-                                      "predicted_peak_memory_gib"});
+                                      "predicted_peak_memory_gib", "split_s", "memory_gib"});
+  for (const auto& row : json["rows"]) {  // the categories of the mean rank sum to the step
+    if (!row.contains("split_s")) continue;
+    double sum = 0;
+    for (const auto& [name, seconds] : row["split_s"].items()) sum += seconds.get<double>();
+    CHECK(sum == doctest::Approx(row["predicted_step_time_s"].get<double>()).epsilon(1e-6));
+  }
   REQUIRE(json["refused"].size() == 1);
   CHECK(json["refused"][0]["id"] == "ultra-0844");
   CHECK(json["counts"] ==

@@ -13,9 +13,23 @@ namespace {
 struct ValidateCommand {
   std::string path;
   validation::Options options;
+  std::string row;
   bool json = false;
   std::vector<std::string> fail_on;
 };
+
+int show_row(const ValidateCommand& command, const Console& console) {
+  const Result<validation::Report> report = validation::validate_row(command.path, command.row, command.options);
+  if (!report.ok()) return console.refuse(report.errors());
+  console.print(command.json ? validation::to_json(*report) : validation::side_by_side(*report));
+  return report->rows.front().why.empty() ? kOk : kNo;
+}
+
+std::string mechanism_help() {
+  std::string text = "Mechanisms for --without:\n";
+  for (const auto& [name, what] : validation::mechanism_names()) text += "  " + name + ": " + what + "\n";
+  return text;
+}
 
 int validate(const ValidateCommand& command, const Console& console) {
   std::vector<validation::Condition> conditions;
@@ -24,6 +38,7 @@ int validate(const ValidateCommand& command, const Console& console) {
     if (!condition.ok()) return console.refuse(condition.errors());
     conditions.push_back(*condition);
   }
+  if (!command.row.empty()) return show_row(command, console);
   Progress progress(console, "validate");
   validation::Options options = command.options;
   options.progress = [&](std::size_t done, std::size_t rows) { progress.update(done, rows, "rows"); };
@@ -61,10 +76,19 @@ Action add_validate(Arguments& app, const Console& console) {
                  "in mape>0.15, "
                  "nanotron:mape>0.1, bloom:peak_memory_gib.bias<-0.1, refused>0, unequal>0")
       .repeated();
+  app.add_option("--by", command->options.by,
+                 "group the rows by COLUMN, or by COLUMN,COLUMN… together, in place of the usual groups; any number of "
+                 "times")
+      .repeated();
+  app.add_option("--row", command->row,
+                 "runs: play row ID and those most like it alone, and show where time and memory go");
+  app.add_option("--without", command->options.without, "runs: play them without MECHANISM, any number of times")
+      .repeated();
   app.add_option("--expected", command->options.expected, "flows: file of the expected completions");
   app.add_option("--threads", command->options.threads, "rows evaluated at once, default all processors (same result)")
       .range(1, 1024);
   add_memory_limit(app, command->options.memory_limit);
+  app.footer(mechanism_help());
   return [command, &console] { return validate(*command, console); };
 }
 

@@ -55,13 +55,15 @@ struct Row {
   std::vector<Figure> figures;
   std::optional<bool> equal;                                // exact oracles whose expected values are given
   std::string why;                                          // it was refused: why
-  std::vector<std::pair<const char*, std::string>> groups;  // {"stack", "nanotron"}, {"prefix", "ultra"}
+  std::vector<std::pair<std::string, std::string>> groups;  // {"stack", "nanotron"}, {"prefix", "ultra"}
   bool counts = true;                                       // in the statistics (runs: tier A or B)
   bool in_subset = false;                                   // in the narrower statistics beside them (Report::subset)
   std::string alternatives;       // rows of equal key are choices among which an order is asked for; empty = none
   std::string same_but_schedule;  // rows of equal key differ in the schedule and its virtual stages only; empty = none
   std::string schedule;           // with its virtual stages
   std::string what;               // one line for people
+  // Runs: seconds of the step by category (mean of the ranks), GiB of the fullest rank by class.
+  std::vector<std::pair<std::string_view, double>> split_s, memory_gib;
 };
 
 // Errors are relative: predicted / measured − 1.
@@ -104,8 +106,10 @@ struct Refusal {
 std::vector<Refusal> refusals_of(const Report& report);
 
 struct Options {
-  std::string expected;  // flows: the file of expected completions; empty = beside the cases
-  int threads = 0;       // speed only; 0 = as many as the machine has
+  std::string expected;                   // flows: the file of expected completions; empty = beside the cases
+  std::vector<std::string> by = {};       // ways to group the rows in place of the usual: columns, joined by commas
+  std::vector<std::string> without = {};  // runs: mechanisms taken away (mechanism_names)
+  int threads = 0;                        // speed only; 0 = as many as the machine has
   // What the rows evaluated at once may need together; a row beyond its share is refused. Empty: as for a run.
   std::optional<Bytes> memory_limit = {};
   // Told after each row how many of how many are done, by whichever thread did it.
@@ -115,6 +119,14 @@ struct Options {
 // Fails only where the file itself is broken; what the simulator refuses is a row with its reason.
 Result<Report> validate_file(const std::string& path, const Options& options);
 Result<Report> validate_table(std::string_view text, const std::string& name, const Options& options);
+
+// Runs: one row and those nearest to it in configuration, nothing else of the table.
+Result<Report> validate_row(const std::string& path, const std::string& id, const Options& options);
+// What differs among its rows, and where the time and the memory of each go, side by side.
+std::string side_by_side(const Report& report);
+
+// Mechanisms of the simulator that a table of runs can be played without, each with what it is.
+std::vector<std::pair<std::string, std::string>> mechanism_names();
 
 std::string to_json(const Report& report);  // schema "orrery.validate/1", ends with a newline
 std::string to_text(const Report& report);  // a table per group and the ten worst rows
