@@ -44,10 +44,13 @@ struct Gemm {
   double bandwidth;  // bytes/s of the GPU
 };
 
-// Operands must start each row on 16 bytes for the wide copies of the main loop (cuBLAS: "tensor core alignment").
+// Operands must start each row on 16 bytes for the wide copies of the main loop (cuBLAS: "tensor core alignment"). What
+// counts is the dimension whose elements lie one behind the other: k of both operands (TN), k and n (NN), m and n (NT),
+// and n of the result; how many rows there are does not matter.
 bool aligned(const Kernel& kernel) {
   const std::int64_t elements = 16 / size_of(kernel.dtype);
-  return kernel.m % elements == 0 && kernel.n % elements == 0 && kernel.k % elements == 0;
+  const std::int64_t first = kernel.layout == model::GemmLayout::nt ? kernel.m : kernel.k;
+  return first % elements == 0 && kernel.n % elements == 0;
 }
 
 // Time of the blocks of one grid.

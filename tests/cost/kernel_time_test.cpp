@@ -105,6 +105,17 @@ TEST_CASE("number format, layout and alignment change the rate") {
   model.fp8_sustained = 1;
   // n = 511 has as many blocks as 512 and starts rows on odd bytes.
   CHECK(run(model, gemm(512, 511, 1024)) == Time{2 * 134'217'728});
+  // What must start on 16 bytes lies one behind the other in memory: k and n (TN, NN), m and n (NT). Rows do not.
+  const auto shape = [&](GemmLayout layout, std::int64_t m, std::int64_t n, std::int64_t k) {
+    Kernel product = gemm(m, n, k);
+    product.layout = layout;
+    return run(model, product);
+  };
+  CHECK(shape(GemmLayout::tn, 511, 512, 1024) == Time{134'217'728});
+  CHECK(shape(GemmLayout::nn, 511, 512, 1024) == Time{2 * 134'217'728});
+  CHECK(shape(GemmLayout::nt, 511, 512, 1024) == Time{2 * 4 * 134'217'728});
+  CHECK(shape(GemmLayout::nt, 512, 512, 1023) == Time{4 * 134'217'728});
+  CHECK(shape(GemmLayout::tn, 512, 512, 1023) == Time{2 * 134'217'728});
   kernel.dtype = DType::int8;  // no rate for it
   CHECK_THROWS_AS(run(model, kernel), InternalError);
 }
