@@ -1,9 +1,8 @@
 #include "sweep/player.hpp"
 
 #include <algorithm>
-#include <atomic>
-#include <thread>
 
+#include "core/parallel.hpp"
 #include "orrery/core/memory.hpp"
 #include "orrery/sweep/store.hpp"
 #include "sweep/bounds.hpp"
@@ -16,31 +15,6 @@ struct Player::Work {
   std::vector<std::optional<Stored>> known;  // [row] in the store
   std::vector<std::optional<Stored>> fresh;  // [row] for the store
 };
-
-namespace {
-
-// Layouts are independent of each other: whoever is free takes the next.
-template <class Act>
-void for_each(std::size_t count, unsigned threads, const Act& act) {
-  std::atomic<std::size_t> next{0};
-  std::vector<std::exception_ptr> broken(std::max(threads, 1u));
-  const auto work = [&](std::size_t thread) {
-    try {
-      for (std::size_t i = next++; i < count; i = next++) act(i, thread);
-    } catch (...) {
-      broken[thread] = std::current_exception();
-      next = count;
-    }
-  };
-  std::vector<std::thread> others;
-  for (std::size_t i = 1; i < broken.size() && i < count; ++i) others.emplace_back(work, i);
-  work(0);
-  for (std::thread& other : others) other.join();
-  for (const std::exception_ptr& error : broken)
-    if (error) std::rethrow_exception(error);
-}
-
-}  // namespace
 
 Player::Player(const Points& points, Catalogue& catalogue, const Options& options)
     : points_(points), options_(options) {
