@@ -25,13 +25,14 @@ const std::vector<Known>& known_figures() {
       {"bubble", FieldType::number, [](const Figures& f) { return f.bubble_fraction; }},
       {"tokens_per_s_per_gpu", FieldType::number, [](const Figures& f) { return f.tokens_per_s_per_gpu; }},
       {"gpus", FieldType::number, [](const Figures& f) { return static_cast<double>(f.gpus); }},
+      {"cost_usd", FieldType::number, [](const Figures& f) { return f.cost_usd; }},
   };
   return figures;
 }
 
 constexpr const char* kHelp =
     "FIGURE OPERATOR VALUE, such as 'memory <= 76 GiB'; figures: memory, peak_memory, step_time, mfu, hfu, bubble, "
-    "tokens_per_s_per_gpu, gpus, and the keys of the scenario; operators: <= < >= > == !=";
+    "tokens_per_s_per_gpu, gpus, cost_usd (of a step), and the keys of the scenario; operators: <= < >= > == !=";
 
 Diagnostic wrong(const std::string& said_in, const std::string& text, const std::string& message,
                  const std::string& help = kHelp) {

@@ -72,7 +72,11 @@ Evaluator::Evaluator(Catalogue& catalogue, const EvaluateOptions& options)
 Evaluation Evaluator::evaluate(const scenario::Scenario& scenario) {
   const Result<scenario::Run> ready = resolver_.resolve(scenario);
   if (!ready.ok()) return {Status::refused, {}, reason(ready.errors())};
-  return options_.reserved ? in_full(*ready, options_) : in_short(*ready, costs_);
+  Evaluation result = options_.reserved ? in_full(*ready, options_) : in_short(*ready, costs_);
+  Figures& f = result.figures;
+  f.cost_usd =
+      scenario.gpu.price_usd_per_hour * static_cast<double>(f.gpus) * static_cast<double>(f.step_time_ps) / 3.6e15;
+  return result;
 }
 
 }  // namespace orrery::sweep

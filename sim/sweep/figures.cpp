@@ -35,6 +35,7 @@ const std::vector<FigureColumn>& figure_columns() {
       {"hfu", false, {}, real<&Figures::hfu>},
       {"tokens_per_s_per_gpu", false, {}, real<&Figures::tokens_per_s_per_gpu>},
       {"gpus", true, whole<&Figures::gpus>, {}},
+      {"cost_usd", false, {}, real<&Figures::cost_usd>},
       {"compute_s", false, {}, mean<Category::compute>},
       {"recompute_s", false, {}, mean<Category::recompute>},
       {"optimizer_s", false, {}, mean<Category::optimizer>},

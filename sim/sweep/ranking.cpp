@@ -1,6 +1,7 @@
 #include "sweep/ranking.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace orrery::sweep {
 namespace {
@@ -13,16 +14,22 @@ int compare_speed(const Figures& a, const Figures& b) {
   return x < y ? -1 : x > y ? 1 : 0;
 }
 
+// What nobody has a price of is not cheaper than anything.
+double cost_of(const Figures& f) {
+  return f.cost_usd > 0 ? f.cost_usd : std::numeric_limits<double>::infinity();
+}
+
+bool as_good(const Figures& a, const Figures& b) {
+  return a.step_time_ps <= b.step_time_ps && a.memory_bytes <= b.memory_bytes && a.gpus <= b.gpus &&
+         a.tokens >= b.tokens && cost_of(a) <= cost_of(b);
+}
+
 bool dominates(const Figures& a, const Figures& b) {
-  const bool as_good =
-      a.step_time_ps <= b.step_time_ps && a.memory_bytes <= b.memory_bytes && a.gpus <= b.gpus && a.tokens >= b.tokens;
-  return as_good &&
-         (a.step_time_ps < b.step_time_ps || a.memory_bytes < b.memory_bytes || a.gpus < b.gpus || a.tokens > b.tokens);
+  return as_good(a, b) && !as_good(b, a);
 }
 
 bool same(const Figures& a, const Figures& b) {
-  return a.step_time_ps == b.step_time_ps && a.memory_bytes == b.memory_bytes && a.gpus == b.gpus &&
-         a.tokens == b.tokens;
+  return as_good(a, b) && as_good(b, a);
 }
 
 void add_to_front(const Row& row, std::vector<Row>& front) {

@@ -9,6 +9,7 @@
 #include "sweep/again.hpp"
 #include "sweep/player.hpp"
 #include "sweep/ranking.hpp"
+#include "sweep/remedies.hpp"
 #include "sweep/waves.hpp"
 
 namespace orrery::sweep {
@@ -103,6 +104,9 @@ Result<Outcome> Sweep::run() {
   for (const Row& row : chosen_.rows) verify(row, outcome_.space, scenario_, catalogue_, options_, outcome_.verified);
   if (options_.sensitivity && !outcome_.best.empty())
     outcome_.sensitivity = sensitivity_of(player_.scenario_of(outcome_.best.front()), catalogue_, options_);
+  const std::optional<Row>& unfit = outcome_.fastest_that_does_not_fit;
+  if (options_.sensitivity && unfit && (outcome_.best.empty() || better(*unfit, outcome_.best.front())))
+    outcome_.remedies = remedies_of(player_.scenario_of(*unfit), catalogue_, options_);
   return std::move(outcome_);
 }
 

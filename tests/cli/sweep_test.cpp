@@ -1,5 +1,6 @@
 // orrery sweep, tune and diff as a shell sees them.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -71,9 +72,95 @@ TEST_CASE("wrong options of a sweep are refused with their remedy") {
   says("--store /", "is no file");
   says("--merge a.sqlite", "--merge takes stores, and no scenario");
   says("--csv /no/such/folder/a.csv", "/no/such/folder");
+  says("--space 'tensor=8..1'", "say 1..8");
+  says("--space 'tensor='", "has an empty value");
+  says("--space 'tensor=1; layout.tensor=2'", "give all its values in one list");
+  says("--space 'tensor=1..8*1'", "does not end");
+  says("--space 'global_batch=1..40000; micro_batch=1..40000'", "--sample 100000 takes so many of them at random");
+  says("--where 'memory <= 76'", "has no unit");
+  says("--where 'tensor'", "there is no comparison");
+  says("--shard 0/4", "the first is 1/8");
+  says("--shard 2", "is no part of a whole");
+  says("--shard 1/", "is no part of a whole");
+  says("--shard a/b", "is no part of a whole");
+  says("--threads -1", "--threads");
+  says("--threads many", "--threads");
+  says("--sample 0", "--sample");
+  says("--top 0", "--top");
+  says("--store /no/such/folder/a.sqlite --space 'tensor=1'", "--store takes another name");
+  says("--store README.md", "is no store of a sweep");
   const Outcome none = run_orrery("sweep 2>&1");
   CHECK(none.code == 2);
   CHECK(none.text.find("SCENARIO is required") != std::string::npos);
+}
+
+TEST_CASE("stores of two scenarios are not merged, and each is left as it was") {
+  const std::string folder = "/tmp/orrery_merge_" + std::to_string(::getpid());
+  run_orrery("--version; mkdir -p " + folder);
+  const auto part = [&](const std::string& name, const std::string& more) {
+    return run_orrery(
+               "sweep scenarios/quickstart-8gpu.yaml --set network=ideal --no-sensitivity --space 'tensor=1,2' " +
+               more + " --store " + folder + "/" + name + " 2>&1")
+        .code;
+  };
+  CHECK(part("a.sqlite", "") == 0);
+  CHECK(part("b.sqlite", "--set training.global_batch=64") == 0);
+  const std::string both = "sweep --merge " + folder + "/a.sqlite --merge " + folder + "/b.sqlite --store " + folder;
+  const Outcome refused = run_orrery(both + "/all.sqlite 2>&1");
+  CHECK(refused.code == 2);
+  CHECK(refused.text.find("is the store of another sweep than") != std::string::npos);
+  CHECK(refused.text.find("nothing was changed") != std::string::npos);
+  CHECK(run_orrery("--version >/dev/null; test -e " + folder + "/all.sqlite").code == 1);
+  const Outcome one = run_orrery("sweep --merge " + folder + "/a.sqlite --store " + folder + "/all.sqlite 2>&1");
+  CHECK(one.code == 0);
+  CHECK(one.text.find("2 layouts") != std::string::npos);
+  run_orrery("--version; rm -r " + folder);
+}
+
+TEST_CASE("a layout's cost is that of its GPUs for the step, a figure of conditions and of the front") {
+  const json all = json::parse(run_orrery(kSweep + "--json 2>/dev/null").text);
+  // Eight A100 at 1.79 dollars an hour (topologies/gpus/a100-sxm-80gb.yaml).
+  for (const json& row : all["best"])
+    CHECK(row["cost_usd"].get<double>() ==
+          doctest::Approx(8 * 1.79 / 3600 * row["step_time_ps"].get<double>() / 1e12).epsilon(1e-9));
+  const double best = all["best"][0]["cost_usd"], worst = all["best"].back()["cost_usd"];
+  CHECK(best < worst);
+  const json some =
+      json::parse(run_orrery(kSweep + fmt::format("--where 'cost_usd <= {}' --json 2>/dev/null", best)).text);
+  CHECK(some["counts"]["fit"] == 1);
+  CHECK(some["unwanted"][0]["points"].get<int>() > 0);
+  // Cheaper and slower GPUs are on the front; those of which nobody has a price have no cost.
+  const std::string two =
+      "sweep scenarios/quickstart-8gpu.yaml --set network=ideal --no-sensitivity --no-prune "
+      "--space 'cluster.gpu=a100-sxm-80gb,h100-sxm-80gb,a800; tensor=1; pipeline=4' ";
+  const json gpus = json::parse(run_orrery(two + "--json 2>/dev/null").text);
+  std::vector<std::string> front;
+  for (const json& row : gpus["pareto"]) front.push_back(row["cluster.gpu"]);
+  CHECK(std::find(front.begin(), front.end(), "h100-sxm-80gb") != front.end());
+  for (const json& row : gpus["best"]) CHECK(row.contains("cost_usd") == (row["cluster.gpu"] != "a800"));
+  CHECK(run_orrery(two + "2>/dev/null").text.find("cost/B tokens") != std::string::npos);
+  CHECK(run_orrery(kSweep + "--csv - 2>/dev/null").text.find(",cost_usd,") != std::string::npos);
+}
+
+TEST_CASE("of the fastest layout that does not fit it is said what would make it") {
+  const std::string unfit =
+      "sweep scenarios/quickstart-8gpu.yaml --set network=ideal --set model=gpt3-6.7b --no-prune "
+      "--space 'tensor=1; pipeline=1,2,4; micro_batch=4' ";
+  const json all = json::parse(run_orrery(unfit + "--json 2>/dev/null").text);
+  REQUIRE(all.contains("fastest_that_does_not_fit"));
+  REQUIRE_FALSE(all["remedies"].empty());
+  const json& remedy = all["remedies"][0];
+  // The layout with that change, as run plays it.
+  std::string again = "run scenarios/quickstart-8gpu.yaml --set network=ideal --set model=gpt3-6.7b";
+  const json& layout = all["fastest_that_does_not_fit"];
+  for (const char* key : {"layout.tensor", "layout.pipeline", "training.micro_batch", "layout.data"})
+    again += fmt::format(" --set {}={}", key, layout[key].get<std::string>());
+  for (const json& set : remedy["set"]) again += " --set " + set.get<std::string>();
+  const json run = json::parse(run_orrery(again + " --json 2>/dev/null").text);
+  CHECK(run["step_time_s"].get<double>() == doctest::Approx(remedy["step_time_ps"].get<double>() / 1e12));
+  CHECK(run["verdict"] != "does_not_fit");
+  CHECK(run_orrery(unfit + "2>/dev/null").text.find("fits with ") != std::string::npos);
+  CHECK(run_orrery(unfit + "--no-sensitivity 2>/dev/null").text.find("fits with ") == std::string::npos);
 }
 
 TEST_CASE("orrery tune finds the best of the section sweep, and says where its time goes") {

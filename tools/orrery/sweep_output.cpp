@@ -7,6 +7,7 @@
 
 #include "json_text.hpp"
 #include "orrery/core/csv.hpp"
+#include "orrery/planning/amounts.hpp"
 #include "table.hpp"
 
 namespace orrery::cli {
@@ -41,6 +42,7 @@ std::vector<std::pair<std::string, std::string>> keys_of(const Row& row, const S
 
 std::string figure_text(const sweep::FigureColumn& column, sweep::Figures f) {
   if (column.whole_of && column.whole_of(f) == &f.reserved_bytes && f.reserved_bytes < 0) return {};  // not asked for
+  if (column.of && column.of(f) == &f.cost_usd && f.cost_usd == 0) return {};                         // no price
   return column.whole ? fmt::format("{}", *column.whole_of(f)) : fmt::format("{}", *column.of(f));
 }
 
@@ -86,12 +88,19 @@ double exposed(const sweep::Figures& f) {
   return sum;
 }
 
-std::string table_of(const std::vector<Row>& rows, const Space& space) {
+std::string cost_text(const sweep::Figures& f) {
+  return f.cost_usd > 0 ? planning::money_text(f.cost_usd / static_cast<double>(f.tokens) * 1e9) : "-";
+}
+
+// With the cost of a token where prices are known and it is asked for.
+std::string table_of(const std::vector<Row>& rows, const Space& space, bool cost = false) {
+  cost = cost && std::any_of(rows.begin(), rows.end(), [](const Row& r) { return r.figures.cost_usd > 0; });
   std::vector<Column> columns{{"#", true}};
   std::vector<std::size_t> shown;
   for (const auto& [key, value] : keys_of(rows.front(), space)) columns.push_back({last_part(key), true});
   for (const char* title : {"step", "tokens/s/GPU", "MFU", "bubble", "exposed", "memory"})
     columns.push_back({title, true});
+  if (cost) columns.push_back({"cost/B tokens", true});
   columns.push_back({"worse by"});
   Table table(columns);
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -104,6 +113,7 @@ std::string table_of(const std::vector<Row>& rows, const Space& space) {
              fmt::format("{:.1f} %", 100 * f.mfu), fmt::format("{:.1f} %", 100 * f.bubble_fraction),
              fmt::format("{:.1f} %", 100 * exposed(f) / step), gibibytes_text(static_cast<double>(f.memory_bytes))})
       cells.push_back(std::move(cell));
+    if (cost) cells.push_back(cost_text(f));
     cells.push_back(i == 0 ? "" : what_is_worse(f, rows.front().figures));
     table.add(std::move(cells));
   }
@@ -144,6 +154,21 @@ std::string unfit_text(const char* title, const Row& row, const Space& space) {
                      gibibytes_text(static_cast<double>(row.figures.memory_bytes)));
 }
 
+// In GPU time for a token against the layout as it is.
+std::string remedies_text(const sweep::Outcome& o) {
+  const sweep::Figures& before = o.fastest_that_does_not_fit->figures;
+  std::string text;
+  for (const sweep::Remedy& r : o.remedies) {
+    std::string sets;
+    for (const std::string& set : r.sets) sets += (sets.empty() ? "" : " ") + set;
+    text += fmt::format("  fits with {}: {:.4g} s, {}, {:+.1f} % of a GPU's time for a token\n", sets,
+                        static_cast<double>(r.figures.step_time_ps) / 1e12,
+                        gibibytes_text(static_cast<double>(r.figures.memory_bytes)),
+                        100 * (before.tokens_per_s_per_gpu / r.figures.tokens_per_s_per_gpu - 1));
+  }
+  return text;
+}
+
 std::string sensitivity_text(const sweep::Outcome& o) {
   if (o.sensitivity.empty()) return {};
   std::string text;
@@ -177,13 +202,13 @@ std::string sweep_text(const sweep::Outcome& o, const SweepShown& shown) {
   }
   text += sensitivity_text(o);
   if (o.pareto.size() > 1)
-    text += fmt::format("\nbest in step time, memory or GPUs ({} layouts):\n", o.pareto.size()) +
+    text += fmt::format("\nbest in step time, memory, GPUs or cost ({} layouts):\n", o.pareto.size()) +
             table_of({o.pareto.begin(),
                       o.pareto.begin() + static_cast<std::ptrdiff_t>(std::min(o.pareto.size(), shown.top))},
-                     o.space);
+                     o.space, true);
   const auto& unfit = o.fastest_that_does_not_fit;
   if (unfit && (o.best.empty() || sweep::better(*unfit, o.best.front())))
-    text += "\n" + unfit_text("fastest that does not fit", *unfit, o.space);
+    text += "\n" + unfit_text("fastest that does not fit", *unfit, o.space) + remedies_text(o);
   if (o.best.empty() && o.nearest) text += unfit_text("nearest to fitting", *o.nearest, o.space);
   return text;
 }
@@ -221,6 +246,13 @@ std::string sweep_json(const sweep::Outcome& o, const SweepShown& shown) {
     json["ten_percent_more"][s.resource] = {{"step_time_ps", s.step_time_ps}};
   if (!o.best.empty()) json["run"] = rerun_command(o.best.front(), o.space, shown);
   if (o.fastest_that_does_not_fit) json["fastest_that_does_not_fit"] = json_of(*o.fastest_that_does_not_fit, o.space);
+  json["remedies"] = Json::array();
+  for (const sweep::Remedy& r : o.remedies)
+    json["remedies"].push_back({{"set", r.sets},
+                                {"step_time_ps", r.figures.step_time_ps},
+                                {"peak_memory_bytes", r.figures.peak_memory_bytes},
+                                {"gpus", r.figures.gpus},
+                                {"tokens_per_s_per_gpu", r.figures.tokens_per_s_per_gpu}});
   if (o.nearest) json["nearest"] = json_of(*o.nearest, o.space);
   return json_text(json);
 }

@@ -51,7 +51,7 @@ struct Options {
   Store* store = nullptr;             // results are looked up there first, and added
   bool reserved = false;              // follow the caching allocator on every GPU, not only where the verdict asks
   std::size_t verify = 0;             // so many of the layouts are played again without any pass that saves time
-  bool sensitivity = false;           // play the best with 10 % more of each resource
+  bool sensitivity = false;  // play the best with 10 % more of each resource, and what would make the fastest fit
   std::function<void(std::int64_t done, std::int64_t of)> progress;
   // Told each row, in the order of the space; duplicates among them.
   std::function<void(const Row&)> row;
@@ -69,13 +69,20 @@ struct Sensitivity {
   std::int64_t step_time_ps = 0;
 };
 
+// Changes of a layout that does not fit, with which it does.
+struct Remedy {
+  std::vector<std::string> sets;  // KEY=VALUE, beside those of the layout
+  Figures figures;
+};
+
 struct Outcome {
   Space space;
   Counts counts;
   std::vector<Reason> refused, pruned, unwanted;
   std::vector<Row> best;    // fits, least time of a GPU per token first
-  std::vector<Row> pareto;  // of those played: no other is at least as good in step time, memory and GPUs
+  std::vector<Row> pareto;  // of those played: no other is at least as good in step time, memory, GPUs and cost
   std::optional<Row> fastest_that_does_not_fit;  // of those played
+  std::vector<Remedy> remedies;                  // of it, the cheapest for a token first
   Verified verified;
   std::vector<Sensitivity> sensitivity;
   std::optional<Row> nearest;  // of those that do not fit, the one that lacks least (pruned: at least so much)
