@@ -14,10 +14,11 @@ struct Player::Work {
   const Row* last;
   std::vector<std::optional<Stored>> known;  // [row] in the store
   std::vector<std::optional<Stored>> fresh;  // [row] for the store
+  bool keeps = false;
 };
 
-Player::Player(const Points& points, Catalogue& catalogue, const Options& options)
-    : points_(points), options_(options) {
+Player::Player(const Points& points, Catalogue& catalogue, const Options& options, Team* team)
+    : points_(points), options_(options), team_(team) {
   const unsigned threads = std::max(options.threads, 1u);
   const Bytes limit = options.memory_limit.value_or(default_memory_limit());
   for (unsigned thread = 0; thread < threads; ++thread)
@@ -69,7 +70,7 @@ void Player::play(std::size_t index, scenario::Scenario& s, Work& work, Evaluato
   } else {
     const Evaluation result = evaluator.evaluate(s);
     take(result.status, result.figures, result.why);
-    if (options_.store) work.fresh[index] = Stored{row.point, row.status, row.figures, row.why};
+    if (work.keeps) work.fresh[index] = Stored{row.point, row.status, row.figures, row.why};
   }
   judge(row);
 }
@@ -108,12 +109,65 @@ Diagnostics Player::keep(const Work& work) const {
   return options_.store->add(results);
 }
 
+// What another process played.
+void Player::take(const Share& share, Work& work) const {
+  Group& group = work.wave.groups[share.group];
+  group.refused = share.refused;
+  for (std::size_t i = 0; i < group.rows.size(); ++i) {
+    Row& row = work.wave.rows[group.rows[i]];
+    row.status = share.rows[i].status;
+    row.figures = share.rows[i].figures;
+    row.why = share.rows[i].why;
+    if (share.played[i] == 0) continue;
+    if (work.keeps) work.fresh[group.rows[i]] = Stored{row.point, row.status, row.figures, row.why};
+    judge(row);
+  }
+}
+
+// Groups of which the store knows something are told here; the others go to whoever is free.
+Diagnostics Player::share(Work& work) {
+  std::vector<std::size_t> open;
+  for (std::size_t g = 0; g < work.wave.groups.size(); ++g) {
+    Group& group = work.wave.groups[g];
+    if (work.known[group.rows.front()])
+      play(group, work, evaluators_.front());
+    else
+      open.push_back(g);
+  }
+  const auto here = [&](std::size_t next) {
+    const std::size_t count = std::min<std::size_t>(std::max(options_.threads, 1U), open.size() - next);
+    for_each(count, options_.threads, [&](std::size_t i, std::size_t thread) {
+      play(work.wave.groups[open[next + i]], work, evaluators_[thread]);
+    });
+    return count;
+  };
+  return team_->play(work.wave, work.last, open, here, [&](const Share& share) { take(share, work); });
+}
+
+void Player::play_all(Work& work) {
+  for_each(work.wave.groups.size(), options_.threads,
+           [&](std::size_t group, std::size_t thread) { play(work.wave.groups[group], work, evaluators_[thread]); });
+}
+
 Diagnostics Player::play(Wave& wave, const Row* last) {
-  Work work{wave, last, {}, {}};
+  Work work{wave, last, {}, {}, options_.store != nullptr};
   if (Diagnostics errors = look_up(wave, work); !errors.empty()) return errors;
-  for_each(wave.groups.size(), options_.threads,
-           [&](std::size_t group, std::size_t thread) { play(wave.groups[group], work, evaluators_[thread]); });
+  if (team_) {
+    if (Diagnostics errors = share(work); !errors.empty()) return errors;
+  } else {
+    play_all(work);
+  }
   return keep(work);
+}
+
+std::vector<char> Player::play_for_another(Wave& wave, const Row* last) {
+  Work work{wave, last, {}, {}, true};
+  work.known.resize(wave.rows.size());
+  work.fresh.resize(wave.rows.size());
+  play_all(work);
+  std::vector<char> played;
+  for (const auto& fresh : work.fresh) played.push_back(fresh.has_value() ? 1 : 0);
+  return played;
 }
 
 scenario::Scenario Player::scenario_of(const Row& row) const {

@@ -3,17 +3,21 @@
 #include <memory>
 
 #include "sweep/evaluate.hpp"
+#include "sweep/team.hpp"
 #include "sweep/waves.hpp"
 
 namespace orrery::sweep {
 
 class Player {
  public:
-  Player(const Points& points, Catalogue& catalogue, const Options& options);
+  // `team`: the other processes, where there are any.
+  Player(const Points& points, Catalogue& catalogue, const Options& options, Team* team = nullptr);
 
   // Gives each row of each group its fate. `last`: the last of the best before this wave, or null: what a bound shows
   // to be worse is pruned. Errors of the store.
   Diagnostics play(Wave& wave, const Row* last);
+  // The same for another process, which keeps what comes out: which rows were played, and not told by a bound.
+  std::vector<char> play_for_another(Wave& wave, const Row* last);
   scenario::Scenario scenario_of(const Row& row) const;
 
  private:
@@ -24,10 +28,14 @@ class Player {
   bool prune(Row& row, const scenario::Scenario& scenario, const Row* last) const;
   void judge(Row& row) const;
   Diagnostics keep(const Work& work) const;
+  void play_all(Work& work);
+  Diagnostics share(Work& work);
+  void take(const Share& share, Work& work) const;
 
   const Points& points_;
   const Options& options_;
   std::vector<Evaluator> evaluators_;  // [thread]
+  Team* team_;
 };
 
 }  // namespace orrery::sweep

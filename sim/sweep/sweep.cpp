@@ -46,12 +46,13 @@ class Tally {
 
 class Sweep {
  public:
-  Sweep(Points points, const YamlTree& scenario, const Space& space, Catalogue& catalogue, const Options& options)
+  Sweep(Points points, const YamlTree& scenario, const Space& space, Catalogue& catalogue, const Options& options,
+        Team* team)
       : scenario_(scenario),
         catalogue_(catalogue),
         options_(options),
         waves_(std::move(points), options),
-        player_(waves_.points(), catalogue, options),
+        player_(waves_.points(), catalogue, options, team),
         ranking_(options.top),
         chosen_(options.verify, options.seed) {
     outcome_.space = space;
@@ -127,11 +128,13 @@ Diagnostics check_size(const Space& space, const Options& options) {
 }  // namespace
 
 Result<Outcome> sweep(const YamlTree& scenario, const Space& space, Catalogue& catalogue, const Options& options) {
+  std::optional<Team> team;  // whatever happens, they are sent home
+  if (options.peers) team.emplace(*options.peers);
   if (Diagnostics large = check_size(space, options); !large.empty()) return large;
   if (const auto base = scenario::read_parts(scenario, catalogue); !base.ok()) return base.errors();
   Result<Points> points = Points::make(space, scenario, catalogue);
   if (!points.ok()) return points.errors();
-  return Sweep(std::move(points).value(), scenario, space, catalogue, options).run();
+  return Sweep(std::move(points).value(), scenario, space, catalogue, options, team ? &*team : nullptr).run();
 }
 
 std::vector<std::string> values_of(std::int64_t point, const Space& space) {

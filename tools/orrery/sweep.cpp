@@ -3,10 +3,13 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <thread>
+#include <utility>
 
+#include "mpi.hpp"
 #include "orrery/core/file.hpp"
 #include "orrery/sweep/store.hpp"
 #include "progress.hpp"
@@ -126,43 +129,89 @@ sweep::Options options_of(const SweepCommand& options, std::vector<sweep::Condit
   return how;
 }
 
-int sweep_scenario(const SweepCommand& options, const Console& console) {
-  if (options.scenario.path.empty()) {
-    console.complain("orrery sweep: SCENARIO is required", "orrery sweep scenarios/megatron-22b-8xa100.yaml");
-    return kWrong;
-  }
-  const Result<YamlTree> tree = scenario::scenario_tree(options.scenario.path, options.scenario.sets);
-  if (!tree.ok()) return console.refuse(tree.errors());
-  const Result<sweep::Space> space = space_of(options, *tree);
-  if (!space.ok()) return console.refuse(space.errors());
+// What every process of a sweep reads for itself.
+struct Prepared {
+  YamlTree tree;
+  sweep::Space space;
+  sweep::Options how;
+};
+
+Diagnostic wrong(std::string message, std::string help) {
+  Diagnostic d;
+  d.message = std::move(message);
+  d.help = std::move(help);
+  return d;
+}
+
+Result<Prepared> prepare(const SweepCommand& options, bool several) {
+  const std::string& path = options.scenario.path;
+  if (path.empty()) return wrong("SCENARIO is required", "orrery sweep scenarios/megatron-22b-8xa100.yaml");
+  if (path == "-" && several)
+    return wrong("standard input goes to one process of several", "write the scenario to a file that all can read");
+  Result<YamlTree> tree = scenario::scenario_tree(path, options.scenario.sets);
+  if (!tree.ok()) return tree.errors();
+  Result<sweep::Space> space = space_of(options, *tree);
+  if (!space.ok()) return space.errors();
   Result<std::vector<sweep::Condition>> conditions = conditions_of(options, *space);
-  if (!conditions.ok()) return console.refuse(conditions.errors());
+  if (!conditions.ok()) return conditions.errors();
   sweep::Options how = options_of(options, std::move(conditions).value());
-  if (!read_shard(options.shard, how)) {
-    console.complain(fmt::format("orrery sweep: --shard '{}' is no part of a whole", options.shard),
-                     "--shard 2/8 is the second of eight parts; the first is 1/8, the last 8/8");
-    return kWrong;
+  if (several && options.threads == 0) how.threads = 1;  // there is a process for each processor
+  if (!read_shard(options.shard, how))
+    return wrong(fmt::format("--shard '{}' is no part of a whole", options.shard),
+                 "--shard 2/8 is the second of eight parts; the first is 1/8, the last 8/8");
+  return Prepared{std::move(tree).value(), std::move(space).value(), std::move(how)};
+}
+
+// The processes that play for the first. What ends one of them ends all: mpirun sees to that.
+int play_for(const SweepCommand& options, sweep::Peers& peers, const Console& console) {
+  try {
+    const Result<Prepared> ready = prepare(options, true);
+    if (!ready.ok()) {
+      sweep::cannot_serve(ready.errors(), peers);
+      return kWrong;
+    }
+    const Diagnostics errors = sweep::serve(ready->tree, ready->space, Catalogue::shared(), ready->how, peers);
+    return errors.empty() ? kOk : kWrong;
+  } catch (const std::exception& bug) {
+    console.complain(fmt::format("orrery sweep: {}", bug.what()), "this is a bug in Orrery");
+    std::_Exit(kInternal);
   }
+}
+
+// Sends the others home wherever the first gives up before it sweeps.
+struct Leave {
+  sweep::Peers* peers;
+  ~Leave() {
+    if (peers) sweep::dismiss(*peers);
+  }
+};
+
+int sweep_scenario(const SweepCommand& options, sweep::Peers* peers, const Console& console) {
+  Leave leave{peers};
+  Result<Prepared> ready = prepare(options, peers != nullptr);
+  if (!ready.ok()) return console.refuse(ready.errors());
+  auto& [tree, space, how] = ready.value();
   std::optional<sweep::Store> store;
   if (!options.store.empty()) {
     Result<sweep::Store> opened =
-        sweep::Store::open(options.store, sweep::Store::identity(*tree, *space, Catalogue::shared(), options.reserved));
+        sweep::Store::open(options.store, sweep::Store::identity(tree, space, Catalogue::shared(), options.reserved));
     if (!opened.ok()) return console.refuse(opened.errors());
     store.emplace(std::move(opened).value());
     how.store = &*store;
   }
   RowFiles files;
-  if (const Diagnostics errors = files.open(options, *space); !errors.empty()) return console.refuse(errors);
-  if (files.any()) how.row = [&](const sweep::Row& row) { files.add(row, *space); };
+  if (const Diagnostics errors = files.open(options, space); !errors.empty()) return console.refuse(errors);
+  if (files.any()) how.row = [&](const sweep::Row& row) { files.add(row, space); };
   Progress progress(console, "sweep");
   how.progress = [&](std::int64_t done, std::int64_t of) {
     progress.update(static_cast<std::size_t>(done), static_cast<std::size_t>(of), "points");
   };
-  const Result<sweep::Outcome> outcome = sweep::sweep(*tree, *space, Catalogue::shared(), how);
+  how.peers = std::exchange(leave.peers, nullptr);
+  const Result<sweep::Outcome> outcome = sweep::sweep(tree, space, Catalogue::shared(), how);
   progress.clear();
   if (!outcome.ok()) return console.refuse(outcome.errors());
   if (const Diagnostics errors = files.commit(); !errors.empty()) return console.refuse(errors);
-  const SweepShown shown{options.scenario.path, options.scenario.sets, &*tree, how.top};
+  const SweepShown shown{options.scenario.path, options.scenario.sets, &tree, how.top};
   const bool talk = is_standard_output(options.csv) || is_standard_output(options.jsonl);
   const std::string text = options.json ? sweep_json(*outcome, shown) : sweep_text(*outcome, shown);
   talk ? console.say(text) : console.print(text);
@@ -176,7 +225,11 @@ int sweep_scenario(const SweepCommand& options, const Console& console) {
 }
 
 int run(const SweepCommand& options, const Console& console) {
-  return options.merge.empty() ? sweep_scenario(options, console) : merge(options, console);
+  if (!options.merge.empty()) return merge(options, console);
+  const Result<MpiRun> processes = mpi_run();
+  if (!processes.ok()) return console.refuse(processes.errors());
+  sweep::Peers* peers = processes->peers.get();
+  return processes->rank > 0 ? play_for(options, *peers, console) : sweep_scenario(options, peers, console);
 }
 
 }  // namespace
@@ -208,7 +261,8 @@ Action add_sweep(Arguments& app, const Console& console) {
       .range(0, 1'000'000);
   app.add_flag("--reserved", o->reserved,
                "follow the caching allocator on every GPU (slower): memory is what it reserves, not what is allocated");
-  app.add_flag("--no-sensitivity", o->no_sensitivity, "do not play the best with 10 % more of each resource");
+  app.add_flag("--no-sensitivity", o->no_sensitivity,
+               "do not play the best with 10 % more of each resource, nor what would make the fastest fit");
   app.add_flag("--no-prune", o->no_prune, "play layouts too that a bound shows not to be the best");
   app.footer("Exit code: 0 a layout fits; 1 none does; 2 the input is wrong; 3 a bug in Orrery.");
   return [o, &console] { return run(*o, console); };

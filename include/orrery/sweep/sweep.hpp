@@ -17,6 +17,7 @@
 namespace orrery::sweep {
 
 class Store;
+class Peers;
 
 struct Row {
   std::int64_t point = -1;  // in the order of the space
@@ -49,6 +50,7 @@ struct Options {
   int shard = 1, shards = 1;  // the part of the points that is played here, from 1
   std::optional<Bytes> memory_limit;  // of this machine, for all threads together
   Store* store = nullptr;             // results are looked up there first, and added
+  Peers* peers = nullptr;             // other processes that play, too (orrery/sweep/peers.hpp)
   bool reserved = false;              // follow the caching allocator on every GPU, not only where the verdict asks
   std::size_t verify = 0;             // so many of the layouts are played again without any pass that saves time
   bool sensitivity = false;  // play the best with 10 % more of each resource, and what would make the fastest fit
