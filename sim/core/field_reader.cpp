@@ -92,12 +92,22 @@ class FieldReader {
       shorthand(table, node, path, object);
     } else {
       if (node != kNoNode) refuse_unknown(table, node, path);
-      for (const Field& f : table.fields()) field(f, tree_.find(node, f.name), node, child_path(path, f.name), object);
+      for (const Field& f : table.fields()) field(f, child_of(table, f, node), node, child_path(path, f.name), object);
     }
     if (errors_.size() == errors_before) rules(table, node, path, object);
   }
 
  private:
+  // --set of a key beside a text makes {type: text} of it, whatever key the text stands for.
+  static bool is_text_of(const FieldTable& table, std::string_view key) {
+    return key == "type" && !table.shorthand().empty() && !table.find("type");
+  }
+  NodeId child_of(const FieldTable& table, const Field& f, NodeId node) const {
+    const NodeId child = tree_.find(node, f.name);
+    return child == kNoNode && f.name == table.shorthand() && is_text_of(table, "type") ? tree_.find(node, "type")
+                                                                                        : child;
+  }
+
   void refuse(NodeId node, const std::string& path, std::string message, std::string help = {}) {
     errors_.push_back(tree_.at(node, path, std::move(message), std::move(help)));
   }
@@ -121,7 +131,7 @@ class FieldReader {
 
   void refuse_unknown(const FieldTable& table, NodeId node, const std::string& path) {
     for (const YamlEntry& e : tree_[node].entries) {
-      if (table.find(e.key)) continue;
+      if (table.find(e.key) || is_text_of(table, e.key)) continue;
       const std::string help = remedy_for_key(path, e.key, table.names());
       errors_.push_back(tree_.at(e.mark, static_cast<int>(e.key.size()), child_path(path, e.key),
                                  "unknown key, allowed are " + join(table.names()), help));

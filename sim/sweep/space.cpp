@@ -28,8 +28,12 @@ Diagnostic wrong(std::string_view path, std::string message, std::string help) {
   return d;
 }
 
+// Where auto is a value of the key's own, it is that.
 bool asks_auto(const Said& said) {
-  return std::find(said.items.begin(), said.items.end(), "auto") != said.items.end() && said.key.path != "network.mode";
+  const auto has_auto = [](const std::vector<std::string>& words) {
+    return std::find(words.begin(), words.end(), "auto") != words.end();
+  };
+  return has_auto(said.items) && !has_auto(said.key.field().allowed);
 }
 
 Result<Said> said_of(std::string_view name, std::vector<std::string> items) {
