@@ -28,21 +28,6 @@ Json json_of(const AnswerTable& table) {
   return rows;
 }
 
-// Words on lines of at most 100 characters, each behind `indent` blanks.
-std::string wrapped(const std::string& text, std::size_t indent) {
-  constexpr std::size_t kWidth = 100;
-  std::string out, line(indent, ' ');
-  std::istringstream words(text);
-  for (std::string word; words >> word;) {
-    if (line.size() > indent && line.size() + word.size() + 1 > kWidth) {
-      out += line + "\n";
-      line.assign(indent, ' ');
-    }
-    line += (line.size() > indent ? " " : "") + word;
-  }
-  return out + line + "\n";
-}
-
 std::string figures_text(const std::vector<Figure>& figures) {
   std::size_t label = 0, text = 0;
   for (const Figure& f : figures) {
@@ -85,6 +70,20 @@ bool is_shown(const AnswerPart& part) {
 }
 
 }  // namespace
+
+std::string wrapped(const std::string& text, std::size_t indent) {
+  constexpr std::size_t kWidth = 100;
+  std::string out, line(indent, ' ');
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    if (line.size() > indent && line.size() + word.size() + 1 > kWidth) {
+      out += line + "\n";
+      line.assign(indent, ' ');
+    }
+    line += (line.size() > indent ? " " : "") + word;
+  }
+  return out + line + "\n";
+}
 
 std::string answer_text(const Answer& answer) {
   std::string out = answer.title.empty() ? "" : answer.title + "\n";

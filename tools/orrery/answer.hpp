@@ -7,6 +7,9 @@
 
 namespace orrery::cli {
 
+// Words on lines of at most 100 characters, each behind `indent` blanks.
+std::string wrapped(const std::string& text, std::size_t indent);
+
 std::string answer_text(const planning::Answer& answer);
 std::string answer_json(const planning::Answer& answer);
 

@@ -4,12 +4,15 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "answer.hpp"
 #include "cli.hpp"
 #include "json_text.hpp"
 #include "orrery/cost/stack.hpp"
 #include "orrery/hardware/catalogue.hpp"
 #include "orrery/model/presets.hpp"
+#include "orrery/planning/model_kinds.hpp"
 #include "orrery/schedule/schedule.hpp"
+#include "questions.hpp"
 #include "table.hpp"
 
 namespace orrery::cli {
@@ -36,7 +39,8 @@ void load_each(const std::vector<std::string>& names, Load load, Listing& list, 
   }
 }
 
-Listing models() {
+// Of one kind, or of all.
+Listing models(const std::string& kind) {
   Listing list{{},
                {},
                Table({{"model"},
@@ -49,8 +53,11 @@ Listing models() {
                       {"vocab", true},
                       {"source"}})};
   load_each(model::list_models(), model::load_model, list, [&](const std::string& name, const model::ModelChoice& m) {
+    const std::string of = planning::kind_of(m);
+    if (!kind.empty() && of != kind) return;
     const std::int64_t count = model::parameter_count(m);
     list.entries.push_back({{"name", name},
+                            {"kind", of},
                             {"parameters", count},
                             {"layers", m.layers},
                             {"hidden", m.hidden},
@@ -172,26 +179,58 @@ Listing stacks() {
 }
 
 Listing listing_of(const std::string& what) {
-  if (what == "models") return models();
   if (what == "gpus") return gpus();
   if (what == "clusters") return clusters();
   if (what == "schedules") return schedules();
   return stacks();
 }
 
+// What the kind is for, how it is trained and what it is named after, then the models of it.
+int list_models_of(const std::string& kind, bool json, const Console& console) {
+  const auto about = planning::model_kind(kind);
+  if (!about.ok()) return console.refuse(about.errors());
+  const Listing list = models(kind);
+  if (!list.errors.empty()) return console.refuse(list.errors);
+  const Json words{{"name", about->name},
+                   {"is", about->is},
+                   {"trained", about->trained},
+                   {"named_after", about->named_after},
+                   {"examples", about->examples}};
+  if (json) {
+    console.print(json_text(Json{{"schema", "orrery.list/1"}, {"kind", words}, {"models", list.entries}}));
+    return kOk;
+  }
+  console.print(fmt::format("{}\n", about->name) + wrapped(about->is, 2) + wrapped("Trained: " + about->trained, 2) +
+                wrapped("Named after: " + about->named_after, 2) + wrapped("Such as " + about->examples + ".", 2) +
+                "\n" +
+                (list.entries.empty() ? "No model of this kind can be simulated: there is no preset of it.\n"
+                                      : list.table.text()));
+  return kOk;
+}
+
 }  // namespace
 
 Action add_list(Arguments& app, const Console& console) {
-  auto what = std::make_shared<std::string>();
-  auto json = std::make_shared<bool>(false);
-  app.add_option("WHAT", *what, "what to list")
+  struct ListCommand {
+    std::string what, kind;
+    bool json = false;
+  };
+  auto o = std::make_shared<ListCommand>();
+  app.add_option("WHAT", o->what, "what to list")
       .required()
       .one_of({"models", "gpus", "clusters", "schedules", "stacks"});
-  app.add_flag("--json", *json, "one JSON object, with sources");
-  return [what, json, &console] {
-    const Listing list = listing_of(*what);
+  app.add_option("--kind", o->kind, "models of one kind, and what it is: decoder, encoder or encoder_decoder");
+  app.add_flag("--json", o->json, "one JSON object, with sources");
+  return [o, app, &console] {
+    const bool of_kind = was_said(app, "--kind");
+    if (of_kind && o->what != "models") {
+      console.complain("orrery list: --kind is of models", "orrery list models --kind decoder");
+      return kWrong;
+    }
+    if (of_kind) return list_models_of(o->kind, o->json, console);
+    const Listing list = o->what == "models" ? models({}) : listing_of(o->what);
     if (!list.errors.empty()) return console.refuse(list.errors);
-    console.print(*json ? json_text(Json{{"schema", "orrery.list/1"}, {*what, list.entries}}) : list.table.text());
+    console.print(o->json ? json_text(Json{{"schema", "orrery.list/1"}, {o->what, list.entries}}) : list.table.text());
     return kOk;
   };
 }
