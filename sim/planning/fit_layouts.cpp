@@ -2,70 +2,23 @@
 
 #include <algorithm>
 
-#include "orrery/hardware/catalogue.hpp"
+#include "fit_ways.hpp"
 #include "orrery/planning/amounts.hpp"
-#include "orrery/planning/fit.hpp"
 #include "orrery/scenario/simulate.hpp"
 
 namespace orrery::planning {
 namespace {
 
-// One way to run it: what the scenario says of it, and in words.
-struct Way {
-  int gpus = 1, tensor = 1, pipeline = 1;
-  bool shard = false;
-  const char* recompute = "none";
-};
+constexpr std::size_t kShown = 12;
 
-std::string words_of(const Way& w) {
-  std::string text;
-  const auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
-  if (w.tensor > 1) add(fmt::format("tensor {}", w.tensor));
-  if (w.pipeline > 1) add(fmt::format("pipeline {}", w.pipeline));
-  if (const int data = w.gpus / w.tensor / w.pipeline; data > 1)
-    add(fmt::format("{} {}", w.shard ? "FSDP" : "data", data));
-  if (std::string_view(w.recompute) != "none") add(fmt::format("recompute {}", w.recompute));
-  return text.empty() ? "as it is" : text;
-}
-
-// A cluster of the catalogue with this GPU, or a PCIe node of eight.
-std::string cluster_of(const hardware::Gpu& gpu, int gpus, Catalogue& catalogue) {
-  for (const std::string& name : hardware::cluster_names()) {
-    const auto spec = hardware::load_cluster(name, catalogue);
-    if (spec.ok() && spec->gpu == gpu.name && spec->nodes * spec->gpus_per_node >= gpus)
-      return fmt::format("{{type: {}, gpus: {}}}", name, gpus);
-  }
-  return fmt::format(
-      "{{gpu: {}, nodes: {}, gpus_per_node: 8, gpus: {}, pcie_bandwidth: 32 GB/s, scale_up: {{kind: pcie, latency: 1.5 "
-      "us}}, "
-      "scale_out: {{kind: ethernet, nics_per_node: 1, nic_bandwidth: 100 Gb/s, nic_latency: 2 us, switch_latency: 1 "
-      "us, "
-      "fabric: single_switch}}}}",
-      gpu.name, (gpus + 7) / 8, gpus);
-}
-
-std::string scenario_of(const FitQuestion& q, const Way& w, Catalogue& catalogue) {
-  const int data = w.gpus / w.tensor / w.pipeline, batches = std::max(1, 4 * w.pipeline / std::max(1, data));
-  return fmt::format(
-      "model: {}\ncluster: {}\nlayout: {{tensor: {}, pipeline: {}, data: {}, sequence_parallel: {}, zero: {}}}\n"
-      "training: {{sequence_length: {}, global_batch: {}, micro_batch: 1, precision: {}, recompute: {}}}\n"
-      "network: ideal\nstack: megatron-2024\n",
-      q.model, cluster_of(q.gpu, w.gpus, catalogue), w.tensor, w.pipeline, data, w.tensor > 1,
-      w.shard ? "parameters" : "none", q.sequence_length, data * batches, q.precision, w.recompute);
-}
-
+// The way as `orrery run` plays it, with its ledger.
 struct Played {
-  Way way;
-  std::int64_t peak = 0, need = 0;
   program::MemoryByClass held{};
-  double tokens_per_s_per_gpu = 0;
-  bool fits = false;
+  std::int64_t need = 0;
 };
-
-// Nothing where the layout cannot be: a degree that does not divide, more GPUs than there are.
 std::optional<Played> play(const FitQuestion& q, const Way& way, Catalogue& catalogue) {
   const auto tree = read_yaml_text(scenario_of(q, way, catalogue), "fit");
-  if (!tree.ok()) return std::nullopt;
+  check(tree.ok(), "a scenario of fit does not read");
   const auto run = scenario::read_run(*tree, catalogue);
   if (!run.ok()) return std::nullopt;
   scenario::RunOptions how;
@@ -73,80 +26,88 @@ std::optional<Played> play(const FitQuestion& q, const Way& way, Catalogue& cata
   const auto result = scenario::simulate(*run, how);
   if (!result.ok()) return std::nullopt;
   const report::Metrics m = report::metrics_of(*result);
-  const engine::DeviceMemory& memory = result->memory[static_cast<std::size_t>(m.worst_device)];
-  return Played{way,     memory.peak, result->usable_memory.value - m.headroom, memory.at_peak, m.tokens_per_s_per_gpu,
-                m.fits()};
+  return Played{result->memory[static_cast<std::size_t>(m.worst_device)].at_peak,
+                result->usable_memory.value - m.headroom};
 }
 
-// Of each number of GPUs, the ways to split it, until one fits; then its doubles are no news.
-std::vector<Played> search(const FitQuestion& q, Catalogue& catalogue) {
-  std::vector<Played> all;
-  for (int gpus = 1; gpus <= 4096; gpus *= 2) {
-    std::vector<Way> ways;
-    for (const char* recompute : {"none", "selective", "full"}) {
-      if (gpus == 1) ways.push_back({1, 1, 1, false, recompute});
-      if (gpus > 1) ways.push_back({gpus, 1, 1, true, recompute});
-      if (gpus > 1 && gpus <= 8) ways.push_back({gpus, gpus, 1, false, recompute});
-      if (gpus > 1 && gpus <= 16) ways.push_back({gpus, 1, gpus, false, recompute});
-      if (gpus >= 16 && gpus <= 256) ways.push_back({gpus, 8, gpus / 8, false, recompute});
-    }
-    bool any = false;
-    for (const Way& way : ways)
-      if (const auto played = play(q, way, catalogue)) {
-        all.push_back(*played);
-        any |= played->fits;
-      }
-    if (any) break;
-  }
-  return all;
+double price_of(const FitQuestion& q) {
+  return q.price_usd_per_hour.value_or(q.gpu.price_usd_per_hour);
 }
 
-AnswerTable table_of(std::vector<Played> all) {
-  // What fits first, by GPUs, then by speed; of the rest the nearest.
-  std::stable_sort(all.begin(), all.end(), [](const Played& a, const Played& b) {
-    if (a.fits != b.fits) return a.fits;
-    if (!a.fits) return a.need < b.need;
-    if (a.way.gpus != b.way.gpus) return a.way.gpus < b.way.gpus;
-    return a.tokens_per_s_per_gpu > b.tokens_per_s_per_gpu;
-  });
-  if (all.size() > 12) all.resize(12);
+AnswerTable columns_of(const FitQuestion& q) {
   AnswerTable table{"layouts", "", {{"gpus", "GPUs"}, {"layout", "layout", false}, {"fits", "fits", false}}};
   for (std::size_t c = 0; c < 4; ++c)
     table.columns.push_back(
         {std::string(program::kMemoryClassNames[c]) + "_bytes", std::string(program::kMemoryClassNames[c])});
   table.columns.push_back({"need_bytes", "needs"});
   table.columns.push_back({"tokens_per_s_per_gpu", "tokens/s/GPU"});
+  table.columns.push_back({"gpu_hours_per_billion_tokens", "GPU hours/B tokens"});
+  if (price_of(q) > 0) table.columns.push_back({"usd_per_billion_tokens", "cost/B tokens"});
+  return table;
+}
+
+void add_row(const FitQuestion& q, const TriedWay& tried, AnswerTable& table, Catalogue& catalogue) {
   const auto size = [](std::int64_t bytes) {
     return AnswerCell{bytes, fmt::format("{:.3g} GiB", static_cast<double>(bytes) / (1 << 30))};
   };
-  for (const Played& p : all) {
-    auto& row = table.rows.emplace_back();
-    row = {
-        {std::int64_t{p.way.gpus}, std::to_string(p.way.gpus)}, cell(words_of(p.way)), {p.fits, p.fits ? "yes" : "no"}};
-    for (std::size_t c = 0; c < 4; ++c) row.push_back(size(p.held[c]));
-    row.push_back(size(p.need));
-    row.push_back({p.tokens_per_s_per_gpu, grouped_text(p.tokens_per_s_per_gpu)});
+  const auto played = play(q, tried.way, catalogue);
+  if (!played) return;
+  auto& row = table.rows.emplace_back();
+  row = {{std::int64_t{tried.way.gpus}, std::to_string(tried.way.gpus)},
+         cell(words_of(tried.way, q)),
+         {tried.fits, tried.fits ? "yes" : "no"}};
+  for (std::size_t c = 0; c < 4; ++c) row.push_back(size(played->held[c]));
+  row.push_back(size(played->need));
+  if (tried.figures.step_time_ps == 0) {  // it was not worth playing
+    while (row.size() < table.columns.size()) row.push_back(cell("-"));
+    return;
   }
-  return table;
+  const double hours = tried.gpu_hours_per_token() * 1e9;
+  row.push_back({tried.figures.tokens_per_s_per_gpu, grouped_text(tried.figures.tokens_per_s_per_gpu)});
+  row.push_back({hours, fmt::format("{:.4g}", hours)});
+  if (const double price = price_of(q); price > 0) row.push_back({price * hours, money_text(price * hours)});
+}
+
+void add_figures(const FitQuestion& q, const std::vector<TriedWay>& fitting, AnswerPart& part) {
+  if (fitting.empty()) {
+    part.figures.push_back(
+        {"smallest_gpus", std::int64_t{0}, "smallest", "nothing that was tried fits, up to 4096 GPUs"});
+    return;
+  }
+  const auto smallest = std::min_element(fitting.begin(), fitting.end(),
+                                         [](const TriedWay& a, const TriedWay& b) { return a.way.gpus < b.way.gpus; });
+  const auto say = [&](const char* key, const char* label, const TriedWay& t) {
+    part.figures.push_back({key, std::int64_t{t.way.gpus}, label,
+                            fmt::format("{} GPU{}", t.way.gpus, t.way.gpus == 1 ? "" : "s"), words_of(t.way, q)});
+  };
+  say("smallest_gpus", "smallest that fits", *smallest);
+  say("cheapest_gpus", "cheapest for a token", fitting.front());
+  part.figures.push_back({"smallest_layout", words_of(smallest->way, q), "", ""});
+  part.figures.push_back({"cheapest_layout", words_of(fitting.front().way, q), "", ""});
 }
 
 }  // namespace
 
 Result<AnswerPart> fitting_layouts(const FitQuestion& q, Catalogue& catalogue) {
-  const std::vector<Played> all = search(q, catalogue);
-  if (all.empty()) {
+  const WaysTried tried = try_ways(q, catalogue);
+  if (tried.fitting.empty() && tried.nearest.empty()) {
     // The first way says why none can be.
     const auto tree = read_yaml_text(scenario_of(q, {}, catalogue), "fit");
+    if (!tree.ok()) return tree.errors();
     const auto run = scenario::read_run(*tree, catalogue);
     if (!run.ok()) return run.errors();
     return AnswerPart{};
   }
-  AnswerPart part{"simulated",
-                  fmt::format("Simulated, micro-batches of one sequence of {} tokens: what fits, or comes nearest",
-                              q.sequence_length)};
-  const auto fits = std::find_if(all.begin(), all.end(), [](const Played& p) { return p.fits; });
-  if (fits != all.end()) part.figures.push_back({"smallest_gpus", std::int64_t{fits->way.gpus}, "", ""});
-  part.tables.push_back(table_of(all));
+  AnswerPart part{
+      "simulated",
+      fmt::format("Simulated, micro-batches of {} × {} tokens: what makes it fit, each with the fewest GPUs, the "
+                  "cheapest for a token first; then what comes nearest",
+                  q.micro_batch, q.sequence_length)};
+  add_figures(q, tried.fitting, part);
+  AnswerTable table = columns_of(q);
+  for (std::size_t i = 0; i < tried.fitting.size() && i < kShown; ++i) add_row(q, tried.fitting[i], table, catalogue);
+  for (const TriedWay& way : tried.nearest) add_row(q, way, table, catalogue);
+  part.tables.push_back(std::move(table));
   return part;
 }
 

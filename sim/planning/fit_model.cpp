@@ -3,8 +3,8 @@
 #include <array>
 #include <cmath>
 
+#include "fit_bytes.hpp"
 #include "orrery/planning/amounts.hpp"
-#include "orrery/planning/fit.hpp"
 
 namespace orrery::planning {
 namespace {
@@ -19,29 +19,6 @@ constexpr std::array<Format, 6> kFormats{{{"fp32", 32, 8, 23},
                                           {"fp8 (E4M3)", 8, 4, 3},
                                           {"fp8 (E5M2)", 8, 5, 2},
                                           {"int8", 8, 0, 7}}};
-
-struct PerParameter {
-  double weights = 0, gradients = 0, optimizer = 0;
-  double total() const { return weights + gradients + optimizer; }
-};
-
-// Adam. Mixed precision, fp8 too, keeps 16-bit weights, fp32 gradients and masters and moments of 12 bytes.
-Result<PerParameter> bytes_of(const FitQuestion& q) {
-  const bool eight = q.precision == "fp8" || q.precision == "int8",
-             half = q.precision == "fp16" || q.precision == "bf16";
-  if (!eight && !half && q.precision != "fp32")
-    return wrong_option("--precision",
-                        fmt::format("'{}' is not known, allowed are fp32, fp16, bf16, fp8, int8", q.precision),
-                        "such as --precision bf16");
-  if (q.purpose == Purpose::inference) return PerParameter{q.precision == "fp32" ? 4.0 : half ? 2.0 : 1.0};
-  if (q.precision == "int8")
-    return wrong_option("--precision", "nothing is trained in int8", "write --precision bf16, or --for inference");
-  return q.precision == "fp32" ? PerParameter{4, 4, 8} : PerParameter{2, 4, 12};
-}
-
-AnswerCell gigabytes(double bytes) {
-  return {bytes, gigabytes_text(bytes)};
-}
 
 AnswerTable formats(double parameters) {
   AnswerTable table{"formats",
@@ -60,34 +37,8 @@ AnswerTable formats(double parameters) {
                           whole(f.exponent),
                           whole(f.fraction),
                           whole(f.bits / 8),
-                          gigabytes(parameters * f.bits / 8),
+                          {parameters * f.bits / 8, gigabytes_text(parameters * f.bits / 8)},
                           {1 - f.bits / 32.0, fmt::format("{:.0f} %", 100 - f.bits / 0.32)}});
-  return table;
-}
-
-// Bytes sent by each GPU a step, a ring: (n - 1)/n of what is gathered or scattered.
-AnswerTable strategies(const FitQuestion& q, const PerParameter& b) {
-  AnswerTable table{"strategies",
-                    fmt::format("Data parallel over {} GPUs, bytes of each without activations", q.gpus),
-                    {{"strategy", "strategy", false},
-                     {"gpu_bytes", "held"},
-                     {"fits", "fits", false},
-                     {"sent_bytes", "sent a step"},
-                     {"sharded", "what is sharded", false}}};
-  const double n = q.gpus, once = (n - 1) / n;
-  const auto usable = static_cast<double>(q.gpu.usable_memory.value - q.gpu.context_memory.value);
-  const auto add = [&](const char* name, double w, double g, double o, double sent, const char* what) {
-    const double held = q.parameters * (b.weights / w + b.gradients / g + b.optimizer / o);
-    table.rows.push_back({cell(name),
-                          gigabytes(held),
-                          {held <= usable, held <= usable ? "yes" : "no"},
-                          gigabytes(q.parameters * sent),
-                          cell(what)});
-  };
-  add("DDP", 1, 1, 1, 2 * once * b.gradients, "nothing");
-  add("ZeRO-1", 1, 1, n, once * (b.gradients + b.weights), "optimizer state");
-  add("ZeRO-2", 1, n, n, once * (b.gradients + b.weights), "and gradients");
-  add("ZeRO-3, FSDP", n, n, n, once * (b.gradients + 2 * b.weights), "and parameters");
   return table;
 }
 
@@ -103,7 +54,7 @@ AnswerPart bytes_part(const FitQuestion& q, const PerParameter& b) {
   add("optimizer_bytes", "optimizer state", b.optimizer);
   const double total = b.total() * q.parameters;
   part.figures.push_back({"total_bytes", total, "in all", gigabytes_text(total)});
-  const auto usable = static_cast<double>(q.gpu.usable_memory.value - q.gpu.context_memory.value);
+  const double usable = usable_bytes(q.gpu);
   part.figures.push_back(
       {"usable_bytes", usable, "a GPU has", gigabytes_text(usable), "usable, without the CUDA context"});
   return part;
@@ -111,7 +62,7 @@ AnswerPart bytes_part(const FitQuestion& q, const PerParameter& b) {
 
 void add_verdict(const FitQuestion& q, const PerParameter& b, AnswerPart& part, Answer& answer) {
   const double total = b.total() * q.parameters;
-  const auto usable = static_cast<double>(q.gpu.usable_memory.value - q.gpu.context_memory.value);
+  const double usable = usable_bytes(q.gpu);
   const double over = total - usable;
   const bool tier = over > 0 && over <= static_cast<double>(q.cpu_memory.value);
   const std::string words = over <= 0 ? "on one GPU" : tier ? "with CPU memory as second tier" : "not on one GPU";
@@ -139,6 +90,7 @@ Result<Answer> fit_model(const FitQuestion& q, Catalogue& catalogue) {
   answer.parts.push_back(std::move(part));
   AnswerPart tables{"", "", {}, {formats(q.parameters)}};
   if (q.purpose != Purpose::inference) tables.tables.push_back(strategies(q, *bytes));
+  if (AnswerTable remedies = changes(q, *bytes); !remedies.rows.empty()) tables.tables.push_back(std::move(remedies));
   answer.parts.push_back(std::move(tables));
   if (q.purpose == Purpose::inference) {
     answer.notes.emplace_back("Weights alone: keys and values of the tokens that are served come on top.");

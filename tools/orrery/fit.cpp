@@ -6,12 +6,12 @@
 #include <memory>
 
 #include "answer.hpp"
-#include "cli.hpp"
 #include "orrery/core/field_table.hpp"
 #include "orrery/hardware/catalogue.hpp"
 #include "orrery/planning/amounts.hpp"
 #include "orrery/planning/mix.hpp"
 #include "orrery/planning/rule_of_thumb.hpp"
+#include "questions.hpp"
 
 namespace orrery::cli {
 namespace {
@@ -20,9 +20,10 @@ using namespace planning;
 
 struct FitCommand {
   std::string model, parameters, gpu, gpu_memory, cpu_memory, precision, purpose;
-  double pcie = 25;
-  int gpus = 8, sequence_length = 2048;
+  double pcie = 25, price = -1;
+  int gpus = 8, sequence_length = 2048, micro_batch = 1;
   bool rule_of_thumb = false, json = false;
+  Questions questions{{"--gpu", "--rule-of-thumb"}};
 };
 
 Result<Purpose> purpose_of(const std::string& text) {
@@ -42,6 +43,8 @@ Result<Bytes> memory_of(const char* option, const std::string& text) {
 
 Result<Answer> by_rule_of_thumb(const FitCommand& o, Purpose purpose) {
   if (o.parameters.empty()) return wrong_option("--parameters", "is missing", "such as --parameters 20B");
+  if (o.gpu_memory.empty() && !o.cpu_memory.empty())
+    return wrong_option("--gpu-memory", "is missing: --cpu-memory is a second tier", "such as --gpu-memory 32GB");
   const auto parameters = read_count(o.parameters, {"--parameters", "20B", 1e3});
   const auto gpu = memory_of("--gpu-memory", o.gpu_memory), cpu = memory_of("--cpu-memory", o.cpu_memory);
   if (!parameters.ok()) return parameters.errors();
@@ -77,12 +80,16 @@ Result<Answer> by_bytes(const FitCommand& o, Purpose purpose) {
   question.cpu_memory = *cpu;
   question.pcie_bytes_per_s = o.pcie * 1e9;
   question.sequence_length = o.sequence_length;
+  question.micro_batch = o.micro_batch;
+  if (o.price > 0) question.price_usd_per_hour = o.price;
   return fit_model(question);
 }
 
-Result<Answer> answer_to(const FitCommand& o) {
+Result<Answer> answer_to(const FitCommand& o, const Arguments& arguments) {
   const auto purpose = purpose_of(o.purpose);
   if (!purpose.ok()) return purpose.errors();
+  if (Diagnostics errors = o.questions.out_of_place(o.rule_of_thumb ? 1 : 0, arguments); !errors.empty()) return errors;
+  if (o.price == 0) return wrong_option("--price", "is 0, allowed is more than 0", "such as --price 2.50");
   if (o.rule_of_thumb) return by_rule_of_thumb(o, *purpose);
   return by_bytes(o, *purpose);
 }
@@ -91,20 +98,26 @@ Result<Answer> answer_to(const FitCommand& o) {
 
 Action add_fit(Arguments& app, const Console& console) {
   auto o = std::make_shared<FitCommand>();
+  constexpr std::pair<const char*, std::size_t> kOnly[] = {
+      {"--model", 0},       {"--gpu", 0},  {"--gpus", 0},  {"--sequence-length", 0},
+      {"--micro-batch", 0}, {"--pcie", 0}, {"--price", 0}, {"--gpu-memory", 1}};
+  for (const auto& [option, question] : kOnly) o->questions.add(option, {question});
   app.add_flag("--rule-of-thumb", o->rule_of_thumb, "the course notes' arithmetic and words");
   app.add_option("--model", o->model, "model (orrery list models): the exact ledger, and layouts that fit");
   app.add_option("--parameters", o->parameters, "parameters instead of a model: 20B");
   app.add_option("--gpu", o->gpu, "GPU (orrery list gpus)");
   app.add_option("--gpus", o->gpus, "of the table of sharding strategies").range(1, 1 << 20);
   app.add_option("--sequence-length", o->sequence_length, "tokens of a sequence, of activations").range(1, 1 << 24);
+  app.add_option("--micro-batch", o->micro_batch, "sequences of a micro-batch, of activations").range(1, 1 << 16);
   app.add_option("--for", o->purpose, "training, fine_tuning or inference");
   app.add_option("--precision", o->precision, "of the weights: fp32, fp16, bf16, fp8, int8");
   app.add_option("--gpu-memory", o->gpu_memory, "of the GPU, with --rule-of-thumb: 32GB");
   app.add_option("--cpu-memory", o->cpu_memory, "second tier beside it: 32GB");
   app.add_option("--pcie", o->pcie, "GB/s that reach it").range(0.1, 1000.0);
+  app.add_option("--price", o->price, "dollars for one GPU and hour, in place of the GPU's").range(0.0, 1e6);
   app.add_flag("--json", o->json, "one JSON object instead of the text");
   app.footer("Exit code: 0 it fits; 1 it does not; 2 the input is wrong.");
-  return [o, &console] { return print_answer(answer_to(*o), o->json, console); };
+  return [o, app, &console] { return print_answer(answer_to(*o, app), o->json, console); };
 }
 
 }  // namespace orrery::cli

@@ -21,12 +21,14 @@ struct FitQuestion {
   Bytes cpu_memory{};              // second tier; 0 = none
   double pcie_bytes_per_s = 25e9;  // what a Gen4 x16 slot reaches
   std::int64_t sequence_length = 2048;
+  int micro_batch = 1;  // sequences
+  std::optional<double> price_usd_per_hour{};
 };
 // Errors: a precision that cannot be trained in or that the GPU lacks.
 Result<Answer> fit_model(const FitQuestion& question, Catalogue& catalogue = Catalogue::shared());
 
-// Layouts of the model on 1 GPU and more, played: the ledger of each, and whether it fits; the smallest that fits
-// first. Training only.
+// What makes the model fit: recomputation, smaller micro-batches, ZeRO, FSDP, tensor and pipeline degrees, each with
+// the fewest GPUs it takes, played: the ledger of each, the cheapest for a token first. Training only.
 Result<AnswerPart> fitting_layouts(const FitQuestion& question, Catalogue& catalogue = Catalogue::shared());
 
 }  // namespace orrery::planning
