@@ -180,4 +180,9 @@ std::string gigabytes_text(double bytes) {
   return fmt::format("{:.2f} GB", bytes / 1e9);
 }
 
+std::string corpus_text(double bytes) {
+  if (bytes < 999.5e9) return fmt::format("{:.3g} GB", bytes / 1e9);
+  return bytes < 999.5e12 ? fmt::format("{:.3g} TB", bytes / 1e12) : fmt::format("{:.3g} PB", bytes / 1e15);
+}
+
 }  // namespace orrery::planning

@@ -20,6 +20,7 @@ struct Means {
   double flops = 0, gpu_hours = 0, usd = 0;
   double price = 0;
   double gpus = 0, seconds = 0;  // 0: not known
+  double flops_per_s = 0;        // all through a deadline
 };
 
 Diagnostic needs_gpu(const char* why) {
@@ -31,6 +32,8 @@ Result<Means> means_of(const BudgetPlan& plan) {
   const bool money = plan.budget && plan.budget->usd > 0;
   if (plan.gpu) m.price = plan.price_usd_per_hour.value_or(plan.gpu->price_usd_per_hour);
   if (money && !plan.gpu) return needs_gpu("money buys hours of a GPU");
+  if (plan.gpus > 0 && !plan.gpu) return needs_gpu("--gpus says how many, not of what");
+  if (plan.price_usd_per_hour && !plan.gpu) return needs_gpu("--price is that of an hour of a GPU");
   if (money && m.price <= 0)
     return wrong_option("--price", fmt::format("is missing: nobody has written down a price of {}", plan.gpu->name),
                         "write --price 2.50, dollars for one GPU and hour");
@@ -44,6 +47,7 @@ Result<Means> means_of(const BudgetPlan& plan) {
       return wrong_option("--gpus", "is missing: a deadline alone is no budget", "such as --gpus 1024");
     m.flops = plan.gpus * rate * deadline;
   }
+  if (deadline > 0) m.flops_per_s = m.flops / deadline;
   if (rate <= 0) return m;
   m.gpu_hours = m.flops / rate / 3600;
   m.usd = m.gpu_hours * m.price;
@@ -64,6 +68,10 @@ AnswerPart budget_part(const BudgetPlan& plan, const Means& m) {
   part.figures.push_back({"flops", m.flops, "compute", flops_text(m.flops),
                           fmt::format("{} petaFLOP/s-days", petaflop_days_text(m.flops))});
   part.figures.push_back({"petaflop_days", m.flops / kPetaflopDay, "", ""});
+  if (m.flops_per_s > 0 && m.gpus == 0)
+    part.figures.push_back({"flops_per_s", m.flops_per_s, "in the deadline",
+                            fmt::format("{:.4g} PFLOP/s", m.flops_per_s / 1e15),
+                            "run, all the time; --gpu says how many GPUs"});
   if (m.gpu_hours > 0)
     part.figures.push_back({"gpu_hours", m.gpu_hours, "GPU hours", grouped_text(m.gpu_hours),
                             fmt::format("{} at {:g} % of {:.4g} TFLOP/s", plan.gpu->name, 100 * plan.efficiency,
@@ -125,6 +133,14 @@ Diagnostic unknown_law(const ScalingTable& table, const std::string& name) {
 
 }  // namespace
 
+Optimum chosen_by(const Answer& answer) {
+  for (const AnswerPart& part : answer.parts)
+    for (const AnswerTable& table : part.tables)
+      if (table.key == "laws")
+        return {std::get<double>(table.rows[0][1].value), std::get<double>(table.rows[0][2].value)};
+  return {};
+}
+
 Result<Answer> plan_budget(const BudgetPlan& plan, Catalogue& catalogue) {
   const auto table = load_scaling(catalogue);
   if (!table.ok()) return table.errors();
@@ -140,7 +156,7 @@ Result<Answer> plan_budget(const BudgetPlan& plan, Catalogue& catalogue) {
   AnswerPart laws{"", ""};
   laws.figures.push_back({"nearest_preset", preset, "nearest preset", preset});
   laws.figures.push_back({"corpus_bytes", best.tokens * plan.bytes_per_token, "text of the tokens",
-                          fmt::format("{:.3g} TB", best.tokens * plan.bytes_per_token / 1e12),
+                          corpus_text(best.tokens * plan.bytes_per_token),
                           fmt::format("{:g} bytes a token", plan.bytes_per_token)});
   laws.tables.push_back(law_table(plan, *table, means->flops));
   if (plan.data_quality != 1)

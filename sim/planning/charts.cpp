@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "orrery/planning/amounts.hpp"
+#include "orrery/planning/budget.hpp"
 #include "orrery/planning/chart.hpp"
 #include "orrery/planning/scaling.hpp"
 
@@ -44,7 +45,67 @@ Panel against_compute(const LossLaw& law, const ScalingLaw& optimal, double n, d
   return panel;
 }
 
+double number(const AnswerValue& value) {
+  const auto* real = std::get_if<double>(&value);
+  const auto* whole = std::get_if<std::int64_t>(&value);
+  return real != nullptr ? *real : whole != nullptr ? static_cast<double>(*whole) : 0;
+}
+
+// Numbers of GPUs that can be planned with: days and cost of each.
+Result<std::string> gpus_chart(const AnswerTable& table) {
+  Panel days{"Time", "GPUs", "days", {{"", {}, true}}}, cost{"Cost", "GPUs", "million dollars", {{"", {}, true}}};
+  for (const auto& row : table.rows) {
+    if (number(row[1].value) <= 0) continue;  // nothing fits
+    days.series[0].points.emplace_back(number(row[0].value), number(row[1].value));
+    cost.series[0].points.emplace_back(number(row[0].value), number(row[3].value) / 1e6);
+  }
+  if (days.series[0].points.size() < 2)
+    return wrong_option("--plot", "one number of GPUs that fits is no picture", "give more, such as --gpus 64,128,256");
+  return svg_of({days, cost});
+}
+
+// Tokens a parameter of published models, over their sizes, beside the 20 of the rule.
+Result<std::string> optimal_chart(const AnswerTable& table) {
+  Panel panel{"Published models", "parameters", "tokens a parameter", {{"20 a parameter", {}, true}}};
+  double least = 1e300, most = 0;
+  for (const auto& row : table.rows) {
+    const double n = number(row[1].value), per = number(row[4].value);
+    panel.marks.push_back({n, per, std::get<std::string>(row[0].value)});
+    panel.series.push_back({"", {{n, per}}});  // the axes hold it
+    least = std::min(least, n), most = std::max(most, n);
+  }
+  panel.series[0].points = {{least, 20}, {most, 20}};
+  return svg_of({panel});
+}
+
+// Loss over tokens of models of each size.
+Result<std::string> efficiency_chart(const AnswerTable& table) {
+  Panel panel{"Loss against tokens", "tokens", "loss"};
+  for (std::size_t c = 1; c < table.columns.size(); ++c) {
+    Series size{table.columns[c].title, {}};
+    for (const auto& row : table.rows)
+      if (const double tokens = number(row[c].value); tokens > 0)
+        size.points.emplace_back(tokens, number(row[0].value));
+    panel.series.push_back(std::move(size));
+  }
+  return svg_of({panel});
+}
+
 }  // namespace
+
+Result<std::string> chart_of(const Answer& answer, Catalogue& catalogue) {
+  for (const AnswerPart& part : answer.parts)
+    for (const AnswerTable& table : part.tables) {
+      if (table.key == "gpus") return gpus_chart(table);
+      if (table.key == "runs") return compute_chart(catalogue);
+      if (table.key == "models") return optimal_chart(table);
+      if (table.key == "losses") return efficiency_chart(table);
+    }
+  if (const Optimum best = chosen_by(answer); best.tokens > 0)
+    return loss_chart(best.parameters, best.tokens, catalogue);
+  return wrong_option("--plot", "there is no picture of this",
+                      "with --budget, --deadline, --parameters, --table or --cluster with several --gpus there is");
+}
 
 Result<std::string> loss_chart(double n, double d, Catalogue& catalogue) {
   const auto table = load_scaling(catalogue);

@@ -24,6 +24,8 @@ Result<AnswerPart> mix_of(const std::string& text, double tokens) {
                           {percent, fmt::format("{:g} %", percent)},
                           {tokens * percent / 100, count_text(tokens * percent / 100)}});
   }
+  if (text.ends_with("/"))
+    return wrong_option("--mix", fmt::format("'{}' ends with no part", text), "such as --mix 51/49");
   if (std::abs(sum - 100) > 1e-6)
     return wrong_option("--mix", fmt::format("{} makes {:g} %, not 100", text, sum), "such as --mix 51/49");
   return AnswerPart{"", "", {}, {std::move(table)}};

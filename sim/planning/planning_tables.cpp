@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "orrery/hardware/catalogue.hpp"
 #include "orrery/model/presets.hpp"
 #include "orrery/planning/amounts.hpp"
 #include "orrery/planning/scaling.hpp"
@@ -109,6 +110,44 @@ Answer sample_efficiency(const ScalingTable& laws) {
            laws.kaplan_data_exponent, eight)}};
 }
 
+double peak_of(const hardware::Gpu& gpu) {
+  const auto bf16 = gpu.peak(DType::bf16).value;
+  return static_cast<double>(bf16 > 0 ? bf16 : gpu.peak(DType::fp16).value);
+}
+
+// How many of each make a petaFLOP/s-day in a day at full efficiency: 10^15 over the peak.
+Result<Answer> petaflop_day(Catalogue& catalogue) {
+  AnswerTable table{"gpus_of_a_petaflop_day",
+                    "",
+                    {{"gpu", "GPU", false},
+                     {"peak_flops_per_s", "TFLOP/s"},
+                     {"gpus", "GPUs for a day"},
+                     {"gpus_at_40_percent", "at 40 %"},
+                     {"is", "which peak", false}}};
+  const auto add = [&](const std::string& name, double peak, const char* is) {
+    table.rows.push_back({cell(name),
+                          {peak, fmt::format("{:.4g}", peak / 1e12)},
+                          number(1e15 / peak, "{:.3g}"),
+                          number(2.5e15 / peak, "{:.3g}"),
+                          cell(is)});
+  };
+  add("V100 of the notes", 125e12, "what \"8 V100\" assumes, its own in fp16");
+  add("A100 of the notes", 500e12, "what \"2 A100\" assumes; no A100 has it");
+  for (const std::string& name : hardware::gpu_names()) {
+    const auto gpu = hardware::load_gpu(name, catalogue);
+    if (!gpu.ok()) return gpu.errors();
+    if (peak_of(*gpu) > 0) add(name, peak_of(*gpu), "dense, 16-bit, data sheet");
+  }
+  return Answer{
+      "orrery.plan/1",
+      "What makes 1 petaFLOP/s-day, 8.64e19 FLOPs, in a day at full efficiency",
+      {{"", "", {{"flops", kPetaflopDay, "", ""}}, {table}}},
+      {"Slip: \"8 V100 or 2 A100\" of the course notes takes 125 and 500 TFLOP/s of each. 125 is the fp16 peak of a "
+       "V100; an A100 has 312, so it takes 3.2. Their own table of prices has 16.4 (fp32) and 312, with which "
+       "it would be 61 V100 and 3.2 A100.",
+       "Runs reach 35 to 55 % of the peak."}};
+}
+
 }  // namespace
 
 Result<Answer> planning_table(const std::string& name, Catalogue& catalogue) {
@@ -119,7 +158,9 @@ Result<Answer> planning_table(const std::string& name, Catalogue& catalogue) {
   if (name == "optimal") return optimal(*laws, *published);
   if (name == "compute") return compute(*published);
   if (name == "sample_efficiency") return sample_efficiency(*laws);
-  return wrong_option("--table", fmt::format("'{}' is not known", name), "write optimal, compute or sample_efficiency");
+  if (name == "petaflop_day") return petaflop_day(catalogue);
+  return wrong_option("--table", fmt::format("'{}' is not known", name),
+                      "write optimal, compute, sample_efficiency or petaflop_day");
 }
 
 }  // namespace orrery::planning

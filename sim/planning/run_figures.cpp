@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 
 #include "orrery/planning/amounts.hpp"
+#include "report/text_parts.hpp"
 
 namespace orrery::planning {
 namespace {
@@ -87,6 +89,13 @@ const std::map<std::string, Show>& table() {
        }},
       {"exposed", [](const PlayedRun&, const Metrics& m) { return percent(waits_for_bytes(m)) + " of the step"; }},
       {"stack", [](const PlayedRun& r, const Metrics&) { return r.scenario.stack.type; }},
+      {"in_flight",
+       [](const PlayedRun& r, const Metrics&) {
+         const std::vector<int> peaks = report::peak_in_flight(r.result);
+         const int most = *std::max_element(peaks.begin(), peaks.end());
+         const int chunks = r.scenario.layout.virtual_stages;
+         return fmt::format("{} at most on a GPU{}", most, chunks > 1 ? ", of a chunk each" : "");
+       }},
       {"schedule", [](const PlayedRun& r, const Metrics&) { return r.scenario.schedule.type; }},
       {"zero", [](const PlayedRun& r, const Metrics&) { return zero_text(r.scenario.layout); }},
       {"recompute",

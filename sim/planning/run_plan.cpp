@@ -26,7 +26,7 @@ Totals totals_of(const PlayedRun& run, const RunPlan& plan) {
   return t;
 }
 
-AnswerPart simulated(const PlayedRun& run, const Totals& t) {
+AnswerPart simulated(const PlayedRun& run, const RunPlan& plan, const Totals& t) {
   const report::Metrics m = report::metrics_of(run.result);
   return {
       "",
@@ -36,6 +36,8 @@ AnswerPart simulated(const PlayedRun& run, const Totals& t) {
        {"step_time_s", m.step_time_s, "step time", fmt::format("{:.4g} s", m.step_time_s),
         fmt::format("MFU {:.1f} %, {} tokens", 100 * m.mfu, grouped_text(static_cast<double>(run.result.tokens)))},
        {"verdict", std::string(report::name_of(m.verdict)), "memory", std::string(report::name_of(m.verdict))},
+       {"corpus_bytes", plan.tokens * plan.bytes_per_token, "text of the tokens",
+        corpus_text(plan.tokens * plan.bytes_per_token), fmt::format("{:g} bytes a token", plan.bytes_per_token)},
        {"steps", t.steps, "steps", grouped_text(static_cast<double>(t.steps))},
        {"days", static_cast<double>(t.whole.value) / kSecondsPerDay, "time", seconds_text(t.whole)},
        {"gpu_hours", t.gpu_hours, "GPU hours", grouped_text(t.gpu_hours)}}};
@@ -113,7 +115,7 @@ Result<Answer> plan_run(const PlayedRun& run, const RunPlan& plan) {
   const Totals t = totals_of(run, plan);
   if (plan.deadline && t.whole > *plan.deadline) return too_late(plan, run, t);
   Answer answer{"orrery.plan/1", fmt::format("{} tokens: {}", count_text(plan.tokens), run.result.title)};
-  AnswerPart part = simulated(run, t);
+  AnswerPart part = simulated(run, plan, t);
   add_money(run, plan, t, part, answer);
   answer.parts.push_back(std::move(part));
   answer.parts.push_back(thumb(run, plan, t, price));

@@ -14,10 +14,11 @@
 namespace orrery::planning {
 namespace {
 
-// What is tried, of every number of GPUs; data follows.
+// What is tried, of every number of GPUs; data follows. Embedding and head may count as layers, so that numbers of
+// layers such as 126 divide.
 constexpr const char* kSpace =
-    "tensor=1,2,4,8; pipeline=1,2,4,8,16; micro_batch=1,2; recompute=none,full; zero=optimizer; "
-    "sequence_parallel=true,false";
+    "tensor=1,2,4,8; pipeline=1,2,4,8,16; virtual=1,2,4,8; micro_batch=1,2; recompute=none,full; zero=optimizer; "
+    "sequence_parallel=true,false; partition=even,ends_count_as_layers";
 
 constexpr const char* kText = "the scenario of the plan";
 constexpr std::int64_t kSequence = 4096;
@@ -27,7 +28,7 @@ std::string base_of(const SweepPlan& plan, int gpus) {
   return fmt::format(
       "model: {}\ncluster: {{type: {}, gpus: {}}}\ntraining: {{sequence_length: {}, global_batch: {}, precision: "
       "bf16}}\n"
-      "network: steady\nstack: megatron-2024\n",
+      "network: ideal\nstack: megatron-2024\n",
       plan.model, plan.cluster, gpus, plan.sequence_length, sequences);
 }
 

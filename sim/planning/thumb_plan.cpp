@@ -29,10 +29,10 @@ Cost cost_of(double flops, const ThumbGpu& gpu, double efficiency) {
   return {flops, hours, hours * gpu.price_usd_per_hour};
 }
 
-AnswerPart part_of(const char* key, std::string heading, const Cost& c, const ThumbGpu& gpu) {
+AnswerPart part_of(const char* key, std::string heading, const Cost& c, const ThumbGpu& gpu, const char* slip) {
   return {key,
           std::move(heading),
-          {{"flops", c.flops, "training compute", flops_text(c.flops)},
+          {{"flops", c.flops, "training compute", flops_text(c.flops), slip},
            {"petaflop_days", c.flops / kPetaflopDay, "petaFLOP/s-days", grouped_text(c.flops / kPetaflopDay)},
            {"gpu_hours", c.hours, "GPU hours", fmt::format("{:.2E}", c.hours)},
            {"cost_usd", c.usd, "cost", money_text(c.usd), fmt::format("${:.2f} a GPU hour", gpu.price_usd_per_hour)}}};
@@ -65,8 +65,9 @@ Result<Answer> thumb_plan(const ThumbPlan& plan, Catalogue& catalogue) {
                            {"gpu", gpu->name, "", ""},
                            {"peak_flops_per_s", static_cast<double>(gpu->peak.value), "", ""},
                            {"efficiency", plan.efficiency, "", ""}}});
-  answer.parts.push_back(part_of("n_d", "N·D, as the notes print it", notes, *gpu));
-  answer.parts.push_back(part_of("six_n_d", "6·N·D, what training takes", six, *gpu));
+  answer.parts.push_back(
+      part_of("n_d", "N·D, as the notes print it", notes, *gpu, "slip: one FLOP for each parameter and token"));
+  answer.parts.push_back(part_of("six_n_d", "6·N·D, what training takes", six, *gpu, "six for each"));
   answer.notes = {
       "Slip: the notes count one FLOP for each parameter and token. Forward and backward pass take six, so a "
       "run takes six times the hours and the money.",

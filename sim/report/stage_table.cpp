@@ -20,8 +20,9 @@ struct Group {
   int in_flight = 0;
 };
 
-// Most forward passes whose backward has not ended, of each device: activations held, in chunks. An end comes before a
-// start at the same instant, as memory does.
+}  // namespace
+
+// An end comes before a start at the same instant, as memory does.
 std::vector<int> peak_in_flight(const RunResult& run) {
   const engine::OperationTimes times = engine::operation_times(run.program, run.timeline);
   std::vector<std::vector<std::pair<std::int64_t, int>>> changes(run.program.devices.size());
@@ -42,6 +43,8 @@ std::vector<int> peak_in_flight(const RunResult& run) {
   }
   return peaks;
 }
+
+namespace {
 
 std::vector<Group> groups_of(const RunResult& run) {
   std::map<std::int32_t, Group> by_rank;

@@ -15,6 +15,9 @@ std::vector<std::string> time_bar(const Metrics& m, const TextStyle& style);
 // of the critical path beside the arithmetic of the model, or what all wait for.
 std::string what_limits(const RunResult& run, const Metrics& m);
 
+// [device] Most forward passes whose backward has not ended: activations held, in chunks.
+std::vector<int> peak_in_flight(const RunResult& run);
+
 // One row a stage, grouped by the ranks that hold it. Columns are left out where the width is small.
 std::vector<std::string> stage_table(const RunResult& run, const TextStyle& style);
 

@@ -32,15 +32,20 @@ TEST_CASE("a plan from a scenario, a budget, a deadline or a size, and the table
                            "plan --budget 3700PFs-day",
                            "plan --budget '$2M' --gpu h100-sxm-80gb --deadline 30d --law hoffmann-3",
                            "plan --parameters 96B --data-quality 5", "plan --table optimal", "plan --table compute",
-                           "plan --table sample_efficiency"}));
-  CHECK(run_orrery("plan --budget 3700PFs-day --plot -").text.starts_with("<svg "));
+                           "plan --table sample_efficiency", "plan --table petaflop_day",
+                           "plan --budget 3700PFs-day --deadline 30d --mix 51/49",
+                           "plan --scenario scenarios/quickstart-16gpu.yaml --tokens 4TB --data-quality 5"}));
+  for (const char* asked : {"--budget 3700PFs-day", "--table optimal", "--table compute", "--table sample_efficiency",
+                            "--model gpt2 --tokens 26B --cluster dgx-a100 --gpus 8,16,32"})
+    CHECK(run_orrery(std::string("plan --plot - ") + asked).text.starts_with("<svg "));
 }
 
 TEST_CASE("fit says what a GPU holds, and which layouts fit") {
   check_golden("tests/cli/golden/fit.txt",
                transcript({"fit --parameters 20B --gpu v100-sxm-32gb --precision fp16 --for training",
                            "fit --parameters 20B --gpu v100-sxm-32gb --cpu-memory 32GB --for inference",
-                           "fit --model gpt3-2.7b --gpu a100-sxm-40gb --for training"}));
+                           "fit --model gpt3-2.7b --gpu a100-sxm-40gb --micro-batch 4 --for training",
+                           "fit --model gpt2 --gpu h100-sxm-80gb --for fine_tuning"}));
 }
 
 TEST_CASE("explain draws the 16 GPUs of the quickstart, and of many the ends") {
@@ -65,7 +70,7 @@ TEST_CASE("the glossary has a sentence for a word in any spelling, and the figur
   const auto run = nlohmann::json::parse(run_orrery("glossary scenarios/quickstart-8gpu.yaml --json").text);
   int figures = 0;
   for (const auto& value : run) figures += value.is_object() && value.contains("figure") ? 1 : 0;
-  CHECK(figures == 28);
+  CHECK(figures == 29);
 }
 
 TEST_CASE("mistakes in plans are refused with a remedy") {
@@ -81,7 +86,7 @@ TEST_CASE("mistakes in plans are refused with a remedy") {
                            "plan --deadline 30",
                            "plan --deadline 30d --gpu a100-sxm-80gb",
                            "plan --table best",
-                           "plan --table optimal --plot x.svg",
+                           "plan --table petaflop_day --plot x.svg",
                            "plan --model gpt3-1.3b --tokens 26B --cluster dgx-a100 --gpus 4096",
                            "plan --model gpt3-1.3b --tokens 26B --cluster dgx-a101 --gpus 8",
                            "plan --model gpt3-1.3b --tokens 26B --cluster dgx-a100 --gpus 8,x",
@@ -102,7 +107,49 @@ TEST_CASE("mistakes in plans are refused with a remedy") {
                            "plan --rule-of-thumb --parameters 20B",
                            "fit --rule-of-thumb --parameters 20B --gpu-memory 32GB",
                            "fit --rule-of-thumb --parameters 20B --gpu-memory 32 --for inference",
-                           "fit --rule-of-thumb --parameters 20B --for training --precision fp16"}));
+                           "fit --rule-of-thumb --parameters 20B --for training --precision fp16",
+                           "fit --rule-of-thumb --parameters 20B --cpu-memory 32GB --for inference",
+                           "fit --model gpt2 --parameters 1B --gpu t4 --for training",
+                           "fit --parameters 1B --gpu t4 --for training --price 0"}));
+}
+
+TEST_CASE("options that the question asked knows nothing of are refused, and figures that cannot be") {
+  check_golden("tests/cli/golden/plan_places.txt",
+               transcript({"plan --table optimal --tokens 15T --law kaplan",
+                           "plan --table optimal --rule-of-thumb",
+                           "plan --rule-of-thumb --model gpt2 --tokens 15T --gpu a100 --budget 3700PFs-day",
+                           "plan --rule-of-thumb --model gpt2 --tokens 15T --gpu a100 --price 2",
+                           "plan --scenario scenarios/quickstart-16gpu.yaml --tokens 15T --model gpt2",
+                           "plan --scenario scenarios/quickstart-16gpu.yaml --tokens 15T --cluster dgx-h100",
+                           "plan --model gpt2 --tokens 15T --cluster dgx-h100 --budget '$2M'",
+                           "plan --model gpt2 --tokens 15T --cluster dgx-h100 --set layout.tensor=2",
+                           "plan --budget 3700PFs-day --tokens 15T",
+                           "plan --budget 3700PFs-day --model gpt2",
+                           "plan --budget 3700PFs-day --cluster dgx-h100",
+                           "plan --budget 3700PFs-day --gpus 8",
+                           "plan --budget 3700PFs-day --power 400",
+                           "plan --model gpt2 --parameters 1B",
+                           "plan --rule-of-thumb --model gpt2 --tokens 15T --gpu a100 --efficiency 0",
+                           "plan --scenario scenarios/quickstart-16gpu.yaml --tokens 15T --price 0",
+                           "plan --scenario scenarios/quickstart-16gpu.yaml --tokens 15T --preparation soon",
+                           "plan --model gpt2 --tokens 1B --cluster dgx-h100 --gpus 0",
+                           "plan --model gpt2 --tokens 1B --cluster dgx-h100 --batch-tokens 4m",
+                           "fit --rule-of-thumb --parameters 20B --gpu t4 --for inference",
+                           "fit --parameters 20B --gpu t4 --gpu-memory 32GB --for inference",
+                           "list models --kind mamba",
+                           "list gpus --kind decoder"}));
+}
+
+TEST_CASE("a kind of model is what it is for, how it is trained, what it is named after, and its models") {
+  check_golden("tests/cli/golden/list_kinds.txt",
+               transcript({"list models --kind encoder", "list models --kind encoder_decoder"}));
+  const Outcome decoders = run_orrery("list models --kind decoder");
+  CHECK(decoders.code == 0);
+  CHECK(decoders.text.find("Named after: The decoder half") != std::string::npos);
+  CHECK(decoders.text.find("llama3.1-405b") != std::string::npos);
+  const auto json = nlohmann::json::parse(run_orrery("list models --kind encoder --json").text);
+  CHECK(json["kind"]["name"] == "encoder");
+  CHECK(json["models"].is_array());
 }
 
 TEST_CASE("the JSON of a plan has the figures of its text") {

@@ -1,35 +1,20 @@
 // Every result that the course notes print, from the arithmetic they use.
 #include "orrery/planning/rule_of_thumb.hpp"
 
-#include <doctest/doctest.h>
-
 #include <cmath>
 
+#include "answers.hpp"
 #include "orrery/planning/amounts.hpp"
 
 namespace orrery::planning {
 namespace {
 
 std::string text_of(const Answer& answer, const std::string& part, const std::string& key) {
-  for (const AnswerPart& p : answer.parts)
-    for (const Figure& f : p.figures)
-      if (p.key == part && f.key == key) return f.text;
-  return "no " + key;
-}
-
-Answer value_of(const Result<Answer>& answer) {
-  REQUIRE_MESSAGE(answer.ok(), (answer.ok() ? std::string() : render(answer.errors())));
-  return *answer;
+  return figure(answer, key, part).text;
 }
 
 Answer fit(double parameters, Purpose purpose, const char* precision = "", std::int64_t gb = 32) {
   return value_of(thumb_fit({parameters, {gb * 1'000'000'000}, {32'000'000'000}, purpose, precision}));
-}
-
-bool says(const Answer& answer, const std::string& words) {
-  for (const std::string& note : answer.notes)
-    if (note.find(words) != std::string::npos) return true;
-  return false;
 }
 
 TEST_CASE(
@@ -81,32 +66,65 @@ TEST_CASE("1B parameters: 4 GB to hold in fp32, 24 against 80 to train") {
   CHECK(says(fit(20e9, Purpose::fine_tuning, "", 24), "No price"));
 }
 
-TEST_CASE("amounts as people write them") {
-  const CountFormat format{"--parameters", "405B", 1e3};
-  CHECK(*read_count("405B", format) == 405e9);
-  CHECK(*read_count("1.5 T", format) == 1.5e12);
-  CHECK(*read_count("405000000000", format) == 405e9);
-  CHECK(read_count("20b", format).errors().front().help == "write 20B");
-  CHECK(read_count("15", format).errors().front().help == "did you mean 15B or 15T?");
-  CHECK_FALSE(read_count("0", format).ok());
-  CHECK_FALSE(read_count("-3B", format).ok());
-  CHECK_FALSE(read_count("nan", format).ok());
-  CHECK(*read_tokens("60TB", 4) == 15e12);
-  CHECK(*read_tokens("2PB", 4) == 5e14);
-  CHECK(read_tokens("15", 4).errors().front().help == "did you mean 15B or 15T?");
-  CHECK(read_deadline("30d")->value == 30 * kSecondsPerDay);
-  CHECK(read_deadline("6 weeks")->value == 42 * kSecondsPerDay);
-  CHECK_FALSE(read_deadline("30").ok());
-  CHECK(read_budget("3700PFs-day")->flops == doctest::Approx(3.1968e23));
-  CHECK(read_budget("$2M")->usd == 2e6);
-  CHECK(read_budget("2M$")->usd == 2e6);
-  CHECK_FALSE(read_budget("2M").ok());
-  CHECK(money_text(999.995) == "$1,000.00");
-  CHECK(count_text(999'990'000) == "1 B");
-  // A year of steps of 1.5 s; picoseconds end at 106 days.
-  CHECK(run_time(21'024'000, Time{1'500'000'000'000}).value == 365 * kSecondsPerDay);
-  CHECK(run_time(1, Time{1}).value == 1);
-  CHECK_THROWS_AS(whole_seconds(std::nan("")), OverflowError);
+TEST_CASE("what the notes' table does not have is refused") {
+  const auto wrong = [](const ThumbPlan& plan) { return mistake_of(thumb_plan(plan)); };
+  CHECK(wrong({"llama3.1-405b", {}, 15e12, "h100", 0.5}).message ==
+        "'h100' is not in the notes' table: t4, v100, a100");
+  CHECK(wrong({"llama3.1-405b", {}, 15e12, "", 0.5}).message == "is missing: the notes' table has t4, v100, a100");
+  CHECK(wrong({"llama9", {}, 15e12, "a100", 0.5}).path == "--model");
+  ThumbFit fit{1e9, {}, {}, Purpose::training, "fp16"};
+  CHECK(mistake_of(thumb_fit(fit)).message == "the notes have no rule for training in fp16");
+  fit.precision = "fp8";
+  CHECK(mistake_of(thumb_fit(fit)).message.find("is not in the notes") != std::string::npos);
+  fit = {1e9, {}, {}, Purpose::fine_tuning, "int8"};
+  CHECK(mistake_of(thumb_fit(fit)).help == "write --precision fp16");
+}
+
+TEST_CASE("the notes' table is theirs, and named apart from the catalogue") {
+  const ThumbTable table = value_of(load_thumb_table());
+  REQUIRE(table.gpus.size() == 3);
+  struct Expected {
+    const char* name;
+    double price, tera;
+    std::int64_t gigabytes;
+  };
+  for (const Expected& e : {Expected{"t4", 0.21, 8.1, 16}, {"v100", 0.84, 16.4, 32}, {"a100", 1.10, 312, 80}})
+    for (const ThumbGpu& gpu : table.gpus)
+      if (gpu.name == e.name) {
+        CHECK(gpu.price_usd_per_hour == e.price);
+        CHECK(static_cast<double>(gpu.peak.value) == doctest::Approx(e.tera * 1e12));
+        CHECK(gpu.memory.value == e.gigabytes * 1'000'000'000);
+        CHECK_FALSE(gpu.peak_is.empty());
+      }
+  CHECK(table.source.find("course notes") != std::string::npos);
+  // Sizes as the notes take them, else the exact count.
+  CHECK(value_of(parameters_of("llama3.1-405b", table, Catalogue::shared())) == 405e9);
+  CHECK(value_of(parameters_of("gpt2", table, Catalogue::shared())) == 124'439'808);
+}
+
+TEST_CASE("hours and money go by efficiency, FLOPs do not") {
+  const Answer half = value_of(thumb_plan({"", 1e9, 20e9, "a100", 0.5})),
+               quarter = value_of(thumb_plan({"", 1e9, 20e9, "a100", 0.25}));
+  CHECK(number(half, "flops", "n_d") == 2e19);
+  CHECK(number(quarter, "flops", "n_d") == 2e19);
+  CHECK(number(half, "flops", "six_n_d") == 1.2e20);
+  CHECK(number(half, "petaflop_days", "six_n_d") == doctest::Approx(1.2e20 / 8.64e19));
+  CHECK(number(half, "gpu_hours", "n_d") == doctest::Approx(2e19 / (312e12 * 0.5 * 3600)));
+  CHECK(number(quarter, "gpu_hours", "n_d") == doctest::Approx(2 * number(half, "gpu_hours", "n_d")));
+  CHECK(number(quarter, "cost_usd", "n_d") == doctest::Approx(1.10 * number(quarter, "gpu_hours", "n_d")));
+}
+
+TEST_CASE("whether it fits is told by the byte, in the notes' words") {
+  // 16 B parameters of 2 bytes are 32 GB.
+  CHECK(text_of(fit(16e9, Purpose::inference), "", "answer") == "Yes, fits on the GPU");
+  CHECK(text_of(fit(16.000001e9, Purpose::inference), "", "answer") == "Yes, but fit needs both CPU and GPU");
+  CHECK(text_of(fit(32e9, Purpose::inference), "", "answer") == "Yes, but fit needs both CPU and GPU");
+  const Answer none = fit(33e9, Purpose::inference);
+  CHECK(text_of(none, "", "answer") == "Nope, does not fit available memory");
+  // 66 GB on GPUs of 32: 2 + 1 more by rounding down, 3 in all hold them.
+  CHECK(text_of(none, "", "more_gpus") == "1.0 more GPUs");
+  CHECK(number(none, "more_gpus_that_hold_it") == 2);
+  CHECK(says(none, "it takes 2 more, not 1"));
 }
 
 }  // namespace

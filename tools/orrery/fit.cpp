@@ -3,11 +3,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "answer.hpp"
 #include "orrery/core/field_table.hpp"
 #include "orrery/hardware/catalogue.hpp"
+#include "orrery/model/presets.hpp"
 #include "orrery/planning/amounts.hpp"
 #include "orrery/planning/mix.hpp"
 #include "orrery/planning/rule_of_thumb.hpp"
@@ -21,9 +23,9 @@ using namespace planning;
 struct FitCommand {
   std::string model, parameters, gpu, gpu_memory, cpu_memory, precision, purpose;
   double pcie = 25, price = -1;
-  int gpus = 8, sequence_length = 2048, micro_batch = 1;
+  int gpus = 8, sequence_length = 0, micro_batch = 1;
   bool rule_of_thumb = false, json = false;
-  Questions questions{{"--gpu", "--rule-of-thumb"}};
+  Questions questions{{"a GPU of the catalogue", "--rule-of-thumb"}};
 };
 
 Result<Purpose> purpose_of(const std::string& text) {
@@ -63,6 +65,13 @@ Result<hardware::Gpu> gpu_of(const FitCommand& o) {
   return errors;
 }
 
+// 2048 tokens, or as many as the model has positions for.
+std::int64_t usual_length(const std::string& name) {
+  constexpr std::int64_t kUsual = 2048;
+  const auto model = model::load_model(name);
+  return model.ok() && model->max_positions > 0 ? std::min(kUsual, model->max_positions) : kUsual;
+}
+
 Result<Answer> by_bytes(const FitCommand& o, Purpose purpose) {
   if (o.model.empty() == o.parameters.empty())
     return wrong_option("--model", o.model.empty() ? "is missing" : "and --parameters are both said",
@@ -79,7 +88,7 @@ Result<Answer> by_bytes(const FitCommand& o, Purpose purpose) {
   question.gpus = o.gpus;
   question.cpu_memory = *cpu;
   question.pcie_bytes_per_s = o.pcie * 1e9;
-  question.sequence_length = o.sequence_length;
+  question.sequence_length = o.sequence_length > 0 ? o.sequence_length : usual_length(o.model);
   question.micro_batch = o.micro_batch;
   if (o.price > 0) question.price_usd_per_hour = o.price;
   return fit_model(question);
@@ -107,7 +116,9 @@ Action add_fit(Arguments& app, const Console& console) {
   app.add_option("--parameters", o->parameters, "parameters instead of a model: 20B");
   app.add_option("--gpu", o->gpu, "GPU (orrery list gpus)");
   app.add_option("--gpus", o->gpus, "of the table of sharding strategies").range(1, 1 << 20);
-  app.add_option("--sequence-length", o->sequence_length, "tokens of a sequence, of activations").range(1, 1 << 24);
+  app.add_option("--sequence-length", o->sequence_length,
+                 "tokens of a sequence, of activations; 2048, or what the model has positions for")
+      .range(1, 1 << 24);
   app.add_option("--micro-batch", o->micro_batch, "sequences of a micro-batch, of activations").range(1, 1 << 16);
   app.add_option("--for", o->purpose, "training, fine_tuning or inference");
   app.add_option("--precision", o->precision, "of the weights: fp32, fp16, bf16, fp8, int8");

@@ -6,8 +6,6 @@
 #include <sstream>
 
 #include "answer.hpp"
-#include "cli.hpp"
-#include "memory_limit.hpp"
 #include "orrery/core/field_table.hpp"
 #include "orrery/core/file.hpp"
 #include "orrery/hardware/catalogue.hpp"
@@ -19,21 +17,12 @@
 #include "orrery/planning/run_plan.hpp"
 #include "orrery/planning/sweep_plan.hpp"
 #include "orrery/scenario/simulate.hpp"
+#include "plan_options.hpp"
 
 namespace orrery::cli {
 namespace {
 
 using namespace planning;
-
-struct PlanCommand {
-  std::string model, parameters, tokens, mix, gpu, table, budget, deadline, law = "chinchilla", scenario, preparation,
-                                                                            plot, cluster, gpus, batch_tokens;
-  std::vector<std::string> sets;
-  double efficiency = 0, bytes_per_token = 4, price = 0, evaluation = 0, restarts = 0, data_quality = 1;
-  int power = 0, sequence_length = 0;
-  bool rule_of_thumb = false, json = false, force = false;
-  MemoryLimit memory_limit;
-};
 
 Diagnostic missing(const char* option, const char* like) {
   return wrong_option(option, "is missing", std::string("such as ") + like);
@@ -94,6 +83,7 @@ Result<RunPlan> run_plan_of(const PlanCommand& o, double tokens) {
   plan.restarts_percent = o.restarts;
   plan.deadline = *deadline;
   if (o.efficiency > 0) plan.efficiency = o.efficiency;
+  plan.bytes_per_token = o.bytes_per_token;
   return plan;
 }
 
@@ -170,47 +160,65 @@ Result<Answer> with_mix(const PlanCommand& o, double tokens, Result<Answer> answ
   return answer;
 }
 
-Result<Answer> answer_to(const PlanCommand& o) {
-  if (o.efficiency < 0 || o.efficiency > 1)
-    return wrong_option("--efficiency", fmt::format("is {:g}, allowed is more than 0 and at most 1", o.efficiency),
-                        "--efficiency 0.5: half of the peak");
-  if (!o.table.empty()) return planning_table(o.table);
-  if (o.rule_of_thumb || !o.scenario.empty() || !o.cluster.empty()) {
-    if (o.tokens.empty()) return missing("--tokens", "--tokens 15T");
-    const auto tokens = read_tokens(o.tokens, o.bytes_per_token);
-    if (!tokens.ok()) return tokens.errors();
-    return with_mix(o, *tokens,
-                    o.rule_of_thumb       ? by_rule_of_thumb(o, *tokens)
-                    : !o.scenario.empty() ? by_scenario(o, *tokens)
-                                          : by_cluster(o, *tokens));
-  }
+// Tokens as they are said, times the data-quality factor.
+Result<double> tokens_of(const PlanCommand& o) {
+  if (o.tokens.empty()) return missing("--tokens", "--tokens 15T");
+  const auto tokens = read_tokens(o.tokens, o.bytes_per_token);
+  if (!tokens.ok()) return tokens.errors();
+  return *tokens * o.data_quality;
+}
+
+Result<Answer> by_tokens(const PlanCommand& o) {
+  const auto tokens = tokens_of(o);
+  if (!tokens.ok()) return tokens.errors();
+  Result<Answer> answer = o.rule_of_thumb       ? by_rule_of_thumb(o, *tokens)
+                          : !o.scenario.empty() ? by_scenario(o, *tokens)
+                                                : by_cluster(o, *tokens);
+  if (answer.ok() && o.data_quality != 1)
+    answer.value().notes.push_back(
+        fmt::format("Tokens are {} times {}: a quality of data that you assume, no law.", o.data_quality, o.tokens));
+  return with_mix(o, *tokens, std::move(answer));
+}
+
+// What a budget is of: said, or that of a size trained compute-optimally.
+Result<Answer> by_means(const PlanCommand& o) {
+  const bool means = !o.budget.empty() || !o.deadline.empty();
+  if (!o.tokens.empty())
+    return means ? wrong_option("--tokens", "follow from a budget",
+                                "leave --tokens out, or give a --scenario or --cluster")
+                 : missing("--cluster", "--cluster dgx-h100 --gpus 16384; or --scenario FILE, or --rule-of-thumb");
   auto parameters = parameters_of(o);
   if (!parameters.ok()) return parameters.errors();
-  if (!o.tokens.empty())
-    return missing("--cluster", "--cluster dgx-h100 --gpus 16384; or --scenario FILE, or --rule-of-thumb");
   if (!o.model.empty()) {
     const auto count = size_of_model(o.model);
     if (!count.ok()) return count.errors();
     parameters = std::optional<double>(*count);
   }
-  if (o.budget.empty() && o.deadline.empty() && !*parameters)
+  if (!means && !*parameters)
     return missing("--budget", "--budget 3700PFs-day; or --scenario, --rule-of-thumb, --table");
-  return by_budget(o, *parameters);
+  if (!o.budget.empty() && *parameters)
+    return wrong_option(o.model.empty() ? "--parameters" : "--model", "and --budget are both said",
+                        "a budget gives the size, and a size its budget: leave one out");
+  Result<Answer> answer = by_budget(o, *parameters);
+  if (!answer.ok() || o.mix.empty()) return answer;
+  const Optimum best = chosen_by(answer.value());
+  return with_mix(o, best.tokens, std::move(answer));
 }
 
-// The chart of a table, or of the parameters and tokens of a budget.
-Result<std::string> chart_of(const PlanCommand& o, const Answer& answer) {
-  if (o.table == "compute") return compute_chart();
-  for (const AnswerPart& part : answer.parts)
-    for (const AnswerTable& table : part.tables)
-      if (table.key == "laws")
-        return loss_chart(std::get<double>(table.rows[0][1].value), std::get<double>(table.rows[0][2].value));
-  return wrong_option("--plot", "there is no picture of this",
-                      "with --budget, --deadline, --parameters or --table compute there is");
+Result<Answer> answer_to(const PlanCommand& o, const Arguments& arguments) {
+  if (Diagnostics errors = o.mistakes(arguments); !errors.empty()) return errors;
+  switch (o.question()) {
+    case PlanQuestion::table:
+      return planning_table(o.table);
+    case PlanQuestion::budget:
+      return by_means(o);
+    default:
+      return by_tokens(o);
+  }
 }
 
 int write_plot(const PlanCommand& o, const Answer& answer, const Console& console) {
-  const auto svg = chart_of(o, answer);
+  const auto svg = chart_of(answer);
   if (!svg.ok()) return console.refuse(svg.errors());
   auto file = OutputFile::create(o.plot, o.force);
   if (!file.ok()) return console.refuse(file.errors());
@@ -219,8 +227,8 @@ int write_plot(const PlanCommand& o, const Answer& answer, const Console& consol
   return errors.empty() ? kOk : console.refuse(errors);
 }
 
-int run(const PlanCommand& o, const Console& console) {
-  const auto answer = answer_to(o);
+int run(const PlanCommand& o, const Arguments& arguments, const Console& console) {
+  const auto answer = answer_to(o, arguments);
   if (answer.ok() && !o.plot.empty())
     if (const int code = write_plot(o, *answer, console); code != kOk) return code;
   return is_standard_output(o.plot) ? kOk : print_answer(answer, o.json, console);
@@ -230,40 +238,9 @@ int run(const PlanCommand& o, const Console& console) {
 
 Action add_plan(Arguments& app, const Console& console) {
   auto o = std::make_shared<PlanCommand>();
-  app.add_option("--scenario", o->scenario, "plan this run (YAML file): steps, days, money, energy for --tokens");
-  app.add_option("--set", o->sets, "change a value of the scenario: KEY.PATH=VALUE, any number of times").repeated();
-  app.add_option("--tokens", o->tokens, "tokens to train on: 15T; or the size of the text: 60TB");
-  app.add_option("--bytes-per-token", o->bytes_per_token, "of text; 4 is usual").range(0.1, 100.0);
-  app.add_option("--mix", o->mix, "parts of the tokens in percent: 51/49");
-  app.add_option("--budget", o->budget, "compute or money: 3700PFs-day, 5.76e23, '$2M'");
-  app.add_option("--deadline", o->deadline, "30d, 6 weeks, 3 months");
-  app.add_option("--law", o->law, "scaling law of a budget: chinchilla, hoffmann-1, hoffmann-2, hoffmann-3, kaplan");
-  app.add_option("--data-quality", o->data_quality, "factor on the tokens a budget needs, your assumption")
-      .range(0.01, 100.0);
-  app.add_option("--model", o->model, "model (orrery list models)");
-  app.add_option("--parameters", o->parameters, "parameters instead of a model: 405B");
-  app.add_option("--gpu", o->gpu, "GPU (orrery list gpus; with --rule-of-thumb t4, v100, a100)");
-  app.add_option("--gpus", o->gpus, "how many; with --cluster also several (512,1024) or auto");
-  app.add_option("--cluster", o->cluster, "find the best layout on this cluster (orrery list clusters)");
-  app.add_option("--batch-tokens", o->batch_tokens, "tokens of a step, with --cluster: 4M");
-  app.add_option("--sequence-length", o->sequence_length,
-                 "tokens of a sequence, with --cluster; 4096, or what the model has positions for")
-      .range(1, 1 << 24);
-  app.add_option("--efficiency", o->efficiency, "part of the peak that is reached; 0.4, of the rule of thumb 0.5");
-  app.add_option("--price", o->price, "dollars for one GPU and hour, in place of the GPU's").range(0.0, 1e6);
-  app.add_option("--power", o->power, "watts of one GPU, in place of the GPU's").range(1, 100'000);
-  app.add_option("--preparation", o->preparation, "time before the first step with the GPUs rented; none");
-  app.add_option("--evaluation", o->evaluation, "percent of the time of the steps; none").range(0.0, 1000.0);
-  app.add_option("--restarts", o->restarts, "percent of the time of the steps; none").range(0.0, 1000.0);
-  app.add_option("--table", o->table, "optimal, compute or sample_efficiency: published models and laws");
-  app.add_flag("--rule-of-thumb", o->rule_of_thumb, "the course notes' arithmetic, with their table of t4, v100, a100");
-  app.add_option("--plot", o->plot,
-                 "write the picture as SVG (- for standard output): loss of a budget, --table compute");
-  app.add_flag("--force", o->force, "replace an existing picture");
-  app.add_flag("--json", o->json, "one JSON object instead of the text");
-  add_memory_limit(app, o->memory_limit);
+  add_plan_options(app, *o);
   app.footer("Exit code: 0 a plan; 1 its step does not fit into memory; 2 the input is wrong.");
-  return [o, &console] { return run(*o, console); };
+  return [o, app, &console] { return run(*o, app, console); };
 }
 
 }  // namespace orrery::cli

@@ -20,7 +20,8 @@ Diagnostics Questions::out_of_place(std::size_t question, const Arguments& argum
     Diagnostic d;
     d.path = option;
     d.message = fmt::format("has no meaning with {}", names_[question]);
-    d.help = fmt::format("it belongs to {}; leave one of the two out", where);
+    d.help = where == option ? "each is a question of its own: leave one of the two out"
+                             : fmt::format("it belongs to {}; leave one of the two out", where);
     errors.push_back(std::move(d));
   }
   return errors;

@@ -48,6 +48,7 @@ std::string money_text(double usd);            // $11,899,038.46
 std::string grouped_text(double whole);        // 421,875
 std::string seconds_text(Seconds seconds);     // 30.4 days
 std::string gigabytes_text(double bytes);      // 40.00 GB, of 10^9
+std::string corpus_text(double bytes);         // 532 GB, 4.13 TB, 2 PB
 
 // A mistake on the command line.
 Diagnostic wrong_option(std::string option, std::string message, std::string help = {});

@@ -25,4 +25,7 @@ struct BudgetPlan {
 // law; what a budget or deadline needs and is missing; both where they cannot hold, with what to relax.
 Result<Answer> plan_budget(const BudgetPlan& plan, Catalogue& catalogue = Catalogue::shared());
 
+// The optimum of the chosen law in such an answer; zeros in others.
+Optimum chosen_by(const Answer& answer);
+
 }  // namespace orrery::planning

@@ -20,6 +20,7 @@ struct RunPlan {
   double restarts_percent = 0;        // of the time of the steps: failures, work done again
   std::optional<Seconds> deadline{};  // refused where it cannot hold, with what to relax
   double efficiency = 0.5;            // of the rule of thumb
+  double bytes_per_token = 4;         // of text
 };
 
 Result<Answer> plan_run(const PlayedRun& run, const RunPlan& plan);

@@ -54,7 +54,8 @@ struct Optimum {
 Optimum optimum_of(const ScalingLaw& law, double flops);
 
 // `orrery plan --table`: optimal (published models beside their compute-optimal tokens), compute (the GPT-3 paper's
-// table of training compute), sample_efficiency (tokens that models of each size take to reach a loss).
+// table of training compute), sample_efficiency (tokens that models of each size take to reach a loss), petaflop_day
+// (GPUs that make one in a day).
 Result<Answer> planning_table(const std::string& name, Catalogue& catalogue = Catalogue::shared());
 
 }  // namespace orrery::planning
