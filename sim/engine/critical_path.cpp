@@ -14,20 +14,26 @@ class Path {
  public:
   Path(const Program& program, const Timeline& timeline) : program_(program), timeline_(timeline) {}
 
-  CriticalPath follow() {
+  // The last task first.
+  std::vector<PathTask> chain() const {
+    std::vector<PathTask> path;
     TaskId at = kNone;
     for (TaskId task = 0; task < program_.tasks(); ++task) at = later(task, at);
-    if (at == kNone) return path_;
+    if (at == kNone) return path;
     std::int64_t until = timeline_.end[at];
     const std::int64_t from = until - timeline_.step_time.value;
     while (at != kNone && until > from) {
-      add(at, std::max(from, timeline_.start[at]), until);
+      if (timeline_.start[at] < until) path.push_back({at, std::max(from, timeline_.start[at]), until});
       until = timeline_.start[at];
       TaskId before = kNone;
       for (std::uint32_t i = program_.predecessor_begin[at]; i < program_.predecessor_begin[at + 1]; ++i)
         before = later(program_.predecessors[i], before);
       at = before;
     }
+    return path;
+  }
+  CriticalPath follow() {
+    for (const PathTask& p : chain()) add(p.task, p.begin, p.end);
     return path_;
   }
 
@@ -65,6 +71,24 @@ class Path {
 };
 
 }  // namespace
+
+std::vector<PathTask> critical_chain(const Program& program, const Timeline& timeline) {
+  std::vector<PathTask> path = Path(program, timeline).chain();
+  std::reverse(path.begin(), path.end());
+  return path;
+}
+
+// Task ids are a topological order, so each is settled before those it waits for.
+std::vector<std::int64_t> slack_of(const Program& program, const Timeline& timeline) {
+  std::vector<std::int64_t> slack(program.tasks());
+  for (TaskId task = 0; task < program.tasks(); ++task) slack[task] = timeline.makespan.value - timeline.end[task];
+  for (TaskId task = static_cast<TaskId>(program.tasks()); task-- > 0;)
+    for (std::uint32_t i = program.predecessor_begin[task]; i < program.predecessor_begin[task + 1]; ++i) {
+      const TaskId before = program.predecessors[i];
+      slack[before] = std::min(slack[before], slack[task] + timeline.start[task] - timeline.end[before]);
+    }
+  return slack;
+}
 
 CriticalPath critical_path(const Program& program, const Timeline& timeline) {
   return Path(program, timeline).follow();

@@ -48,26 +48,44 @@ class Splitter {
   }
 
   std::vector<Breakdown> split() {
-    for (DeviceIndex d = 0; d < program_.devices.size(); ++d) runs_.push_back(own_runs(d));
+    prepare();
     std::vector<Breakdown> result(program_.devices.size(), Breakdown{});
-    const std::vector<std::int64_t> ends = step_ends(program_, timeline_);
-    const std::int64_t step = timeline_.step_time.value;
-    for (DeviceIndex d = 0; d < result.size(); ++d) {
-      const std::int64_t end = ends[ends.size() - result.size() + d];
-      const std::int64_t begin = program_.steps == 1 ? 0 : std::max<std::int64_t>(0, end - step);
-      account(d, begin, begin + step, result[d]);
+    for (DeviceIndex d = 0; d < result.size(); ++d) account_step(d, result[d]);
+    return result;
+  }
+
+  std::vector<std::vector<Wait>> waits(std::span<const DeviceIndex> devices) {
+    prepare();
+    std::vector<std::vector<Wait>> result;
+    for (const DeviceIndex d : devices) {
+      std::vector<Wait>& of = result.emplace_back();
+      waits_ = &of;
+      Breakdown unused{};
+      account_step(d, unused);
+      join_neighbours(of);
     }
     return result;
   }
 
  private:
+  void prepare() {
+    for (DeviceIndex d = 0; d < program_.devices.size(); ++d) runs_.push_back(own_runs(d));
+    ends_ = step_ends(program_, timeline_);
+  }
+  void account_step(DeviceIndex d, Breakdown& into) {
+    const std::int64_t step = timeline_.step_time.value, end = ends_[ends_.size() - program_.devices.size() + d];
+    const std::int64_t begin = program_.steps == 1 ? 0 : std::max<std::int64_t>(0, end - step);
+    account(d, begin, begin + step, into);
+  }
+  static void join_neighbours(std::vector<Wait>& waits);
   std::vector<Change> changes_of(DeviceIndex device) const;
   void add_changes(TaskId task, std::vector<Change>& changes) const;
   std::vector<Run> own_runs(DeviceIndex device) const;
   void find_next(DeviceIndex device, std::vector<Run>& runs) const;
-  void account(DeviceIndex device, std::int64_t from, std::int64_t to, Breakdown& into) const;
+  void account(DeviceIndex device, std::int64_t from, std::int64_t to, Breakdown& into);
   void add(Breakdown& into, const Run& run, std::int64_t begin, std::int64_t end, bool own) const;
-  void resolve(std::int64_t begin, std::int64_t end, Chain& chain, Breakdown& into) const;
+  void put(Breakdown& into, Category category, std::int64_t begin, std::int64_t end, bool own) const;
+  void resolve(std::int64_t begin, std::int64_t end, Chain& chain, Breakdown& into);
   void blame(TaskId task, std::int64_t begin, std::int64_t end, Breakdown& into) const;
   TaskId last_predecessor(TaskId task) const;
   TaskId last_task() const;
@@ -92,7 +110,23 @@ class Splitter {
   TaskId last_;                     // the one the step ends with
   std::vector<bool> stands_still_;  // [template] a fused block in which the device waits for launches
   std::vector<std::vector<Run>> runs_;
+  std::vector<std::int64_t> ends_;       // of steps, by device
+  std::vector<Wait>* waits_ = nullptr;   // where asked for
+  TaskId next_ = kNone, cause_ = kNone;  // of what is accounted now
 };
+
+void Splitter::join_neighbours(std::vector<Wait>& waits) {
+  std::sort(waits.begin(), waits.end(), [](const Wait& a, const Wait& b) { return a.begin < b.begin; });
+  std::size_t kept = 0;
+  for (const Wait& w : waits) {
+    Wait* const last = kept > 0 ? &waits[kept - 1] : nullptr;
+    if (last && last->end == w.begin && last->category == w.category && last->next == w.next && last->cause == w.cause)
+      last->end = w.end;
+    else
+      waits[kept++] = w;
+  }
+  waits.resize(kept);
+}
 
 // A fused block without launches inside is never idle, and of what is in it only work and its own transfers outrank
 // others: it counts as work here. The launches of other blocks leave room for transfers beside them.
@@ -171,24 +205,29 @@ void Splitter::find_next(DeviceIndex device, std::vector<Run>& runs) const {
   }
 }
 
+// A stretch of the device's own time, or of what it waits for.
+void Splitter::put(Breakdown& into, Category c, std::int64_t begin, std::int64_t end, bool own) const {
+  if (!own && is_work(c)) c = Category::bubble;
+  into[static_cast<std::size_t>(c)] += end - begin;
+  if (waits_ && (!own || c == Category::host))
+    waits_->push_back({begin, end, c, own ? kNone : next_, own ? kNone : cause_});
+}
+
 // Adds [begin, end) of a run: as the device's own time, or as time another device waits for it.
 void Splitter::add(Breakdown& into, const Run& run, std::int64_t begin, std::int64_t end, bool own) const {
-  const auto put = [&](Category c, std::int64_t amount) {
-    into[static_cast<std::size_t>(own || !is_work(c) ? c : Category::bubble)] += amount;
-  };
-  if (run.task == kNone) return put(run.category, end - begin);
+  if (run.task == kNone) return put(into, run.category, begin, end, own);
   const TaskTemplate& t = program_.template_of(run.task);
   std::int64_t at = timeline_.start[run.task];
   for (std::uint32_t i = t.segments.first; i < t.segments.first + t.segments.count; ++i) {
     const std::int64_t until = timeline_.start[run.task] + program_.segments[i].end.value;
     const std::int64_t lo = std::max(at, begin), hi = std::min(until, end);
-    if (lo < hi) put(program_.segments[i].category, hi - lo);
+    if (lo < hi) put(into, program_.segments[i].category, lo, hi, own);
     at = until;
   }
 }
 
 // Of the runs, what lies in [from, to).
-void Splitter::account(DeviceIndex device, std::int64_t from, std::int64_t to, Breakdown& into) const {
+void Splitter::account(DeviceIndex device, std::int64_t from, std::int64_t to, Breakdown& into) {
   const std::vector<Run>& runs = runs_[device];
   Chain chain{kNone, kNone, -1};
   for (std::size_t i = runs.size(); i-- > 0;) {
@@ -226,13 +265,12 @@ TaskId Splitter::last_task() const {
 }
 
 // Follows the chain back to `begin`; of it [begin, end) counts.
-void Splitter::resolve(std::int64_t begin, std::int64_t end, Chain& chain, Breakdown& into) const {
+void Splitter::resolve(std::int64_t begin, std::int64_t end, Chain& chain, Breakdown& into) {
+  next_ = chain.next;
   while (chain.until > begin) {
     const TaskId before = chain.at == kNone ? last_ : last_predecessor(chain.at);
-    if (before == kNone) {
-      into[static_cast<std::size_t>(Category::bubble)] += std::min(end, chain.until) - begin;
-      return;
-    }
+    cause_ = before;
+    if (before == kNone) return put(into, Category::bubble, begin, std::min(end, chain.until), false);
     const std::int64_t from = std::max(begin, timeline_.start[before]), to = std::min(end, chain.until);
     if (from < to) blame(before, from, to, into);
     if (timeline_.start[before] < begin) return;  // what is waited for before `begin`, too
@@ -245,8 +283,7 @@ void Splitter::resolve(std::int64_t begin, std::int64_t end, Chain& chain, Break
 void Splitter::blame(TaskId task, std::int64_t begin, std::int64_t end, Breakdown& into) const {
   const TaskTemplate& t = program_.template_of(task);
   if (t.lane == Lane::host || (t.segments.count == 0 && is_beside_passes(t.category))) {
-    into[static_cast<std::size_t>(t.category)] += end - begin;
-    return;
+    return put(into, t.category, begin, end, false);
   }
   // Part of a pass: what its device is doing, piece by piece.
   const std::vector<Run>& runs = runs_[program_.participants[program_.participant_begin[task]].device];
@@ -259,6 +296,11 @@ void Splitter::blame(TaskId task, std::int64_t begin, std::int64_t end, Breakdow
 
 std::vector<Breakdown> split_time(const Program& program, const Timeline& timeline) {
   return Splitter(program, timeline).split();
+}
+
+std::vector<std::vector<Wait>> waits_of(const Program& program, const Timeline& timeline,
+                                        std::span<const DeviceIndex> devices) {
+  return Splitter(program, timeline).waits(devices);
 }
 
 }  // namespace orrery::engine

@@ -40,6 +40,16 @@ std::vector<std::string> algorithm_names() {
   return names;
 }
 
+std::uint8_t algorithm_number(std::string_view name) {
+  const auto& all = algorithms();
+  const auto it = std::find_if(all.begin(), all.end(), [&](const Algorithm* each) { return each->name == name; });
+  return it == all.end() ? std::uint8_t{0} : static_cast<std::uint8_t>(it - all.begin() + 1);
+}
+
+std::string_view algorithm_name(std::uint8_t number) {
+  return number == 0 ? std::string_view() : std::string_view(algorithms().at(number - std::size_t{1})->name);
+}
+
 std::vector<std::string> protocol_names() {
   return {"ll", "ll128", "simple", "ideal"};
 }

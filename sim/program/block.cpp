@@ -72,6 +72,11 @@ void host_times(std::span<const TimedStep> steps, Block& block) {
 
 }  // namespace
 
+PassPart part_of(const TimedStep& s, Time start, Time end) {
+  return {start,   end,         s.name, s.category, s.lane, s.backward, s.call.collective, s.call.algorithm,
+          s.layer, s.bytes_sent};
+}
+
 Block make_block(std::span<const TimedStep> steps) {
   const PassTimes times = time_pass(steps);
   Block block;
@@ -82,6 +87,8 @@ Block make_block(std::span<const TimedStep> steps) {
     for (const MemoryChange& m : steps[i].memory)
       block.effects.push_back({kNone, false, m.memory_class, m.at_end ? times.end[i] : times.start[i], m.bytes.value,
                                m.tensor, steps[i].backward});
+  for (std::size_t i = 0; i < steps.size(); ++i)
+    if (times.start[i] < times.end[i]) block.parts.push_back(part_of(steps[i], times.start[i], times.end[i]));
   host_times(steps, block);
   return block;
 }

@@ -14,7 +14,11 @@ struct Block {
   std::vector<Segment> segments;
   std::vector<MemoryEffect> effects;
   std::vector<Call> calls;  // of one kind together
+  std::vector<PassPart> parts;
 };
+
+// What a step is for those who look inside its task, where it takes [start, end) of it.
+PassPart part_of(const TimedStep& step, Time start, Time end);
 
 Block make_block(std::span<const TimedStep> steps);
 // That of steps [begin, end) of the pass, made once.

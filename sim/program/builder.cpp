@@ -44,6 +44,9 @@ DeviceIndex Builder::add_device(Device device) {
 Range Builder::add_segments(std::span<const Segment> segments) {
   return append(program_.segments, segments);
 }
+std::uint32_t Builder::add_inside(std::span<const PassPart> parts) {
+  return append_one(program_.insides, append(program_.parts, parts));
+}
 Range Builder::add_effects(std::span<const MemoryEffect> effects) {
   return append(program_.effects, effects);
 }

@@ -117,7 +117,13 @@ std::vector<CallCost> Communication::compute(const ProcessGroups& among, Collect
   std::vector<CallCost> costs(plans.size());
   std::vector<Time> most_lost(plans.size());
   for (std::size_t g = 0; g < costs.size(); ++g)
-    costs[g].call = {among.category, kind, {}, {}, -1, traffic_of(kind, bytes, among.groups[g], plans[g])};
+    costs[g].call = {among.category,
+                     kind,
+                     {},
+                     {},
+                     -1,
+                     network::algorithm_number(plans[g].algorithm),
+                     traffic_of(kind, bytes, among.groups[g], plans[g])};
   const bool steady = network_.mode == NetworkMode::steady;
   for (std::size_t k = 0; k < most_phases; ++k) {
     std::vector<network::Transfer> transfers;  // the k-th phase of every group that has one, tagged with the group

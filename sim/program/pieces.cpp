@@ -1,5 +1,6 @@
 // The tasks of a pass: cut where collectives of the gradient group begin or end, each piece fused or step by step.
 #include <algorithm>
+#include <array>
 
 #include "block.hpp"
 #include "dimension_calls.hpp"
@@ -54,6 +55,7 @@ const PipelineLowering::Fused& PipelineLowering::fused(const Pass& pass, std::ui
   t.segments = builder_.add_segments(block.segments);
   t.effects = builder_.add_effects(block.effects);
   t.calls = builder_.add_calls(block.calls);
+  t.inside = builder_.add_inside(block.parts);
   TaskTemplate host;
   host.category = Category::host;
   host.lane = host.partner_lane = Lane::host;
@@ -93,8 +95,8 @@ void PipelineLowering::emit_fused(const std::vector<DeviceIndex>& members, const
 TaskId PipelineLowering::launch_ahead(DeviceIndex device, Time launch) {
   const auto [it, fresh] = ahead_.try_emplace(launch.value);
   if (fresh)
-    it->second =
-        builder_.add_template({launch, Category::host, Lane::host, Lane::host, 0, "launch", {}, {}, kNone, {}, {}});
+    it->second = builder_.add_template(
+        {launch, Category::host, Lane::host, Lane::host, 0, "launch", {}, {}, kNone, kNone, {}, {}});
   const TaskId task = builder_.add_task(it->second, Participant{device, kNone});
   for (const TaskId message : host_waits_[device]) builder_.add_edge(message, task);
   host_waits_[device].clear();
@@ -106,7 +108,7 @@ TaskId PipelineLowering::blocking_launch(DeviceIndex device, Time launch, const 
   const auto [it, fresh] = launches_.try_emplace(launch.value);
   if (fresh)
     it->second = builder_.add_template(
-        {launch, Category::host, Lane::compute, Lane::compute, 0, "launch", {}, {}, kNone, {}, {}});
+        {launch, Category::host, Lane::compute, Lane::compute, 0, "launch", {}, {}, kNone, kNone, {}, {}});
   const TaskId task = builder_.add_task(it->second, Participant{device, operation_[device]});
   follow(before, task, device);
   return task;
@@ -130,6 +132,7 @@ TemplateId PipelineLowering::step_template(const Pass& pass, std::uint32_t index
                  {},
                  builder_.add_effects(effects),
                  s.transfer == nullptr ? kNone : builder_.add_transfer(*s.transfer),
+                 builder_.add_inside(std::array{part_of(s, {}, s.duration)}),
                  s.bytes_sent,
                  s.lane == Lane::compute ? Range{} : builder_.add_calls({&s.call, 1})};
   return steps_.emplace(key, builder_.add_template(t)).first->second;

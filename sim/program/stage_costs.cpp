@@ -290,7 +290,14 @@ const Pass& StageCosts::pass(std::int32_t rank, int stage, PassKind kind, int pi
   const auto [it, fresh] = passes_.try_emplace({alike(stage), kind, std::move(bytes), opens, place});
   if (!fresh) return it->second;
   Pass& pass = it->second;
-  for (const PassStep& step : steps(stage, kind)) pass.steps.push_back(cost(step, kind, place));
+  const layout::StageSpan of = this->stage(stage).span();  // of the stage whose layers the steps name
+  for (const PassStep& step : steps(stage, kind)) {
+    pass.steps.push_back(cost(step, kind, place));
+    const bool head = step.layer >= of.first_layer + of.layers;
+    pass.steps.back().layer = step.layer < 0 ? kEmbeddingLayer
+                              : head         ? kHeadLayer
+                                             : static_cast<std::int32_t>(step.layer - of.first_layer);
+  }
   note_uses(pass, stage, kind);
   // I takes over what came, and W where I has nothing to do (an embedding alone).
   const bool takes_over = kind != PassKind::weight_gradient || steps(stage, PassKind::input_gradient).empty();

@@ -23,3 +23,32 @@ TEST_CASE("the critical path is what the step ends with, and what that waited fo
   CHECK(path.blocking_launches == 3);
   CHECK(path.step_overhead == 0);
 }
+
+// As above, by tasks: the host of device 0 [0, 4), the block [4, 16), the message [16, 18), the work of device 1
+// [18, 24).
+TEST_CASE("the tasks of the path follow each other from the beginning of the step to its end") {
+  ByHand hand(2);
+  const TaskId block = hand.block(0, {{3, host}, {5, compute}, {4, tensor_comm}}, {hand.host(0, 4)});
+  hand.work(1, 3, {hand.host(1, 9)}, recompute);
+  hand.work(1, 6, {hand.message(0, 1, 2, {block})}, optimizer);
+  const Program program = hand.program();
+  const Timeline timeline = evaluate_one_pass(program);
+  std::vector<std::pair<std::int64_t, std::int64_t>> spans;
+  for (const PathTask& p : critical_chain(program, timeline)) {
+    spans.emplace_back(p.begin, p.end);
+    CHECK(timeline.start[p.task] == p.begin);
+  }
+  CHECK(spans == std::vector<std::pair<std::int64_t, std::int64_t>>{{0, 4}, {4, 16}, {16, 18}, {18, 24}});
+}
+
+// A of 5, then B of 2 beside C of 4, then D of 1: B could end 2 later, the others not at all.
+TEST_CASE("slack is what a task could be later by") {
+  ByHand hand(3);
+  const TaskId a = hand.work(0, 5);
+  const TaskId b = hand.work(1, 2, {a}), c = hand.work(2, 4, {a});
+  hand.work(0, 1, {b, c});
+  const Program program = hand.program();
+  const Timeline timeline = evaluate_one_pass(program);
+  const std::vector<std::int64_t> slack = slack_of(program, timeline);
+  for (TaskId t = 0; t < program.tasks(); ++t) CHECK(slack[t] == (timeline.end[t] == 7 ? 2 : 0));
+}

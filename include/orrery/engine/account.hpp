@@ -22,6 +22,17 @@ using Breakdown = std::array<std::int64_t, program::kCategories>;  // ps by cate
 // the task running at that instant: a transfer → its kind, a host → host, another device's work → bubble.
 std::vector<Breakdown> split_time(const program::Program& program, const Timeline& timeline);
 
+// A stretch of the last step in which a device waits, or its host holds it, and where that time goes in the split.
+struct Wait {
+  std::int64_t begin = 0, end = 0;  // ps
+  program::Category category = program::Category::bubble;
+  program::TaskId next = program::kNone;   // what it waits to begin; kNone = the end of the step
+  program::TaskId cause = program::kNone;  // what runs meanwhile that `next` waits for; kNone = the own host
+};
+// Of each of these devices, by time; with its own work and transfers they sum to its split.
+std::vector<std::vector<Wait>> waits_of(const program::Program& program, const Timeline& timeline,
+                                        std::span<const program::DeviceIndex> devices);
+
 struct DeviceMemory {
   std::int64_t peak = 0;  // bytes allocated at the peak instant
   Time peak_time{};

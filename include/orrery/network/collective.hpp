@@ -62,6 +62,9 @@ std::string unsupported(const CollectiveCall& call, const hardware::Topology& to
 std::string lacks_switches(std::string_view algorithm, const Tuning& tuning);
 
 std::vector<std::string> algorithm_names();
+// A number for each of them, and back; 0 is none.
+std::uint8_t algorithm_number(std::string_view name);
+std::string_view algorithm_name(std::uint8_t number);
 std::vector<std::string> protocol_names();
 
 }  // namespace orrery::network

@@ -15,6 +15,7 @@ class Builder {
  public:
   DeviceIndex add_device(Device device);
   Range add_segments(std::span<const Segment> segments);
+  std::uint32_t add_inside(std::span<const PassPart> parts);
   Range add_effects(std::span<const MemoryEffect> effects);
   std::uint32_t add_transfer(Transfer transfer);
   Range add_calls(std::span<const Call> calls);

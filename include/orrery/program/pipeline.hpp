@@ -34,6 +34,7 @@ struct TimedStep {
   Time launch{};  // host time to launch it, beside what the device does
   Time before{};  // host time during which the device waits (blocking launches)
   std::vector<MemoryChange> memory;
+  std::int32_t layer = kNoLayer;
 };
 
 // A collective of the data-parallel ranks that goes with a pass: parameters gathered before the step at `position`, or

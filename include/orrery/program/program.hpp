@@ -90,6 +90,21 @@ struct Segment {
   Category category = Category::compute;
 };
 
+// A step of a pass within its task, for those who look inside: offsets from the start of the task. The layer counts
+// from the first of the stage.
+inline constexpr std::int32_t kEmbeddingLayer = -1, kHeadLayer = -2, kNoLayer = -3;
+struct PassPart {
+  Time start{}, end{};
+  const char* name = "";
+  Category category = Category::compute;
+  Lane lane = Lane::compute;
+  bool backward = false;  // of an overlapped operation: of its backward half
+  Collective collective = Collective::all_reduce;
+  std::uint8_t algorithm = 0;  // network::algorithm_name; 0 = none
+  std::int32_t layer = kNoLayer;
+  Bytes bytes_sent{};
+};
+
 // A change of a participant's memory, at an offset from the task's start, or at its end.
 struct MemoryEffect {
   std::uint32_t participant = kNone;  // index among the task's participants; kNone = each of them
@@ -115,6 +130,7 @@ struct Call {
   Collective collective = Collective::all_reduce;
   Time took{}, alone{};
   hardware::LinkId link = -1;
+  std::uint8_t algorithm = 0;  // network::algorithm_name; 0 = none
   network::Traffic traffic{};
 };
 
@@ -133,6 +149,7 @@ struct TaskTemplate {
   Range segments;                     // of a fused block; empty = all one category
   Range effects;
   std::uint32_t transfer = kNone;  // index of Program::transfers
+  std::uint32_t inside = kNone;    // of a pass or a step of one: index of Program::insides
   Bytes bytes_sent{};              // by each participant of a collective, by the first of a message
   Range calls;
 };
@@ -172,6 +189,8 @@ struct Program {
   std::vector<Device> devices;
   std::vector<TaskTemplate> templates;
   std::vector<Segment> segments;
+  std::vector<PassPart> parts;
+  std::vector<Range> insides;  // of parts; of a single one: the whole task, however long it takes
   std::vector<MemoryEffect> effects;
   std::vector<Transfer> transfers;
   std::vector<Call> calls;
