@@ -66,7 +66,7 @@ std::string shown_name(const std::string& path) {
   return path == "-" ? "<stdin>" : path;
 }
 
-Result<std::string> read_file(const std::string& path, std::size_t limit) {
+Result<std::string> read_bytes(const std::string& path, std::size_t limit) {
   // O_NONBLOCK: a FIFO without a writer must not hang us before fstat() can refuse it.
   const bool standard_input = path == "-";
   const int file = standard_input ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -79,7 +79,14 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
   if (problem.empty()) problem = read_all(file, limit, text);
   if (!standard_input) ::close(file);
   if (!problem.empty()) return whole_file(name, problem);
-  if (Diagnostics errors = check_text(text, name, limit); !errors.empty()) return errors;
+  if (text.size() > limit) return whole_file(name, fmt::format("is larger than {} MiB, the limit", limit >> 20));
+  return text;
+}
+
+Result<std::string> read_file(const std::string& path, std::size_t limit) {
+  Result<std::string> text = read_bytes(path, limit);
+  if (!text.ok()) return text;
+  if (Diagnostics errors = check_text(*text, shown_name(path), limit); !errors.empty()) return errors;
   return text;
 }
 
