@@ -50,7 +50,7 @@ TEST_CASE("a gzip that is cut, damaged or too large is refused") {
     CHECK(error_of(gunzip(bytes.substr(0, kept), "t.json.gz", 1 << 20)) ==
           "t.json.gz: the gzip ends before its end: the file is truncated\n");
   std::string damaged = bytes;
-  damaged[bytes.size() - 6] ^= 1;  // the checksum
+  damaged[bytes.size() - 6] = static_cast<char>(damaged[bytes.size() - 6] ^ 1);  // the checksum
   CHECK(error_of(gunzip(damaged, "t.gz", 1 << 20)) == "t.gz: is damaged: no valid gzip\n");
   CHECK(error_of(gunzip(packed(std::string(3 << 20, 'a'), 1 << 20), "t.gz", 2 << 20)) ==
         "t.gz: unpacks to more than 2 MiB\n");

@@ -1,0 +1,182 @@
+#include "orrery/program/kernel_book.hpp"
+
+#include <algorithm>
+#include <map>
+#include <string_view>
+#include <tuple>
+
+#include "orrery/layout/alike_stages.hpp"
+
+namespace orrery::program {
+namespace {
+
+using layout::PassKind;
+using layout::PassStep;
+using model::Kernel;
+using model::KernelKind;
+
+// ⌈flops · 10¹² / peak⌉ without leaving 128 bits.
+Int128 time_at(WideFlops flops, std::int64_t peak) {
+  const Int128 rest = flops % peak * kPicosecondsPerSecond;
+  return flops / peak * kPicosecondsPerSecond + rest / peak + (rest % peak != 0 ? 1 : 0);
+}
+
+// The stages of a step that differ, and how many there are of each.
+struct DistinctStages {
+  std::vector<layout::StageSpan> spans;  // [stage]
+  std::vector<std::int32_t> alike;       // [stage] the first that does the same
+  std::map<std::int32_t, layout::StageModel> models;
+  std::map<std::int32_t, int> count;
+};
+Result<DistinctStages> stages_of(const StepInput& input) {
+  const auto partition = layout::partition_layers(input.graph.spec, input.layout);
+  if (!partition.ok()) return partition.errors();
+  const std::vector<std::int32_t> stage_of = layout::stage_of_operators(input.graph, *partition);
+  const int count = input.schedule.placement.stages;
+  DistinctStages stages;
+  stages.alike = layout::alike_stages(input.graph, stage_of, count, input.pass);
+  for (std::int32_t s = 0; s < count; ++s) {
+    const std::vector<std::int32_t> nodes = layout::operators_of(stage_of, s);
+    stages.spans.push_back(layout::span_of(input.graph, nodes));
+    const std::int32_t first = stages.alike[static_cast<std::size_t>(s)];
+    ++stages.count[first];
+    if (first == s) stages.models.try_emplace(s, input.graph, input.layout, nodes, input.pass);
+  }
+  return stages;
+}
+
+// The kernels of a GPU with more and more of them ideal.
+class Ideals {
+ public:
+  explicit Ideals(const StepInput& input)
+      : input_(input),
+        full_clock_(input.kernels),
+        full_rate_(input.kernels),
+        peak_(input.gpu.peak(input.pass.compute).value) {
+    full_clock_.sustained = full_clock_.fp8_sustained = 1;
+    full_rate_ = full_clock_;
+    cost::GemmModel& gemm = full_rate_.gemm;
+    gemm.rate = {1, 1, 1, 1, 1, 1};
+    gemm.tn = gemm.nn = gemm.nt = gemm.misaligned_rate = 1;
+    for (cost::AttentionKernels& kernels : full_rate_.attention)
+      for (cost::AttentionModel* m : {&kernels.forward, &kernels.backward}) m->rate_64 = m->rate_128 = m->rate_wide = 1;
+  }
+
+  // One launch of a step.
+  KernelLosses of(const Kernel& kernel) {
+    const auto key = std::make_tuple(kernel.kind, kernel.dtype, kernel.flops.value, kernel.bytes.value, kernel.batch,
+                                     kernel.m, kernel.n, kernel.k, kernel.layout, kernel.out_dtype, kernel.causal,
+                                     kernel.sequence_q, kernel.sequence_kv, kernel.heads);
+    const auto [it, fresh] = known_.try_emplace(key);
+    if (fresh) it->second = compute(kernel);
+    return it->second;
+  }
+
+ private:
+  KernelLosses compute(const Kernel& kernel) const {
+    const auto time = [&](const cost::KernelModel& model) {
+      return cost::kernel_time(input_.gpu, model, kernel).value;
+    };
+    KernelLosses t{cost::executed_flops(input_.kernels, kernel).value, time(input_.kernels), time(full_clock_),
+                   time(full_rate_), 0};
+    if (const std::int64_t own = input_.gpu.peak(kernel.dtype).value; own != peak_ && own > 0)
+      t.number_format = time_at(t.flops, own) - time_at(t.flops, peak_);
+    return t;
+  }
+
+  const StepInput& input_;
+  cost::KernelModel full_clock_, full_rate_;
+  std::int64_t peak_;
+  std::map<std::tuple<KernelKind, DType, std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
+                      std::int64_t, model::GemmLayout, DType, bool, std::int64_t, std::int64_t, std::int64_t>,
+           KernelLosses>
+      known_;
+};
+
+void add(KernelLosses& sum, const KernelLosses& one, Int128 times) {
+  sum.flops += one.flops * times;
+  sum.time += one.time * times;
+  sum.at_full_clock += one.at_full_clock * times;
+  sum.at_full_rate += one.at_full_rate * times;
+  sum.number_format += one.number_format * times;
+}
+
+// As the lowering has it: each launch of a chain moves its share of the bytes.
+Kernel one_launch(const PassStep& step) {
+  Kernel kernel = step.kernel;
+  kernel.bytes = {ceil_div(kernel.bytes.value, step.kernels)};
+  return kernel;
+}
+
+}  // namespace
+
+Result<KernelBook> kernel_book(const StepInput& input) {
+  Result<DistinctStages> stages = stages_of(input);
+  if (!stages.ok()) return stages.errors();
+  const layout::Layout& l = input.layout;
+  const Int128 passes = static_cast<Int128>(input.schedule.micro_batches) * (l.ranks() / l.pipeline);
+  Ideals ideals(input);
+  KernelBook book;
+  for (const auto& [stage, model] : stages->models)
+    for (const PassKind kind : {PassKind::forward, PassKind::backward})
+      for (const PassStep& step : model.pass(kind)) {
+        if (step.is_communication || step.role == layout::StepRole::recompute) continue;
+        const KernelLosses one = ideals.of(one_launch(step));
+        const Int128 times = passes * stages->count.at(stage) * step.kernels;
+        if (step.kernel.kind == KernelKind::memory) {
+          book.memory_bound += one.time * times;
+          continue;
+        }
+        add(step.kernel.kind == KernelKind::gemm ? book.products : book.attention, one, times);
+      }
+  return book;
+}
+
+namespace {
+
+// Launch-bound: the fixed cost of a kernel, or the host that launches it, is half of its time or more. Memory-bound:
+// with half as much bandwidth again it saves more than a tenth.
+Bound bound_of(const StepInput& input, const PassStep& step, Time time) {
+  const cost::KernelModel& m = input.kernels;
+  const cost::AttentionKernels* attention =
+      step.kernel.kind == KernelKind::attention_forward || step.kernel.kind == KernelKind::attention_backward
+          ? &m.attention_of(cost::AttentionLibrary::flash2)
+          : nullptr;
+  const Time floor = step.kernel.kind == KernelKind::gemm                ? m.gemm.floor
+                     : step.kernel.kind == KernelKind::memory            ? m.memory.floor
+                     : step.kernel.kind == KernelKind::attention_forward ? attention->forward.floor
+                                                                         : attention->backward.floor;
+  if (2 * std::max(floor, input.stack.launch.per_kernel).value * step.kernels >= time.value) return Bound::launch;
+  hardware::Gpu faster = input.gpu;
+  faster.memory_bandwidth.value += faster.memory_bandwidth.value / 2;
+  const Time less = cost::kernel_time(faster, m, one_launch(step)) * step.kernels;
+  return less.value * 10 < time.value * 9 ? Bound::memory : Bound::compute;
+}
+
+}  // namespace
+
+Result<LayerSteps> layer_steps(const StepInput& input) {
+  Result<DistinctStages> stages = stages_of(input);
+  if (!stages.ok()) return stages.errors();
+  const auto fullest = std::max_element(stages->spans.begin(), stages->spans.end(),
+                                        [](const auto& a, const auto& b) { return a.layers < b.layers; });
+  LayerSteps result;
+  result.stage = static_cast<int>(fullest - stages->spans.begin());
+  const std::int32_t first = stages->alike[static_cast<std::size_t>(result.stage)];
+  const std::int64_t within = fullest->layers / 2;
+  result.layer = fullest->first_layer + within;
+  for (const PassKind kind : {PassKind::forward, PassKind::backward})
+    for (PassStep& step : stages->models.at(first).pass(kind)) {
+      if (step.layer != stages->spans[static_cast<std::size_t>(first)].first_layer + within) continue;
+      LayerStep row{kind, std::move(step), {}, 0, Bound::network};
+      if (!row.step.is_communication) {
+        row.time = cost::kernel_time(input.gpu, input.kernels, one_launch(row.step)) * row.step.kernels;
+        row.executed = static_cast<WideFlops>(cost::executed_flops(input.kernels, row.step.kernel).value);
+        row.bound = bound_of(input, row.step, row.time);
+      }
+      result.steps.push_back(std::move(row));
+    }
+  return result;
+}
+
+}  // namespace orrery::program

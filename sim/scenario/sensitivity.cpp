@@ -1,0 +1,103 @@
+#include "orrery/scenario/sensitivity.hpp"
+
+#include "located.hpp"
+#include "playing.hpp"
+#include "run_maker.hpp"
+
+namespace orrery::scenario {
+namespace {
+
+void more(BytesPerSecond& bandwidth) {
+  bandwidth.value += bandwidth.value / 10;
+}
+void less(Time& time) {
+  time.value = time.value * 10 / 11;
+}
+
+// Micro-batches of a replica beside the `m` it has: a tenth, rounded up.
+std::int64_t more_micro_batches(std::int64_t m) {
+  return ceil_div(m, 10);
+}
+
+constexpr const char* kLatency = "latency";
+
+void quicken(network::ProtocolTuning& p) {
+  for (Time* time : {&p.base, &p.scale_up_hop, &p.network_hop, &p.network_base, &p.message}) less(*time);
+}
+void quicken(network::Tuning& t) {
+  for (network::AlgorithmTuning* a : {&t.ring, &t.tree, &t.nvls, &t.nvls_tree_constants, &t.collnet, &t.direct, &t.pat})
+    for (network::ProtocolTuning* p : {&a->ll, &a->ll128, &a->simple}) quicken(*p);
+}
+
+// Nothing is read again; latencies of the collective library are no part of the scenario.
+Result<Run> grown(const Run& run, const Resource& resource) {
+  Scenario s = run.scenario();
+  resource.grow(s);
+  s.network.mode =
+      static_cast<NetworkModeChoice>(static_cast<int>(NetworkModeChoice::ideal) + static_cast<int>(run.input().mode));
+  Result<Run> changed = RunMaker::again(run, std::move(s));
+  if (!changed.ok() || resource.key != kLatency) return changed;
+  program::StepInput input = changed->input();
+  quicken(input.tuning);
+  return RunMaker::make(changed->scenario(), std::move(input), changed->why_network());
+}
+
+}  // namespace
+
+const std::vector<Resource>& resources() {
+  static const std::vector<Resource> list{
+      {"gpu_flops", "FLOP/s of the GPU",
+       [](Scenario& s) {
+         for (FlopsPerSecond& peak : s.gpu.dense_peak) peak.value += peak.value / 10;
+       }},
+      {"memory_bandwidth", "memory bandwidth", [](Scenario& s) { more(s.gpu.memory_bandwidth); }},
+      {"node_bandwidth", "bandwidth inside nodes", [](Scenario& s) { more(s.cluster.scale_up.bandwidth); }},
+      {"network_bandwidth", "bandwidth between nodes",
+       [](Scenario& s) {
+         more(s.cluster.scale_out.nic_bandwidth);
+         more(s.cluster.pcie_bandwidth);
+       }},
+      {kLatency, "latency of the network (less)",
+       [](Scenario& s) {
+         hardware::ClusterSpec& c = s.cluster;
+         for (Time* time : {&c.scale_up.latency, &c.scale_out.nic_latency, &c.scale_out.switch_latency,
+                            &c.scale_out.dragonfly.global_latency, &c.pcie_latency})
+           less(*time);
+         for (hardware::ExplicitGraph::Cable& cable : c.graph.cables) less(cable.latency);
+       }},
+      {"host", "speed of the host",
+       [](Scenario& s) {
+         cost::StackLaunch& l = s.stack.launch;
+         for (Time* time : {&l.per_kernel, &l.per_kernel_backward, &l.per_collective, &l.per_collective_rank,
+                            &l.per_micro_batch, &l.per_step})
+           less(*time);
+       }},
+      {"micro_batches", "micro-batches a step",
+       [](Scenario& s) {
+         s.training.global_batch += more_micro_batches(s.micro_batches()) * s.layout.data * s.training.micro_batch;
+       }},
+  };
+  return list;
+}
+
+std::vector<Sensitivity> sensitivities(const Run& run, const RunOptions& options) {
+  std::vector<Sensitivity> all;
+  const std::int64_t batch = run.scenario().training.global_batch;
+  for (const Resource& resource : resources()) {
+    if (options.phase) options.phase(std::string("with more ") + resource.name);
+    const Result<Time> played = located(run.scenario(), [&]() -> Result<Time> {
+      const Result<Run> changed = grown(run, resource);
+      if (!changed.ok()) return changed.errors();
+      const Result<program::LoweredStep> lowered =
+          program::lower_step(changed->input(), lower_options(changed->scenario(), options));
+      if (!lowered.ok()) return lowered.errors();
+      const Time step = timeline_of(changed->input(), lowered->program, options).step_time;
+      const std::int64_t now = changed->scenario().training.global_batch;
+      return Time{checked_narrow(static_cast<Int128>(step.value) * batch / now)};
+    });
+    if (played.ok()) all.push_back({&resource, *played});
+  }
+  return all;
+}
+
+}  // namespace orrery::scenario
