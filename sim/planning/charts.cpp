@@ -6,9 +6,14 @@
 #include "orrery/planning/budget.hpp"
 #include "orrery/planning/chart.hpp"
 #include "orrery/planning/scaling.hpp"
+#include "orrery/report/chart.hpp"
 
 namespace orrery::planning {
 namespace {
+
+using report::Panel;
+using report::Series;
+using report::svg_of;
 
 constexpr int kPoints = 80;
 
@@ -61,7 +66,7 @@ Result<std::string> gpus_chart(const AnswerTable& table) {
   }
   if (days.series[0].points.size() < 2)
     return wrong_option("--plot", "one number of GPUs that fits is no picture", "give more, such as --gpus 64,128,256");
-  return svg_of({days, cost});
+  return svg_of(std::vector<Panel>{days, cost});
 }
 
 // Tokens a parameter of published models, over their sizes, beside the 20 of the rule.
@@ -75,7 +80,7 @@ Result<std::string> optimal_chart(const AnswerTable& table) {
     least = std::min(least, n), most = std::max(most, n);
   }
   panel.series[0].points = {{least, 20}, {most, 20}};
-  return svg_of({panel});
+  return svg_of(std::vector<Panel>{panel});
 }
 
 // Loss over tokens of models of each size.
@@ -88,7 +93,7 @@ Result<std::string> efficiency_chart(const AnswerTable& table) {
         size.points.emplace_back(tokens, number(row[0].value));
     panel.series.push_back(std::move(size));
   }
-  return svg_of({panel});
+  return svg_of(std::vector<Panel>{panel});
 }
 
 }  // namespace
@@ -121,7 +126,7 @@ Result<std::string> loss_chart(double n, double d, Catalogue& catalogue) {
               "loss",
               {{"", curve(n / 1e2, n * 1e2, [&](double x) { return law.loss(x, d); }), true}},
               {{n, law.loss(n, d), "this plan"}}};
-  return svg_of({against_compute(law, *table->find("hoffmann-3"), n, d), tokens, sizes});
+  return svg_of(std::vector<Panel>{against_compute(law, *table->find("hoffmann-3"), n, d), tokens, sizes});
 }
 
 Result<std::string> compute_chart(Catalogue& catalogue) {
@@ -135,7 +140,7 @@ Result<std::string> compute_chart(Catalogue& catalogue) {
     panel.bars.push_back(
         {r.name, r.flops_per * r.parameters * r.tokens / kPetaflopDay, static_cast<int>(families.size()) - 1});
   }
-  return svg_of({panel});
+  return svg_of(std::vector<Panel>{panel});
 }
 
 }  // namespace orrery::planning

@@ -29,18 +29,18 @@ struct DistinctStages {
   std::map<std::int32_t, int> count;
 };
 Result<DistinctStages> stages_of(const StepInput& input) {
-  const auto partition = layout::partition_layers(input.graph.spec, input.layout);
+  const auto partition = layout::partition_layers(input.graph->spec, input.layout);
   if (!partition.ok()) return partition.errors();
-  const std::vector<std::int32_t> stage_of = layout::stage_of_operators(input.graph, *partition);
-  const int count = input.schedule.placement.stages;
+  const std::vector<std::int32_t> stage_of = layout::stage_of_operators(*input.graph, *partition);
+  const int count = input.schedule->placement.stages;
   DistinctStages stages;
-  stages.alike = layout::alike_stages(input.graph, stage_of, count, input.pass);
+  stages.alike = layout::alike_stages(*input.graph, stage_of, count, input.pass);
   for (std::int32_t s = 0; s < count; ++s) {
     const std::vector<std::int32_t> nodes = layout::operators_of(stage_of, s);
-    stages.spans.push_back(layout::span_of(input.graph, nodes));
+    stages.spans.push_back(layout::span_of(*input.graph, nodes));
     const std::int32_t first = stages.alike[static_cast<std::size_t>(s)];
     ++stages.count[first];
-    if (first == s) stages.models.try_emplace(s, input.graph, input.layout, nodes, input.pass);
+    if (first == s) stages.models.try_emplace(s, *input.graph, input.layout, nodes, input.pass);
   }
   return stages;
 }
@@ -114,7 +114,7 @@ Result<KernelBook> kernel_book(const StepInput& input) {
   Result<DistinctStages> stages = stages_of(input);
   if (!stages.ok()) return stages.errors();
   const layout::Layout& l = input.layout;
-  const Int128 passes = static_cast<Int128>(input.schedule.micro_batches) * (l.ranks() / l.pipeline);
+  const Int128 passes = static_cast<Int128>(input.schedule->micro_batches) * (l.ranks() / l.pipeline);
   Ideals ideals(input);
   KernelBook book;
   for (const auto& [stage, model] : stages->models)

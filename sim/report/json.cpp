@@ -6,6 +6,7 @@
 
 #include "orrery/core/error.hpp"
 #include "orrery/report/run_result.hpp"
+#include "waterfall.hpp"
 
 namespace orrery::report {
 namespace {
@@ -56,7 +57,30 @@ std::string flops_text(const program::StepFlops& flops) {
   return object.close();
 }
 
-ordered_json device_json(const RunResult& run, std::size_t d) {
+std::string waterfall_text(const RunResult& run) {
+  const Waterfall w = waterfall_of(run);
+  ObjectText object(2);
+  object.add_wide("peak", w.whole);
+  for (const Loss& loss : w.losses) object.add_wide(loss.key, loss.time);
+  object.add_wide("model", w.model);
+  return object.close();
+}
+
+ordered_json stages_json(const RunResult& run) {
+  ordered_json list = ordered_json::array();
+  for (const program::StageSummary& s : run.stages)
+    list.push_back({{"stage", list.size()},
+                    {"first_layer", s.span.first_layer},
+                    {"layers", s.span.layers},
+                    {"embedding", s.span.embedding},
+                    {"head", s.span.head},
+                    {"parameters", s.parameters},
+                    {"forward_s", seconds(s.forward)},
+                    {"backward_s", seconds(s.backward)}});
+  return list;
+}
+
+ordered_json device_json(const RunResult& run, std::size_t d, int in_flight) {
   const program::Device& device = run.program.devices[d];
   ordered_json memory = ordered_json::object();
   for (std::size_t c = 0; c < program::kMemoryClasses; ++c)
@@ -66,6 +90,7 @@ ordered_json device_json(const RunResult& run, std::size_t d) {
     if (along.dimension != layout::Dimension::pipeline)
       object[fmt::format("{}_rank", along.name)] = device.at[along.dimension];
   object["breakdown_ps"] = by_category(run.split[d]);
+  object["in_flight"] = in_flight;
   object["peak_memory_bytes"] = run.memory[d].peak;
   object["reserved_bytes"] = run.reserved[d];
   object["alloc_retries"] = run.memory[d].retries;
@@ -77,8 +102,9 @@ ordered_json device_json(const RunResult& run, std::size_t d) {
 // One device a line: thousands of them stay readable, and a diff names the device.
 std::string devices_text(const RunResult& run) {
   std::string text = "[";
+  const std::vector<int> in_flight = peak_in_flight(run);
   for (std::size_t d = 0; d < run.program.devices.size(); ++d)
-    text += (d == 0 ? "\n  " : ",\n  ") + dump(device_json(run, d), -1);
+    text += (d == 0 ? "\n  " : ",\n  ") + dump(device_json(run, d, in_flight[d]), -1);
   return text + "\n]";
 }
 
@@ -122,6 +148,13 @@ std::string to_json(const RunResult& run) {
   ObjectText object(2);
   object.add("schema", "orrery.run/1");
   object.add("scenario", scenario);
+  object.add("setting", run.setting);
+  object.add("parameters", run.parameters);
+  object.add("gpus", run.gpus);
+  object.add("sequences", run.sequences);
+  object.add("tokens", run.tokens);
+  object.add("peak_flops_per_s", run.peak_flops_per_second);
+  object.add("usable_memory_bytes", run.usable_memory.value);
   object.add("network_mode", run.network_mode);
   object.add("placement", placement_json(run.placement));
   object.add("evaluated_by", run.timeline.one_pass ? "one-pass" : "events");
@@ -138,12 +171,16 @@ std::string to_json(const RunResult& run) {
   object.add_wide("model_flops", run.flops.model.total());
   object.add_wide("hardware_flops", run.flops.executed.total());
   object.add_text("flops", flops_text(run.flops));
+  object.add_text("waterfall_gpu_ps", waterfall_text(run));
   object.add("fits", m.fits());
   object.add("verdict", name_of(m.verdict));
+  object.add("limit", what_limits(run, m));
+  object.add("critical_path_ps", by_category(run.critical.of));
   object.add_text("breakdown_ps", total_text(m));
   object.add("breakdown_s", by_category(m.mean_s));
   object.add("shared_links", shared_json(run));
   object.add("link_use", link_use_json(run));
+  object.add("stages", stages_json(run));
   object.add_text("devices", devices_text(run));
   object.add("warnings", run.warnings);
   object.add("notes", run.notes);

@@ -4,14 +4,14 @@
 #include <algorithm>
 #include <array>
 
-#include "text_parts.hpp"
+#include "waterfall.hpp"
 
 namespace orrery::report {
 namespace {
 
-class Page {
+class TextPage {
  public:
-  explicit Page(const TextStyle& style) : style_(style), paint_{style.colour} {}
+  explicit TextPage(const TextStyle& style) : style_(style), paint_{style.colour} {}
   void line(std::string_view text) { text_ += std::string(text) + "\n"; }
   void lines(const std::vector<std::string>& all) {
     for (const std::string& text : all) line(text);
@@ -36,7 +36,7 @@ class Page {
   std::string text_;
 };
 
-void headline(const RunResult& run, const Metrics& m, const TextStyle& style, Page& page) {
+void headline(const RunResult& run, const Metrics& m, const TextStyle& style, TextPage& page) {
   const std::pair<const char*, std::string> figures[] = {{"step time", time_text(run.timeline.step_time.value)},
                                                          {"tokens/s", count_text(m.tokens_per_s)},
                                                          {"tokens/s/GPU", count_text(m.tokens_per_s_per_gpu)},
@@ -65,7 +65,7 @@ std::string flops_text(WideFlops flops) {
 }
 
 // Why MFU and HFU differ: both counts side by side, and the one that papers print. Nothing where all agree.
-void flops(const RunResult& run, const Metrics& m, Page& page) {
+void flops(const RunResult& run, const Metrics& m, TextPage& page) {
   const program::StepFlops& f = run.flops;
   if (f.model.total() == f.executed.total() && f.model.total() == f.korthikanti) return;
   std::string text =
@@ -79,7 +79,7 @@ void flops(const RunResult& run, const Metrics& m, Page& page) {
                  text + fmt::format(". HFU by Korthikanti et al. eq. 8: {}.", percent_text(m.hfu_korthikanti)));
 }
 
-void memory(const RunResult& run, const Metrics& m, Page& page) {
+void memory(const RunResult& run, const Metrics& m, TextPage& page) {
   const auto d = static_cast<std::size_t>(m.worst_device);
   const std::int64_t used = run.reserved[d] + run.context_memory.value;
   const std::string where = fmt::format("{} of {} on the fullest GPU (rank {}), ", bytes_text(used),
@@ -105,14 +105,16 @@ void memory(const RunResult& run, const Metrics& m, Page& page) {
   page.paragraph(Tone::plain, "at its peak:", held);
 }
 
-std::string provenance(const RunResult& run) {
+std::string provenance(const RunResult& run, bool verbose) {
   const auto many = [](std::int64_t n, const char* what) {
     return fmt::format("{} {}{}", integer_text(n), what, n == 1 ? "" : "s");
   };
   const std::string steps =
       run.program.steps > 1 ? fmt::format(" of {} steps, of which this is the last", run.program.steps) : "";
-  return fmt::format("{} and {} a step; {} as {}, {}{}, network {}, {}.", many(run.sequences, "sequence"),
-                     many(run.tokens, "token"), many(run.gpus, "GPU"),
+  const std::string short_form = fmt::format("{} and {} a step; {}", many(run.sequences, "sequence"),
+                                             many(run.tokens, "token"), many(run.gpus, "GPU"));
+  if (!verbose) return short_form + fmt::format(", network {}.", run.network_mode);
+  return fmt::format("{} as {}, {}{}, network {}, {}.", short_form,
                      many(static_cast<std::int64_t>(run.program.devices.size()), "device"),
                      many(static_cast<std::int64_t>(run.program.tasks()), "task"), steps, run.network_mode,
                      run.timeline.one_pass ? "one pass" : "event by event");
@@ -162,8 +164,12 @@ std::string_view name_of(hardware::LinkLevel level) {
 
 std::string to_text(const RunResult& run, const TextStyle& style) {
   const Metrics m = metrics_of(run);
-  Page page(style);
+  TextPage page(style);
   for (const std::string& part : wrap(run.title, style.width)) page.line(page.paint()(Tone::bold, part));
+  if (!run.setting.empty())
+    for (const std::string& part :
+         wrap(fmt::format("{} parameters · {}", parameters_text(run.parameters), run.setting), style.width))
+      page.line(part);
   page.line("");
   headline(run, m, style, page);
   flops(run, m, page);
@@ -176,12 +182,21 @@ std::string to_text(const RunResult& run, const TextStyle& style) {
     page.paragraph(Tone::bold, "Shared links:", shared);
   if (run.placement.type != "packed") page.paragraph(Tone::bold, "Placement:", placement_text(run.placement));
   page.line("");
+  if (style.art) {
+    page.lines(timeline_art(run, style));
+    page.line("");
+    page.lines(memory_art(run, style));
+    page.line("");
+  }
+  page.lines(waterfall_lines(run, style));
+  page.line("");
   page.lines(stage_table(run, style));
   page.line("");
   for (const std::string& warning : run.warnings) page.paragraph(Tone::bad, "warning:", " " + warning);
   for (const std::string& wrong : run.books) page.paragraph(Tone::bad, "the books do not balance:", " " + wrong);
-  page.paragraph(Tone::plain, "", provenance(run));
-  for (const std::string& note : run.notes) page.paragraph(Tone::plain, "", note);
+  page.paragraph(Tone::plain, "", provenance(run, style.verbose));
+  for (std::size_t i = style.verbose ? 0 : run.simulation_notes; i < run.notes.size(); ++i)
+    page.paragraph(Tone::plain, "", run.notes[i]);
   return page.text();
 }
 

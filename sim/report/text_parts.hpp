@@ -15,6 +15,10 @@ std::vector<std::string> time_bar(const Metrics& m, const TextStyle& style);
 // of the critical path beside the arithmetic of the model, or what all wait for.
 std::string what_limits(const RunResult& run, const Metrics& m);
 
+// The passes over the step, a row a place in the pipeline, and what the fullest GPU of each holds.
+std::vector<std::string> timeline_art(const RunResult& run, const TextStyle& style);
+std::vector<std::string> memory_art(const RunResult& run, const TextStyle& style);
+
 // [device] Most forward passes whose backward has not ended: activations held, in chunks.
 std::vector<int> peak_in_flight(const RunResult& run);
 

@@ -10,136 +10,200 @@ namespace orrery::report {
 namespace {
 
 using program::Activity;
+using program::Category;
 using program::kNone;
 using program::Lane;
+using program::PassPart;
 using program::Program;
 
 constexpr bool is_pass(Activity activity) {
   return activity <= Activity::overlapped;
 }
 
+// The slices of one device, task by task.
 class Collector {
  public:
-  Collector(const RunResult& run, const engine::OperationTimes& times, bool inner)
-      : run_(run), times_(times), inner_(inner) {}
+  Collector(const SliceSource& source) : run_(source.run), program_(source.run.program), source_(source) {}
 
   void add(program::TaskId task, std::uint32_t participant) {
-    const program::TaskTemplate& t = run_.program.template_of(task);
-    const program::OperationId op =
-        run_.program.participants[run_.program.participant_begin[task] + participant].operation;
-    const bool pass = op != kNone && is_pass(run_.program.operations[op].activity);
-    Slice slice{nanoseconds(run_.timeline.start[task]), nanoseconds(run_.timeline.end[task])};
-    slice.lane = participant == 0 ? t.lane : t.partner_lane;
-    slice.category = t.category;
-    slice.operation = op;
-    slice.task = task;
-    slice.receives = participant > 0 && t.lane != t.partner_lane;
-    if (pass) add_operation(op);
-    if (pass && slice.lane == Lane::compute) {
-      if (inner_) add_inner(slice, t);
-    } else if (slice.start < slice.end) {
-      slices.push_back(slice);  // what takes no time is not to be seen
+    const program::TaskTemplate& t = program_.template_of(task);
+    const program::OperationId op = program_.participants[program_.participant_begin[task] + participant].operation;
+    const bool pass = op != kNone && is_pass(program_.operations[op].activity);
+    const Lane lane = participant == 0 ? t.lane : t.partner_lane;
+    if (pass) add_pass(op, task, t);
+    if (pass && lane == Lane::compute) {
+      if (inside()) add_inside(task, t, op);
+    } else if (!pass || inside()) {
+      add_task(task, t, op, lane, participant > 0 && t.lane != t.partner_lane);
     }
   }
 
-  std::vector<Slice> slices, nested;
+  std::vector<Slice> slices;
 
  private:
-  // An operation is one slice; its tasks mostly follow each other, and assign_rows() drops what is left of repeats.
-  void add_operation(program::OperationId op) {
-    if (op == last_) return;
-    last_ = op;
-    Slice slice{nanoseconds(times_.start[op]), nanoseconds(times_.end[op])};
-    slice.operation = op;
-    slices.push_back(slice);
+  bool inside() const { return source_.detail >= TraceDetail::layer; }
+  Slice slice_of(program::TaskId task, program::OperationId op, std::size_t track) const {
+    Slice slice{nanoseconds(run_.timeline.start[task]), nanoseconds(run_.timeline.end[task])};
+    slice.track = track, slice.operation = op, slice.task = task;
+    return slice;
+  }
+  // What takes no time is not to be seen.
+  void push(const Slice& slice) {
+    if (slice.start < slice.end) slices.push_back(slice);
   }
 
-  // The parts of a fused block, or the one kernel of a task.
-  void add_inner(Slice slice, const program::TaskTemplate& t) {
-    slice.nested = true;
-    const std::int64_t start = run_.timeline.start[slice.task], end = run_.timeline.end[slice.task];
-    if (t.segments.count == 0 && slice.start < slice.end) nested.push_back(slice);
-    for (std::uint32_t i = t.segments.first; i < t.segments.first + t.segments.count; ++i) {
-      const program::Segment& segment = run_.program.segments[i];
-      slice.end = nanoseconds(std::min(start + segment.end.value, end));
-      slice.category = segment.category;
-      if (slice.start < slice.end) nested.push_back(slice);
-      slice.start = slice.end;
+  // An operation is one slice of the first row; its tasks mostly follow each other, and assign_rows() joins the rest.
+  void add_pass(program::OperationId op, program::TaskId task, const program::TaskTemplate& t) {
+    if (op != last_) {
+      last_ = op;
+      Slice slice{nanoseconds(source_.times.start[op]), nanoseconds(source_.times.end[op])};
+      slice.name = program::activity_name(program_.operations[op].activity);
+      slice.operation = op, slice.task = task;
+      at_ = slices.size();
+      slices.push_back(slice);
     }
+    slices[at_].work += work_in(task, t);
+  }
+  std::int64_t work_in(program::TaskId task, const program::TaskTemplate& t) const {
+    if (t.segments.count == 0) return is_work(t.category) ? run_.timeline.end[task] - run_.timeline.start[task] : 0;
+    std::int64_t sum = 0, from = 0;
+    for (std::uint32_t i = t.segments.first; i < t.segments.first + t.segments.count; ++i) {
+      const program::Segment& segment = program_.segments[i];
+      if (is_work(segment.category)) sum += segment.end.value - from;
+      from = segment.end.value;
+    }
+    return sum;
+  }
+
+  // Beside the passes, and a call of theirs that is a task of its own. Messages and launches are no part of a step as a
+  // whole.
+  void add_task(program::TaskId task, const program::TaskTemplate& t, program::OperationId op, Lane lane,
+                bool receives) {
+    const bool small = lane == Lane::host || t.category == Category::pipeline_comm;
+    if (source_.detail == TraceDetail::step && small) return;
+    Slice slice = slice_of(task, op, lane == Lane::compute ? kPasses : track_of(lane));
+    slice.category = t.category, slice.receives = receives;
+    slice.name = task_name(program_, task);
+    if (receives && t.category == Category::pipeline_comm && slice.name.starts_with("send "))
+      slice.name = slice.name == "send gradient" ? "receive gradient" : "receive activation";
+    if (t.inside != kNone) set_part(slice, program_.insides[t.inside].first);
+    push(slice);
+    if (lane == Lane::compute && inside()) {
+      slice.track = track_of(Lane::compute);
+      push(slice);
+    }
+  }
+
+  void set_part(Slice& slice, std::uint32_t index) const {
+    const PassPart& part = program_.parts[index];
+    slice.part = index, slice.category = part.category;
+    slice.layer = layer_of(run_, program_.operations[slice.operation], part);
+  }
+
+  // The steps of a pass: of a task that is one of them, for as long as it took; of a block, as it was laid out.
+  void add_inside(program::TaskId task, const program::TaskTemplate& t, program::OperationId op) {
+    const program::Range all = t.inside == kNone ? program::Range{} : program_.insides[t.inside];
+    if (all.count == 0) {
+      Slice slice = slice_of(task, op, track_of(t.category == Category::host ? Lane::host : Lane::compute));
+      slice.category = t.category;
+      slice.name = t.category == Category::host                          ? "launch"
+                   : source_.detail == TraceDetail::operators && *t.name ? t.name
+                                                                         : work_name(op, t.category, false);
+      if (t.duration.value > 0) push(slice);
+      return;
+    }
+    const std::int64_t from = run_.timeline.start[task];
+    for (std::uint32_t i = all.first; i < all.first + all.count; ++i) {
+      const PassPart& part = program_.parts[i];
+      Slice slice = slice_of(task, op, track_of(part.lane));
+      if (all.count > 1 || t.segments.count > 0)
+        slice.start = nanoseconds(from + part.start.value), slice.end = nanoseconds(from + part.end.value);
+      set_part(slice, i);
+      slice.name = !is_work(part.category) ? collective_text(part.collective)
+                   : source_.detail == TraceDetail::operators && *part.name
+                       ? part.name
+                       : work_name(op, part.category, part.backward);
+      if (!joins_last(slice)) push(slice);
+    }
+  }
+  std::string_view work_name(program::OperationId op, Category category, bool backward) const {
+    const Activity activity = program_.operations[op].activity;
+    if (category == Category::recompute) return "recompute";
+    if (activity == Activity::overlapped) return backward ? "B" : "F";
+    return program::activity_name(activity);
+  }
+  // By layer, kernels that follow each other are one slice.
+  bool joins_last(const Slice& slice) {
+    if (source_.detail != TraceDetail::layer || !is_work(slice.category) || slices.empty()) return false;
+    Slice& last = slices.back();
+    const auto kind = [](const Slice& s) { return std::tie(s.track, s.operation, s.category, s.layer, s.name); };
+    if (kind(last) != kind(slice) || last.end != slice.start) return false;
+    last.end = slice.end, last.part = kNone;
+    return true;
   }
 
   const RunResult& run_;
-  const engine::OperationTimes& times_;
-  bool inner_;
+  const Program& program_;
+  const SliceSource& source_;
   program::OperationId last_ = kNone;
+  std::size_t at_ = 0;
 };
 
-// Interval colouring: each slice, by start, goes to the first row that is free. Lanes are in order but for messages,
-// several of which may be under way; two that overlap in part on one thread would be dropped by viewers.
-void assign_rows(DeviceSlices& result) {
-  const auto key = [](const Slice& s) { return std::make_tuple(s.lane, s.start, s.end, s.task, s.operation); };
-  std::sort(result.slices.begin(), result.slices.end(),
-            [&](const Slice& a, const Slice& b) { return key(a) < key(b); });
-  const auto repeats = [](const Slice& a, const Slice& b) {
-    return a.task == kNone && b.task == kNone && a.operation == b.operation;
-  };
-  result.slices.erase(std::unique(result.slices.begin(), result.slices.end(), repeats), result.slices.end());
-  std::vector<std::int64_t> free_at;
-  for (std::size_t i = 0; i < result.slices.size(); ++i) {
-    Slice& slice = result.slices[i];
-    if (i == 0 || slice.lane != result.slices[i - 1].lane) free_at.clear();
-    const auto row =
-        std::find_if(free_at.begin(), free_at.end(), [&](std::int64_t free) { return free <= slice.start; });
-    slice.row = static_cast<std::uint32_t>(row - free_at.begin());
-    if (row == free_at.end()) free_at.push_back(0);
-    free_at[slice.row] = slice.end;
-    std::uint32_t& rows = result.rows[static_cast<std::size_t>(slice.lane)];
-    rows = std::max(rows, slice.row + 1);
+std::string_view wait_name(Category category) {
+  constexpr std::array<std::string_view, program::kCategories> names{"bubble",
+                                                                     "bubble",
+                                                                     "bubble",
+                                                                     "wait for tensor communication",
+                                                                     "wait for context communication",
+                                                                     "wait for expert communication",
+                                                                     "wait for data communication",
+                                                                     "wait for message",
+                                                                     "wait for host",
+                                                                     "bubble"};
+  return names[static_cast<std::size_t>(category)];
+}
+
+void add_waits(const std::vector<engine::Wait>& waits, std::vector<Slice>& slices) {
+  for (const engine::Wait& w : waits) {
+    Slice slice{nanoseconds(w.begin), nanoseconds(w.end), wait_name(w.category), kWaits};
+    slice.category = w.category, slice.task = w.next, slice.cause = w.cause;
+    if (slice.start < slice.end) slices.push_back(slice);
   }
 }
 
-// Viewers add ts and dur as doubles of microseconds, speedscope after taking the first ts of the thread off; a sum that
-// rounds up past the start of the next slice makes the two overlap. Such a slice is written a nanosecond shorter.
-struct Sums {
-  double plain, shifted;
-};
-Sums sums(std::int64_t start, std::int64_t length, std::int64_t first) {
-  const double ts = static_cast<double>(start) / 1000, dur = static_cast<double>(length) / 1000;
-  return {ts + dur, ts - static_cast<double>(first) / 1000 + dur};
-}
-void shorten(Slice& slice, std::int64_t first, const Sums& limit) {
-  const auto late = [&](const Sums& s) { return s.plain > limit.plain || s.shifted > limit.shifted; };
-  while (slice.end > slice.start && late(sums(slice.start, slice.end - slice.start, first))) --slice.end;
+// The whole of a step: its passes as one slice.
+void join_passes(const Program& program, std::vector<Slice>& slices) {
+  std::vector<Slice> kept, whole(static_cast<std::size_t>(program.steps));
+  for (const Slice& s : slices) {
+    if (s.track != kPasses || s.operation == kNone || !is_pass(program.operations[s.operation].activity)) {
+      kept.push_back(s);
+      continue;
+    }
+    Slice& all = whole[program.operations[s.operation].step];
+    const std::int64_t work = all.work + s.work, start = all.name.empty() ? s.start : std::min(all.start, s.start);
+    const std::int64_t end = std::max(all.end, s.end);
+    all = s;
+    all.start = start, all.end = end, all.work = work, all.name = "passes";
+  }
+  for (const Slice& s : whole)
+    if (!s.name.empty()) kept.push_back(s);
+  slices = std::move(kept);
 }
 
-// Slices stand by lane and start, so the first of a row has its first ts.
-std::vector<std::int64_t> shorten_all(std::vector<Slice>& slices) {
-  std::vector<std::int64_t> first_of_slice, first_of_row;
-  for (std::size_t i = 0; i < slices.size(); ++i) {
-    if (i == 0 || slices[i].lane != slices[i - 1].lane) first_of_row.clear();
-    if (slices[i].row == first_of_row.size()) first_of_row.push_back(slices[i].start);
-    const std::int64_t first = first_of_row[slices[i].row];
-    shorten(slices[i], first, sums(slices[i].end, 0, first));
-    first_of_slice.push_back(first);
+// An operation whose tasks stand apart has a slice for each run of them: one of the whole stays.
+void join_repeats(std::vector<Slice>& slices) {
+  std::vector<Slice*> passes;
+  for (Slice& s : slices)
+    if (s.track == kPasses && s.operation != kNone) passes.push_back(&s);
+  std::stable_sort(passes.begin(), passes.end(),
+                   [](const Slice* a, const Slice* b) { return a->operation < b->operation; });
+  for (std::size_t i = 1; i < passes.size(); ++i) {
+    if (passes[i]->operation != passes[i - 1]->operation) continue;
+    passes[i]->work += passes[i - 1]->work;
+    passes[i]->task = std::min(passes[i]->task, passes[i - 1]->task);
+    passes[i - 1]->name = {};
   }
-  return first_of_slice;
-}
-
-// What is nested stands in the row of its operation and does not end after it.
-void append_nested(std::vector<Slice>& nested, const std::vector<std::int64_t>& first_of_slice, DeviceSlices& result) {
-  std::vector<std::pair<program::OperationId, std::size_t>> whole;
-  for (std::size_t i = 0; i < result.slices.size(); ++i)
-    if (result.slices[i].task == kNone) whole.emplace_back(result.slices[i].operation, i);
-  std::sort(whole.begin(), whole.end());
-  for (Slice& slice : nested) {
-    const auto at = std::lower_bound(whole.begin(), whole.end(), std::pair(slice.operation, std::size_t{0}))->second;
-    const Slice& operation = result.slices[at];
-    const std::int64_t first = first_of_slice[at];
-    slice.row = operation.row;
-    shorten(slice, first, sums(slice.end, 0, first));
-    shorten(slice, first, sums(operation.start, operation.end - operation.start, first));
-  }
-  result.slices.insert(result.slices.end(), nested.begin(), nested.end());
+  std::erase_if(slices, [](const Slice& s) { return s.name.empty(); });
 }
 
 }  // namespace
@@ -157,31 +221,41 @@ TasksByDevice tasks_by_device(const Program& program) {
   return by;
 }
 
-DeviceSlices slices_of(const RunResult& run, const engine::OperationTimes& times, const TasksByDevice& by,
-                       program::DeviceIndex device, bool inner) {
-  Collector collector(run, times, inner);
-  for (std::uint32_t i = by.begin[device]; i < by.begin[device + 1]; ++i)
-    collector.add(by.items[i].task, by.items[i].participant);
+DeviceSlices slices_of(const SliceSource& source, program::DeviceIndex device, const std::vector<engine::Wait>& waits) {
+  Collector collector(source);
+  for (std::uint32_t i = source.by.begin[device]; i < source.by.begin[device + 1]; ++i)
+    collector.add(source.by.items[i].task, source.by.items[i].participant);
   DeviceSlices result;
   result.slices = std::move(collector.slices);
-  assign_rows(result);
-  const std::vector<std::int64_t> first_of_slice = shorten_all(result.slices);
-  append_nested(collector.nested, first_of_slice, result);
+  join_repeats(result.slices);
+  if (source.detail == TraceDetail::step) join_passes(source.run.program, result.slices);
+  add_waits(waits, result.slices);
+  lay_out(result);
   return result;
 }
 
-std::string slice_name(const Program& program, const Slice& slice) {
-  const bool operation = slice.operation != kNone;
-  const Activity activity = operation ? program.operations[slice.operation].activity : Activity::host;
-  if (operation && (slice.task == kNone || !is_pass(activity))) {
-    std::string name = program::operation_name(program.operations[slice.operation]);
-    const bool message = activity == Activity::send_forward || activity == Activity::send_backward;
-    if (message && slice.receives) name.replace(0, name.find(' '), "receive");
-    return name;
-  }
-  const program::TaskTemplate& t = program.template_of(slice.task);
-  const bool part = t.segments.count > 0 || std::string_view(t.name).empty();
-  return std::string(part ? program::kCategoryNames[static_cast<std::size_t>(slice.category)] : t.name);
+std::string_view collective_text(Collective kind) {
+  constexpr std::array<std::string_view, 6> names{"all-reduce", "all-gather", "reduce-scatter",
+                                                  "all-to-all", "broadcast",  "message"};
+  return names[static_cast<std::size_t>(kind)];
+}
+
+std::string_view task_name(const Program& program, program::TaskId task) {
+  const program::TaskTemplate& t = program.template_of(task);
+  const program::OperationId op = program.participants[program.participant_begin[task]].operation;
+  const Activity activity = op == kNone ? Activity::host : program.operations[op].activity;
+  if (op != kNone && !is_pass(activity)) return program::activity_name(activity);
+  if (is_transfer(t.category) && t.calls.count > 0) return collective_text(program.calls[t.calls.first].collective);
+  if (is_transfer(t.category) || op == kNone)
+    return *t.name ? std::string_view(t.name) : program::kCategoryNames[static_cast<std::size_t>(t.category)];
+  return program::activity_name(activity);
+}
+
+std::int32_t layer_of(const RunResult& run, const program::Operation& operation, const PassPart& part) {
+  const std::int32_t stage =
+      part.backward && operation.backward_stage >= 0 ? operation.backward_stage : operation.stage;
+  if (part.layer < 0 || stage < 0 || static_cast<std::size_t>(stage) >= run.stages.size()) return part.layer;
+  return part.layer + static_cast<std::int32_t>(run.stages[static_cast<std::size_t>(stage)].span.first_layer);
 }
 
 }  // namespace orrery::report

@@ -1,36 +1,15 @@
 #include "trace_writer.hpp"
 
 namespace orrery::report {
-namespace {
-
-// Microseconds with at most three decimals, as text: a double would not hold nanoseconds for long.
-struct Microseconds {
-  std::int64_t ns;
-};
-
-}  // namespace
-}  // namespace orrery::report
-
-template <>
-struct fmt::formatter<orrery::report::Microseconds> : fmt::formatter<std::string_view> {
-  template <class Context>
-  auto format(const orrery::report::Microseconds& time, Context& context) const {
-    const std::int64_t part = time.ns % 1000;
-    return part == 0 ? fmt::format_to(context.out(), "{}", time.ns / 1000)
-                     : fmt::format_to(context.out(), "{}.{:03}", time.ns / 1000, part);
-  }
-};
-
-namespace orrery::report {
 
 void TraceWriter::flush() {
   write_({buffer_.data(), buffer_.size()});
   buffer_.clear();
 }
 
-void TraceWriter::process(std::int64_t pid, std::string_view name) {
+void TraceWriter::process(std::int64_t pid, std::int64_t position, std::string_view name) {
   event(R"({{"ph":"M","pid":{},"name":"process_name","args":{{"name":"{}"}}}})", pid, name);
-  event(R"({{"ph":"M","pid":{},"name":"process_sort_index","args":{{"sort_index":{}}}}})", pid, pid);
+  event(R"({{"ph":"M","pid":{},"name":"process_sort_index","args":{{"sort_index":{}}}}})", pid, position);
 }
 
 void TraceWriter::thread(std::int64_t pid, std::int64_t tid, std::string_view name) {
@@ -39,9 +18,9 @@ void TraceWriter::thread(std::int64_t pid, std::int64_t tid, std::string_view na
 }
 
 void TraceWriter::slice(const TracePoint& at, std::int64_t end_ns, std::string_view name, std::string_view category,
-                        std::string_view colour, std::string_view arguments) {
+                        std::string_view colour, const TraceArguments& arguments) {
   event(R"({{"ph":"X","pid":{},"tid":{},"ts":{},"dur":{},"name":"{}","cat":"{}","cname":"{}","args":{{{}}}}})", at.pid,
-        at.tid, Microseconds{at.ns}, Microseconds{end_ns - at.ns}, name, category, colour, arguments);
+        at.tid, Microseconds{at.ns}, Microseconds{end_ns - at.ns}, name, category, colour, arguments.text());
 }
 
 void TraceWriter::arrow(const TracePoint& from, const TracePoint& to, std::string_view name,
@@ -59,6 +38,10 @@ void TraceWriter::counter(std::int64_t pid, std::int64_t ns, std::string_view na
 
 void TraceWriter::instant(const TracePoint& at, std::string_view name) {
   event(R"({{"ph":"i","s":"g","pid":{},"tid":{},"ts":{},"name":"{}"}})", at.pid, at.tid, Microseconds{at.ns}, name);
+}
+
+void TraceWriter::raw(std::string_view event_text) {
+  event("{}", event_text);
 }
 
 void TraceWriter::close() {

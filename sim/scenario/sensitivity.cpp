@@ -38,7 +38,9 @@ Result<Run> grown(const Run& run, const Resource& resource) {
   Result<Run> changed = RunMaker::again(run, std::move(s));
   if (!changed.ok() || resource.key != kLatency) return changed;
   program::StepInput input = changed->input();
-  quicken(input.tuning);
+  auto tuning = std::make_shared<network::Tuning>(*input.tuning);
+  quicken(*tuning);
+  input.tuning = std::move(tuning);
   return RunMaker::make(changed->scenario(), std::move(input), changed->why_network());
 }
 

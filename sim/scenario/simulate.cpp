@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "described.hpp"
 #include "located.hpp"
 #include "orrery/core/show.hpp"
 #include "orrery/hardware/cluster.hpp"
@@ -38,6 +39,7 @@ engine::Segments segments_of(const Scenario& s) {
 void fill_in(report::RunResult& result, const Run& run, program::LoweredStep&& lowered) {
   const Scenario& s = run.scenario();
   result.gpus = s.layout.ranks();
+  result.gpu_name = s.gpu.name;
   result.sequences = s.training.global_batch;
   result.tokens = checked_mul(s.training.global_batch, s.training.sequence_length);
   result.peak_flops_per_second = static_cast<double>(s.gpu.peak(run.input().pass.compute).value);
@@ -183,6 +185,7 @@ Result<report::RunResult> play(const Run& of, const RunOptions& options) {
   run.scenario_json = to_json(s);
   run.network_mode = name_of(input.mode);
   run.notes = notes_of(of, *lowered, !options.every_rank);
+  run.simulation_notes = run.notes.size();
   for (std::string& note : rerouted(s, places)) run.notes.push_back(std::move(note));
   run.notes.insert(run.notes.end(), s.notes.begin(), s.notes.end());
   if (input.layout.zero != s.layout.zero)
@@ -193,7 +196,10 @@ Result<report::RunResult> play(const Run& of, const RunOptions& options) {
   for (const Diagnostic& idle : idle_keys(s))
     run.notes.push_back(safe_to_show(idle.path + " " + idle.message, Shown::one_line) + ".");
   run.placement = placement_result(s, places);
+  run.placement.devices = input.placement;
+  run.placement.per_node = input.topology->devices_per_node();
   run.warnings = input.schedule->warnings;
+  describe(run, of);
   const std::vector<std::string> flops_book = lowered->flops_book;
   fill_in(run, of, std::move(lowered).value());
 

@@ -33,7 +33,8 @@ TEST_CASE("a mistyped command, option or value ends with 2 and the nearest name"
       "error: orrery completion: unexpected argument 'zsh'\n  help: `orrery completion --help` lists what it takes\n");
   expect("completion 2>&1", 2,
          "error: orrery completion: SHELL is required\n  help: `orrery completion --help` lists what it takes\n");
-  expect("2>&1", 2, "error: orrery: A subcommand is required\n  help: `orrery --help` lists what it takes\n");
+  expect("--color never 2>&1", 2,
+         "error: orrery: A subcommand is required\n  help: `orrery --help` lists what it takes\n");
   CHECK(run_orrery("completion csh 2>&1").code == 2);
   CHECK(run_orrery("--color mauve completion bash 2>&1").code == 2);
 }
@@ -48,6 +49,26 @@ TEST_CASE("help and version go to stdout and end with 0") {
   const Outcome sub = run_orrery("completion --help 2>/dev/null");
   CHECK(sub.code == 0);
   CHECK(sub.text.find("SHELL") != std::string::npos);
+}
+
+TEST_CASE("orrery alone, orrery help and orrery list alone help") {
+  const std::string help = run_orrery("--help").text;
+  CHECK(help.find("Exit code: 0 done; 1 it ran, and the answer is no") != std::string::npos);
+  expect("", 0, help);
+  expect("help", 0, help);
+  expect("help run", 0, run_orrery("run --help").text);
+  expect("list", 0, "models, gpus, clusters, schedules or stacks: `orrery list models`\n");
+  // Every command says its exit codes.
+  for (const char* command : {"run", "check", "explain", "list", "topology", "trace", "validate"})
+    CHECK(run_orrery(std::string(command) + " --help").text.find("Exit code: 0") != std::string::npos);
+}
+
+TEST_CASE("completion offers the names that are listed") {
+  const std::string script = run_orrery("completion bash").text;
+  for (const char* values :
+       {"--model) COMPREPLY=($(compgen -W 'bloom-176b ", "--cluster) COMPREPLY=($(compgen -W '",
+        "--stack) COMPREPLY=($(compgen -W 'deepspeed-zero ", "--schedules) COMPREPLY=($(compgen -W '"})
+    CHECK(script.find(values) != std::string::npos);
 }
 
 TEST_CASE("colour follows --color, NO_COLOR, CLICOLOR_FORCE, then the terminal") {

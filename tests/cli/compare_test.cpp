@@ -125,3 +125,31 @@ TEST_CASE("what cannot be compared ends with its reason and code") {
   CHECK(blocked.code == 2);
   CHECK(blocked.text.find("zbv deadlocks with the blocking messages of megatron-2022: rank 0") != std::string::npos);
 }
+
+// quickstart-8gpu has 32 layers on 4 pipeline ranks: 2, 4 and 8 chunks divide them, 3 does not.
+TEST_CASE("virtual degrees that divide the layers are tried, and why less bubble may be slower is said") {
+  const json run = json::parse(run_orrery("compare " + kScenario + "--schedules interleaved_1f1b --json").text);
+  REQUIRE(run["results"].size() == 1);
+  const auto chunks = run["results"][0]["virtual"].get<int>();
+  const int layers = json::parse(run_orrery("check " + kScenario + "--json").text)["model"]["layers"].get<int>();
+  const int pipeline = json::parse(run_orrery("check " + kScenario + "--json").text)["layout"]["pipeline"].get<int>();
+  CHECK(layers % (chunks * pipeline) == 0);
+  const json all = json::parse(run_orrery("compare " + kScenario + "--json").text);
+  const Outcome text = run_orrery("compare " + kScenario);
+  bool slower = false;
+  for (const json& r : all["results"]) {
+    const auto bubble = [](const json& x) {
+      return x["bubble_fraction"].get<double>() * x["step_time_s"].get<double>();
+    };
+    slower = slower || bubble(r) < bubble(all["results"][0]);
+  }
+  CHECK(slower == (text.text.find(" less bubble than ") != std::string::npos));
+}
+
+TEST_CASE("--report writes a page of the comparison") {
+  const Outcome page = run_orrery("compare " + kScenario +
+                                  "--schedules 1f1b,gpipe --report " ORRERY_BINARY_DIR
+                                  "/compare.html --force >/dev/null 2>&1; cat " ORRERY_BINARY_DIR "/compare.html");
+  for (const char* part : {"<!doctype html>", "<h2>By rank</h2>", "<td>1f1b</td>", "<circle"})
+    CHECK(page.text.find(part) != std::string::npos);
+}

@@ -89,6 +89,13 @@ TEST_CASE("the JSON has exactly its keys, in order") {
   const ordered_json run = ordered_json::parse(text);
   CHECK(keys_of(run) == std::vector<std::string>{"schema",
                                                  "scenario",
+                                                 "setting",
+                                                 "parameters",
+                                                 "gpus",
+                                                 "sequences",
+                                                 "tokens",
+                                                 "peak_flops_per_s",
+                                                 "usable_memory_bytes",
                                                  "network_mode",
                                                  "placement",
                                                  "evaluated_by",
@@ -105,21 +112,25 @@ TEST_CASE("the JSON has exactly its keys, in order") {
                                                  "model_flops",
                                                  "hardware_flops",
                                                  "flops",
+                                                 "waterfall_gpu_ps",
                                                  "fits",
                                                  "verdict",
+                                                 "limit",
+                                                 "critical_path_ps",
                                                  "breakdown_ps",
                                                  "breakdown_s",
                                                  "shared_links",
                                                  "link_use",
+                                                 "stages",
                                                  "devices",
                                                  "warnings",
                                                  "notes",
                                                  "timeline_hash",
                                                  "simulation"});
   CHECK(keys_of(run["devices"][0]) == std::vector<std::string>{"ranks", "stage", "tensor_rank", "context_rank",
-                                                               "data_rank", "breakdown_ps", "peak_memory_bytes",
-                                                               "reserved_bytes", "alloc_retries", "context_bytes",
-                                                               "memory_bytes"});
+                                                               "data_rank", "breakdown_ps", "in_flight",
+                                                               "peak_memory_bytes", "reserved_bytes", "alloc_retries",
+                                                               "context_bytes", "memory_bytes"});
   const std::vector<std::string> categories(program::kCategoryNames.begin(), program::kCategoryNames.end());
   CHECK(keys_of(run["breakdown_ps"]) == categories);
   CHECK(keys_of(run["breakdown_s"]) == categories);

@@ -97,35 +97,54 @@ RunResult unfused() {
 }  // namespace
 
 TEST_CASE("every lane in use is a thread, in order, and an operation spans its tasks") {
-  const Written w = written(unfused());
+  const Written w = written(unfused(), {.devices = {0, 1}});  // both of one stage
   check_rules(w);
   for (const std::int64_t pid : {0, 1})
-    CHECK(seen(w, pid) == std::vector<Seen>{{"compute", "F0", 1, 6},
-                                            {"compute", "optimizer", 11, 2},
-                                            {"tensor", "all-reduce", 3, 3},
-                                            {"data", "reduce gradients 5", 7, 4},
-                                            {"host", "launch", 0, 1}});
-  CHECK(
-      w.text.find(
-          R"("name":"all-reduce","cat":"tensor_comm","cname":"yellow","args":{"stage":"0","micro_batch":"0","bytes":"1024"})") !=
-      std::string::npos);
+    CHECK(seen(w, pid) == std::vector<Seen>{{"passes", "F", 1, 6},
+                                            {"passes", "optimizer", 11, 2},
+                                            {"data", "reduce gradients", 7, 4},
+                                            {"host", "launch", 0, 1},
+                                            {"waits", "wait for host", 0, 1}});
   CHECK(events_of(w.trace, "C").empty());  // no memory, no counter
 }
 
-TEST_CASE("asked for, kernels are nested in their operation") {
-  const Written w = written(unfused(), {.most_events = 1000, .inner = true});
+// 1024 bytes in 3 us: 0.3413 GB/s.
+TEST_CASE("by operator, kernels and calls stand on their own rows") {
+  const Written w = written(unfused(), {.detail = TraceDetail::operators});
   check_rules(w);
-  const std::vector<Seen> all = seen(w, 0);
-  CHECK(std::vector<Seen>(all.end() - 2, all.end()) ==
-        std::vector<Seen>{{"compute", "qkv", 1, 2}, {"compute", "mlp", 6, 1}});
+  CHECK(seen(w, 0) == std::vector<Seen>{{"passes", "F", 1, 6},
+                                        {"passes", "optimizer", 11, 2},
+                                        {"compute", "qkv", 1, 2},
+                                        {"compute", "mlp", 6, 1},
+                                        {"compute", "optimizer", 11, 2},
+                                        {"tensor", "all-reduce", 3, 3},
+                                        {"data", "reduce gradients", 7, 4},
+                                        {"host", "launch", 0, 1},
+                                        {"waits", "wait for host", 0, 1}});
+  CHECK(
+      w.text.find(
+          R"("name":"all-reduce","cat":"tensor_comm","cname":"yellow","args":{"stage":0,"micro_batch":0,"bytes":1024,"GB_per_s":0.3413,"waited_for":"F")") !=
+      std::string::npos);
 }
 
-TEST_CASE("asked for, the parts of a fused block are nested in their operation") {
+// A backward pass of 6 us in a block of 2 us recomputation, a call of 3 us and 1 us of compute on layer 7 of the model,
+// twice: by layer and kernel as they lie in it.
+TEST_CASE("the parts of a fused block are on the rows of what they are") {
   program::Builder b;
   auto block = task("pass", 6, Category::compute, Lane::compute);
-  const program::Segment parts[] = {
+  const program::Segment segments[] = {
       {{2'000'000}, Category::recompute}, {{5'000'000}, Category::tensor_comm}, {{6'000'000}, Category::compute}};
-  block.segments = b.add_segments(parts);
+  block.segments = b.add_segments(segments);
+  const auto part = [](std::int64_t from, std::int64_t to, const char* name, Category category, Lane lane) {
+    program::PassPart p;
+    p.start = {from * 1'000'000}, p.end = {to * 1'000'000};
+    p.name = name, p.category = category, p.lane = lane, p.backward = true, p.layer = 3;
+    return p;
+  };
+  const program::PassPart parts[] = {
+      part(0, 1, "norm", Category::recompute, Lane::compute), part(1, 2, "qkv", Category::recompute, Lane::compute),
+      part(2, 5, "qkv", Category::tensor_comm, Lane::tensor), part(5, 6, "qkv", Category::compute, Lane::compute)};
+  block.inside = b.add_inside(parts);
   const auto pass = b.add_template(block);
   program::Device device;
   device.ranks = {0};
@@ -133,20 +152,28 @@ TEST_CASE("asked for, the parts of a fused block are nested in their operation")
   const program::Participant backward{d, b.add_operation({d, Activity::backward, 0, 0, 3})};
   b.add_task(pass, backward);
   b.add_task(pass, backward);  // a pass in two pieces
-  const RunResult run = run_of(b);
-  CHECK(seen(written(run), 0) == std::vector<Seen>{{"compute", "B3", 0, 12}});
-  const Written w = written(run, {.most_events = 1000, .inner = true});
-  check_rules(w);
-  CHECK(seen(w, 0) == std::vector<Seen>{{"compute", "B3", 0, 12},
-                                        {"compute", "recompute", 0, 2},
-                                        {"compute", "tensor_comm", 2, 3},
-                                        {"compute", "compute", 5, 1},
-                                        {"compute", "recompute", 6, 2},
-                                        {"compute", "tensor_comm", 8, 3},
-                                        {"compute", "compute", 11, 1}});
+  RunResult run = run_of(b);
+  run.stages.push_back({{4, 4, false, false}, 0, {}, {}});
+  CHECK(seen(written(run), 0) == std::vector<Seen>{{"passes", "B", 0, 12}});
+  const Written layers = written(run, {.detail = TraceDetail::layer});
+  check_rules(layers);
+  CHECK(seen(layers, 0) == std::vector<Seen>{{"passes", "B", 0, 12},
+                                             {"compute", "recompute", 0, 2},
+                                             {"compute", "B", 5, 1},
+                                             {"compute", "recompute", 6, 2},
+                                             {"compute", "B", 11, 1},
+                                             {"tensor", "all-reduce", 2, 3},
+                                             {"tensor", "all-reduce", 8, 3}});
+  CHECK(layers.text.find(
+            R"("name":"recompute","cat":"recompute","cname":"olive","args":{"stage":0,"micro_batch":3,"layer":7})") !=
+        std::string::npos);
+  const Written kernels = written(run, {.detail = TraceDetail::operators});
+  check_rules(kernels);
+  CHECK(seen(kernels, 0).at(1) == Seen{"compute", "norm", 0, 1});
+  CHECK(seen(kernels, 0).at(2) == Seen{"compute", "qkv", 1, 1});
 }
 
-// 60 000 tasks take 1000 bytes each and give them back; one takes 10^6. Thinned to 20 000 samples, the peak stays.
+// 60 000 tasks take 1000 bytes each and give them back; one takes 10^6. Thinned to 7500 samples, the peak stays.
 TEST_CASE("a long memory curve is thinned and keeps its peak") {
   program::Builder b;
   program::Device device;
@@ -164,11 +191,14 @@ TEST_CASE("a long memory curve is thinned and keeps its peak") {
   const Written w = written(run_of(b));
   std::int64_t peak = 0;
   const std::vector<ordered_json> samples = events_of(w.trace, "C");
-  for (const ordered_json& c : samples) peak = std::max(peak, c["args"]["activations"].get<std::int64_t>());
-  CHECK(samples.size() <= 20'003);
-  CHECK(samples.size() > 15'000);
+  for (const ordered_json& c : samples) {
+    CHECK(c["name"] == "memory activations");
+    peak = std::max(peak, c["args"]["bytes"].get<std::int64_t>());
+  }
+  CHECK(samples.size() <= 7'503);  // an eighth of the slices
+  CHECK(samples.size() > 5'000);
   CHECK(peak == 1'000'000);
   CHECK(ns(samples.back()["ts"]) == 60'000'000);
-  CHECK(samples.back()["args"]["activations"] == 0);
+  CHECK(samples.back()["args"]["bytes"] == 0);
   check_counters(w.trace);
 }

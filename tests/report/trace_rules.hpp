@@ -174,6 +174,9 @@ inline void check_rules(const Written& w) {
   check_arrows(w.trace, spans);
   check_counters(w.trace);
   check_names(w.trace, spans);
+  for (const ordered_json& e : events_of(w.trace, "X"))
+    for (const auto& [key, value] : e["args"].items())
+      CHECK((value.is_number() || value.get<std::string>().find_first_of("0123456789") == std::string::npos));
   CHECK(events_of(w.trace, "i").size() == 2);
   CHECK(w.summary.events == static_cast<std::int64_t>(w.trace["traceEvents"].size()));
 }

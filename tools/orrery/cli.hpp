@@ -43,6 +43,9 @@ class Console {
   // Diagnostics of an input file, to stderr. Returns kWrong, for `return console.refuse(errors);`.
   int refuse(const Diagnostics& errors) const;
 
+  // Of stdout.
+  bool is_terminal() const;
+  int width() const;  // columns; 80 where nobody says
   bool color_out() const;
   bool color_err() const;
   std::string styled(Style style, std::string_view text, bool colored) const;
@@ -74,6 +77,7 @@ Action add_explain(Arguments& app, const Console& console);
 Action add_glossary(Arguments& app, const Console& console);
 Action add_tune(Arguments& app, const Console& console);
 Action add_diff(Arguments& app, const Console& console);
+Action add_trace(Arguments& app, const Console& console);
 Action add_init(Arguments& app, const Console& console);
 Action add_list(Arguments& app, const Console& console);
 Action add_schedule(Arguments& app, const Console& console);

@@ -6,67 +6,26 @@
 
 #include <algorithm>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
 
-#include "json_text.hpp"
+#include "compare_output.hpp"
 #include "orrery/core/field_table.hpp"
 #include "orrery/scenario/simulate.hpp"
 #include "progress.hpp"
+#include "report_option.hpp"
 #include "scenario_options.hpp"
 #include "table.hpp"
 
 namespace orrery::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 struct CompareCommand {
   ScenarioOptions scenario;
   std::string schedules = "all", memory;
-  bool json = false;
+  std::string report;
+  bool json = false, force = false;
 };
-
-// One way to run the step: what is set in the scenario.
-struct Variant {
-  std::string schedule;
-  std::int64_t micro_batch = 1, chunks = 1;
-  double memory_cap = 0;  // zb_auto only
-  layout::Recompute recompute = layout::Recompute::none;
-  bool asynchronous = false;  // messages, though the stack's block
-};
-
-struct Best {
-  Variant variant;
-  report::Metrics metrics;
-  std::int64_t memory = 0;  // reserved + context on the fullest GPU
-};
-
-// What became of a schedule: its best way to run, or why there is none.
-struct Outcome {
-  std::string schedule, why;
-  std::optional<Best> best;
-  std::optional<Best> leanest;  // of those that do not fit
-  int simulated = 0;
-};
-
-const char* name_of(layout::Recompute recompute) {  // of those that are tried
-  return recompute == layout::Recompute::none        ? "none"
-         : recompute == layout::Recompute::selective ? "selective"
-                                                     : "full";
-}
-
-bool releases(const Best& best) {
-  return best.metrics.verdict == report::Verdict::fits_by_releasing;
-}
-
-std::string parameters_of(const Variant& v) {
-  std::string text = fmt::format("micro_batch {}, recompute {}", v.micro_batch, name_of(v.recompute));
-  if (v.chunks > 1) text += fmt::format(", virtual {}", v.chunks);
-  if (v.memory_cap > 0) text += fmt::format(", memory_cap {}", v.memory_cap);
-  return v.asynchronous ? text + ", messages asynchronous" : text;
-}
 
 class Comparison {
  public:
@@ -95,14 +54,18 @@ std::vector<std::int64_t> Comparison::micro_batches() const {
   return sizes;
 }
 
+// The scenario's and those that divide the layers, up to eight; where none does (a model whose ends count as layers),
+// up to four as far as there are layers.
 std::vector<std::int64_t> Comparison::chunks_of(const schedule::ScheduleKind& kind) const {
   if (kind.chunks > 0) return {kind.chunks};
+  const std::int64_t p = base_.layout.pipeline, layers = base_.model.layers;
   std::vector<std::int64_t> chunks;
-  for (const std::int64_t v :
-       {std::int64_t{base_.layout.virtual_stages}, std::int64_t{2}, std::int64_t{3}, std::int64_t{4}})
-    if (v > 1 && v * base_.layout.pipeline <= base_.model.layers + 2 &&
-        std::find(chunks.begin(), chunks.end(), v) == chunks.end())
-      chunks.push_back(v);
+  const auto add = [&](std::int64_t v, bool fits) {
+    if (v > 1 && fits && std::find(chunks.begin(), chunks.end(), v) == chunks.end()) chunks.push_back(v);
+  };
+  add(base_.layout.virtual_stages, true);
+  for (std::int64_t v = 2; v <= 8; ++v) add(v, layers % (v * p) == 0);
+  for (std::int64_t v = 2; v <= 4 && chunks.empty(); ++v) add(v, v * p <= layers + 2);
   if (chunks.empty()) chunks.push_back(2);  // refused, with its reason
   return chunks;
 }
@@ -189,70 +152,9 @@ Result<std::vector<schedule::ScheduleKind>> read_schedules(const std::string& te
   return chosen;
 }
 
-std::string to_text(const scenario::Scenario& s, std::int64_t limit, const std::vector<Outcome>& ranked,
-                    const std::vector<Outcome>& refused) {
-  std::string text = fmt::format("{} on {} × {}: {} pipeline ranks, batch {} × {} tokens, at most {} a GPU\n\n",
-                                 s.model.name, s.layout.ranks(), s.gpu.name, s.layout.pipeline, s.training.global_batch,
-                                 s.training.sequence_length, gibibytes_text(static_cast<double>(limit)));
-  Table table({{"#", true},
-               {"schedule"},
-               {"tokens/s", true},
-               {"step", true},
-               {"to the best", true},
-               {"MFU", true},
-               {"bubble", true},
-               {"memory", true},
-               {"with"}});
-  for (std::size_t i = 0; i < ranked.size(); ++i) {
-    const Best& r = *ranked[i].best;
-    table.add({std::to_string(i + 1), ranked[i].schedule, fmt::format("{:.0f}", r.metrics.tokens_per_s),
-               fmt::format("{:.4g} s", r.metrics.step_time_s),
-               fmt::format("{:.1f} %", 100 * (r.metrics.tokens_per_s / ranked[0].best->metrics.tokens_per_s - 1)),
-               fmt::format("{:.1f} %", 100 * r.metrics.mfu), fmt::format("{:.1f} %", 100 * r.metrics.bubble_fraction),
-               gibibytes_text(static_cast<double>(r.memory)) + (releases(r) ? " by releasing" : ""),
-               parameters_of(r.variant)});
-  }
-  if (!ranked.empty()) text += table.text();
-  const auto other_messages = [](const Outcome& o) { return o.best->variant.asynchronous; };
-  if (std::any_of(ranked.begin(), ranked.end(), other_messages))
-    text += fmt::format(
-        "\nmessages asynchronous: those of {} block; only 1f1b, interleaved_1f1b and gpipe are run so\n", s.stack.type);
-  if (std::any_of(ranked.begin(), ranked.end(), [](const Outcome& o) { return releases(*o.best); }))
-    text += "\nby releasing: cached memory is given back to the GPU, which is slow and not in the step time\n";
-  if (!refused.empty()) text += "\nnot possible:\n";
-  for (const Outcome& o : refused) text += fmt::format("  {}: {}\n", o.schedule, o.why);
-  return text;
-}
-
-std::string to_json(const CompareCommand& options, std::int64_t limit, const std::vector<Outcome>& ranked,
-                    const std::vector<Outcome>& refused) {
-  Json json{{"schema", "orrery.compare/1"},
-            {"scenario", options.scenario.path},
-            {"memory_limit_bytes", limit},
-            {"results", Json::array()},
-            {"refused", Json::array()}};
-  for (const Outcome& o : ranked) {
-    const Best& r = *o.best;
-    Json entry{{"schedule", o.schedule},
-               {"tokens_per_s", r.metrics.tokens_per_s},
-               {"step_time_s", r.metrics.step_time_s},
-               {"mfu", r.metrics.mfu},
-               {"bubble_fraction", r.metrics.bubble_fraction},
-               {"memory_bytes", r.memory},
-               {"verdict", report::name_of(r.metrics.verdict)},
-               {"micro_batch", r.variant.micro_batch},
-               {"recompute", name_of(r.variant.recompute)},
-               {"virtual", r.variant.chunks},
-               {"simulated", o.simulated}};
-    if (r.variant.memory_cap > 0) entry["memory_cap"] = r.variant.memory_cap;
-    if (r.variant.asynchronous) entry["messages"] = "asynchronous";
-    json["results"].push_back(entry);
-  }
-  for (const Outcome& o : refused) json["refused"].push_back({{"schedule", o.schedule}, {"why", o.why}});
-  return json_text(json);
-}
-
 int run(const CompareCommand& options, const Console& console) {
+  if (const Diagnostics wrong = check_report(options.report, options.force); !wrong.empty())
+    return console.refuse(wrong);
   const Result<scenario::Scenario> base = scenario::load_scenario(options.scenario.path, options.scenario.sets,
                                                                   {.memory_limit = options.scenario.memory_limit});
   if (!base.ok()) return console.refuse(base.errors());
@@ -271,20 +173,24 @@ int run(const CompareCommand& options, const Console& console) {
     }
   }
   const Comparison comparison(*base, limit, options.scenario.memory_limit);
-  std::vector<Outcome> ranked, refused;
+  Compared all{*base, limit, {}, {}};
   Progress progress(console, "compare");
   for (const schedule::ScheduleKind& kind : *kinds) {
-    progress.phase(fmt::format("{} of {} schedules, {}", ranked.size() + refused.size() + 1, kinds->size(), kind.name));
+    progress.phase(
+        fmt::format("{} of {} schedules, {}", all.ranked.size() + all.refused.size() + 1, kinds->size(), kind.name));
     Outcome outcome = comparison.best_of(kind);
     progress.clear();
     if (console.verbosity > 0) console.say(fmt::format("{}: {} runs\n", kind.name, outcome.simulated));
-    (outcome.best ? ranked : refused).push_back(std::move(outcome));
+    (outcome.best ? all.ranked : all.refused).push_back(std::move(outcome));
   }
-  std::stable_sort(ranked.begin(), ranked.end(), [](const Outcome& a, const Outcome& b) {
+  std::stable_sort(all.ranked.begin(), all.ranked.end(), [](const Outcome& a, const Outcome& b) {
     return a.best->metrics.tokens_per_s > b.best->metrics.tokens_per_s;
   });
-  console.print(options.json ? to_json(options, limit, ranked, refused) : to_text(*base, limit, ranked, refused));
-  return ranked.empty() ? kNo : kOk;
+  if (!options.report.empty())
+    if (const int code = write_report(compare_page(all), options.report, options.force, console); code != kOk)
+      return code;
+  console.print(options.json ? compare_json(all, options.scenario.path) : compare_text(all));
+  return all.ranked.empty() ? kNo : kOk;
 }
 
 }  // namespace
@@ -292,9 +198,11 @@ int run(const CompareCommand& options, const Console& console) {
 Action add_compare(Arguments& app, const Console& console) {
   auto o = std::make_shared<CompareCommand>();
   add_scenario_options(app, o->scenario);
-  app.add_option("--schedules", o->schedules, "names apart by commas, or all");
+  app.add_option("--schedules", o->schedules, "names apart by commas (orrery list schedules), or all");
   app.add_option("--memory", o->memory, "most memory a GPU may use, such as 40GiB; default: what the GPU has");
   app.add_flag("--json", o->json, "one JSON object instead of the table");
+  add_report_option(app, o->report);
+  app.add_flag("--force", o->force, "replace an existing report");
   return [o, &console] { return run(*o, console); };
 }
 

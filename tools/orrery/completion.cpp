@@ -6,6 +6,10 @@
 #include <sstream>
 
 #include "cli.hpp"
+#include "orrery/cost/stack.hpp"
+#include "orrery/hardware/catalogue.hpp"
+#include "orrery/model/presets.hpp"
+#include "orrery/schedule/schedule.hpp"
 
 namespace orrery::cli {
 namespace {
@@ -32,10 +36,26 @@ std::vector<std::string> values_of(const std::string& type) {
   return values;
 }
 
+// An option whose help names a list takes the names that stand in it; it may take files, too.
+std::vector<std::string> listed_in(const std::string& help) {
+  const auto names = [&](const char* list) {
+    return help.find(std::string("orrery list ") + list) != std::string::npos;
+  };
+  if (names("models")) return model::list_models();
+  if (names("gpus")) return hardware::gpu_names();
+  if (names("clusters")) return hardware::cluster_names();
+  if (names("stacks")) return cost::stack_names();
+  std::vector<std::string> schedules;
+  if (names("schedules"))
+    for (const schedule::ScheduleKind& kind : schedule::schedule_kinds()) schedules.emplace_back(kind.name);
+  return schedules;
+}
+
 Sub read_app(const CLI::App& app) {
   Sub sub{app.get_name(), app.get_description(), {}, {}};
   for (const CLI::Option* option : app.get_options()) {
-    const std::vector<std::string> values = values_of(option->get_type_name());
+    std::vector<std::string> values = values_of(option->get_type_name());
+    if (values.empty()) values = listed_in(option->get_description());
     if (option->get_positional()) sub.words = values;
     if (!option->nonpositional() || option->get_group().empty()) continue;
     Flag flag{{}, option->get_description(), values, option->get_items_expected_max() > 0};

@@ -1,3 +1,4 @@
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -43,6 +44,16 @@ bool colored(Color color, int file) {
 }
 
 }  // namespace
+
+bool Console::is_terminal() const {
+  return ::isatty(STDOUT_FILENO) && environment("TERM") != "dumb";
+}
+
+int Console::width() const {
+  winsize size{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return 80;
+}
 
 bool Console::color_out() const {
   return colored(color, STDOUT_FILENO);

@@ -216,13 +216,15 @@ Action add_list(Arguments& app, const Console& console) {
     bool json = false;
   };
   auto o = std::make_shared<ListCommand>();
-  app.add_option("WHAT", o->what, "what to list")
-      .required()
-      .one_of({"models", "gpus", "clusters", "schedules", "stacks"});
+  app.add_option("WHAT", o->what, "what to list").one_of({"models", "gpus", "clusters", "schedules", "stacks"});
   app.add_option("--kind", o->kind, "models of one kind, and what it is: decoder, encoder or encoder_decoder");
   app.add_flag("--json", o->json, "one JSON object, with sources");
   return [o, app, &console] {
     const bool of_kind = was_said(app, "--kind");
+    if (o->what.empty() && !of_kind) {
+      console.print("models, gpus, clusters, schedules or stacks: `orrery list models`\n");
+      return kOk;
+    }
     if (of_kind && o->what != "models") {
       console.complain("orrery list: --kind is of models", "orrery list models --kind decoder");
       return kWrong;

@@ -35,16 +35,29 @@ std::vector<std::string> option_names(const CLI::App& app) {
 }
 
 // The first word that is neither an option of the whole program nor its value.
-std::string first_word(int argc, char** argv) {
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view word = argv[i];
-    if (word == "--color")
+std::string first_word(const std::vector<std::string>& words) {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == "--color")
       ++i;
-    else if (!word.starts_with('-'))
-      return std::string(word);
+    else if (!words[i].starts_with('-'))
+      return words[i];
   }
   return {};
 }
+
+// `orrery` alone and `orrery help [COMMAND]` ask for help, too.
+std::vector<std::string> words_of(int argc, char** argv) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  const auto help = std::find(words.begin(), words.end(), "help");
+  if (first_word(words) == "help") words.erase(help), words.emplace_back("--help");
+  if (words.empty()) words.emplace_back("--help");
+  return words;
+}
+
+constexpr const char* kExitCodes =
+    "Exit code: 0 done; 1 it ran, and the answer is no (does not fit, nothing feasible, a condition of --fail-on "
+    "holds); "
+    "2 the\ninput is wrong; 3 a bug in Orrery.";
 
 int usage_error(const CLI::App& app, const Console& console, const CLI::ParseError& error) {
   const CLI::App* selected = &app;
@@ -108,6 +121,7 @@ int run(int argc, char** argv) {
   app.get_formatter()->column_width(32);
   app.require_subcommand(1);
   app.fallthrough();
+  app.footer(kExitCodes);
   const std::map<std::string, Color> colors{
       {"auto", Color::automatic}, {"always", Color::always}, {"never", Color::never}};
   app.add_option("--color", console.color, "When to use colours")
@@ -120,7 +134,8 @@ int run(int argc, char** argv) {
 
   // Only the command that is asked for says its options: those of `init` are the keys of the schema, which takes as
   // long to make as all the rest.
-  const std::string word = first_word(argc, argv);
+  std::vector<std::string> words = words_of(argc, argv);
+  const std::string word = first_word(words);
   std::map<const CLI::App*, Action> actions;
   for (const Command& command : commands()) {
     CLI::App* sub = app.add_subcommand(command.name, command.summary);
@@ -128,12 +143,14 @@ int run(int argc, char** argv) {
     if (word != command.name && word != "completion") continue;
     Arguments arguments(*sub);
     actions[sub] = command.declare(arguments, console);
+    if (sub->get_footer().empty()) sub->footer(kExitCodes);
   }
   const auto is_word = [&](const Command& command) { return command.name == word; };
   if (!word.empty() && std::none_of(commands().begin(), commands().end(), is_word))
     return unknown_command(console, word);
   try {
-    app.parse(argc, argv);
+    std::reverse(words.begin(), words.end());  // as CLI11 takes them
+    app.parse(std::move(words));
   } catch (const CLI::CallForVersion&) {
     console.print(app.version() + "\n");
     return console.finish(kOk);

@@ -1,11 +1,13 @@
 // orrery run SCENARIO: simulates one training step and reports.
+#include <algorithm>
 #include <memory>
 
 #include "orrery/core/file.hpp"
-#include "orrery/report/trace.hpp"
 #include "orrery/scenario/simulate.hpp"
 #include "progress.hpp"
+#include "report_option.hpp"
 #include "scenario_options.hpp"
+#include "trace_output.hpp"
 
 namespace orrery::cli {
 namespace {
@@ -13,31 +15,27 @@ namespace {
 struct RunCommand {
   ScenarioOptions scenario;
   scenario::RunOptions run;
-  bool json = false, audit = false, force = false, unfused = false;
-  std::string trace;
+  bool json = false, audit = false, force = false, unfused = false, no_art = false;
+  TraceChoice trace;
+  std::string report, plot, chart = "timeline";
 };
-
-int write_trace_file(const report::RunResult& run, const RunCommand& options, const Console& console) {
-  Result<OutputFile> file = OutputFile::create(options.trace, options.force);
-  if (!file.ok()) return console.refuse(file.errors());
-  const report::TraceSummary summary = report::write_trace(run, {}, [&](std::string_view part) { file->write(part); });
-  if (const Diagnostics errors = file->commit(); !errors.empty()) return console.refuse(errors);
-  if (summary.devices_left_out > 0)
-    console.say("trace: " + std::to_string(summary.devices_left_out) +
-                " devices left out, at most 1000000 events are written\n");
-  return kOk;
-}
 
 // One stream holds one thing: a trace on standard output sends the report to stderr, JSON the books.
 void say_results(const report::RunResult& run, const RunCommand& options, const Console& console) {
-  const bool talk = is_standard_output(options.trace);
+  const bool talk = is_standard_output(options.trace.path) || is_standard_output(options.plot);
   const auto out = [&](const std::string& text) { talk ? console.say(text) : console.print(text); };
+  const bool terminal = !talk && console.is_terminal();
+  const int width = std::min(100, terminal ? console.width() : 100);
+  const bool art = terminal && !options.no_art && width >= 80;
   const bool color = talk ? console.color_err() : console.color_out();
-  out(options.json ? report::to_json(run) : report::to_text(run, {color, 100}));
+  out(options.json ? report::to_json(run) : report::to_text(run, {color, width, console.verbosity > 0, art}));
   if (options.audit) (options.json ? console.say(report::books_text(run)) : out(report::books_text(run)));
 }
 
 int run_scenario(const RunCommand& options, const Console& console) {
+  if (const Diagnostics wrong = check_trace(options.trace); !wrong.empty()) return console.refuse(wrong);
+  if (const Diagnostics wrong = check_report(options.report, options.force); !wrong.empty())
+    return console.refuse(wrong);
   Progress progress(console, "run");
   const auto phase = [&](std::string_view name) { progress.phase(name); };
   const Result<scenario::Run> ready =
@@ -46,7 +44,7 @@ int run_scenario(const RunCommand& options, const Console& console) {
   progress.clear();
   if (!ready.ok()) return console.refuse(ready.errors());
   scenario::RunOptions how = options.run;
-  how.record_links = !options.trace.empty();
+  how.record_links = !options.trace.path.empty();
   how.memory_limit = options.scenario.memory_limit;
   // What every rank is played for may take minutes, and so may the search for a schedule; else a run is over at once.
   const bool long_work = how.every_rank || ready->scenario().schedule.type == "zb_auto" ||
@@ -56,8 +54,15 @@ int run_scenario(const RunCommand& options, const Console& console) {
   progress.clear();
   if (!run.ok()) return console.refuse(run.errors());
   for (const std::string& warning : run->warnings) console.say("warning: " + warning + "\n");
-  if (!options.trace.empty())
-    if (const int code = write_trace_file(*run, options, console); code != kOk) return code;
+  if (!options.trace.path.empty())
+    if (const int code = write_trace_files(*run, options.trace, options.force, console); code != kOk) return code;
+  if (!options.report.empty())
+    if (const int code = write_report(report::page_of(*run), options.report, options.force, console); code != kOk)
+      return code;
+  if (!options.plot.empty())
+    if (const Diagnostics errors = write_file(options.plot, report::run_chart(*run, options.chart), options.force);
+        !errors.empty())
+      return console.refuse(errors);
   say_results(*run, options, console);
   if (!run->books.empty()) {
     console.complain("orrery run: the books of this run do not balance: " + run->books.front());
@@ -72,9 +77,13 @@ Action add_run(Arguments& app, const Console& console) {
   auto options = std::make_shared<RunCommand>();
   add_scenario_options(app, options->scenario);
   app.add_flag("--json", options->json, "one JSON object instead of the report");
-  app.add_option("--trace", options->trace,
-                 "write the timeline as a Chrome trace (- for standard output; the report goes to stderr then)");
-  app.add_flag("--force", options->force, "replace an existing trace file");
+  add_trace_options(app, options->trace);
+  add_report_option(app, options->report);
+  app.add_option("--plot", options->plot, "write one picture: FILE.svg");
+  app.add_option("--chart", options->chart, "which one, default timeline")
+      .one_of({report::kRunCharts.begin(), report::kRunCharts.end()});
+  app.add_flag("--no-art", options->no_art, "no timeline and no bars of memory, on a terminal either");
+  app.add_flag("--force", options->force, "replace existing files");
   app.add_flag("--audit", options->audit, "print the books that balance at the end of the run");
   app.add_flag("--every-rank", options->run.every_rank,
                "simulate each rank, not each class of alike ranks (same result, slower)");

@@ -13,15 +13,17 @@
 #include "orrery/core/file.hpp"
 #include "orrery/sweep/store.hpp"
 #include "progress.hpp"
+#include "report_option.hpp"
 #include "scenario_options.hpp"
 #include "sweep_output.hpp"
+#include "sweep_page.hpp"
 
 namespace orrery::cli {
 namespace {
 
 struct SweepCommand {
   ScenarioOptions scenario;
-  std::string space, csv, jsonl, store, shard;
+  std::string space, csv, jsonl, store, shard, report;
   std::vector<std::string> where, merge;
   int top = 10, threads = 0, verify = 0;
   std::int64_t sample = 0, seed = 1;
@@ -188,6 +190,8 @@ struct Leave {
 
 int sweep_scenario(const SweepCommand& options, sweep::Peers* peers, const Console& console) {
   Leave leave{peers};
+  if (const Diagnostics wrong_page = check_report(options.report, options.force); !wrong_page.empty())
+    return console.refuse(wrong_page);
   Result<Prepared> ready = prepare(options, peers != nullptr);
   if (!ready.ok()) return console.refuse(ready.errors());
   auto& [tree, space, how] = ready.value();
@@ -201,7 +205,12 @@ int sweep_scenario(const SweepCommand& options, sweep::Peers* peers, const Conso
   }
   RowFiles files;
   if (const Diagnostics errors = files.open(options, space); !errors.empty()) return console.refuse(errors);
-  if (files.any()) how.row = [&](const sweep::Row& row) { files.add(row, space); };
+  std::vector<sweep::Row> rows;  // for the page
+  if (files.any() || !options.report.empty())
+    how.row = [&](const sweep::Row& row) {
+      if (files.any()) files.add(row, space);
+      if (!options.report.empty()) rows.push_back(row);
+    };
   Progress progress(console, "sweep");
   how.progress = [&](std::int64_t done, std::int64_t of) {
     progress.update(static_cast<std::size_t>(done), static_cast<std::size_t>(of), "points");
@@ -215,6 +224,11 @@ int sweep_scenario(const SweepCommand& options, sweep::Peers* peers, const Conso
   const bool talk = is_standard_output(options.csv) || is_standard_output(options.jsonl);
   const std::string text = options.json ? sweep_json(*outcome, shown) : sweep_text(*outcome, shown);
   talk ? console.say(text) : console.print(text);
+  if (!options.report.empty())
+    if (const int code = write_report(sweep_page(*outcome, rows, "Sweep of " + options.scenario.path), options.report,
+                                      options.force, console);
+        code != kOk)
+      return code;
   if (options.verify > 0) say_verified(outcome->verified, console);
   if (!outcome->verified.different.empty()) return kInternal;
   if (!outcome->best.empty()) return kOk;
@@ -245,6 +259,7 @@ Action add_sweep(Arguments& app, const Console& console) {
   app.add_option("--top", o->top, "how many of the best are shown").range(1, 100'000);
   app.add_option("--csv", o->csv, "write a row for each point (- for standard output); nothing is pruned then");
   app.add_option("--jsonl", o->jsonl, "the same as one JSON object a line");
+  add_report_option(app, o->report);
   app.add_flag("--force", o->force, "replace existing files");
   app.add_flag("--json", o->json, "one JSON object instead of the table");
   app.add_option("--threads", o->threads, "layouts played at once, default all processors (same result)")

@@ -5,7 +5,9 @@
 
 #include "cli.hpp"
 #include "memory_limit.hpp"
+#include "orrery/validation/page.hpp"
 #include "progress.hpp"
+#include "report_option.hpp"
 
 namespace orrery::cli {
 namespace {
@@ -13,8 +15,8 @@ namespace {
 struct ValidateCommand {
   std::string path;
   validation::Options options;
-  std::string row;
-  bool json = false;
+  std::string row, report;
+  bool json = false, force = false;
   std::vector<std::string> fail_on;
 };
 
@@ -32,6 +34,8 @@ std::string mechanism_help() {
 }
 
 int validate(const ValidateCommand& command, const Console& console) {
+  if (const Diagnostics wrong = check_report(command.report, command.force); !wrong.empty())
+    return console.refuse(wrong);
   std::vector<validation::Condition> conditions;
   for (const std::string& text : command.fail_on) {
     const Result<validation::Condition> condition = validation::parse_condition(text);
@@ -47,6 +51,10 @@ int validate(const ValidateCommand& command, const Console& console) {
   if (!report.ok()) return console.refuse(report.errors());
   console.print(command.json ? validation::to_json(*report) : validation::to_text(*report));
   int code = kOk;
+  if (!command.report.empty())
+    if (const int written = write_report(validation::page_of(*report), command.report, command.force, console);
+        written != kOk)
+      return written;
   if (report->nothing_predicted()) {
     console.complain("orrery validate: no row was predicted");
     code = kNo;
@@ -71,6 +79,8 @@ Action add_validate(Arguments& app, const Console& console) {
   app.add_option("FILE", command->path, "table of runs, schedules, collectives or kernels (CSV), or cases of flows")
       .required();
   app.add_flag("--json", command->json, "one JSON object instead of the tables");
+  add_report_option(app, command->report);
+  app.add_flag("--force", command->force, "replace an existing report");
   app.add_option("--fail-on", command->fail_on,
                  "end with 1 if CONDITION holds, any number of times: [GROUP:][FIGURE.]STATISTIC OPERATOR NUMBER, as "
                  "in mape>0.15, "

@@ -3,10 +3,12 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "orrery/engine/critical_path.hpp"
-#include "orrery/program/lower.hpp"
+#include "orrery/hardware/topology.hpp"
+#include "orrery/program/kernel_book.hpp"
 
 namespace orrery::report {
 
@@ -15,6 +17,8 @@ namespace orrery::report {
 struct PlacementResult {
   std::string type = "packed";
   layout::PerDimension<int> domains = layout::for_each_dimension(1);
+  std::vector<hardware::DeviceId> devices = {};  // [rank]
+  int per_node = 1;                              // GPUs
 };
 
 // One family of transfers that met others on its links: what they took and what they would have taken alone, summed
@@ -44,7 +48,8 @@ struct RunResult {
   // What ran.
   std::string title;          // one line: model, GPUs, layout, schedule
   std::string scenario_json;  // the resolved scenario, every default written out
-  std::string network_mode;   // ideal | steady | flows
+  std::string gpu_name;
+  std::string network_mode;  // ideal | steady | flows
   PlacementResult placement;
   std::vector<std::string> warnings;
   std::int64_t gpus = 0;
@@ -54,6 +59,11 @@ struct RunResult {
   Bytes usable_memory{};             // of one GPU
   Bytes context_memory{};            // CUDA context and libraries, outside the allocator
   program::StepFlops flops;          // of the step, all GPUs; the model's as training.flops counts them
+  program::KernelBook kernels;       // of the step, all GPUs
+  program::LayerSteps layer;         // the operators of one layer
+  std::int64_t parameters = 0;       // of the model
+  std::string setting;               // what readers compare runs by: sharding, recomputation, number format, size
+  std::vector<std::pair<std::string, std::string>> sources;  // of the inputs: which, from where
 
   // What happened.
   program::Footprint expected;  // what the program was estimated to take before it was made
@@ -70,6 +80,7 @@ struct RunResult {
   std::vector<SharedTransfers> shared;  // those that lost time, most first
   std::vector<LevelUse> link_use;       // network mode flows; by level
   std::vector<std::string> notes;       // how it was simulated, and why so
+  std::size_t simulation_notes = 0;     // so many of the first are of interest to developers of Orrery alone
 
   // The step played again without one thing a user can change; 0 = not played.
   std::vector<std::string> perturbations;  // in words: "GPU 70 at 0.7 of its speed"
@@ -108,6 +119,8 @@ std::string to_json(const RunResult& run);  // schema "orrery.run/1", one object
 struct TextStyle {
   bool colour = false;
   int width = 100;
+  bool verbose = false;  // how it was simulated, too
+  bool art = false;      // a timeline and bars of memory, for a terminal
 };
 std::string to_text(const RunResult& run, const TextStyle& style);
 std::string books_text(const RunResult& run);  // --audit

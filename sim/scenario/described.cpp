@@ -1,0 +1,77 @@
+#include "described.hpp"
+
+#include <fmt/format.h>
+
+#include "orrery/core/error.hpp"
+#include "orrery/core/show.hpp"
+
+namespace orrery::scenario {
+namespace {
+
+std::string sharding_text(const layout::Layout& l) {
+  constexpr const char* names[] = {"", "ZeRO-1", "ZeRO-2", "ZeRO-3 (FSDP)"};
+  if (l.zero == layout::Zero::none || l.gradient_ranks() == 1) return l.data > 1 ? "no sharding" : "";
+  std::string text = names[static_cast<std::size_t>(l.zero)];
+  if (l.replicas() > 1) text += fmt::format(" over {} of {} ranks", l.shards(), l.gradient_ranks());
+  return text;
+}
+
+std::string recompute_text(const Training& t) {
+  switch (t.recompute) {
+    case layout::Recompute::none:
+      return "no recomputation";
+    case layout::Recompute::selective:
+      return "selective recomputation";
+    case layout::Recompute::selective_op:
+      return "recomputation by operator";
+    case layout::Recompute::full:
+      return t.recompute_every > 1 ? fmt::format("full recomputation of every {}th layer", t.recompute_every)
+                                   : "full recomputation";
+    case layout::Recompute::alternate_layers:
+      return "recomputation of alternate layers";
+  }
+  return {};
+}
+
+std::string setting_of(const Run& run) {
+  constexpr const char* precisions[] = {"fp32", "fp16", "bf16", "fp8", "tf32"};
+  const Scenario& s = run.scenario();
+  std::string text;
+  const auto add = [&](const std::string& part) {
+    if (!part.empty()) text += (text.empty() ? "" : " · ") + part;
+  };
+  add(sharding_text(run.input().layout));
+  if (s.layout.sequence_parallel) add("sequence parallel");
+  add(recompute_text(s.training));
+  add(precisions[static_cast<std::size_t>(s.training.precision)]);
+  add(s.stack.name.empty() ? s.stack.type : s.stack.name);
+  return safe_to_show(text, Shown::one_line);
+}
+
+void add_sources(const Run& run, std::vector<std::pair<std::string, std::string>>& sources) {
+  const Scenario& s = run.scenario();
+  const auto add = [&](const std::string& what, const std::string& from) {
+    if (!from.empty()) sources.emplace_back(what, safe_to_show(from, Shown::one_line));
+  };
+  add("model " + s.model.name, s.model.source);
+  for (const std::string& from : s.cluster.sources) add("cluster " + s.cluster.name, from);
+  for (const std::string& from : s.gpu.sources) add("GPU " + s.gpu.name, from);
+  add("kernels of " + s.kernels.name, s.kernels.source);
+  for (const std::string& from : run.input().tuning->sources) add("collectives", from);
+}
+
+}  // namespace
+
+void describe(report::RunResult& result, const Run& run) {
+  result.parameters = model::parameter_count(run.scenario().model);
+  result.setting = setting_of(run);
+  add_sources(run, result.sources);
+  Result<program::KernelBook> book = program::kernel_book(run.input());
+  check(book.ok(), "a step that is lowered has a partition");
+  result.kernels = std::move(book).value();
+  Result<program::LayerSteps> layer = program::layer_steps(run.input());
+  check(layer.ok(), "and layers");
+  result.layer = std::move(layer).value();
+}
+
+}  // namespace orrery::scenario

@@ -1,0 +1,58 @@
+#include "orrery/report/page.hpp"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "example.hpp"
+
+using namespace orrery;
+using namespace orrery::report;
+
+namespace {
+
+std::size_t count(const std::string& text, std::string_view part) {
+  std::size_t n = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++n;
+  return n;
+}
+
+}  // namespace
+
+TEST_CASE("a page is one file that asks for nothing") {
+  Page page{"A <b> & \"c\"", "under it"};
+  page.figures = {{"MFU", "51 %", "model FLOPs"}};
+  page.sections = {{"One", table_html({{"name", false}, {"n"}}, {{"<x>", "1"}, {"y", "2"}})},
+                   {"Two", paragraph_html("p & q")}};
+  const std::string html = to_html(page);
+  CHECK(html.starts_with("<!doctype html>\n<html lang=\"en\">"));
+  CHECK(html.find("<title>A &lt;b&gt; &amp; &quot;c&quot;</title>") != std::string::npos);
+  CHECK(html.find("<td>&lt;x&gt;</td><td class=\"r\">1</td>") != std::string::npos);
+  CHECK(html.find("<p>p &amp; q</p>") != std::string::npos);
+  CHECK(count(html, "<section>") == 2);
+  for (const char* from_outside : {"src=", "@import", "<link rel=\"stylesheet", "fetch(", "https://"})
+    CHECK(html.find(from_outside) == std::string::npos);
+}
+
+// Four stages, each a row of the staircase and of the split, a panel of the memory, a row of the timeline.
+TEST_CASE("the page of a run has its pictures and its tables") {
+  RunResult run = testing::run_example({.ranks = 4, .micro_batches = 8});
+  run.placement.devices = {0, 1, 2, 3};
+  run.placement.per_node = 2;
+  run.sources = {{"model toy", "nowhere <really>"}};
+  const std::string html = to_html(page_of(run));
+  CHECK(count(html, "role=\"img\"") == 5);  // canvas, staircase, split, waterfall, memory
+  CHECK(count(html, "<h2>") == 13);
+  CHECK(count(html, "<table>") == 5);  // path, stages, operators, ranks, inputs
+  CHECK(html.find("stage 3, rank 3") != std::string::npos);
+  CHECK(html.find("nowhere &lt;really&gt;") != std::string::npos);
+  CHECK(html.find("nan") == std::string::npos);
+  // Two nodes of two GPUs.
+  CHECK(html.find("<td class=\"r\">1</td><td>2 (stage 2)</td><td>3 (stage 3)</td>") != std::string::npos);
+  const std::size_t from = html.find("id=\"bars\">") + 10;
+  const auto bars = nlohmann::json::parse(html.substr(from, html.find("</script>", from) - from));
+  REQUIRE(bars["rows"].size() == 4);
+  CHECK(bars["end"] == run.timeline.makespan.value / 1000);
+  for (const auto& row : bars["rows"]) CHECK(row["p"].size() == 16);  // F and B of 8 micro-batches
+  CHECK(bars["names"][bars["rows"][0]["p"][0][2].get<std::size_t>()] == "F");
+}

@@ -1,0 +1,125 @@
+// What kernels lose against the peak: parts that add up, and that are what the cost model says.
+#include "orrery/program/kernel_book.hpp"
+
+#include "report/waterfall.hpp"
+#include "simulated.hpp"
+
+using namespace orrery;
+using program::Category;
+using program::KernelLosses;
+
+namespace {
+
+std::string dense(const std::string& training = "") {
+  return "model: gpt3-1.3b\ncluster: {type: selene, nodes: 1}\nlayout: {tensor: 2, pipeline: 4}\nstack: megatron-2022\n"
+         "network: ideal\ntraining: {sequence_length: 2048, global_batch: 8, micro_batch: 1" +
+         training + "}\n";
+}
+
+Int128 loss(const report::Waterfall& w, std::string_view key) {
+  for (const report::Loss& l : w.losses)
+    if (l.key == key) return l.time;
+  FAIL(std::string(key));
+  return 0;
+}
+
+}  // namespace
+
+// The work of the Program is that of its kernels: nothing slows them here, so the book has all of it.
+TEST_CASE("the times of the kernels are the compute of the split") {
+  for (const char* training : {"", ", recompute: full", ", recompute: selective", ", precision: fp32"}) {
+    const report::RunResult run = scenario::simulated(dense(training));
+    const report::Metrics m = report::metrics_of(run);
+    const program::KernelBook& book = run.kernels;
+    CHECK(book.products.time + book.attention.time + book.memory_bound ==
+          m.total[static_cast<std::size_t>(Category::compute)]);
+    CHECK(book.products.flops + book.attention.flops == run.flops.executed.total() - run.flops.again.total());
+    for (const KernelLosses* t : {&book.products, &book.attention}) {
+      CHECK(t->time >= t->at_full_clock);
+      CHECK(t->at_full_clock >= t->at_full_rate);
+    }
+  }
+}
+
+TEST_CASE("the waterfall goes from all the GPUs could do to the MFU, to the picosecond") {
+  for (const char* more : {"", "perturb: [{device: 3, compute_factor: 0.5}]\n"}) {
+    const report::RunResult run = scenario::simulated(dense() + more);
+    const report::Metrics m = report::metrics_of(run);
+    const report::Waterfall w = report::waterfall_of(run);
+    CHECK(w.whole == Int128{8} * run.timeline.step_time.value);
+    Int128 left = w.whole;
+    for (const report::Loss& l : w.losses) left -= l.time;
+    CHECK(left == w.model);
+    CHECK(static_cast<double>(w.model) / static_cast<double>(w.whole) == doctest::Approx(m.mfu).epsilon(1e-9));
+    CHECK(loss(w, "bubble") == m.total[static_cast<std::size_t>(Category::bubble)]);
+    CHECK(loss(w, "tensor_comm") == m.total[static_cast<std::size_t>(Category::tensor_comm)]);
+    // GPU 3 at half of its speed: its kernels, a stage and a tensor rank of eight, take as long again, rounded up.
+    const Int128 slowed = loss(w, "slowed");
+    if (std::string_view(more).empty()) CHECK(slowed == 0);
+    if (!std::string_view(more).empty()) {
+      CHECK(slowed * 10 > w.whole / 8);
+      CHECK(slowed < w.whole / 8);
+    }
+    // What is printed adds up, too.
+    std::int64_t tenths = 0;
+    const std::vector<std::int64_t> all = report::tenths_of(w);
+    for (std::size_t i = 0; i + 1 < all.size(); ++i) tenths += all[i];
+    CHECK(tenths + all.back() == 1000);
+    CHECK(all.back() == static_cast<std::int64_t>(m.mfu * 1000 + 0.5));
+  }
+}
+
+// A GPU whose kernels keep the clock and reach the peak in their main loops loses nothing to either.
+TEST_CASE("each loss is there for its cause alone") {
+  const auto scenario = scenario::read_scenario_text(dense(), "test.yaml");
+  REQUIRE(scenario.ok());
+  const auto run = scenario::resolve(*scenario, Catalogue::shared());
+  REQUIRE(run.ok());
+  program::StepInput input = run->input();
+  const auto book = [&] {
+    const auto made = program::kernel_book(input);
+    REQUIRE(made.ok());
+    return *made;
+  };
+  const program::KernelBook as_is = book();
+  CHECK(as_is.products.time > as_is.products.at_full_clock);
+  CHECK(as_is.products.at_full_clock > as_is.products.at_full_rate);
+  CHECK(as_is.products.number_format == 0);
+  input.kernels.sustained = 1;
+  CHECK(book().products.time == as_is.products.at_full_clock);
+  CHECK(book().products.at_full_rate == as_is.products.at_full_rate);
+  input.kernels.gemm.rate = {1, 1, 1, 1, 1, 1};
+  input.kernels.gemm.tn = input.kernels.gemm.nn = input.kernels.gemm.nt = input.kernels.gemm.misaligned_rate = 1;
+  CHECK(book().products.time == as_is.products.at_full_rate);
+  // Half of the micro-batches, half of all.
+  auto half = std::make_shared<schedule::Schedule>(*input.schedule);
+  half->micro_batches /= 2;
+  input.schedule = half;
+  CHECK(2 * book().memory_bound == as_is.memory_bound);
+}
+
+// gpt3-1.3b: 24 layers of 2048 on 4 stages of 6, the middle of the first is layer 3. Forward at tensor 2, 2048 tokens:
+// qkv 2048 × 3072 × 2048 runs 2·2048·3072·2048 = 25.77 GFLOP.
+TEST_CASE("the operators of a layer are those of its passes") {
+  const auto scenario = scenario::read_scenario_text(dense(), "test.yaml");
+  REQUIRE(scenario.ok());
+  const auto run = scenario::resolve(*scenario, Catalogue::shared());
+  REQUIRE(run.ok());
+  const auto layer = program::layer_steps(run->input());
+  REQUIRE(layer.ok());
+  CHECK(layer->stage == 0);
+  CHECK(layer->layer == 3);
+  const auto qkv = std::find_if(layer->steps.begin(), layer->steps.end(), [](const program::LayerStep& s) {
+    return std::string_view(s.step.name) == "qkv" && !s.step.is_communication;
+  });
+  REQUIRE(qkv != layer->steps.end());
+  CHECK(qkv->pass == layout::PassKind::forward);
+  CHECK(qkv->executed == Int128{2} * 2048 * 3072 * 2048);
+  CHECK(qkv->bound == program::Bound::compute);
+  CHECK(qkv->time == cost::kernel_time(run->input().gpu, run->input().kernels, qkv->step.kernel));
+  for (const program::LayerStep& s : layer->steps) {
+    CHECK(s.step.layer == 3);
+    if (s.step.is_communication) CHECK(s.bound == program::Bound::network);
+    if (!s.step.is_communication && s.executed == 0) CHECK(s.bound != program::Bound::compute);
+  }
+}
