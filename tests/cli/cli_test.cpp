@@ -65,10 +65,15 @@ TEST_CASE("orrery alone, orrery help and orrery list alone help") {
 
 TEST_CASE("completion offers the names that are listed") {
   const std::string script = run_orrery("completion bash").text;
-  for (const char* values :
-       {"--model) COMPREPLY=($(compgen -W 'bloom-176b ", "--cluster) COMPREPLY=($(compgen -W '",
-        "--stack) COMPREPLY=($(compgen -W 'deepspeed-zero ", "--schedules) COMPREPLY=($(compgen -W '"})
-    CHECK(script.find(values) != std::string::npos);
+  const std::pair<const char*, const char*> names[] = {{"--model", " gpt3-175b "},
+                                                       {"--cluster", " dgx-h100 "},
+                                                       {"--stack", " megatron-2022 "},
+                                                       {"--schedules", " zb_h1 "}};
+  for (const auto& [option, name] : names) {
+    const std::size_t line = script.find(std::string("    ") + option + ") COMPREPLY=($(compgen -W '");
+    REQUIRE(line != std::string::npos);
+    CHECK(script.substr(line, script.find('\n', line) - line).find(name) != std::string::npos);
+  }
 }
 
 TEST_CASE("colour follows --color, NO_COLOR, CLICOLOR_FORCE, then the terminal") {
