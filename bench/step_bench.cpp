@@ -64,7 +64,7 @@ void try_layouts(benchmark::State& state, const char* name, std::size_t step, bo
   for (auto _ : state)
     measured([&] {
       scenario::Resolver resolver(Catalogue::shared(), {.automatic = scenario::NetworkModeChoice::steady});
-      program::Costs costs;
+      scenario::EvaluationCosts costs;
       for (const Scenario& s : layouts)
         if (const Run run = resolver.resolve(s).value(); whole)
           benchmark::DoNotOptimize(scenario::simulate(run, {.what_if = false}));

@@ -17,6 +17,8 @@ std::pair<MemoryClass, std::int64_t> key_of(const MemoryEffect& e) {
   return {e.memory_class, e.bytes < 0 ? -e.bytes : e.bytes};
 }
 
+}  // namespace
+
 // An overlapped operation's backward half is of another stage and micro-batch.
 std::int64_t owner_of(const Program& program, OperationId operation, bool backward) {
   if (operation == kNone) return -1;
@@ -26,8 +28,6 @@ std::int64_t owner_of(const Program& program, OperationId operation, bool backwa
   if (op.stage < 0 || op.micro_batch < 0) return -1;
   return ((std::int64_t{op.micro_batch} << 24) + op.stage) * 256 + op.pipe;
 }
-
-}  // namespace
 
 Tensors::Tensors(const Program& program) {
   for (const MemoryEffect& e : program.effects) all_.push_back(key_of(e));

@@ -31,6 +31,9 @@ class Tensors {
   std::vector<std::uint32_t> of_effect_;
 };
 
+// Change::owner of what an operation does, or the backward half of it.
+std::int64_t owner_of(const program::Program& program, program::OperationId operation, bool backward);
+
 // By task id.
 void collect_changes(const program::Program& program, const Timeline& timeline, const ByDevice& by,
                      const Tensors& tensors, program::DeviceIndex device, std::vector<Change>& out);

@@ -2,7 +2,6 @@
 
 #include "changes.hpp"
 #include "orrery/engine/account.hpp"
-#include "orrery/engine/memory_verdict.hpp"
 
 namespace orrery::engine {
 namespace {
@@ -85,32 +84,6 @@ std::vector<DeviceMemory> memory_of(const Program& program, const Timeline& time
     result[d].reserved = reserved.bytes, result[d].retries = reserved.retries;
   }
   return result;
-}
-
-MemoryVerdict memory_verdict(const Program& program, const Timeline& timeline, Bytes capacity, Segments segments) {
-  DeviceChanges changes(program, timeline);
-  MemoryVerdict verdict;
-  struct Open {
-    MemoryByClass resident;
-    std::vector<Change> changes;
-  };
-  std::vector<Open> open;  // by device, until one is found that cannot fit
-  for (DeviceIndex d = 0; d < program.devices.size(); ++d) {
-    if (!changes.next(d)) continue;
-    const MemoryByClass& resident = program.devices[d].resident;
-    const std::int64_t peak = ledger_of(resident, changes.sorted()).peak;
-    verdict.peak = std::max(verdict.peak, peak);
-    verdict.fits = verdict.fits && peak <= capacity.value;
-    if (verdict.fits) open.push_back({resident, changes.sorted()});
-  }
-  for (std::size_t i = 0; i < open.size() && verdict.fits; ++i) {
-    const Reserved reserved =
-        reserved_by_allocator(open[i].resident, open[i].changes, changes.tensors(), capacity, segments);
-    ++verdict.replayed;
-    verdict.fits = reserved.bytes <= capacity.value;
-    verdict.released = verdict.released || reserved.retries > 0;
-  }
-  return verdict;
 }
 
 std::vector<MemorySample> memory_curve(const Program& program, const Timeline& timeline, DeviceIndex device) {

@@ -1,16 +1,15 @@
 #include "orrery/scenario/evaluate.hpp"
 
 #include "located.hpp"
-#include "orrery/engine/memory_verdict.hpp"
 #include "playing.hpp"
 
 namespace orrery::scenario {
 namespace {
 
 // metrics_of() asks for the memory of each device: of the fullest alone, which the verdict has judged.
-void judge(const Scenario& s, report::RunResult& result, Evaluation& evaluation) {
+void judge(const Scenario& s, report::RunResult& result, engine::Replays& replays, Evaluation& evaluation) {
   const engine::MemoryVerdict judged = engine::memory_verdict(
-      result.program, result.timeline, result.usable_memory - result.context_memory, segments_of(s));
+      result.program, result.timeline, result.usable_memory - result.context_memory, segments_of(s), replays);
   evaluation.peak = judged.peak;
   evaluation.replayed = judged.replayed;
   evaluation.verdict = !judged.fits      ? report::Verdict::does_not_fit
@@ -20,18 +19,18 @@ void judge(const Scenario& s, report::RunResult& result, Evaluation& evaluation)
   result.reserved.resize(result.program.devices.size());
 }
 
-Result<Evaluation> evaluated(const Run& run, program::Costs& costs) {
+Result<Evaluation> evaluated(const Run& run, EvaluationCosts& costs) {
   const RunOptions options;
   program::LowerOptions how = lower_options(run.scenario(), options);
   how.stage_times = false;
-  Result<program::LoweredStep> lowered = program::lower_step(run.input(), how, costs);
+  Result<program::LoweredStep> lowered = program::lower_step(run.input(), how, costs.steps);
   if (!lowered.ok()) return lowered.errors();
   report::RunResult result;
   fill_in(result, run, std::move(lowered).value());
   result.timeline = timeline_of(run.input(), result.program, options);
   result.split = engine::split_time(result.program, result.timeline);
   Evaluation evaluation;
-  judge(run.scenario(), result, evaluation);
+  judge(run.scenario(), result, costs.replays, evaluation);
   const report::Metrics metrics = report::metrics_of(result);
   evaluation.step_time = result.timeline.step_time;
   evaluation.bubble_fraction = metrics.bubble_fraction;
@@ -44,7 +43,7 @@ Result<Evaluation> evaluated(const Run& run, program::Costs& costs) {
 
 }  // namespace
 
-Result<Evaluation> evaluate(const Run& run, program::Costs& costs) {
+Result<Evaluation> evaluate(const Run& run, EvaluationCosts& costs) {
   return located(run.scenario(), [&] { return evaluated(run, costs); });
 }
 

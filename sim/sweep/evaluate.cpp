@@ -32,7 +32,7 @@ std::string reason(const Diagnostics& errors) {
 
 namespace {
 
-Evaluation in_short(const scenario::Run& run, program::Costs& costs) {
+Evaluation in_short(const scenario::Run& run, scenario::EvaluationCosts& costs) {
   const Result<scenario::Evaluation> played = scenario::evaluate(run, costs);
   if (!played.ok()) return {Status::refused, {}, reason(played.errors())};
   const scenario::Scenario& s = run.scenario();

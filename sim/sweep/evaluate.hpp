@@ -5,6 +5,7 @@
 
 #include "orrery/core/catalogue.hpp"
 #include "orrery/report/run_result.hpp"
+#include "orrery/scenario/evaluate.hpp"
 #include "orrery/scenario/resolver.hpp"
 #include "orrery/scenario/simulate.hpp"
 #include "orrery/sweep/figures.hpp"
@@ -31,7 +32,7 @@ class Evaluator {
  private:
   EvaluateOptions options_;
   scenario::Resolver resolver_;
-  program::Costs costs_;
+  scenario::EvaluationCosts costs_;
 };
 Figures figures_of(const report::RunResult& run);
 std::string reason(const Diagnostics& errors);  // the first of them

@@ -3,6 +3,7 @@
 #pragma once
 #include <array>
 
+#include "orrery/engine/memory_verdict.hpp"
 #include "orrery/report/run_result.hpp"
 #include "orrery/scenario/run.hpp"
 
@@ -14,10 +15,15 @@ struct Evaluation {
   std::array<double, program::kCategories> mean_s{};                       // per rank; sums to the step time
   std::int64_t peak = 0;  // most bytes allocated on a GPU, without the CUDA context
   report::Verdict verdict = report::Verdict::fits;
-  std::int64_t replayed = 0;  // simulated devices whose allocator was replayed for the verdict
+  std::int64_t replayed = 0;  // simulated devices whose allocator was followed for the verdict, and was not before
 };
 
-// Errors are those of simulate(). `costs` keeps what runs have in common.
-Result<Evaluation> evaluate(const Run& run, program::Costs& costs);
+// What evaluations have in common, kept from one to the next.
+struct EvaluationCosts {
+  program::Costs steps;
+  engine::Replays replays;
+};
+// Errors are those of simulate().
+Result<Evaluation> evaluate(const Run& run, EvaluationCosts& costs);
 
 }  // namespace orrery::scenario
