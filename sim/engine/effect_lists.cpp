@@ -22,6 +22,7 @@ std::size_t HashOfWords::operator()(const Words& words) const {
 
 EffectList EffectLists::make(const TaskTemplate& task, std::uint32_t participant) const {
   std::vector<MemoryEffect> effects;
+  effects.reserve(task.effects.count);
   for (std::uint32_t e = task.effects.first; e < task.effects.first + task.effects.count; ++e) {
     const MemoryEffect& effect = program_.effects[e];
     if (effect.bytes != 0 && (effect.participant == kNone || effect.participant == participant))
@@ -30,9 +31,11 @@ EffectList EffectLists::make(const TaskTemplate& task, std::uint32_t participant
   const auto earlier = [](const MemoryEffect& a, const MemoryEffect& b) {
     return std::tie(a.at_end, a.offset) < std::tie(b.at_end, b.offset);
   };
-  std::stable_sort(effects.begin(), effects.end(), earlier);
+  if (!std::is_sorted(effects.begin(), effects.end(), earlier))
+    std::stable_sort(effects.begin(), effects.end(), earlier);
   EffectList list;
   Words words;
+  words.reserve(2 * effects.size());
   for (const MemoryEffect& e : effects) {
     if (list.instants.empty() || list.instants.back().from_end != e.at_end ||
         list.instants.back().offset != e.offset.value)

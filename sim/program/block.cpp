@@ -89,6 +89,8 @@ Block make_block(std::span<const TimedStep> steps) {
                                m.tensor, steps[i].backward});
   for (std::size_t i = 0; i < steps.size(); ++i)
     if (times.start[i] < times.end[i]) block.parts.push_back(part_of(steps[i], times.start[i], times.end[i]));
+  std::stable_sort(block.effects.begin(), block.effects.end(),
+                   [](const MemoryEffect& a, const MemoryEffect& b) { return a.offset < b.offset; });
   host_times(steps, block);
   return block;
 }

@@ -12,8 +12,8 @@ struct Block {
   Time host_before{};  // host time until the compute part may start without a later launch holding it up
   Time host_after{};   // host time spent on launches after that
   std::vector<Segment> segments;
-  std::vector<MemoryEffect> effects;
-  std::vector<Call> calls;  // of one kind together
+  std::vector<MemoryEffect> effects;  // in the order of time
+  std::vector<Call> calls;            // of one kind together
   std::vector<PassPart> parts;
 };
 

@@ -11,6 +11,11 @@ Costs::~Costs() = default;
 Costs::Costs(Costs&&) noexcept = default;
 Costs& Costs::operator=(Costs&&) noexcept = default;
 
+void FoldKey::add_to(Hash& hash) const {
+  add_pointer(hash, communication);
+  for (const ObservedCall& call : calls) hash.add(call.bytes);
+}
+
 namespace {
 
 template <class Value, class Key>
@@ -30,6 +35,7 @@ Result<StepParts> checked_parts(const StepInput& input, std::vector<std::int32_t
     return circle;
   }
   StepParts parts;
+  parts.folded = &kept.devices;
   parts.stages = known(kept.stages, StagesKey{cut, layout::in_passes(input.layout), input.pass});
   const auto ranks = known(kept.ranks, RanksKey(input, parts.stages->graph));
   parts.communication = known(kept.communication, NetworkKey(input, ranks));

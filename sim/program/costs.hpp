@@ -11,6 +11,15 @@
 
 namespace orrery::program {
 
+// What tells which ranks are alike.
+struct FoldKey {
+  std::shared_ptr<Communication> communication;  // of the ranks whose groups call
+  std::vector<ObservedCall> calls;
+  bool fold = true;
+  friend bool operator==(const FoldKey&, const FoldKey&) = default;
+  void add_to(Hash& hash) const;
+};
+
 struct Costs::Parts {
   Kept<CutKey, const Cut> cuts{256};
   Kept<StagesKey, const Stages> stages{256};
@@ -19,6 +28,7 @@ struct Costs::Parts {
   Kept<RanksKey, const Ranks> ranks{256};
   Kept<NetworkKey, Communication> communication{256};
   Kept<StageCostsKey, StageCosts> costs{64};
+  Kept<FoldKey, const Devices> devices{256};
 };
 
 // What one step is lowered with.
@@ -27,6 +37,7 @@ struct StepParts {
   std::shared_ptr<Communication> communication;
   std::shared_ptr<StageCosts> costs;
   const Ranks& ranks() const { return communication->ranks(); }
+  Kept<FoldKey, const Devices>* folded = nullptr;
 };
 
 // Of a partition of the operators ([operator] its stage); an error where its stages wait for each other in a circle, or

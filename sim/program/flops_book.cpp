@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string_view>
 
 namespace orrery::program {
@@ -126,7 +127,10 @@ class ClosedForm {
 
 }  // namespace
 
-StepFlops count_flops(const StepInput& input, StageCosts& stages) {
+namespace {
+
+// Of one micro-batch on one rank of each stage.
+StepFlops sum_over_stages(const StepInput& input, StageCosts& stages) {
   StepFlops f;
   std::map<int, WideFlops> alike;  // how many stages do the work of this one
   for (int s = 0; s < stages.stages(); ++s) ++alike[stages.alike(s)];
@@ -143,6 +147,15 @@ StepFlops count_flops(const StepInput& input, StageCosts& stages) {
       f.korthikanti += times * step.kernel.flops.value;
     }
   }
+  return f;
+}
+
+}  // namespace
+
+StepFlops count_flops(const StepInput& input, StageCosts& stages) {
+  std::optional<StepFlops>& known = stages.flops();
+  if (!known) known = sum_over_stages(input, stages);
+  StepFlops f = *known;
   if (input.pass.recompute == Recompute::selective) f.korthikanti = f.model.attention;
   f.korthikanti += f.model.total();
   const layout::Layout& l = input.layout;

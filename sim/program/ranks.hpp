@@ -95,6 +95,7 @@ struct ObservedCall {
   const ProcessGroups* among;
   Collective kind;
   Bytes bytes;
+  friend bool operator==(const ObservedCall&, const ObservedCall&) = default;
 };
 Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, Communication& communication,
                    bool alike_once = true);

@@ -3,6 +3,7 @@
 #pragma once
 #include <map>
 #include <memory>
+#include <optional>
 #include <tuple>
 #include <vector>
 
@@ -50,6 +51,7 @@ class StageCosts {
   std::vector<GradientUnit> gradient_units(int stage, layout::PassKind kind);
   // All communication calls inside the passes, each once.
   const std::vector<ObservedCall>& calls();
+  std::optional<StepFlops>& flops() { return flops_; }  // counted in flops_book.cpp
   // Of one micro-batch on a rank that holds the stage, communication included.
   Time compute_time(std::int32_t rank, int stage, layout::PassKind kind);
 
@@ -86,6 +88,7 @@ class StageCosts {
   Communication& communication_;
   std::vector<std::shared_ptr<StageWork>> work_;  // [stage]
   std::vector<ObservedCall> calls_;
+  std::optional<StepFlops> flops_;
   layout::PerDimension<std::vector<std::int32_t>> class_;  // [dimension][group] the first group with the same costs
   std::vector<std::vector<std::int32_t>> arrivals_;        // [way] edges: what reaches it from other ranks
   // By what arrives and whether it opens.

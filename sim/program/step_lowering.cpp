@@ -40,9 +40,15 @@ StepLowering::StepLowering(const StepInput& input, const LowerOptions& options, 
       data_(input, ranks_, devices_, communication_, stages_, builder_),
       end_(input, graph_, ranks_, devices_, communication_, stages_, data_, builder_),
       // Where transfers share links, ranks that are alike by themselves may meet on them: each is played.
-      devices_(fold_ranks(ranks_, observed_calls(), communication_, options.fold)) {
+      devices_(folded(parts)) {
   data_.form_groups();
   add_devices();
+}
+
+Devices StepLowering::folded(const StepParts& parts) {
+  const FoldKey key{parts.communication, observed_calls(), options_.fold};
+  return *parts.folded->of(
+      key, [&] { return std::make_shared<const Devices>(fold_ranks(ranks_, key.calls, communication_, key.fold)); });
 }
 
 // What tells ranks apart: every call of the step on a group of theirs. (All wait for the gradient norm together.)

@@ -22,6 +22,7 @@ class StepLowering {
   StepExamination examine();
 
  private:
+  Devices folded(const StepParts& parts);
   std::vector<ObservedCall> observed_calls();
   void add_devices();
   std::vector<Team> teams() const;
