@@ -122,6 +122,13 @@ double attention_rate(const AttentionModel& model, std::int64_t head_dim) {
   return head_dim <= 64 ? model.rate_64 : head_dim <= 128 ? model.rate_128 : model.rate_wide;
 }
 
+// As kernel.flops counts them, per head and sequence (model::attention_pairs).
+double counted_pairs(const Kernel& k) {
+  const std::int64_t s = k.sequence_q, w = k.window;
+  if (w == 0) return real(s) * real(k.sequence_kv);
+  return k.chunks ? real(s / w * w * w + (s % w) * (s % w)) : real(s) * real(s) - real(s - w) * real(s - w + 1);
+}
+
 // Blocks of `rows` rows of one head (forward: queries, backward: keys; FlashAttention-2, section 3.2) on S slots. With
 // the causal mask block i of B does (i + 1) / B of a full block's work, (B + 1) / 2B in the mean; blocks start longest
 // first, so that
@@ -136,7 +143,15 @@ double attention_seconds(const hardware::Gpu& gpu, const AttentionModel& model, 
   check(rate > 0, "GPU without a rate for fused attention");
   const double slot_rate = real(gpu.peak(kernel.dtype).value) * rate / slots;
 
-  const double full_block = real(kernel.flops.value) / blocks / slot_rate;
+  double full_block = real(kernel.flops.value) / blocks / slot_rate;
+  if (kernel.window > 0) {  // the blocks that run, each as long as its share of the pairs that are counted
+    const AttentionBlocks run = causal_blocks(length, model.rows, kernel.window, kernel.chunks);
+    const double of_pairs = full_block * blocks_per_head * real(model.rows) * real(model.rows) / counted_pairs(kernel);
+    const double shared = blocks / slots * (of_pairs * real(run.all) / blocks_per_head + seconds(model.fill));
+    const double longest = of_pairs * real(run.most) + seconds(model.fill);
+    const double traffic = model.traffic_factor * real(kernel.bytes.value) / real(gpu.memory_bandwidth.value);
+    return seconds(model.floor) + std::max({shared, longest, traffic});
+  }
   const double mean_block = kernel.causal ? full_block * (blocks_per_head + 1) / (2 * blocks_per_head) : full_block;
   const double shared = blocks / slots * (mean_block + seconds(model.fill));
   const double traffic = model.traffic_factor * real(kernel.bytes.value) / real(gpu.memory_bandwidth.value);
@@ -144,6 +159,16 @@ double attention_seconds(const hardware::Gpu& gpu, const AttentionModel& model, 
 }
 
 }  // namespace
+
+AttentionBlocks causal_blocks(std::int64_t length, std::int64_t rows, std::int64_t window, bool chunks) {
+  AttentionBlocks sum;
+  for (std::int64_t i = 0; i < ceil_div(length, rows); ++i) {
+    const std::int64_t first = i * rows, back = window == 0 ? first : chunks ? first % window : window - 1;
+    const std::int64_t run = i - std::max<std::int64_t>(first - back, 0) / rows + 1;
+    sum.all += run, sum.most = std::max(sum.most, run);
+  }
+  return sum;
+}
 
 Time kernel_time(const hardware::Gpu& gpu, const KernelModel& constants, const Kernel& kernel,
                  AttentionLibrary library) {
@@ -169,8 +194,12 @@ Flops executed_flops(const KernelModel& constants, const Kernel& kernel, Attenti
   const bool backward = kernel.kind == KernelKind::attention_backward;
   if ((kernel.kind != KernelKind::attention_forward && !backward) || !kernel.causal) return kernel.flops;
   const AttentionKernels& kernels = constants.attention_of(library);
-  const std::int64_t blocks = ceil_div(backward ? kernel.sequence_kv : kernel.sequence_q,
-                                       backward ? kernels.backward.rows : kernels.forward.rows);
+  const std::int64_t length = backward ? kernel.sequence_kv : kernel.sequence_q,
+                     rows = backward ? kernels.backward.rows : kernels.forward.rows, blocks = ceil_div(length, rows);
+  if (kernel.window > 0) {
+    const Int128 run = static_cast<Int128>(causal_blocks(length, rows, kernel.window, kernel.chunks).all) * rows * rows;
+    return {checked_narrow(kernel.flops.value * run / static_cast<std::int64_t>(counted_pairs(kernel)))};
+  }
   return {checked_narrow(static_cast<Int128>(kernel.flops.value) * (blocks + 1) / (2 * blocks))};
 }
 

@@ -40,8 +40,8 @@ class Signatures {
     const std::int32_t stage = stage_of_[index];
     std::vector<std::int64_t>& words = words_[at(stage)];
     const std::int64_t layer = layer_of(op, stage, words);
-    words.insert(words.end(),
-                 {static_cast<std::int64_t>(op.kind), layer, op.rows, op.vectors, op.head_dim, op.tensors, op.reads});
+    words.insert(words.end(), {static_cast<std::int64_t>(op.kind), layer, op.rows, op.vectors, op.matrices, op.own,
+                               op.head_dim, op.value_dim, op.window, op.tensors, op.reads});
     for (std::int32_t e = op.first_edge; e < op.first_edge + op.reads; ++e) {
       const model::Edge& edge = graph_.edges[at(e)];
       const bool inside = stage_of_[at(edge.from)] == stage;

@@ -19,6 +19,7 @@ class Checker {
             "the default is tp-cp-dp-pp: tensor ranks next to each other");
     if (!errors_.empty()) return errors_;  // what follows divides by the degrees
     tensor();
+    experts();
     sequence();
     sharding();
     const auto spans = partition_layers(m_, l_);
@@ -60,7 +61,64 @@ class Checker {
             "set layout.tensor above 1, or leave sequence_parallel out");
   }
 
+  void experts() {
+    const model::Experts& e = m_.experts;
+    if (l_.tensor > 1 && !l_.sequence_parallel && e.count == 0 && (m_.latent() || m_.prediction_layers > 0))
+      wrong("layout.sequence_parallel",
+            "latents, and what predicts further tokens, are made on every tensor rank of tokens of its own",
+            "layout: {sequence_parallel: true}");
+    const int ranks = l_.tensor * l_.context * l_.data, of_experts = l_.expert * l_.expert_tensor;
+    for (const auto& [name, degree] : {std::pair{"expert", l_.expert}, std::pair{"expert_tensor", l_.expert_tensor}})
+      if (e.count == 0 && degree > 1)
+        wrong(fmt::format("layout.{}", name), fmt::format("{} has no experts to split", m_.name),
+              "leave it out, or choose a model with experts (model.experts)");
+    if (e.count == 0) return;
+    if (l_.expert > e.count || e.count % l_.expert != 0)
+      wrong("layout.expert", fmt::format("{} experts do not divide over {} ranks", e.count, l_.expert),
+            "choose a divisor of the number of experts");
+    if (e.hidden % l_.expert_tensor != 0)
+      wrong("layout.expert_tensor",
+            fmt::format("columns of an expert, {}, do not divide over {} ranks", e.hidden, l_.expert_tensor),
+            "fine experts are best left whole: layout.expert_tensor: 1");
+    divides("columns of the shared experts", e.shared_hidden);
+    if (ranks % of_experts != 0)
+      wrong("layout.expert",
+            fmt::format("expert {} · expert_tensor {} do not divide the {} ranks of a stage (tensor · context · data)",
+                        l_.expert, l_.expert_tensor, ranks),
+            "experts stand on the ranks of a stage grouped anew: choose divisors of their number");
+    else if (!pipeline_coincides())
+      wrong("layout.order", fmt::format("'{}' puts the stages elsewhere for the experts than for the rest", l_.order),
+            "let the order end in pp: tp-cp-ep-dp-pp");
+    if (l_.shard_degree > 0 && ranks % of_experts == 0 && l_.expert_data() % l_.replicas() != 0)
+      wrong("layout.shard_degree",
+            fmt::format("the {} ranks that hold the same experts do not divide into {} copies of the shards",
+                        l_.expert_data(), l_.replicas()),
+            "choose a larger shard_degree, or a smaller layout.expert");
+    if (l_.tensor > 1 && !l_.sequence_parallel)
+      wrong("layout.sequence_parallel", "experts behind tensor parallelism need each rank to have tokens of its own",
+            "layout: {sequence_parallel: true}");
+  }
+
+  // The stages stand on the same ranks in the grid of the experts.
+  bool pipeline_coincides() const {
+    const auto order = *read_order(l_.order);
+    int dense = 1, experts = 1;
+    for (const Dimension d : order) {
+      if (d == Dimension::pipeline) break;
+      if (!facts(d).folded) dense *= l_.*facts(d).degree;
+    }
+    for (const Dimension d : expert_order(order)) {
+      if (d == Dimension::pipeline) break;
+      experts *= expert_degree(l_, d);
+    }
+    return dense == experts;
+  }
+
   void sequence() {
+    if (l_.context > 1 && m_.attention_window > 0 && m_.attention_window < s_)
+      wrong("layout.context",
+            fmt::format("windows of {} positions are not described over context ranks", m_.attention_window),
+            "set layout.context to 1, or choose sequences no longer than the window");
     if (l_.context > 1 && m_.position == model::Position::relative)
       wrong("layout.context", "relative positions are not described over context ranks", "set layout.context to 1");
     if (s_ == 0) return;

@@ -1,12 +1,9 @@
 #include "order.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace orrery::layout {
 namespace {
-
-constexpr std::array<std::string_view, 1> kOfDegreeOne{"ep"};  // in the orders of others; no dimension here yet
 
 Dimension named(std::string_view short_name) {
   for (const DimensionFacts& d : kDimensionList)
@@ -18,25 +15,43 @@ Dimension named(std::string_view short_name) {
 
 std::optional<std::vector<Dimension>> read_order(std::string_view order) {
   std::vector<Dimension> dimensions;
-  std::vector<std::string_view> seen;
   for (std::size_t begin = 0; begin <= order.size();) {
     const std::size_t end = std::min(order.find('-', begin), order.size());
     const std::string_view name = order.substr(begin, end - begin);
     const Dimension d = named(name);
-    if (std::ranges::count(seen, name) > 0) return {};
-    if (d == Dimension::end && std::ranges::count(kOfDegreeOne, name) == 0) return {};
-    seen.push_back(name);
-    if (d != Dimension::end) dimensions.push_back(d);
+    if (d == Dimension::end || d == Dimension::expert_tensor || std::ranges::count(dimensions, d) > 0) return {};
+    dimensions.push_back(d);
     begin = end + 1;
   }
-  if (dimensions.size() != kDimensions) return {};
+  for (const DimensionFacts& d : kDimensionList)
+    if (!d.folded && std::ranges::count(dimensions, d.dimension) == 0) return {};
   return dimensions;
 }
 
+std::vector<Dimension> expert_order(const std::vector<Dimension>& order) {
+  const bool said = std::ranges::count(order, Dimension::expert) > 0;
+  std::vector<Dimension> experts;
+  for (const Dimension d : order) {
+    if (d == Dimension::context) continue;
+    if (d == Dimension::data && !said) experts.push_back(Dimension::expert);
+    experts.push_back(d);
+    if (d == Dimension::tensor) experts.back() = Dimension::expert_tensor;
+  }
+  return experts;
+}
+
+int expert_degree(const Layout& layout, Dimension d) {
+  if (d == Dimension::data) return layout.expert_data();
+  return layout.*facts(d).degree;
+}
+
 std::string short_names() {
-  std::string text;
-  for (std::size_t i = 0; i < kDimensions; ++i)
-    text += std::string(i == 0 ? "" : i + 1 < kDimensions ? ", " : " and ") + std::string(kDimensionList[i].short_name);
+  std::vector<std::string_view> names;
+  for (const DimensionFacts& d : kDimensionList)
+    if (!d.folded) names.push_back(d.short_name);
+  std::string text(names.front());
+  for (std::size_t i = 1; i < names.size(); ++i)
+    text += (i + 1 < names.size() ? ", " : " and ") + std::string(names[i]);
   return text;
 }
 

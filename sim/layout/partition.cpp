@@ -45,9 +45,9 @@ Result<Counts> ends_count_as_layers(std::int64_t layers, const Layout& layout) {
   return counts;
 }
 
-// Matrix parameters: FLOPs per token are proportional to them.
+// Matrix parameters that a token meets in the last layer, like which most are: FLOPs per token are proportional.
 std::int64_t layer_cost(const model::ModelSpec& spec) {
-  return spec.hidden * (2 * spec.query_features() + 2 * spec.kv_features() + (spec.gated() ? 3 : 2) * spec.ffn_hidden);
+  return model::attention_matrices(spec) + model::mlp_matrices(spec, spec.layers - 1);
 }
 
 // Least cost of the costliest stage, a layer costing its matrix parameters and the head its own (FLOPs per token are
@@ -158,7 +158,7 @@ std::vector<std::int32_t> stage_of_operators(const model::ModelGraph& graph, std
   for (const model::Operator& op : graph.operators) {
     const auto holds = [&](const StageSpan& span) {
       if (op.layer < 0) return span.embedding;
-      if (op.layer == graph.spec.layers) return span.head;
+      if (op.layer >= graph.spec.layers) return span.head;
       return op.layer >= span.first_layer && op.layer < span.first_layer + span.layers;
     };
     stage.push_back(static_cast<std::int32_t>(std::ranges::find_if(spans, holds) - spans.begin()));

@@ -13,8 +13,13 @@ std::vector<Dimension> dimensions_that(bool DimensionFacts::*are) {
 
 int Layout::ranks() const {
   int product = 1;
-  for (const DimensionFacts& d : kDimensionList) product *= this->*d.degree;
+  for (const DimensionFacts& d : kDimensionList)
+    if (!d.folded) product *= this->*d.degree;
   return product;
+}
+
+int Layout::expert_data() const {
+  return std::max(tensor * context * data / (expert * expert_tensor), 1);
 }
 
 int Layout::gradient_ranks() const {
@@ -27,9 +32,14 @@ int Layout::gradient_ranks() const {
 Layout in_passes(const Layout& layout) {
   Layout of;
   of.tensor = layout.tensor, of.context = layout.context, of.sequence_parallel = layout.sequence_parallel;
-  // Whether shards are gathered and gradients scattered counts, not over how many ranks.
-  if (layout.shards_gradients()) of.zero = layout.zero, of.shard_degree = 2;
-  of.reduces_after_runs = layout.shards_gradients() && layout.reduces_after_runs;
+  of.expert = layout.expert, of.expert_tensor = layout.expert_tensor;
+  // Whether shards are gathered and gradients scattered counts, not over how many ranks: over two, and those of experts
+  // over two, or one where they stand on too many.
+  const bool dense = layout.shards_gradients(), experts = layout.shards_gradients(Parameters::experts);
+  if (dense || experts) of.zero = layout.zero, of.shard_degree = dense ? 2 : 1;
+  if (dense && experts) of.shard_degree *= of.expert * of.expert_tensor;
+  of.data = std::max(of.shard_degree, 1);
+  of.reduces_after_runs = (dense || experts) && layout.reduces_after_runs;
   return of;
 }
 
@@ -39,15 +49,24 @@ RankGrid::RankGrid(const Layout& layout)
   check(order.has_value(), "RankGrid: order not validated");
   int stride = 1;
   for (const Dimension d : *order) {
+    if (facts(d).folded) continue;
     degree_[d] = layout.*facts(d).degree;
     stride_[d] = stride;
     stride *= degree_[d];
+  }
+  expert_data_ = layout.expert_data(), expert_shards_ = layout.shards(Parameters::experts), expert_stride_ = 1;
+  stride = 1;
+  for (const Dimension d : expert_order(*order)) {
+    if (d == Dimension::data) expert_stride_ = stride;
+    if (facts(d).folded) degree_[d] = layout.*facts(d).degree, stride_[d] = stride;
+    stride *= expert_degree(layout, d);
   }
 }
 
 int RankGrid::rank(const Coordinates& at) const {
   int rank = 0;
-  for (std::size_t i = 0; i < kDimensions; ++i) rank += at.values[i] * stride_.values[i];
+  for (const DimensionFacts& d : kDimensionList)
+    if (!d.folded) rank += at[d.dimension] * stride_[d.dimension];
   return rank;
 }
 
@@ -102,6 +121,24 @@ std::vector<int> RankGrid::shard_group(const Coordinates& at) const {
 }
 std::vector<int> RankGrid::replica_group(const Coordinates& at) const {
   return part(at, gradient_, place(at, gradient_) % shards_, size(gradient_) / shards_, shards_);
+}
+
+std::vector<int> RankGrid::expert_part(const Coordinates& at, int first, int count, int step) const {
+  const int own = rank(at), corner = own - own / expert_stride_ % expert_data_ * expert_stride_;
+  std::vector<int> ranks;
+  for (int i = 0; i < count; ++i) ranks.push_back(corner + (first + i * step) * expert_stride_);
+  return ranks;
+}
+std::vector<int> RankGrid::expert_gradient_group(const Coordinates& at) const {
+  return expert_part(at, 0, expert_data_, 1);
+}
+std::vector<int> RankGrid::expert_shard_group(const Coordinates& at) const {
+  const int place = rank(at) / expert_stride_ % expert_data_;
+  return expert_part(at, place / expert_shards_ * expert_shards_, expert_shards_, 1);
+}
+std::vector<int> RankGrid::expert_replica_group(const Coordinates& at) const {
+  const int place = rank(at) / expert_stride_ % expert_data_;
+  return expert_part(at, place % expert_shards_, expert_data_ / expert_shards_, expert_shards_);
 }
 
 }  // namespace orrery::layout

@@ -1,25 +1,53 @@
 #include "rank_ops.hpp"
 
+#include "orrery/core/error.hpp"
+
 namespace orrery::layout {
 
 using model::Spread;
 
-RankShape rank_shape(const Layout& layout, const PassOptions& options) {
+// Balanced: each rank of the experts is given as many copies as each sends, and from each that shares its experts.
+RankShape rank_shape(const model::ModelSpec& spec, const Layout& layout, const PassOptions& options) {
   RankShape r;
   r.micro_batch = options.micro_batch, r.tensor = layout.tensor, r.context = layout.context;
   r.sequence_parallel = layout.sequence_parallel && layout.tensor > 1;
   r.sequence = options.sequence_length / r.context;
   r.tokens = checked_mul(r.micro_batch, r.sequence);
   r.shard_tokens = r.sequence_parallel ? r.tokens / r.tensor : r.tokens;
+  if (spec.experts.count == 0) return r;
+  r.expert = layout.expert, r.expert_tensor = layout.expert_tensor, r.experts = spec.experts.count / layout.expert;
+  r.copies = checked_mul(r.shard_tokens, spec.experts.top_k);
+  r.received = checked_mul(r.copies, r.expert_tensor);
   return r;
 }
 
 std::int64_t columns_on_rank(const model::Tensor& t, const RankShape& rank) {
-  return t.spread == Spread::columns ? t.features / rank.tensor : t.features;
+  if (t.spread == Spread::columns) return t.features / rank.tensor;
+  return t.spread == Spread::received_columns ? t.features / rank.expert_tensor : t.features;
 }
 
+namespace {
+
+std::int64_t rows_on_rank(Spread spread, const RankShape& rank) {
+  switch (spread) {
+    case Spread::stream:
+    case Spread::weight:
+      return rank.shard_tokens;
+    case Spread::columns:
+      return rank.tokens;
+    case Spread::copies:
+      return rank.copies;
+    case Spread::received:
+    case Spread::received_columns:
+      return rank.received;
+  }
+  internal_error("rows_on_rank: unknown spread");
+}
+
+}  // namespace
+
 std::int64_t values_on_rank(const model::Tensor& t, const RankShape& rank) {
-  return checked_mul(t.spread == Spread::columns ? rank.tokens : rank.shard_tokens, columns_on_rank(t, rank));
+  return checked_mul(rows_on_rank(t.spread, rank), columns_on_rank(t, rank));
 }
 
 }  // namespace orrery::layout

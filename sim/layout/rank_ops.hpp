@@ -62,8 +62,11 @@ struct RankShape {
   std::int64_t shard_tokens = 0;               // tokens / t under sequence parallel, else tokens
   std::int64_t tensor = 1, context = 1;
   bool sequence_parallel = false;
+  std::int64_t expert = 1, expert_tensor = 1;
+  std::int64_t experts = 0;               // routed ones that it holds, or shares with the ranks of expert_tensor
+  std::int64_t copies = 0, received = 0;  // of its tokens for their experts; of any tokens for its own experts
 };
-RankShape rank_shape(const Layout& layout, const PassOptions& options);
+RankShape rank_shape(const model::ModelSpec& spec, const Layout& layout, const PassOptions& options);
 // Features of a tensor that a rank has, and its elements there.
 std::int64_t columns_on_rank(const model::Tensor& tensor, const RankShape& rank);
 std::int64_t values_on_rank(const model::Tensor& tensor, const RankShape& rank);

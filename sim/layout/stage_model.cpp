@@ -14,8 +14,8 @@ StageSpan span_of(const model::ModelGraph& graph, std::span<const std::int32_t> 
   for (const std::int32_t n : nodes) {
     const std::int64_t layer = graph.operators[static_cast<std::size_t>(n)].layer;
     if (layer < 0) span.embedding = true;
-    if (layer == graph.spec.layers) span.head = true;
-    if (layer < 0 || layer == graph.spec.layers || layer == last) continue;
+    if (layer >= graph.spec.layers) span.head = true;
+    if (layer < 0 || layer >= graph.spec.layers || layer == last) continue;
     if (span.layers++ == 0) span.first_layer = layer;
     last = layer;
   }
@@ -34,7 +34,7 @@ struct StageOperators {
         activation_bytes(size_of(options.activation)) {
     for (const RankOp& op : tape.ops)
       for (const OpStep& s : op.backward) {
-        std::int64_t& of_layer = parameters[op.layer];
+        std::int64_t& of_layer = parameters[{s.step.of_experts ? Parameters::experts : Parameters::dense, op.layer}];
         of_layer = checked_add(of_layer, s.step.gradients_ready);
       }
   }
@@ -47,7 +47,7 @@ struct StageOperators {
   StageSpan span;
   bool placeholders;
   std::int64_t model_layers, activation_bytes;
-  std::map<std::int64_t, std::int64_t> parameters;  // [layer]
+  std::map<std::pair<Parameters, std::int64_t>, std::int64_t> parameters;  // [kind, layer]
 };
 
 namespace {
@@ -93,15 +93,16 @@ StageSpan StageModel::span() const {
   return operators_->span;
 }
 
-std::int64_t StageModel::parameters() const {
+std::int64_t StageModel::parameters(Parameters of) const {
   std::int64_t sum = 0;
-  for (const auto& [layer, parameters] : operators_->parameters) sum = checked_add(sum, parameters);
+  for (const auto& [key, parameters] : operators_->parameters)
+    if (key.first == of) sum = checked_add(sum, parameters);
   return sum;
 }
 
-std::int64_t StageModel::parameters_of_layer(std::int64_t layer) const {
-  const auto of = operators_->parameters.find(layer);
-  return of == operators_->parameters.end() ? 0 : of->second;
+std::int64_t StageModel::parameters_of_layer(std::int64_t layer, Parameters of) const {
+  const auto found = operators_->parameters.find({of, layer});
+  return found == operators_->parameters.end() ? 0 : found->second;
 }
 
 std::int64_t StageModel::replicated_parameters() const {

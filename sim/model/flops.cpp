@@ -3,19 +3,28 @@
 namespace orrery::model {
 namespace {
 
-// Forward FLOPs per sequence: 2 per matrix parameter and token; QKᵀ and AV 2·s²·a·d each.
+// Forward FLOPs per sequence: 2 per matrix parameter that a token meets; QKᵀ and AV 2 a pair, feature and head.
 struct ForwardFlops {
   WideFlops layers_linear = 0, attention = 0, head = 0;
 };
 
-ForwardFlops forward_flops(const ModelSpec& spec, std::int64_t sequence_length) {
-  const WideFlops s = sequence_length, h = spec.hidden, q = spec.query_features(), kv = spec.kv_features();
-  const WideFlops mlp = (spec.gated() ? 3 : 2) * h * spec.ffn_hidden;
+void add_layer(ForwardFlops& f, const ModelSpec& spec, std::int64_t like, std::int64_t sequence_length) {
   const WideFlops relative =
       spec.position == Position::relative ? 1 : 0;  // projection of the encodings, and Q times them
-  return {.layers_linear = 2 * s * spec.layers * (h * (q + 2 * kv) + q * h + mlp + relative * h * q),
-          .attention = (4 + 2 * relative) * s * s * q * spec.layers,
-          .head = 2 * s * h * spec.vocab};
+  const WideFlops q = spec.query_features(), encodings = relative * spec.hidden * q;
+  f.layers_linear += 2 * sequence_length * (attention_matrices(spec) + mlp_matrices(spec, like) + encodings);
+  f.attention +=
+      2 * attention_pairs(spec, spec.window_of(like), sequence_length) * ((1 + relative) * q + spec.context_features());
+}
+
+ForwardFlops forward_flops(const ModelSpec& spec, std::int64_t sequence_length) {
+  const WideFlops s = sequence_length, h = spec.hidden, more = spec.prediction_layers;
+  ForwardFlops f;
+  for (std::int64_t i = 0; i < spec.layers; ++i) add_layer(f, spec, i, sequence_length);
+  for (std::int64_t i = 0; i < spec.prediction_layers; ++i) add_layer(f, spec, spec.layers - 1, sequence_length);
+  f.layers_linear += 2 * s * more * 2 * h * h;
+  f.head = 2 * s * (1 + more) * h * spec.vocab;
+  return f;
 }
 
 }  // namespace

@@ -13,9 +13,10 @@ inline constexpr const char* kHarmless[] = {
     "sep_token_id", "task_specific_params", "tokenizer_class", "torch_dtype", "torchscript", "transformers_version",
     "unk_token_id", "use_cache", "use_return_dict",
     // numerics and the angles of rotary positions
-    "layer_norm_eps", "layer_norm_epsilon", "norm_eps", "norm_epsilon", "partial_rotary_factor", "rms_norm_eps",
-    "original_max_position_embeddings", "rope_embedding_base", "rope_parameters", "rope_scaling", "rope_theta",
-    "rotary_emb_base", "rope_percent", "rope_ratio",
+    "attention_softmax_in_fp32", "layer_norm_eps", "layer_norm_epsilon", "max_position_embeddings", "norm_eps",
+    "norm_epsilon", "pretraining_tp", "quantization_config", "rms_norm_eps", "scale_attn_weights",
+    "scale_attention_softmax_in_fp32", "original_max_position_embeddings", "rope_embedding_base", "rope_parameters",
+    "rope_scaling", "rope_theta", "rotary_emb_base", "rope_percent", "rope_ratio",
     // of serving
     "attention_sink_size", "context_window_size", "prefill_chunk_size", "max_batch_size", "tensor_parallel_shards"};
 
@@ -25,31 +26,27 @@ struct Harmless {
   const char* only;          // as JSON; nullptr = whatever it says
 };
 inline constexpr Harmless kHarmlessIn[] = {{nullptr, "add_cross_attention", "false"},
+                                           {"gpt_bigcode", "runner_max_sequence_length", nullptr},
+                                           {"mimo", "use_mrope", "false"},
                                            {nullptr, "is_encoder_decoder", "false"},
                                            {nullptr, "pruned_heads", "{}"},
                                            {"bloom", "apply_residual_connection_post_layernorm", "false"},
-                                           {"bloom", "attention_softmax_in_fp32", nullptr},
                                            {"bloom", "bias_dropout_fusion", nullptr},
                                            {"bloom", "masked_softmax_fusion", nullptr},
                                            {"bloom", "n_inner", nullptr},  // transformers does not read it
                                            {"bloom", "offset_alibi", nullptr},
-                                           {"bloom", "pretraining_tp", nullptr},
                                            {"bloom", "seq_length", nullptr},
                                            {"bloom", "skip_bias_add", nullptr},
                                            {"bloom", "skip_bias_add_qkv", nullptr},
                                            {"bloom", "slow_but_exact", nullptr},
                                            {"gpt2", "reorder_and_upcast_attn", nullptr},
                                            {"gpt2", "scale_attn_by_inverse_layer_idx", nullptr},
-                                           {"gpt2", "scale_attn_weights", nullptr},
-                                           {"gpt2", "summary_activation", nullptr},
-                                           {"gpt2", "summary_first_dropout", nullptr},
-                                           {"gpt2", "summary_proj_to_labels", nullptr},
-                                           {"gpt2", "summary_type", nullptr},
-                                           {"gpt2", "summary_use_proj", nullptr},
-                                           {"llama", "max_position_embeddings", nullptr},
+                                           {nullptr, "summary_activation", nullptr},
+                                           {nullptr, "summary_first_dropout", nullptr},
+                                           {nullptr, "summary_proj_to_labels", nullptr},
+                                           {nullptr, "summary_type", nullptr},
+                                           {nullptr, "summary_use_proj", nullptr},
                                            {"llama", "max_sequence_length", nullptr},
-                                           {"llama", "pretraining_tp", nullptr},
-                                           {"mistral", "max_position_embeddings", nullptr},
                                            {"mpt", "embedding_fraction", nullptr},
                                            {"mpt", "init_config", nullptr},
                                            {"mpt", "init_device", nullptr},
@@ -71,7 +68,6 @@ inline constexpr Harmless kHarmlessIn[] = {{nullptr, "add_cross_attention", "fal
                                            {"mpt", "attn_config.rope_hf_config", nullptr},
                                            {"mpt", "attn_config.sliding_window_size", "-1"},
                                            {"mpt", "attn_config.softmax_scale", nullptr},
-                                           {"nemotron", "max_position_embeddings", nullptr},
                                            {"opt", "_remove_final_layer_norm", "false"},
                                            {"opt", "activation_dropout", "0.0"},
                                            {"opt", "init_std", nullptr},
@@ -79,9 +75,24 @@ inline constexpr Harmless kHarmlessIn[] = {{nullptr, "add_cross_attention", "fal
                                            {"opt", "layerdrop", "0.0"},
                                            {"phi3", "full_attn_mod", "1"},
                                            {"phi3", "interpolate_factor", nullptr},
-                                           {"phi3", "lm_head_bias", "false"},
-                                           {"phi3", "max_position_embeddings", nullptr},
-                                           {"qwen2", "max_position_embeddings", nullptr},
-                                           {"qwen2", "max_window_layers", nullptr}};
+                                           {"phi3", "lm_head_bias", "false"}};
+
+// Keys that are the sign of an architecture that cannot be described, whatever the family is called.
+struct Foreign {
+  const char *key, *what, *help;
+};
+inline constexpr Foreign kForeign[] = {
+    {"index_topk", "attention to the keys that an indexer chooses", "choose a model with attention in full"},
+    {"compress_ratios", "attention to compressed keys", "choose a model with attention in full"},
+    {"hc_mult", "hyper-connections in place of a residual stream", "choose a model with a residual stream"},
+    {"full_attention_interval", "layers of linear attention between those of attention",
+     "choose a model with attention in every layer"},
+    {"linear_num_key_heads", "linear attention (gated delta net)", "choose a model with attention in every layer"},
+    {"hybrid_override_pattern", "state-space layers between those of attention (Mamba)",
+     "choose a model with attention in every layer"},
+    {"block_configs", "a shape of its own for each layer", "give the figures of a model of equal layers inline"},
+    {"enable_moe_block", "a dense MLP and experts side by side", "choose a model with one of the two in a layer"},
+    {"share_expert_dim", "attention of another kind in each layer", "choose a model of equal layers"},
+    {"vision_config", "a tower for images", "leave it out where the text model alone is meant"}};
 
 }  // namespace orrery::model

@@ -10,65 +10,22 @@ namespace orrery::model {
 namespace {
 
 constexpr DataCollection kModels{"ORRERY_SCENARIOS", "scenarios", "models", "model"};
-constexpr std::int64_t kMost = std::int64_t{1} << 24;  // of any one figure: keeps every product within 64 bits
-
-// A member of ModelSpec as one of ModelChoice.
-template <class M>
-M ModelChoice::*of(M ModelSpec::*member) {
-  return static_cast<M ModelChoice::*>(member);
-}
-
-Fields<ModelChoice> make_fields() {
-  Fields<ModelChoice> table("model", "A decoder-only transformer: a preset by name, a config.json, or its figures.");
-  table.shorthand("type")
-      .add("type", &ModelChoice::type, "name of a preset (`orrery list models`)")
-      .add("from", &ModelChoice::from, "path of a Hugging Face config.json, relative to this file")
-      .add("source", &ModelChoice::source, "where the figures come from")
-      .add("layers", of(&ModelSpec::layers), "transformer layers")
-      .range(0, 1 << 16)
-      .add("hidden", of(&ModelSpec::hidden), "width of the residual stream")
-      .range(0, kMost)
-      .add("heads", of(&ModelSpec::heads), "attention heads")
-      .range(0, 1 << 16)
-      .add("kv_heads", of(&ModelSpec::kv_heads), "key/value heads; 0 = as many as heads")
-      .range(0, 1 << 16)
-      .add("head_dim", of(&ModelSpec::head_dim), "width of a head; 0 = hidden / heads")
-      .range(0, 1 << 16)
-      .add("ffn_hidden", of(&ModelSpec::ffn_hidden), "width of one MLP matrix; 0 = 4 · hidden")
-      .range(0, kMost)
-      .add("vocab", of(&ModelSpec::vocab), "rows of the token table")
-      .range(0, kMost)
-      .add("vocab_multiple", of(&ModelSpec::vocab_multiple),
-           "the token table is padded to a multiple of this · layout.tensor (Megatron: 128); 1 = as given")
-      .range(1, 1 << 16)
-      .add("max_positions", of(&ModelSpec::max_positions), "rows of a learned position table")
-      .range(0, kMost)
-      .add("attention_window", of(&ModelSpec::attention_window),
-           "positions a query looks back; 0 = all. Sequences up to it run as without, longer ones are refused")
-      .range(0, kMost);
-  table
-      .choice("norm", of(&ModelSpec::norm), {{"layer_norm", Norm::layer_norm}, {"rms_norm", Norm::rms_norm}},
-              "normalisation")
-      .choice("activation", of(&ModelSpec::activation),
-              {{"gelu", Activation::gelu},
-               {"relu", Activation::relu},
-               {"squared_relu", Activation::squared_relu},
-               {"swiglu", Activation::swiglu}},
-              "MLP activation; swiglu has three matrices")
-      .choice("position", of(&ModelSpec::position),
-              {{"learned", Position::learned},
-               {"rotary", Position::rotary},
-               {"alibi", Position::alibi},
-               {"relative", Position::relative},
-               {"none", Position::none}},
-              "position encoding")
-      .add("bias", of(&ModelSpec::bias), "every linear layer of the blocks has a bias")
-      .add("qkv_bias", of(&ModelSpec::qkv_bias), "the qkv projection has a bias where `bias` is false")
-      .add("norm_bias", of(&ModelSpec::norm_bias), "layer norms have a bias")
-      .add("embedding_norm", of(&ModelSpec::embedding_norm), "a norm behind the token table (BLOOM)")
-      .add("tied_embeddings", of(&ModelSpec::tied_embeddings), "the head shares the token table")
-      .add("dropout", of(&ModelSpec::dropout), "hidden and attention dropout are run, with their masks");
-  return table;
+template <class Wrong>
+void complete_experts(ModelChoice& m, const Wrong& wrong) {
+  Experts& e = m.experts;
+  if (e.hidden == 0) e.hidden = m.ffn_hidden;
+  if (e.shared_hidden == 0) e.shared_hidden = e.shared * e.hidden;
+  if (e.shared == 0 && e.shared_hidden > 0) e.shared = 1;
+  if (e.top_k < 1 || e.top_k > e.count)
+    wrong("experts", fmt::format("a token goes to {} of {} experts", e.top_k, e.count),
+          fmt::format("say experts.top_k, from 1 to {}", e.count));
+  if (e.count % e.groups != 0 || e.top_groups > e.groups)
+    wrong("experts",
+          fmt::format("{} experts in {} groups, of which the best {} are taken", e.count, e.groups, e.top_groups),
+          "groups must divide count, and top_groups be at most groups");
+  if (e.first_dense >= m.layers)
+    wrong("experts", fmt::format("none of the {} layers has experts behind the first {}", m.layers, e.first_dense),
+          "choose experts.first_dense below the number of layers");
 }
 
 // Fills what follows from other figures, and says what is missing or does not fit.
@@ -85,6 +42,7 @@ Diagnostics complete(ModelChoice& m, const YamlTree& tree, NodeId node, const st
     if (value == 0) wrong(key, "at least 1 is needed", "name a preset with `type`, or give every figure");
   if (!errors.empty()) return errors;
   if (m.kv_heads == 0) m.kv_heads = m.heads;
+  if (m.latent()) m.head_dim = m.dim_per_head(), m.kv_heads = m.heads;
   if (m.ffn_hidden == 0) m.ffn_hidden = 4 * m.hidden;
   if (m.head_dim == 0 && m.hidden % m.heads != 0)
     wrong("heads", fmt::format("hidden {} is no multiple of {} heads, and head_dim is not given", m.hidden, m.heads));
@@ -94,6 +52,7 @@ Diagnostics complete(ModelChoice& m, const YamlTree& tree, NodeId node, const st
     wrong("kv_heads", fmt::format("{} heads cannot share {} key/value heads evenly", m.heads, m.kv_heads));
   if (m.position == Position::learned && m.max_positions == 0)
     wrong("max_positions", "learned positions need the number of rows of their table");
+  if (m.experts.count > 0) complete_experts(m, wrong);
   return errors;
 }
 
@@ -129,6 +88,14 @@ void unfix_what_follows(ModelChoice& base, const YamlTree& tree, NodeId node) {
   if ((said("hidden") || said("heads")) && base.head_dim * base.heads == base.hidden) base.head_dim = 0;
   if (said("heads") && base.kv_heads == base.heads) base.kv_heads = 0;
   if (said("hidden") && base.ffn_hidden == 4 * base.hidden) base.ffn_hidden = 0;
+  Experts& e = base.experts;
+  const NodeId of_experts = tree.find(node, "experts");
+  const auto said_of_experts = [&](const char* key) {
+    return of_experts != kNoNode && tree.find(of_experts, key) != kNoNode;
+  };
+  const bool shared_follow = e.shared_hidden == e.shared * e.hidden;
+  if (said("ffn_hidden") && e.hidden == base.ffn_hidden) e.hidden = 0;
+  if (shared_follow && (e.hidden == 0 || said_of_experts("hidden") || said_of_experts("shared"))) e.shared_hidden = 0;
 }
 
 Result<ModelChoice> read_model(const YamlTree& tree, NodeId node, const std::string& path, int depth,
@@ -160,11 +127,6 @@ Result<ModelChoice> load_model(const std::string& name, int depth, Catalogue& ca
 }
 
 }  // namespace
-
-const Fields<ModelChoice>& model_fields() {
-  static const Fields<ModelChoice> table = make_fields();
-  return table;
-}
 
 Result<ModelChoice> read_model(const YamlTree& tree, NodeId node, const std::string& path, Catalogue& catalogue) {
   return read_model(tree, node, path, 0, catalogue);

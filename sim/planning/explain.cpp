@@ -150,6 +150,11 @@ std::vector<std::string> sentences_of(const Layout& l) {
         fmt::format("Context parallel ({}): each holds a part of every sequence; attention exchanges keys and "
                     "values.",
                     l.context));
+  if (l.expert > 1)
+    out.push_back(
+        fmt::format("Expert parallel ({}): the routed experts are spread over the GPUs of a stage grouped anew; each "
+                    "token goes to those of its experts and comes back.",
+                    l.expert));
   if (l.pipeline > 1)
     out.push_back(
         fmt::format("Pipeline parallel ({}): each column holds some layers; micro-batches go from left to right "

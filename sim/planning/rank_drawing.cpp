@@ -26,7 +26,8 @@ std::vector<int> team(const scenario::Run& run, int data, int pipeline) {
   layout::Coordinates at;
   at[Dimension::data] = data;
   at[Dimension::pipeline] = pipeline;
-  const auto along = layout::dimensions_that(&layout::DimensionFacts::in_pass);
+  auto along = layout::dimensions_that(&layout::DimensionFacts::in_pass);
+  std::erase_if(along, [](Dimension d) { return layout::facts(d).folded; });
   return layout::RankGrid(run.scenario().layout).group(at, along);
 }
 

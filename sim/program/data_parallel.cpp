@@ -13,22 +13,26 @@ using layout::PassKind;
 using layout::PassStep;
 using schedule::OpKind;
 
-DataParallel::DataParallel(const StepInput& input, const Ranks& ranks, const Devices& devices,
+DataParallel::DataParallel(layout::Parameters of, const StepInput& input, const Ranks& ranks, const Devices& devices,
                            Communication& communication, StageCosts& stages, Builder& builder)
-    : input_(input),
+    : of_(of),
+      input_(input),
       ranks_(ranks),
       devices_(devices),
       communication_(communication),
       stages_(stages),
       builder_(builder),
-      replicated_(std::ranges::any_of(ranks.replicas.groups, [](const auto& group) { return group.size() > 1; })),
+      replicated_(
+          std::ranges::any_of(ranks.sharing(of).replicas.groups, [](const auto& group) { return group.size() > 1; })),
       sums_replicas_late_(input.schedule->placement.pipes > 1 && !schedule::is_mirrored(*input.schedule)) {}
 
 void DataParallel::form_groups() {
+  if (!there()) return;
+  const Ranks::Sharing& of = sharing();
   for (const std::int32_t rank : devices_.representative) {
     const auto r = static_cast<std::size_t>(rank);
-    shards_.push_back(devices_of(devices_, ranks_.shard.groups[static_cast<std::size_t>(ranks_.shard_of[r])]));
-    replicas_.push_back(devices_of(devices_, ranks_.replicas.groups[static_cast<std::size_t>(ranks_.replicas_of[r])]));
+    shards_.push_back(devices_of(devices_, of.shard.groups[static_cast<std::size_t>(of.shard_of[r])]));
+    replicas_.push_back(devices_of(devices_, of.replicas.groups[static_cast<std::size_t>(of.replicas_of[r])]));
   }
 }
 
@@ -59,13 +63,13 @@ TemplateId DataParallel::collective(std::int32_t group, Collective kind, Bytes b
   if (observing_ != nullptr) {
     const auto same = [&](const ObservedCall& c) { return c.kind == kind && c.bytes == bytes; };
     if (std::none_of(observing_->begin(), observing_->end(), same))
-      observing_->push_back({kind == Collective::all_reduce ? &ranks_.replicas : &ranks_.shard, kind, bytes});
+      observing_->push_back({kind == Collective::all_reduce ? &sharing().replicas : &sharing().shard, kind, bytes});
     return 0;
   }
   const auto [it, fresh] = templates_.try_emplace({group, kind, bytes.value, at_start, at_end});
   if (!fresh) return it->second;
   const bool replicas = kind == Collective::all_reduce;
-  TaskTemplate t = collective_task(communication_, builder_, replicas ? ranks_.replicas : ranks_.shard,
+  TaskTemplate t = collective_task(communication_, builder_, replicas ? sharing().replicas : sharing().shard,
                                    static_cast<std::size_t>(group), kind, bytes,
                                    kind == Collective::all_gather ? "gather parameters"
                                    : replicas && sharded()        ? "reduce gradients of replicas"
@@ -85,7 +89,7 @@ std::vector<DataCall> DataParallel::calls(DeviceIndex device, const schedule::Op
   const int stage = x && !forward_half ? op.backward_stage : op.stage;
   const OpKind kind = !x ? op.kind : forward_half ? OpKind::forward : OpKind::backward;
   const int pipe = x && !forward_half ? op.backward_pipe : op.pipe;
-  const Key key{ranks_.shard_of[rank], ranks_.replicas_of[rank], stage, pipe, kind, first, last};
+  const Key key{sharing().shard_of[rank], sharing().replicas_of[rank], stage, pipe, kind, first, last};
   const auto [it, fresh] = calls_.try_emplace(key);
   if (fresh) it->second = make_calls(key);
   return it->second;
@@ -94,7 +98,7 @@ std::vector<DataCall> DataParallel::calls(DeviceIndex device, const schedule::Op
 // The gradients of so many parameters, whole on each rank, become the sum on the rank (or shard) that holds them.
 void DataParallel::reduce(const Key& key, std::int64_t parameters, std::uint32_t position,
                           std::vector<DataCall>& calls) {
-  const bool held = input_.layout.shards_gradients();  // in a buffer of their own until then
+  const bool held = input_.layout.shards_gradients(of_);  // in a buffer of their own until then
   const std::int64_t width = input_.stack.optimizer.gradient_bytes;
   if (sharded())
     calls.push_back(
@@ -102,10 +106,10 @@ void DataParallel::reduce(const Key& key, std::int64_t parameters, std::uint32_t
          collective(key.shard, Collective::reduce_scatter, {parameters * width}, 0, held ? -parameters * width : 0),
          0});
   if (replicated() && !sums_replicas_late_)
-    calls.push_back(
-        {false, position, Activity::gradient_reduce,
-         collective(key.replicas, Collective::all_reduce, {ceil_div(parameters, input_.layout.shards()) * width}, 0, 0),
-         0, true});
+    calls.push_back({false, position, Activity::gradient_reduce,
+                     collective(key.replicas, Collective::all_reduce,
+                                {ceil_div(parameters, input_.layout.shards(of_)) * width}, 0, 0),
+                     0, true});
 }
 
 std::int64_t DataParallel::bucket_bytes() const {
@@ -121,16 +125,17 @@ std::vector<DataCall> DataParallel::make_calls(const Key& key) {
                         : key.kind == OpKind::input_gradient  ? PassKind::input_gradient
                         : key.kind == OpKind::weight_gradient ? PassKind::weight_gradient
                                                               : PassKind::backward;
-  if (input_.layout.gathers_parameters()) {
+  if (input_.layout.gathers_parameters(of_)) {
     if (key.kind != OpKind::weight_gradient) gather_layers(key, kind, calls);
   } else if (stack.overlap_data && stack.overlap_gather) {
     if (key.kind == OpKind::forward && key.first && sharded()) gather_buckets(key, calls);
   }
-  if (input_.layout.shards_gradients()) {
-    if (key.last || input_.layout.reduces_in_each_pass()) reduce_units(key, kind, calls);
+  if (input_.layout.shards_gradients(of_)) {
+    if (key.last || input_.layout.reduces_in_each_pass(of_)) reduce_units(key, kind, calls);
   } else if (stack.overlap_data && gradients && key.last) {
     reduce_buckets(key, kind, calls);
   }
+  for (DataCall& call : calls) call.experts = of_ == layout::Parameters::experts;
   std::stable_sort(calls.begin(), calls.end(),
                    [](const DataCall& a, const DataCall& b) { return a.position < b.position; });
   return calls;
@@ -144,7 +149,8 @@ std::uint32_t DataParallel::behind(const Key& key, PassKind kind, std::uint32_t 
 void DataParallel::gather_layers(const Key& key, PassKind kind, std::vector<DataCall>& calls) {
   const cost::StackCommunication& stack = input_.stack.communication;
   for (const LayerRange& range : layer_ranges(stages_.steps(key.stage, kind))) {
-    const std::int64_t bytes = stages_.stage(key.stage).parameters_of_layer(range.layer) * input_.state.gathered_bytes;
+    const std::int64_t bytes =
+        stages_.stage(key.stage).parameters_of_layer(range.layer, of_) * input_.state.gathered_bytes;
     if (bytes == 0) continue;
     calls.push_back({true, behind(key, kind, range.begin), Activity::parameter_gather,
                      collective(key.shard, Collective::all_gather, {bytes}, bytes, 0),
@@ -153,7 +159,7 @@ void DataParallel::gather_layers(const Key& key, PassKind kind, std::vector<Data
 }
 
 void DataParallel::reduce_units(const Key& key, PassKind kind, std::vector<DataCall>& calls) {
-  for (const StageCosts::GradientUnit& unit : stages_.gradient_units(key.stage, kind))
+  for (const StageCosts::GradientUnit& unit : stages_.gradient_units(key.stage, kind, of_))
     reduce(key, unit.parameters, behind(key, kind, unit.end), calls);
 }
 
@@ -171,7 +177,7 @@ void DataParallel::gather_buckets(const Key& key, std::vector<DataCall>& calls) 
   for (const LayerRange& range : layer_ranges(stages_.steps(key.stage, PassKind::forward))) {
     if (bytes >= limit) flush();
     if (bytes == 0) first = behind(key, PassKind::forward, range.begin);
-    bytes += stages_.stage(key.stage).parameters_of_layer(range.layer) * input_.state.gathered_bytes;
+    bytes += stages_.stage(key.stage).parameters_of_layer(range.layer, of_) * input_.state.gathered_bytes;
   }
   flush();
 }
@@ -185,7 +191,7 @@ void DataParallel::reduce_buckets(const Key& key, PassKind kind, std::vector<Dat
   std::int64_t parameters = 0;
   std::uint32_t landed = 0;  // the first position behind the steps that wait for the calls so far
   for (std::size_t i = 0; i < from.size(); ++i) {
-    parameters += from[i].gradients_ready;
+    if (from[i].of_experts == (of_ == layout::Parameters::experts)) parameters += from[i].gradients_ready;
     const auto position = static_cast<std::uint32_t>(pass.received + i + 1);
     const TimedStep& step = pass.steps[position - 1];
     if (runs_beside(step)) landed = std::max(landed, position + step.beside + 1);
@@ -199,26 +205,28 @@ void DataParallel::reduce_buckets(const Key& key, PassKind kind, std::vector<Dat
 
 std::vector<DataParallel::EndCall> DataParallel::at_end(DeviceIndex device) {
   const auto rank = static_cast<std::size_t>(devices_.representative[device]);
-  return end_calls(ranks_.at[rank][layout::Dimension::pipeline], ranks_.shard_of[rank], ranks_.replicas_of[rank]);
+  if (!there()) return {};
+  return end_calls(ranks_.at[rank][layout::Dimension::pipeline], sharing().shard_of[rank], sharing().replicas_of[rank]);
 }
 
 std::vector<DataParallel::EndCall> DataParallel::end_calls(int pipeline_rank, std::int32_t shard,
                                                            std::int32_t replicas) {
   std::vector<EndCall> result;
   const bool overlap = input_.stack.communication.overlap_data;
-  const std::int64_t parameters = stages_.parameters_of_rank(pipeline_rank);
+  const std::int64_t parameters = stages_.parameters_of_rank(pipeline_rank, of_);
+  if (parameters == 0) return result;
   const std::int64_t gradient_bytes = input_.stack.optimizer.gradient_bytes;
   const Bytes gradients{parameters * gradient_bytes}, weights{parameters * input_.state.gathered_bytes},
-      of_shard{ceil_div(parameters, input_.layout.shards()) * gradient_bytes};
+      of_shard{ceil_div(parameters, input_.layout.shards(of_)) * gradient_bytes};
   const std::int64_t buffer = std::min(parameters, input_.stack.optimizer.reduce_buffer_elements) * gradient_bytes;
-  const bool reduced = input_.layout.shards_gradients();
+  const bool reduced = input_.layout.shards_gradients(of_);
   if (!overlap && sharded() && !reduced)
     result.push_back({false, false, collective(shard, Collective::reduce_scatter, gradients, buffer, -buffer)});
   if (replicated() && (sums_replicas_late_ || (!overlap && !reduced)))
     result.push_back(
         {false, true,
          collective(replicas, Collective::all_reduce, of_shard, sharded() ? 0 : buffer, sharded() ? 0 : -buffer)});
-  if (sharded() && !input_.layout.gathers_parameters() && !(overlap && input_.stack.communication.overlap_gather))
+  if (sharded() && !input_.layout.gathers_parameters(of_) && !(overlap && input_.stack.communication.overlap_gather))
     result.push_back({true, false, collective(shard, Collective::all_gather, weights, 0, 0)});
   return result;
 }

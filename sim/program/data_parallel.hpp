@@ -22,6 +22,7 @@
 // A parameter gather that overlaps with the next step's forward is placed at the start of this step: in the steady
 // state of training each step begins with the gather of the one before.
 #pragma once
+#include <array>
 #include <map>
 #include <tuple>
 #include <utility>
@@ -31,10 +32,11 @@
 
 namespace orrery::program {
 
+// Of the routed experts of a model, among the ranks that hold the same ones, or of all else.
 class DataParallel {
  public:
-  DataParallel(const StepInput& input, const Ranks& ranks, const Devices& devices, Communication& communication,
-               StageCosts& stages, Builder& builder);
+  DataParallel(layout::Parameters of, const StepInput& input, const Ranks& ranks, const Devices& devices,
+               Communication& communication, StageCosts& stages, Builder& builder);
 
   // Every collective of the groups in a step: what the folding must find alike. To be asked before form_groups().
   std::vector<ObservedCall> observed();
@@ -70,9 +72,12 @@ class DataParallel {
   TemplateId collective(std::int32_t group, Collective kind, Bytes bytes, std::int64_t at_start, std::int64_t at_end);
   std::uint32_t behind(const Key& key, layout::PassKind kind, std::uint32_t steps);
   std::vector<EndCall> end_calls(int pipeline_rank, std::int32_t shard, std::int32_t replicas);
-  bool sharded() const { return input_.layout.shards() > 1; }
+  bool sharded() const { return there() && input_.layout.shards(of_) > 1; }
   bool replicated() const { return replicated_; }
+  bool there() const { return of_ == layout::Parameters::dense || input_.graph->spec.experts.count > 0; }
+  const Ranks::Sharing& sharing() const { return ranks_.sharing(of_); }
 
+  layout::Parameters of_;
   const StepInput& input_;
   const Ranks& ranks_;
   const Devices& devices_;
@@ -85,5 +90,7 @@ class DataParallel {
   std::map<Key, std::vector<DataCall>> calls_;
   std::map<std::tuple<std::int32_t, Collective, std::int64_t, std::int64_t, std::int64_t>, TemplateId> templates_;
 };
+
+using DataParallels = std::array<DataParallel, layout::kParameterKinds.size()>;
 
 }  // namespace orrery::program

@@ -26,6 +26,8 @@ inline constexpr std::array<DimensionCalls, layout::kDimensions> kDimensionCalls
      &cost::StackCommunication::tensor_slowdown_percent},
     {layout::Dimension::context, Lane::context, Category::context_comm, &cost::StackCommunication::overlap_context,
      &cost::StackCommunication::context_slowdown_percent},
+    {layout::Dimension::expert_tensor, Lane::expert_tensor, Category::expert_comm, nullptr, nullptr},
+    {layout::Dimension::expert, Lane::expert, Category::expert_comm, nullptr, nullptr},
     {layout::Dimension::data, Lane::data, Category::data_comm, &cost::StackCommunication::overlap_data,
      &cost::StackCommunication::data_slowdown_percent},
     {layout::Dimension::pipeline, Lane::pipeline_send, Category::pipeline_comm, nullptr, nullptr},

@@ -29,9 +29,9 @@ void scale(FlopCount& count, Int128 times) {
 
 // What one layer runs again, as parts of its forward pass (pass.hpp, Recompute).
 struct Again {
-  WideFlops features = 0;  // of the linear layers: in · out
-  int products = 0;        // of unfused attention
-  bool fused = false;      // the attention kernel
+  WideFlops features = 0;                // of the linear layers: in · out
+  bool scores = false, context = false;  // the products of unfused attention
+  bool fused = false;                    // the attention kernel
   bool relative = false;
 };
 
@@ -40,81 +40,99 @@ class ClosedForm {
   explicit ClosedForm(const StepInput& input)
       : input_(input), m_(input.graph->spec), o_(input.pass), flash_(o_.attention == AttentionKind::flash) {}
 
-  StepFlops flops() const {
-    const WideFlops layers = m_.layers, h = m_.hidden, relative = is_relative() ? 1 : 0;
-    const WideFlops encodings = relative * h * m_.query_features();  // constants: no input gradient
-    const WideFlops linear = layers * (qkv() + projection() + fc1() + fc2() + encodings) + h * m_.vocab;
-    StepFlops f;
-    f.model = {6 * tokens() * linear, 3 * layers * (2 + relative) * product()};
-    f.executed = {f.model.linear - 2 * tokens() * layers * encodings,
-                  layers * (3 * relative * product() + (flash_ ? fused(false) + fused(true) : 6 * product()))};
-    const Again again = again_in_layer();
-    const WideFlops times = layers_again(), of_relative = again.relative ? product() : 0;
-    f.again = {2 * tokens() * times * again.features,
-               times * (again.products * product() + (again.fused ? fused(false) : 0) + of_relative)};
-    f.executed.linear += f.again.linear, f.executed.attention += f.again.attention;
-    const WideFlops in_full = times * ((again.products + (again.fused ? 2 : 0)) * product() + of_relative);
-    f.korthikanti =
-        f.model.total() + (o_.recompute == Recompute::selective ? f.model.attention : f.again.linear + in_full);
-    return f;
+  StepFlops flops() {
+    for (std::int64_t i = 0; i < m_.layers; ++i) add_layer(i, runs_again(i) ? again_in(i) : Again{});
+    for (std::int64_t i = 0; i < m_.prediction_layers; ++i) {
+      add_layer(m_.layers - 1, o_.recompute == Recompute::selective ? again_in(m_.layers - 1) : Again{});
+      add_linear(2 * static_cast<WideFlops>(m_.hidden) * m_.hidden);
+    }
+    add_linear((1 + static_cast<WideFlops>(m_.prediction_layers)) * m_.hidden * m_.vocab);
+    f_.executed.linear += f_.model.linear + f_.again.linear - unneeded_;
+    f_.executed.attention += f_.again.attention;
+    f_.korthikanti =
+        f_.model.total() + (o_.recompute == Recompute::selective ? f_.model.attention : f_.again.linear + in_full_);
+    return f_;
   }
 
  private:
+  void add_linear(WideFlops features) { f_.model.linear += 6 * tokens() * features; }
+
+  void add_layer(std::int64_t layer, const Again& again) {
+    const WideFlops encodings = is_relative() ? static_cast<WideFlops>(m_.hidden) * m_.query_features() : 0;
+    add_linear(model::attention_matrices(m_) + model::mlp_matrices(m_, layer) + encodings);
+    unneeded_ += 2 * tokens() * encodings;  // constants: no input gradient
+    const std::int64_t window = m_.window_of(layer);
+    const WideFlops pairs = sequences() * (flash_ ? model::attention_pairs(m_, window, o_.sequence_length)
+                                                  : model::attention_pairs(m_, 0, o_.sequence_length));
+    const WideFlops scores = 2 * pairs * m_.query_features(), context = 2 * pairs * m_.context_features(),
+                    relative = is_relative() ? scores : 0;
+    f_.model.attention += 3 * (scores + context + relative);
+    f_.executed.attention +=
+        3 * relative + (flash_ ? fused(false, window) + fused(true, window) : 3 * (scores + context));
+    f_.again.linear += 2 * tokens() * again.features;
+    const WideFlops unfused =
+        (again.scores ? scores : 0) + (again.context ? context : 0) + (again.relative ? relative : 0);
+    f_.again.attention += unfused + (again.fused ? fused(false, window) : 0);
+    in_full_ += unfused + (again.fused ? scores + context : 0);
+  }
+
   bool is_relative() const { return m_.position == model::Position::relative; }
   WideFlops sequences() const {
     return static_cast<WideFlops>(input_.schedule->micro_batches) * o_.micro_batch * input_.layout.data;
   }
   WideFlops tokens() const { return sequences() * o_.sequence_length; }
-  // QKᵀ or AV of one layer: 2 s² · (width of all heads) a sequence.
-  WideFlops product() const { return 2 * tokens() * o_.sequence_length * m_.query_features(); }
-  WideFlops qkv() const { return static_cast<WideFlops>(m_.hidden) * (m_.query_features() + 2 * m_.kv_features()); }
-  WideFlops projection() const { return static_cast<WideFlops>(m_.hidden) * m_.query_features(); }
-  WideFlops fc1() const { return (m_.gated() ? 2 : 1) * fc2(); }
-  WideFlops fc2() const { return static_cast<WideFlops>(m_.hidden) * m_.ffn_hidden; }
 
   // Fused attention of one layer: forward QKᵀ and AV; backward these for five gradients, the scores once more. Of the
-  // blocks of `rows` under the causal mask (B + 1) / 2B. Over context ranks one kernel a block of a ring, or one.
-  WideFlops fused(bool backward) const {
+  // blocks of `rows` those that the mask leaves. Over context ranks one kernel a block of a ring, or one.
+  WideFlops fused(bool backward, std::int64_t window) const {
     const layout::Layout& l = input_.layout;
     const bool ring = o_.calls.context_exchange == layout::ContextExchange::ring;
     const std::int64_t queries = o_.sequence_length / l.context, keys = ring ? queries : o_.sequence_length;
     const cost::AttentionKernels& kernels = input_.kernels.attention_of(cost::AttentionLibrary::flash2);
-    const std::int64_t blocks =
-        backward ? ceil_div(keys, kernels.backward.rows) : ceil_div(queries, kernels.forward.rows);
-    const WideFlops whole = static_cast<WideFlops>(backward ? 10 : 4) * queries * keys * m_.dim_per_head() *
-                            (m_.heads / l.tensor) * o_.micro_batch;
+    const std::int64_t rows = backward ? kernels.backward.rows : kernels.forward.rows,
+                       length = backward ? keys : queries, blocks = ceil_div(length, rows);
+    const std::int64_t d = m_.dim_per_head(), v = m_.value_dim();
+    const bool within = window > 0 && window < keys;
+    const WideFlops pairs = within ? static_cast<WideFlops>(model::attention_pairs(m_, window, keys))
+                                   : static_cast<WideFlops>(queries) * keys;
+    const WideFlops whole =
+        (backward ? 2 * (3 * d + 2 * v) : 2 * (d + v)) * pairs * (m_.heads / l.tensor) * o_.micro_batch;
+    const WideFlops run =
+        within ? whole * (cost::causal_blocks(length, rows, window, m_.attention_chunks).all * rows * rows) / pairs
+               : whole * (blocks + 1) / (2 * blocks);
     const WideFlops calls = static_cast<WideFlops>(input_.schedule->micro_batches) * l.ranks() / l.pipeline;
-    return whole * (blocks + 1) / (2 * blocks) * calls * (ring ? l.context : 1);
+    return run * calls * (ring ? l.context : 1);
   }
 
-  WideFlops layers_again() const {
-    if (o_.recompute == Recompute::full) return ceil_div(m_.layers, std::max<std::int64_t>(o_.recompute_every, 1));
-    if (o_.recompute == Recompute::alternate_layers)
-      return ceil_div(m_.layers, std::max<std::int64_t>(o_.recompute_every, 2));
-    return m_.layers;
+  bool runs_again(std::int64_t layer) const {
+    if (o_.recompute == Recompute::full) return layer % std::max<std::int64_t>(o_.recompute_every, 1) == 0;
+    if (o_.recompute == Recompute::alternate_layers) return layer % std::max<std::int64_t>(o_.recompute_every, 2) == 0;
+    return o_.recompute != Recompute::none;
   }
 
   // The last product of a layer is run again only where it must go by, or where something behind it is needed.
   bool last_again() const {
     const bool cast_kept = o_.compute == DType::fp8 && o_.kernels.fp8_saves_input;
     const bool early = o_.kernels.recompute_stops_early || o_.recompute == Recompute::selective_op;
-    return !early || m_.dropout || cast_kept;
+    return !early || m_.dropout || cast_kept || m_.norm_place != model::NormPlace::before;
   }
 
-  Again again_in_layer() const {
-    const WideFlops encodings = is_relative() ? projection() : 0, last = last_again() ? fc2() : 0;
+  Again again_in(std::int64_t layer) const {
+    const WideFlops h = m_.hidden, projection = h * m_.context_features(),
+                    encodings = is_relative() ? h * m_.query_features() : 0,
+                    last = h * (m_.experts.in_layer(layer) ? m_.experts.top_k * m_.experts.hidden : m_.ffn_hidden);
+    const WideFlops all = model::attention_matrices(m_) + model::mlp_matrices(m_, layer) + encodings;
     switch (o_.recompute) {
       case Recompute::none:
         return {};
       case Recompute::selective:  // the context is read outside of what is run again
-        return {0, flash_ ? 0 : o_.kernels.recompute_stops_early ? 1 : 2, flash_, false};
+        return {0, !flash_, !flash_ && !o_.kernels.recompute_stops_early, flash_, false};
       case Recompute::full:
       case Recompute::alternate_layers:
-        return {qkv() + projection() + fc1() + last + encodings, flash_ ? 0 : 2, flash_, is_relative()};
-      case Recompute::selective_op: {  // of q, k, v, projection, gate, up, fc2 every second
-        const WideFlops key = static_cast<WideFlops>(m_.hidden) * m_.kv_features();
-        return {key + projection() + (m_.gated() ? fc2() : last) + encodings, flash_ ? 0 : 2, false, is_relative()};
-      }
+        return {all - (last_again() ? 0 : last), !flash_, !flash_, flash_, is_relative()};
+      case Recompute::selective_op:  // of q, k, v, projection, gate, up, fc2 every second
+        return {h * m_.kv_features() + projection + (m_.gated() || last_again() ? last : 0) + encodings, !flash_,
+                !flash_, false, is_relative()};
     }
     internal_error("closed_form_flops: unknown policy");
   }
@@ -123,6 +141,8 @@ class ClosedForm {
   const model::ModelSpec& m_;
   const PassOptions& o_;
   bool flash_;
+  StepFlops f_;
+  WideFlops unneeded_ = 0, in_full_ = 0;
 };
 
 }  // namespace

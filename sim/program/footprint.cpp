@@ -49,7 +49,8 @@ PassCounts count(const layout::StageModel& stage, const std::vector<layout::Pass
   const std::int64_t full = std::max(stack.communication.bucket.value, o.reduce_buffer_elements * o.gradient_bytes);
   std::int64_t open = 0;
   for (const LayerRange& range : layer_ranges(steps)) {
-    const std::int64_t parameters = stage.parameters_of_layer(range.layer);
+    const std::int64_t parameters =
+        stage.parameters_of_layer(range.layer) + stage.parameters_of_layer(range.layer, layout::Parameters::experts);
     if (parameters == 0) continue;
     counts.layers += 1;
     if (open == 0) counts.units += 1;
@@ -203,7 +204,10 @@ std::map<PassKind, PassCounts> Estimate::counts_of(const layout::StageSpan& span
     for (const PassKind kind : kinds()) counts[kind] = count(made_->stage(stage), made_->steps(stage, kind), s_.stack);
   } else {
     model::ModelSpec part = s_.model;  // no more of the model than the stage needs
-    const layout::StageSpan alike{span.first_layer % 2, span.layers, span.embedding, span.head};
+    // Where layers differ (experts, windows) the stage is as it stands.
+    const bool differ = part.experts.first_dense > 0 || part.experts.every > 1 || part.global_every > 0;
+    const layout::StageSpan alike{differ ? span.first_layer : span.first_layer % 2, span.layers, span.embedding,
+                                  span.head};
     part.layers = alike.first_layer + alike.layers;
     const model::ModelGraph graph = layout::graph_of(part, s_.pass);
     const auto operators = layout::operators_of(layout::stage_of_operators(graph, {&alike, 1}), 0);
@@ -214,7 +218,10 @@ std::map<PassKind, PassCounts> Estimate::counts_of(const layout::StageSpan& span
 }
 
 void Estimate::add_stage(const layout::StageSpan& span, int stage) {
-  const auto key = std::make_tuple(span.layers, span.embedding, span.head, span.first_layer % 2);
+  const model::Experts& e = s_.model.experts;
+  const bool differ = e.first_dense > 0 || e.every > 1 || s_.model.global_every > 0;
+  const auto key =
+      std::make_tuple(span.layers, span.embedding, span.head, differ ? span.first_layer : span.first_layer % 2);
   auto [it, fresh] = counts_.try_emplace(key);
   if (fresh) it->second = counts_of(span, stage);
   for (const auto& [kind, counts] : it->second) add_passes(counts, kind, static_cast<double>(s_.micro_batches));
@@ -271,8 +278,8 @@ TeamShape folded_teams() {
 
 TeamShape teams_of_all_ranks(const layout::Layout& layout) {
   TeamShape all;
-  for (const layout::DimensionFacts& d : layout::kDimensionList)
-    if (d.in_pass) all.members *= layout.*d.degree;
+  // Blocks of neighbours that tensor and context join, and those that the experts join: what both join.
+  all.members = std::lcm(layout.tensor * layout.context, layout.expert * layout.expert_tensor);
   for (const layout::DimensionFacts& d : layout::kDimensionList)
     all.groups[d.dimension] = all.members / (layout.*d.degree);
   all.teams = static_cast<double>(layout.ranks()) / layout.pipeline / all.members;

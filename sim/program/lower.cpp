@@ -55,9 +55,9 @@ void StepLowering::sum_up_stages(LoweredStep& step) {
   };
   for (int s = 0; s < stages_.stages(); ++s) {
     const layout::StageModel& stage = stages_.stage(s);
-    step.stages.push_back({stages_.span(s), stage.parameters(), slowest(s, PassKind::forward),
-                           slowest(s, PassKind::backward), slowest(s, PassKind::input_gradient),
-                           slowest(s, PassKind::weight_gradient)});
+    step.stages.push_back({stages_.span(s), stage.parameters() + stage.parameters(layout::Parameters::experts),
+                           slowest(s, PassKind::forward), slowest(s, PassKind::backward),
+                           slowest(s, PassKind::input_gradient), slowest(s, PassKind::weight_gradient)});
   }
 }
 

@@ -64,8 +64,8 @@ void PipelineLowering::begin(const StepStart& start) {
     output_[d].assign(static_cast<std::size_t>(made_on_[rank]) * each, kNone);
     arrived_[d].assign(static_cast<std::size_t>(arrive_on_[rank]) * each, kNone);
   }
-  data_tasks_.assign(devices * 2, {});
-  data_calls_seen_.assign(devices * 2, 0);
+  data_tasks_.assign(devices * kDataKinds, {});
+  data_calls_seen_.assign(devices * kDataKinds, 0);
   sent_.assign(devices * 2, {});
   ends_ = {std::vector<TaskId>(devices, kNone), std::vector<std::vector<TaskId>>(devices)};
 }
@@ -213,10 +213,10 @@ void PipelineLowering::reduce_after(const Team& team, std::size_t member, const 
 
 // All members of a group make the same calls in the same order: the k-th call of each is one task.
 TaskId PipelineLowering::data_task(DeviceIndex device, const DataCall& call) {
-  const std::vector<DeviceIndex>& group = input_.data_group(device, call.replicas);
-  const std::size_t kind = call.replicas ? 1 : 0;
-  std::vector<TaskId>& tasks = data_tasks_[group.front() * 2 + kind];
-  const std::size_t index = data_calls_seen_[device * 2 + kind]++;
+  const std::vector<DeviceIndex>& group = input_.data_group(device, call);
+  const std::size_t kind = (call.replicas ? 1u : 0u) + (call.experts ? 2u : 0u);
+  std::vector<TaskId>& tasks = data_tasks_[group.front() * kDataKinds + kind];
+  const std::size_t index = data_calls_seen_[device * kDataKinds + kind]++;
   if (index == tasks.size()) {
     std::vector<Participant> participants;
     for (const DeviceIndex d : group)

@@ -79,8 +79,9 @@ class PipelineLowering {
   std::vector<std::vector<TaskId>> step_tasks_;        // [device] of the piece being emitted, step by step
   std::vector<std::vector<TaskId>> host_waits_;        // [device] blocking messages that the host has yet to wait for
   std::vector<std::vector<TaskId>> output_, arrived_;  // [device][slot] last task of a pass; message to this device
-  std::vector<std::vector<TaskId>> data_tasks_;  // [first device of the group · 2 + replicas] in order of the calls
-  std::vector<std::size_t> data_calls_seen_;     // [device · 2 + replicas]
+  static constexpr std::size_t kDataKinds = 4;         // of shards or replicas, of experts or of all else
+  std::vector<std::vector<TaskId>> data_tasks_;  // [first device of the group · kinds + kind] in order of the calls
+  std::vector<std::size_t> data_calls_seen_;     // [device · kinds + kind]
   std::vector<std::vector<std::pair<DeviceIndex, TaskId>>> sent_;  // [device · 2 + forward] (to, message) in order
   const StepStart* start_ = nullptr;
   std::vector<bool> validated_;  // [device] its first backward pass waits already

@@ -40,8 +40,10 @@ std::vector<NamedGroups> named_groups(const Ranks& ranks) {
     if (d.in_pass)
       named.push_back(
           {&ranks.along[d.dimension], std::string(d.name) + "-parallel group", std::string(d.name) + " groups"});
-  named.push_back({&ranks.shard, "data-parallel group", "data-parallel groups"});
-  named.push_back({&ranks.replicas, "data-parallel group", "groups of replicas"});
+  named.push_back({&ranks.dense.shard, "data-parallel group", "data-parallel groups"});
+  named.push_back({&ranks.dense.replicas, "data-parallel group", "groups of replicas"});
+  named.push_back({&ranks.experts.shard, "group of the same experts", "groups of the same experts"});
+  named.push_back({&ranks.experts.replicas, "group of the same experts", "groups of replicas of experts"});
   for (const ProcessGroups& pairs : ranks.pipeline) named.push_back({&pairs, "pipeline message", "pipeline messages"});
   for (const ProcessGroups& copies : ranks.shared) named.push_back({&copies, "tied embeddings", "tied embeddings"});
   return named;
@@ -70,11 +72,14 @@ std::vector<std::vector<bool>> messages_between(const RanksKey& key, const std::
 }  // namespace
 
 RanksKey::RanksKey(const StepInput& input, const layout::StageGraph& stages)
-    : placement(input.schedule->placement), post_validates(program::post_validates(input)), speed(input.speed) {
+    : placement(input.schedule->placement),
+      post_validates(program::post_validates(input)),
+      speed(input.speed),
+      has_experts(input.graph->spec.experts.count > 0) {
   for (const layout::DimensionFacts& d : layout::kDimensionList) layout.*d.degree = input.layout.*d.degree;
   layout.order = input.layout.order;
   layout.shard_degree = input.layout.shards();
-  layout.zero = layout.shard_degree > 1 ? layout::Zero::optimizer : layout::Zero::none;
+  layout.zero = input.layout.zero == layout::Zero::none ? layout::Zero::none : layout::Zero::optimizer;
   for (const layout::StageEdge& edge : stages.edges()) edges.emplace_back(edge.from, edge.to);
   for (const layout::SharedParameters& copies : stages.shared()) shared.push_back(copies.stages);
 }
@@ -82,6 +87,24 @@ RanksKey::RanksKey(const StepInput& input, const layout::StageGraph& stages)
 void RanksKey::add_to(Hash& hash) const {
   for (const layout::DimensionFacts& d : layout::kDimensionList) hash.add(layout.*d.degree);
   hash.add((static_cast<std::int64_t>(layout.shard_degree) << 32) + placement.stages);
+}
+
+// A rank that holds the same stages for another copy of the model (Li and Hoefler, Chimera, SC'21, section 3.2: the
+// replicas of a stage in both directions sum together) is one more replica of what this one has.
+template <class Group>
+void Ranks::fill_replicas(Sharing& of, Group group_of) {
+  const std::vector<int> mirror = schedule::mirrors(placement);
+  check(!mirror.empty(), "copies of the model that do not stand on pairs of ranks");
+  fill(of.replicas, of.replicas_of, count, at, [&](layout::Coordinates c) {
+    std::vector<int> group = group_of(c);
+    const int other = mirror[static_cast<std::size_t>(c[kPipeline])];
+    if (other == c[kPipeline]) return group;
+    c[kPipeline] = other;
+    const std::vector<int> more = group_of(c);
+    group.insert(group.end(), more.begin(), more.end());
+    std::sort(group.begin(), group.end());
+    return group;
+  });
 }
 
 Ranks::Ranks(const RanksKey& key) : placement(key.placement), grid(key.layout), count(key.layout.ranks()) {
@@ -103,14 +126,22 @@ Ranks::Ranks(const RanksKey& key) : placement(key.placement), grid(key.layout), 
   }
   std::vector<std::int32_t> gradient_of;
   fill(gradient, gradient_of, count, at, [&](const auto& c) { return grid.gradient_group(c); });
-  fill(shard, shard_of, count, at, [&](const auto& c) { return grid.shard_group(c); });
-  fill_replicas();
-  for (ProcessGroups* among : {&gradient, &shard, &replicas, &model_parallel}) {
+  fill(dense.shard, dense.shard_of, count, at, [&](const auto& c) { return grid.shard_group(c); });
+  fill_replicas(dense, [&](const auto& c) { return grid.replica_group(c); });
+  if (key.has_experts) {
+    fill(experts.shard, experts.shard_of, count, at, [&](const auto& c) { return grid.expert_shard_group(c); });
+    fill_replicas(experts, [&](const auto& c) { return grid.expert_replica_group(c); });
+  }
+  for (ProcessGroups* among :
+       {&gradient, &dense.shard, &dense.replicas, &experts.shard, &experts.replicas, &model_parallel}) {
     among->lane = Lane::data;
     among->category = Category::data_comm;
   }
-  // Hybrid sharding has two communicators, so the replicas' all-reduces run beside the shards' calls.
-  if (key.layout.shards() > 1) replicas.lane = Lane::replicas;
+  // Hybrid sharding has two communicators, so the replicas' all-reduces run beside the shards' calls; experts have
+  // theirs.
+  experts.shard.lane = experts.replicas.lane = Lane::expert_data;
+  if (key.layout.shards() > 1) dense.replicas.lane = Lane::replicas;
+  if (key.layout.shards(layout::Parameters::experts) > 1) experts.replicas.lane = Lane::expert_replicas;
   add_pipeline(key);
   add_shared(key);
   model_parallel.groups.emplace_back();
@@ -120,23 +151,6 @@ Ranks::Ranks(const RanksKey& key) : placement(key.placement), grid(key.layout), 
   };
   for (std::int32_t r = 0; r < count; ++r)
     if (of_first_copy(at[static_cast<std::size_t>(r)])) model_parallel.groups[0].push_back(r);
-}
-
-// A rank that holds the same stages for another copy of the model (Li and Hoefler, Chimera, SC'21, section 3.2: the
-// replicas of a stage in both directions sum together) is one more replica of what this one has.
-void Ranks::fill_replicas() {
-  const std::vector<int> mirror = schedule::mirrors(placement);
-  check(!mirror.empty(), "copies of the model that do not stand on pairs of ranks");
-  fill(replicas, replicas_of, count, at, [&](layout::Coordinates c) {
-    std::vector<int> group = grid.replica_group(c);
-    const int other = mirror[static_cast<std::size_t>(c[kPipeline])];
-    if (other == c[kPipeline]) return group;
-    c[kPipeline] = other;
-    const std::vector<int> more = grid.replica_group(c);
-    group.insert(group.end(), more.begin(), more.end());
-    std::sort(group.begin(), group.end());
-    return group;
-  });
 }
 
 // Only pairs that send are a load on the network: the last rank sends to the first where stages go round (interleaved).

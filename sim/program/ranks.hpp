@@ -22,6 +22,7 @@ struct RanksKey {
   std::vector<std::vector<std::int32_t>> shared;  // stages that hold copies of the same parameters
   bool post_validates = false;
   std::vector<double> speed;  // [rank], empty = all 1
+  bool has_experts = false;
 };
 
 // All process groups of the run, by kind, and which group of each kind a rank is in.
@@ -46,8 +47,14 @@ struct Ranks {
   layout::PerDimension<ProcessGroups>
       along;               // of the dimensions whose calls are steps of the passes; none in the others
   ProcessGroups gradient;  // all data-parallel ranks
-  ProcessGroups shard,
-      replicas;  // its split by ZeRO: ranks that spread one copy of the shards, ranks that hold one shard
+  // Its split by ZeRO: ranks that spread one copy of the shards, ranks that hold one shard. Of routed experts, and of
+  // all else.
+  struct Sharing {
+    ProcessGroups shard, replicas;
+    std::vector<std::int32_t> shard_of, replicas_of;  // [rank]
+  };
+  Sharing dense, experts;  // no groups of experts where there are none
+  const Sharing& sharing(layout::Parameters of) const { return of == layout::Parameters::experts ? experts : dense; }
   // Pipeline pairs (from, to), by how many places further along the model the receiver stands: those
   // of a chain are all in the first, their gradients in the last.
   std::vector<ProcessGroups> pipeline;
@@ -56,13 +63,13 @@ struct Ranks {
       shared;                    // [of StageGraph::shared] the ranks that hold a copy; empty where one rank holds all
   ProcessGroups model_parallel;  // one group: where the gradient norm is summed
   layout::PerDimension<std::vector<std::int32_t>> along_of;  // [dimension][rank] index of its group
-  std::vector<std::int32_t> shard_of, replicas_of;
   std::vector<std::vector<std::int32_t>> sends_on;  // [of `pipeline`][rank] index of the pair it sends on, −1 = none
   std::vector<std::int32_t> speed_of;               // [rank] index of its speed
   std::vector<double> speeds;                       // of kernels, each once; {1} where nothing is slow
 
  private:
-  void fill_replicas();
+  template <class Group>
+  void fill_replicas(Sharing& of, Group group);
   void add_pipeline(const RanksKey& key);
   void add_shared(const RanksKey& key);
   std::size_t apart(int from_pipeline, int to_pipeline) const {

@@ -84,9 +84,9 @@ std::vector<int> StageCosts::on_rank(int pipeline_rank) const {
   return held;
 }
 
-std::int64_t StageCosts::parameters_of_rank(int pipeline_rank) const {
+std::int64_t StageCosts::parameters_of_rank(int pipeline_rank, layout::Parameters of) const {
   std::int64_t sum = 0;
-  for (const int s : on_rank(pipeline_rank)) sum += stage(s).parameters();
+  for (const int s : on_rank(pipeline_rank)) sum += stage(s).parameters(of);
   return sum;
 }
 
@@ -219,14 +219,14 @@ std::vector<TimedStep> StageCosts::receive_messages(Pass& pass, const Place& pla
 
 // A layer; where parameters are whole (ZeRO-2), as many layers as fill a bucket, if the stack has one (DeepSpeed:
 // reduce_bucket_size).
-std::vector<StageCosts::GradientUnit> StageCosts::gradient_units(int stage, PassKind kind) {
+std::vector<StageCosts::GradientUnit> StageCosts::gradient_units(int stage, PassKind kind, layout::Parameters of) {
   std::vector<GradientUnit> units;
-  if (kind == PassKind::forward || kind == PassKind::input_gradient || !layout().shards_gradients()) return units;
+  if (kind == PassKind::forward || kind == PassKind::input_gradient || !layout().shards_gradients(of)) return units;
   const std::int64_t buffer = checked_mul(key_.reduce_buffer_elements, key_.gradient_bytes);
-  const std::int64_t bucket = layout().gathers_parameters() ? 0 : std::max(key_.calls.bucket.value, buffer);
+  const std::int64_t bucket = layout().gathers_parameters(of) ? 0 : std::max(key_.calls.bucket.value, buffer);
   bool open = false;
   for (const LayerRange& range : layer_ranges(steps(stage, kind))) {
-    const std::int64_t parameters = this->stage(stage).parameters_of_layer(range.layer);
+    const std::int64_t parameters = this->stage(stage).parameters_of_layer(range.layer, of);
     if (parameters == 0) continue;
     if (!open) units.push_back({0, range.begin, range.end});
     units.back().parameters += parameters;
@@ -262,14 +262,16 @@ void StageCosts::note_uses(Pass& pass, int stage, PassKind kind) {
 // are whole from its first step, in the first pass of a run, to the end of their reduction. (The data-parallel calls
 // hold the other halves of these effects.)
 void StageCosts::hold_gathered_layers(Pass& pass, int stage, PassKind kind, bool opens) {
-  for (const LayerRange& range : layer_ranges(steps(stage, kind))) {
-    const std::int64_t parameters = this->stage(stage).parameters_of_layer(range.layer);
-    if (layout().gathers_parameters() && kind != PassKind::weight_gradient)
-      pass.steps[range.end - 1].memory.push_back({true, MemoryClass::buffers, {-parameters * key_.gathered_bytes}});
+  for (const layout::Parameters of : layout::kParameterKinds) {
+    for (const LayerRange& range : layer_ranges(steps(stage, kind))) {
+      const std::int64_t parameters = this->stage(stage).parameters_of_layer(range.layer, of);
+      if (parameters > 0 && layout().gathers_parameters(of) && kind != PassKind::weight_gradient)
+        pass.steps[range.end - 1].memory.push_back({true, MemoryClass::buffers, {-parameters * key_.gathered_bytes}});
+    }
+    if (!opens) continue;
+    for (const GradientUnit& unit : gradient_units(stage, kind, of))
+      pass.steps[unit.begin].memory.push_back({false, MemoryClass::buffers, {unit.parameters * key_.gradient_bytes}});
   }
-  if (!opens) return;
-  for (const GradientUnit& unit : gradient_units(stage, kind))
-    pass.steps[unit.begin].memory.push_back({false, MemoryClass::buffers, {unit.parameters * key_.gradient_bytes}});
 }
 
 // The host waits for each kernel before it launches the next: the device stands still during each launch.

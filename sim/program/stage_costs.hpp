@@ -37,7 +37,7 @@ class StageCosts {
   int alike(int index) const { return cut_.alike[at(index)]; }
   int stages() const { return cut_.of.stages; }
   std::vector<int> on_rank(int pipeline_rank) const;  // the stages it holds, of all pipes
-  std::int64_t parameters_of_rank(int pipeline_rank) const;
+  std::int64_t parameters_of_rank(int pipeline_rank, layout::Parameters of) const;
   const std::vector<layout::PassStep>& steps(int stage, layout::PassKind kind);
   // The pass on a rank, with the costs of that rank's groups and the messages that reach the stage in that pipe. It
   // `opens` the gradients that it makes, or adds to those of the pass before it (Layout::reduces_after_runs).
@@ -48,7 +48,7 @@ class StageCosts {
     std::int64_t parameters = 0;
     std::uint32_t begin = 0, end = 0;
   };
-  std::vector<GradientUnit> gradient_units(int stage, layout::PassKind kind);
+  std::vector<GradientUnit> gradient_units(int stage, layout::PassKind kind, layout::Parameters of);
   // All communication calls inside the passes, each once.
   const std::vector<ObservedCall>& calls();
   std::optional<StepFlops>& flops() { return flops_; }  // counted in flops_book.cpp

@@ -6,7 +6,7 @@
 namespace orrery::program {
 
 StepEnd::StepEnd(const StepInput& input, const layout::StageGraph& graph, const Ranks& ranks, const Devices& devices,
-                 Communication& communication, StageCosts& stages, DataParallel& data, Builder& builder)
+                 Communication& communication, StageCosts& stages, DataParallels& data, Builder& builder)
     : input_(input),
       graph_(graph),
       ranks_(ranks),
@@ -62,7 +62,7 @@ std::vector<ObservedCall> StepEnd::observed() const {
   for (const layout::DimensionFacts& d : layout::kDimensionList)
     if (splits_parameters(d) && input_.layout.*d.degree > 1)
       calls.push_back({&ranks_.along[d.dimension], Collective::all_reduce, kNorm});
-  if (input_.layout.shards() > 1) calls.push_back({&ranks_.shard, Collective::all_reduce, kNorm});
+  if (input_.layout.shards() > 1) calls.push_back({&ranks_.dense.shard, Collective::all_reduce, kNorm});
   return calls;
 }
 
@@ -73,7 +73,7 @@ void StepEnd::lower(PipelineEnds& ends) {
   if (post_validates(input_)) {
     for (const layout::DimensionFacts& d : layout::kDimensionList)
       if (splits_parameters(d)) sum_stage_norm(ranks_.along[d.dimension], ranks_.along_of[d.dimension], ends);
-    if (input_.layout.shards() > 1) sum_stage_norm(ranks_.shard, ranks_.shard_of, ends);
+    if (input_.layout.shards() > 1) sum_stage_norm(ranks_.dense.shard, ranks_.dense.shard_of, ends);
     pass_partial_norms(ends);
   } else {
     sum_gradient_norm(ends);
@@ -96,20 +96,22 @@ void StepEnd::join(const std::vector<DeviceIndex>& group, TemplateId task, Activ
 }
 
 void StepEnd::reduce_gradients(PipelineEnds& ends) {
-  for (const bool replicas : {false, true})
-    for (DeviceIndex d = 0; d < devices(); ++d) {
-      const std::vector<DeviceIndex>& group = data_.group(d, replicas);
-      if (group.front() != d) continue;
-      for (const DataParallel::EndCall& call : data_.at_end(d))
-        if (!call.gather && call.replicas == replicas) join(group, call.task, Activity::gradient_reduce, ends);
-    }
+  for (DataParallel& data : data_)
+    for (const bool replicas : {false, true})
+      for (DeviceIndex d = 0; d < devices(); ++d)
+        for (const DataParallel::EndCall& call : data.at_end(d)) {
+          const std::vector<DeviceIndex>& group = data.group(d, replicas);
+          if (group.front() == d && !call.gather && call.replicas == replicas)
+            join(group, call.task, Activity::gradient_reduce, ends);
+        }
 }
 
 void StepEnd::gather_parameters(PipelineEnds& ends) {
-  for (DeviceIndex d = 0; d < devices(); ++d)
-    if (data_.group(d, false).front() == d)
-      for (const DataParallel::EndCall& call : data_.at_end(d))
-        if (call.gather) join(data_.group(d, false), call.task, Activity::parameter_gather, ends);
+  for (DataParallel& data : data_)
+    for (DeviceIndex d = 0; d < devices(); ++d)
+      for (const DataParallel::EndCall& call : data.at_end(d))
+        if (call.gather && data.group(d, false).front() == d)
+          join(data.group(d, false), call.task, Activity::parameter_gather, ends);
 }
 
 // Stages that hold copies of the same parameters (tied embeddings) sum their gradients, wherever they stand.
@@ -205,10 +207,13 @@ void StepEnd::run_optimizer(PipelineEnds& ends) {
     const std::int32_t speed = ranks_.speed_of[static_cast<std::size_t>(devices_.representative[d])];
     const auto [it, fresh] = optimizer_.try_emplace({p, speed});
     if (fresh) {
-      const std::int64_t shards = input_.layout.shards();
-      const std::int64_t held = stages_.parameters_of_rank(p);
+      std::int64_t held = 0, updated = 0;
+      for (const layout::Parameters of : layout::kParameterKinds) {
+        const std::int64_t parameters = stages_.parameters_of_rank(p, of);
+        held += parameters, updated += ceil_div(parameters, input_.layout.shards(of));
+      }
       model::Kernel kernel;
-      kernel.bytes = {checked_add(checked_mul(ceil_div(held, shards), input_.stack.optimizer.traffic),
+      kernel.bytes = {checked_add(checked_mul(updated, input_.stack.optimizer.traffic),
                                   checked_mul(held, input_.stack.optimizer.gradient_traffic))};
       TaskTemplate t;
       t.duration = std::max(at_speed(cost::kernel_time(input_.gpu, input_.kernels, kernel),
@@ -217,8 +222,7 @@ void StepEnd::run_optimizer(PipelineEnds& ends) {
       t.category = Category::optimizer;
       t.name = "optimizer";
       const cost::StackOptimizer& o = input_.stack.optimizer;
-      const std::int64_t copies =
-          o.gradient_bytes == 2 ? checked_mul(ceil_div(held, shards), o.gradient_copy_bytes) : 0;
+      const std::int64_t copies = o.gradient_bytes == 2 ? checked_mul(updated, o.gradient_copy_bytes) : 0;
       const std::array<MemoryEffect, 2> effects{MemoryEffect{kNone, false, MemoryClass::buffers, {}, copies},
                                                 MemoryEffect{kNone, true, MemoryClass::buffers, {}, -copies}};
       if (copies > 0) t.effects = builder_.add_effects(effects);

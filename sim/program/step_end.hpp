@@ -16,7 +16,7 @@ namespace orrery::program {
 class StepEnd {
  public:
   StepEnd(const StepInput& input, const layout::StageGraph& graph, const Ranks& ranks, const Devices& devices,
-          Communication& communication, StageCosts& stages, DataParallel& data, Builder& builder);
+          Communication& communication, StageCosts& stages, DataParallels& data, Builder& builder);
 
   std::vector<ObservedCall> observed() const;  // the calls it makes
   // Adds what follows the last operation of each device; ends.tail is then the last task of its step.
@@ -47,7 +47,7 @@ class StepEnd {
   const Devices& devices_;
   Communication& communication_;
   StageCosts& stages_;
-  DataParallel& data_;
+  DataParallels& data_;
   Builder& builder_;
   std::map<std::pair<std::int32_t, std::int32_t>, TemplateId> optimizer_;  // by pipeline rank and speed
   std::map<std::pair<std::int32_t, bool>, TemplateId> norm_tasks_;         // [pair of ranks, forward]

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "dimension_calls.hpp"
 
@@ -37,11 +38,12 @@ StepLowering::StepLowering(const StepInput& input, const LowerOptions& options, 
       ranks_(parts.ranks()),
       communication_(*parts.communication),
       stages_(*parts.costs),
-      data_(input, ranks_, devices_, communication_, stages_, builder_),
+      data_{DataParallel(layout::Parameters::dense, input, ranks_, devices_, communication_, stages_, builder_),
+            DataParallel(layout::Parameters::experts, input, ranks_, devices_, communication_, stages_, builder_)},
       end_(input, graph_, ranks_, devices_, communication_, stages_, data_, builder_),
       // Where transfers share links, ranks that are alike by themselves may meet on them: each is played.
       devices_(folded(parts)) {
-  data_.form_groups();
+  for (DataParallel& data : data_) data.form_groups();
   add_devices();
 }
 
@@ -54,7 +56,8 @@ Devices StepLowering::folded(const StepParts& parts) {
 // What tells ranks apart: every call of the step on a group of theirs. (All wait for the gradient norm together.)
 std::vector<ObservedCall> StepLowering::observed_calls() {
   std::vector<ObservedCall> calls = stages_.calls();
-  for (const ObservedCall& call : data_.observed()) calls.push_back(call);
+  for (DataParallel& data : data_)
+    for (const ObservedCall& call : data.observed()) calls.push_back(call);
   for (const ObservedCall& call : end_.observed()) calls.push_back(call);
   return calls;
 }
@@ -64,11 +67,13 @@ void StepLowering::add_devices() {
     Device device;
     device.ranks = devices_.ranks[d];
     device.at = ranks_.at[static_cast<std::size_t>(devices_.representative[d])];
-    const layout::StateBytes state =
-        layout::state_bytes(stages_.parameters_of_rank(device.pipeline_rank()), input_.state, input_.layout);
-    device.resident[static_cast<std::size_t>(MemoryClass::weights)] = state.weights.value;
-    device.resident[static_cast<std::size_t>(MemoryClass::gradients)] = state.gradients.value;
-    device.resident[static_cast<std::size_t>(MemoryClass::optimizer)] = state.optimizer.value;
+    for (const layout::Parameters of : layout::kParameterKinds) {
+      const layout::StateBytes state =
+          layout::state_bytes(stages_.parameters_of_rank(device.pipeline_rank(), of), input_.state, input_.layout, of);
+      device.resident[static_cast<std::size_t>(MemoryClass::weights)] += state.weights.value;
+      device.resident[static_cast<std::size_t>(MemoryClass::gradients)] += state.gradients.value;
+      device.resident[static_cast<std::size_t>(MemoryClass::optimizer)] += state.optimizer.value;
+    }
     for (const int s : stages_.on_rank(device.pipeline_rank())) {
       std::int64_t& buffers = device.resident[static_cast<std::size_t>(MemoryClass::buffers)];
       buffers = std::max(buffers, stages_.stage(s).placeholders().value);
@@ -77,23 +82,40 @@ void StepLowering::add_devices() {
   }
 }
 
+// Ranks that a call inside the passes joins, and those that these are joined with: one team. Experts join ranks of
+// several copies of the rest.
+std::vector<std::int32_t> StepLowering::joined_in_passes(std::int32_t rank) const {
+  std::vector<std::int32_t> members{rank};
+  std::vector<bool> known(static_cast<std::size_t>(ranks_.count), false);
+  known[static_cast<std::size_t>(rank)] = true;
+  for (std::size_t next = 0; next < members.size(); ++next)
+    for (const Dimension along : layout::dimensions_that(&layout::DimensionFacts::in_pass)) {
+      const auto of = static_cast<std::size_t>(ranks_.along_of[along][static_cast<std::size_t>(members[next])]);
+      for (const std::int32_t r : ranks_.along[along].groups[of]) {
+        if (known[static_cast<std::size_t>(r)]) continue;
+        known[static_cast<std::size_t>(r)] = true;
+        members.push_back(r);
+      }
+    }
+  std::ranges::sort(members);
+  return members;
+}
+
 std::vector<Team> StepLowering::teams() const {
-  const std::vector<Dimension> in_pass = layout::dimensions_that(&layout::DimensionFacts::in_pass);
   std::vector<Team> teams;
   std::vector<bool> placed(devices(), false);
   for (std::size_t d = 0; d < devices(); ++d) {
     if (placed[d]) continue;
     const std::int32_t rank = devices_.representative[d];
-    const layout::Coordinates& at = ranks_.at[static_cast<std::size_t>(rank)];
-    const std::vector<std::int32_t> members = ranks_.grid.group(at, in_pass);
+    const std::vector<std::int32_t> members = joined_in_passes(rank);
     Team team;
-    for (const Dimension along : in_pass) {
-      std::vector<Dimension> others = in_pass;
-      std::erase(others, along);
-      for (const std::int32_t r : ranks_.grid.group(at, others)) {
-        const auto of = static_cast<std::size_t>(ranks_.along_of[along][static_cast<std::size_t>(r)]);
-        const auto group = devices_of(devices_, ranks_.along[along].groups[of]);
-        auto& known = team.groups[along];
+    for (const Dimension along : layout::dimensions_that(&layout::DimensionFacts::in_pass)) {
+      auto& known = team.groups[along];
+      std::set<std::int32_t> seen;
+      for (const std::int32_t r : members) {
+        const std::int32_t of = ranks_.along_of[along][static_cast<std::size_t>(r)];
+        if (!seen.insert(of).second) continue;
+        const auto group = devices_of(devices_, ranks_.along[along].groups[static_cast<std::size_t>(of)]);
         if (std::find(known.begin(), known.end(), group) == known.end()) known.push_back(group);
       }
     }
@@ -156,7 +178,11 @@ PipelineInput StepLowering::pipeline_input() {
     };
   p.data_calls = [this, overlaps](DeviceIndex d, const schedule::Operation& op, bool forward_half, bool first,
                                   bool last) {
-    std::vector<DataCall> calls = data_.calls(d, op, forward_half, first, last);
+    std::vector<DataCall> calls = data_[0].calls(d, op, forward_half, first, last);
+    if (const std::vector<DataCall> more = data_[1].calls(d, op, forward_half, first, last); !more.empty()) {
+      calls.insert(calls.end(), more.begin(), more.end());
+      std::ranges::stable_sort(calls, {}, &DataCall::position);
+    }
     if (overlaps && op.kind == OpKind::overlapped) overlapped_.place(op, forward_half, calls);
     return calls;
   };
@@ -167,8 +193,8 @@ PipelineInput StepLowering::pipeline_input() {
   p.message = [this](DeviceIndex from, DeviceIndex to, std::int32_t edge, bool forward) {
     return message(from, to, edge, forward);
   };
-  p.data_group = [this](DeviceIndex d, bool replicas) -> const std::vector<DeviceIndex>& {
-    return data_.group(d, replicas);
+  p.data_group = [this](DeviceIndex d, const DataCall& call) -> const std::vector<DeviceIndex>& {
+    return data_[call.experts ? 1 : 0].group(d, call.replicas);
   };
   return p;
 }

@@ -25,6 +25,7 @@ class StepLowering {
   Devices folded(const StepParts& parts);
   std::vector<ObservedCall> observed_calls();
   void add_devices();
+  std::vector<std::int32_t> joined_in_passes(std::int32_t rank) const;
   std::vector<Team> teams() const;
   PipelineInput pipeline_input();
   TemplateId message(DeviceIndex from, DeviceIndex to, std::int32_t edge, bool forward);
@@ -42,7 +43,7 @@ class StepLowering {
   const Ranks& ranks_;
   Communication& communication_;
   StageCosts& stages_;
-  DataParallel data_;
+  DataParallels data_;
   StepEnd end_;
   Devices devices_;
   std::map<std::tuple<const ProcessGroups*, std::int32_t, std::int64_t, bool>, TemplateId> messages_;

@@ -87,7 +87,7 @@ ordered_json device_json(const RunResult& run, std::size_t d, int in_flight) {
     memory[std::string(program::kMemoryClassNames[c])] = run.memory[d].at_peak[c];
   ordered_json object{{"ranks", device.ranks}, {"stage", device.pipeline_rank()}};
   for (const layout::DimensionFacts& along : layout::kDimensionList)
-    if (along.dimension != layout::Dimension::pipeline)
+    if (along.dimension != layout::Dimension::pipeline && !along.folded)
       object[fmt::format("{}_rank", along.name)] = device.at[along.dimension];
   object["breakdown_ps"] = by_category(run.split[d]);
   object["in_flight"] = in_flight;
@@ -125,7 +125,8 @@ ordered_json shared_json(const RunResult& run) {
 ordered_json placement_json(const PlacementResult& placement) {
   ordered_json object{{"type", placement.type}};
   for (const layout::DimensionFacts& d : layout::kDimensionList)
-    object[fmt::format("{}_domains", d.name)] = placement.domains[d.dimension];
+    if (!d.folded || placement.domains[d.dimension] > 1)
+      object[fmt::format("{}_domains", d.name)] = placement.domains[d.dimension];
   return object;
 }
 

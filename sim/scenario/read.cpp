@@ -120,7 +120,7 @@ void Reader::resolve_layout() {
   const std::int64_t gpus = scenario_.gpus();
   std::int64_t others = 1;
   for (const layout::DimensionFacts& d : layout::kDimensionList)
-    if (d.dimension != layout::Dimension::data) others *= l.*d.degree;
+    if (d.dimension != layout::Dimension::data && !d.folded) others *= l.*d.degree;
   if (tree_.find(section("layout"), "data") == kNoNode && gpus % others == 0) l.data = static_cast<int>(gpus / others);
 }
 

@@ -31,6 +31,7 @@ void check_degrees(const Scenario& s, Diagnostics& errors) {
   Int128 product = 1;
   std::string degrees;
   for (const layout::DimensionFacts& d : layout::kDimensionList) {
+    if (d.folded) continue;
     product *= l.*d.degree;
     degrees += fmt::format("{}{} {}", degrees.empty() ? "" : " · ", d.name, l.*d.degree);
   }
@@ -52,11 +53,6 @@ void check_batch(const Scenario& s, Diagnostics& errors) {
 
 // Learned positions have a row for each; without one there is nothing to add.
 void check_positions(const Scenario& s, Diagnostics& errors) {
-  if (s.model.attention_window > 0 && s.training.sequence_length > s.model.attention_window)
-    errors.push_back(broken("training.sequence_length",
-                            fmt::format("{} is beyond the window of {} positions of {} (model.attention_window), and "
-                                        "attention within a window is not simulated",
-                                        s.training.sequence_length, s.model.attention_window, s.model.name)));
   if (s.model.position != model::Position::learned || s.training.sequence_length <= s.model.max_positions) return;
   Diagnostic d = broken("training.sequence_length",
                         fmt::format("{} is beyond the {} learned positions of {} (model.max_positions)",
@@ -189,12 +185,21 @@ Result<schedule::Schedule> make_schedule(const Scenario& s, const schedule::Stag
   return made;
 }
 
+// selective_op keeps every second product of a layer as torchtitan counts them, which is told of plain layers alone.
+void check_recompute(const Scenario& s, Diagnostics& errors) {
+  if (s.training.recompute != layout::Recompute::selective_op || (s.model.experts.count == 0 && !s.model.latent()))
+    return;
+  errors.push_back(broken("training.recompute", "selective_op is not described for experts and latent attention"));
+  errors.back().help = "training: {recompute: selective} or {recompute: full}";
+}
+
 Diagnostics check_rules(const Scenario& s) {
   Diagnostics errors;
   check_degrees(s, errors);
   check_batch(s, errors);
   check_positions(s, errors);
   check_precision(s, errors);
+  check_recompute(s, errors);
   check_network(s, errors);
   const model::ModelSpec padded = model::pad_vocab(s.model, s.layout.tensor);
   for (Diagnostic& e : layout::check_layout(padded, s.layout, s.training.sequence_length))

@@ -161,6 +161,19 @@ void play_without(const Run& of, const RunOptions& asked, report::RunResult& run
   }
 }
 
+// Of a model whose tokens meet a part of it.
+std::string note_on_experts(const model::ModelSpec& m) {
+  const auto billions = [](std::int64_t n) { return static_cast<double>(n) / 1e9; };
+  std::string note = fmt::format(
+      "{} has {:.2f} B parameters, {:.2f} B of them active: a token goes to {} of {} experts", m.name,
+      billions(model::parameter_count(m)), billions(model::active_parameters(m)), m.experts.top_k, m.experts.count);
+  if (m.experts.shared > 0) note += fmt::format(" and to {} shared", m.experts.shared);
+  if (m.prediction_layers > 0)
+    note +=
+        fmt::format("; beside these {:.2f} B that predict further tokens", billions(model::prediction_parameters(m)));
+  return note + ".";
+}
+
 Result<report::RunResult> play(const Run& of, const RunOptions& options) {
   const Scenario& s = of.scenario();
   const program::StepInput& input = of.input();
@@ -186,6 +199,7 @@ Result<report::RunResult> play(const Run& of, const RunOptions& options) {
   run.network_mode = name_of(input.mode);
   run.notes = notes_of(of, *lowered, !options.every_rank);
   run.simulation_notes = run.notes.size();
+  if (s.model.experts.count > 0) run.notes.push_back(note_on_experts(s.model));
   for (std::string& note : rerouted(s, places)) run.notes.push_back(std::move(note));
   run.notes.insert(run.notes.end(), s.notes.begin(), s.notes.end());
   if (input.layout.zero != s.layout.zero)

@@ -20,6 +20,12 @@ const Fields<Layout>& layout_fields() {
           .range(1, 1 << 20)
           .add("data", &Layout::data, "data-parallel degree; default: GPUs / (tensor · context · pipeline)")
           .range(1, 1 << 20)
+          .add("expert", &Layout::expert,
+               "expert-parallel degree: ranks that the routed experts are spread over, of the tensor · context · data "
+               "of a stage")
+          .range(1, 1 << 20)
+          .add("expert_tensor", &Layout::expert_tensor, "ranks that share each expert, of the same")
+          .range(1, 1 << 20)
           .add("virtual", &Layout::virtual_stages, "virtual stages (chunks of layers) per pipeline rank")
           .range(1, 1024)
           .add("sequence_parallel", &Layout::sequence_parallel, "split norms and dropouts over the tensor ranks too")
@@ -33,7 +39,8 @@ const Fields<Layout>& layout_fields() {
                "hybrid sharding (HSDP): ranks one copy of the shards is spread over, out of data · context; gradients "
                "are then summed over the copies; 0 = all")
           .range(0, 1 << 20)
-          .add("order", &Layout::order, "rank order, fastest first, of tp, cp, dp, pp")
+          .add("order", &Layout::order,
+               "rank order, fastest first, of tp, cp, dp, pp, and ep where it is said (else before dp)")
           .choice("partition", &Layout::partition,
                   {{"even", Partition::even},
                    {"ends_count_as_layers", Partition::ends_count_as_layers},

@@ -17,9 +17,16 @@ double real(std::int64_t value) {
   return static_cast<double>(value);
 }
 
-// Parameters of the matrices of one layer.
+// Parameters of the matrices of one layer that a token meets, of whichever kind of layer has fewer.
 double layer_matrices(const model::ModelSpec& m) {
-  return real(m.hidden) * real(2 * m.query_features() + 2 * m.kv_features() + (m.gated() ? 3 : 2) * m.ffn_hidden);
+  return real(model::attention_matrices(m) + std::min(model::mlp_matrices(m, 0), model::mlp_matrices(m, m.layers - 1)));
+}
+
+// Of them those that every rank of a stage holds a share of: without the routed experts, which are split otherwise, and
+// with latents no more than the share of a tensor rank, who holds them whole.
+double held_matrices(const model::ModelSpec& m) {
+  if (m.experts.count == 0) return layer_matrices(m);
+  return real(model::attention_matrices(m));
 }
 
 // FLOP/s that no matrix product passes (kernel_time.cpp: the main loop of the largest tile, without fill and waves).
@@ -78,7 +85,7 @@ double step_time(const Scenario& s) {
 double state(const Scenario& s) {
   const layout::StateWidths widths = scenario::state_widths(s);
   const layout::Layout layout = scenario::running_layout(s);
-  const double matrices = real(s.model.layers) * layer_matrices(s.model) + real(s.model.hidden) * real(s.model.vocab);
+  const double matrices = real(s.model.layers) * held_matrices(s.model) + real(s.model.hidden) * real(s.model.vocab);
   const double of_rank = matrices / (real(layout.tensor) * real(layout.pipeline));
   const auto held = [&](layout::Zero from, std::int64_t bytes) {
     return of_rank * real(bytes) / (layout.zero >= from ? layout.shards() : 1);

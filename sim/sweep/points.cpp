@@ -98,7 +98,7 @@ void Points::set(const Digits& digits, std::size_t from, scenario::Scenario& s) 
   const std::int64_t gpus = s.gpus();
   std::int64_t others = 1;
   for (const layout::DimensionFacts& d : layout::kDimensionList)
-    if (d.dimension != layout::Dimension::data) others *= s.layout.*d.degree;
+    if (d.dimension != layout::Dimension::data && !d.folded) others *= s.layout.*d.degree;
   s.layout.data = others > 0 && gpus % others == 0 ? static_cast<int>(gpus / others) : 0;
 }
 

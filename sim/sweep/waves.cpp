@@ -37,7 +37,8 @@ Waves::Waves(Points points, const Options& options) : points_(std::move(points))
 std::string Waves::contradiction() const {
   const scenario::Scenario& s = scenario_;
   std::int64_t product = 1;
-  for (const layout::DimensionFacts& d : layout::kDimensionList) product *= s.layout.*d.degree;
+  for (const layout::DimensionFacts& d : layout::kDimensionList)
+    if (!d.folded) product *= s.layout.*d.degree;
   if (product != s.gpus()) return "layout: the degrees do not multiply to the GPUs of the run";
   if (s.training.global_batch % (s.training.micro_batch * s.layout.data) != 0)
     return "training.global_batch: does not divide into micro-batches on the data-parallel ranks";

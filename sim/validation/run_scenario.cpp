@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "expert_cells.hpp"
 #include "orrery/hardware/catalogue.hpp"
 
 namespace orrery::validation {
@@ -89,24 +90,7 @@ model::ModelChoice model_of(const Cells& cells, const Dialect& dialect) {
   return m;
 }
 
-// What a row says of its model or its split that is not simulated: the row must not be played as if it did not. The
-// first says enough: such rows are counted by their reason.
-void refuse_what_there_is_not(const Cells& cells) {
-  struct Absent {
-    const char *column, *nothing, *what;
-  };
-  constexpr Absent kAbsent[] = {{"experts", "0", "layers with experts are"},
-                                {"q_lora_rank", "0", "latent attention is"},
-                                {"kv_lora_rank", "0", "latent attention is"},
-                                {"mtp_layers", "0", "layers for multi-token prediction are"},
-                                {"sliding_window", "0", "attention within a window is"},
-                                {"pipeline_layout", "", "a written layout of the pipeline is"}};
-  for (const Absent& absent : kAbsent)
-    if (const std::string text = cells.text(absent.column); !text.empty() && text != absent.nothing)
-      return cells.refuse_row(absent.column, fmt::format("{} not simulated", absent.what));
-}
-
-layout::Layout layout_of(const Cells& cells) {
+layout::Layout layout_of(const Cells& cells, const model::ModelSpec& m) {
   layout::Layout l;
   const auto degree = [&](const char* column) { return static_cast<int>(cells.integer(column, 1, 1 << 20, 1)); };
   l.tensor = degree("tp");
@@ -121,7 +105,9 @@ layout::Layout layout_of(const Cells& cells) {
                                 {{"even", Partition::even},
                                  {"", Partition::even},
                                  {"ends_count_as_layers", Partition::ends_count_as_layers},
-                                 {"balanced", Partition::balanced}});
+                                 {"balanced", Partition::balanced},
+                                 {cells.text("pipeline_layout").empty() ? "" : "custom", Partition::explicit_layers}});
+  read_expert_layout(cells, m, l);
   return l;
 }
 
@@ -198,8 +184,8 @@ Result<scenario::Scenario> scenario_of(const Cells& cells, Catalogue& catalogue)
   const Dialect& dialect = dialect_of(cells.text("stack"));
   s.name = s.model.name = cells.text("model");
   s.model = model_of(cells, dialect);
-  refuse_what_there_is_not(cells);
-  s.layout = layout_of(cells);
+  read_experts(cells, s.model);
+  s.layout = layout_of(cells, s.model);
   if (dialect.splits_by_cost_shares) s.layout.partition = Partition::cost_shares;
   s.training = training_of(cells);
   const auto gpus = static_cast<int>(cells.integer("gpus", 1, 1 << 24));

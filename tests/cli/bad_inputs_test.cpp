@@ -84,7 +84,7 @@ TEST_CASE("mistakes of --set are named as those of a file are") {
                                     {"cluster.scale_out.nic_bandwidth=400Gbps", "write 400 Gb/s"},
                                     {"training.sequence_length=8k", "write 8192"},
                                     {"tensor=2", "belongs in layout"},
-                                    {"layout.expert=8", "experts are not simulated"},
+                                    {"layout.ep=8", "'expert'"},
                                     {"training.offload=true", "nothing is offloaded"},
                                     {"schedule=interleaved", "`interleaved_1f1b`"},
                                     {"cluster.gpu=h100", "h100-sxm-80gb"},

@@ -174,6 +174,32 @@ TEST_CASE("executed FLOPs: half of causal fused attention and its diagonal, all 
   CHECK(executed_flops(model, kernel).value == 5);
 }
 
+// Blocks of 128 queries and keys, 1024 positions. In windows of 256 block i begins at 128 i and looks back to 128 i −
+// 255, which lies in block i − 2: 1 + 2 + 6 · 3. In chunks of 256: 1 and 2 in turn.
+TEST_CASE("blocks that a mask leaves: of all that came before, in windows, in chunks") {
+  const auto blocks = [](std::int64_t window, bool chunks) {
+    const AttentionBlocks b = causal_blocks(1024, 128, window, chunks);
+    return std::pair(b.all, b.most);
+  };
+  CHECK(blocks(0, false) == std::pair<std::int64_t, std::int64_t>(36, 8));
+  CHECK(blocks(1024, false) == std::pair<std::int64_t, std::int64_t>(36, 8));
+  CHECK(blocks(256, false) == std::pair<std::int64_t, std::int64_t>(21, 3));
+  CHECK(blocks(1, false) == std::pair<std::int64_t, std::int64_t>(8, 1));
+  CHECK(blocks(256, true) == std::pair<std::int64_t, std::int64_t>(12, 2));
+  KernelModel model = ideal();
+  model.attention.resize(1);
+  model.attention[0].forward.rows = 128, model.attention[0].forward.rate_128 = 1;
+  const std::int64_t of_pair = 4 * 128 * 4;  // 4 d FLOPs of each of four heads
+  Kernel windowed = attention(1024, 4, true);
+  windowed.window = 256, windowed.flops = {(1024 * 1024 - 768 * 769) * of_pair};
+  CHECK(executed_flops(model, windowed).value == 21 * 128 * 128 * of_pair);
+  Kernel chunked = windowed;
+  chunked.chunks = true, chunked.flops = {4 * 256 * 256 * of_pair};
+  CHECK(executed_flops(model, chunked).value == 12 * 128 * 128 * of_pair);
+  CHECK(run(model, windowed) < run(model, attention(1024, 4, true)));
+  CHECK(run(model, chunked) < run(model, windowed));
+}
+
 TEST_CASE("fused attention: half the work with the causal mask, but never less than its longest block") {
   KernelModel model = ideal();
   model.attention.resize(1);

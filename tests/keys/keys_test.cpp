@@ -23,7 +23,9 @@ namespace {
 // Keys that change no result, at most thirteen, and why.
 const std::map<std::string, std::string> kWithoutEffect{
     {"model.source", "a source"},
-    {"model.attention_window", "a limit: longer sequences are refused"},
+    {"model.experts.router", "softmax and sigmoid take as long"},
+    {"model.experts.groups", "where a token may go: the loads are balanced"},
+    {"model.experts.top_groups", "the same"},
     {"cluster.sources", "sources"},
     {"cluster.gpu_definition.sources", "sources"},
     {"cluster.gpu_definition.tensor_clock_mhz", "a source: what the dense peaks were computed from"},

@@ -40,7 +40,7 @@ std::vector<DataCall> calls_of(Parts& parts, OpKind kind, bool first = false, bo
 // each sends three quarters of what it gathers or scatters, and twice that of what it sums.
 std::string spelled(Parts& parts, const DataCall& call) {
   const TaskTemplate& t = parts.task(call.task);
-  const bool sums = t.lane == parts.ranks.replicas.lane && t.name == std::string_view("reduce gradients");
+  const bool sums = t.lane == parts.ranks.dense.replicas.lane && t.name == std::string_view("reduce gradients");
   const std::int64_t whole = t.bytes_sent.value * 4 / 3 / (sums && parts.input.layout.zero == Zero::none ? 2 : 1);
   return (call.gather ? "gather " : "reduce ") + std::to_string(whole) + " @" + std::to_string(call.position);
 }
@@ -281,7 +281,7 @@ TEST_CASE("what the folding must find alike: each kind and size of call once, be
     Texts all;
     for (const ObservedCall& call : parts.data.observed())
       all.push_back(std::string(name_of(call.kind)) + " " + std::to_string(call.bytes.value) +
-                    (call.among == &parts.ranks.replicas ? " +" : ""));
+                    (call.among == &parts.ranks.dense.replicas ? " +" : ""));
     std::sort(all.begin(), all.end());
     return all;
   };

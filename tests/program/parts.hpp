@@ -26,7 +26,7 @@ struct Parts {
         communication(*step.communication),
         stages(*step.costs),
         devices(fold_ranks(ranks, {}, communication, false)),
-        data(input, ranks, devices, communication, stages, builder) {
+        data(layout::Parameters::dense, input, ranks, devices, communication, stages, builder) {
     data.form_groups();
   }
   Parts(const Parts&) = delete;

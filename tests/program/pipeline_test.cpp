@@ -58,7 +58,7 @@ struct OneStage {
     input.data_calls = [this](DeviceIndex, const schedule::Operation& op, bool, bool, bool) {
       return op.kind == OpKind::forward ? with_forward : with_backward;
     };
-    input.data_group = [this](DeviceIndex, bool) -> const std::vector<DeviceIndex>& { return members; };
+    input.data_group = [this](DeviceIndex, const DataCall&) -> const std::vector<DeviceIndex>& { return members; };
     input.peer = [](DeviceIndex d, int, int) { return d; };
   }
   OneStage(const OneStage&) = delete;

@@ -79,8 +79,9 @@ TEST_CASE("a rank holds the stages of its place, of every copy of the model") {
   CHECK(looped.stages.on_rank(0) == std::vector{0, 2});
   CHECK(looped.stages.on_rank(1) == std::vector{1, 3});
   const std::int64_t layer = program::test::layer_parameters(256), tables = (1024 + 2048) * 256;
-  CHECK(looped.stages.parameters_of_rank(0) == 2 * layer + tables);
-  CHECK(looped.stages.parameters_of_rank(1) == 2 * layer + 2 * 256 + 1024 * 256);  // final norm, its copy of the table
+  CHECK(looped.stages.parameters_of_rank(0, layout::Parameters::dense) == 2 * layer + tables);
+  CHECK(looped.stages.parameters_of_rank(1, layout::Parameters::dense) ==
+        2 * layer + 2 * 256 + 1024 * 256);  // final norm, its copy of the table
   // Two copies, one each way: each rank has a stage of both.
   ByHand both("chimera", 1, 2, 1, 4);
   both.model.layers = 2;

@@ -79,7 +79,8 @@ TEST_CASE("remedies: keys elsewhere, words of others, numbers with the unit or t
   CHECK(remedy_for_key("", "tensor-model-parallel-size", sections) == "write layout.tensor");
   CHECK(remedy_for_key("", "framework", sections) == "did you mean 'stack'?");
   CHECK(remedy_for_key("training", "nodes", {"precision"}) == "`nodes` belongs in cluster: cluster.nodes");
-  CHECK(remedy_for_key("layout", "expert", layout).find("not simulated") != std::string::npos);
+  CHECK(remedy_for_key("", "ep", sections) == "write layout.expert");
+  CHECK(remedy_for_key("", "num_experts", sections) == "write model.experts");
   CHECK(remedy_for_key("layout", "xyzzy", layout).empty());
   CHECK(remedy_for_word("zero", "3", {"none", "parameters"}) == "3 is `parameters` here");
   CHECK(remedy_for_word("precision", "BF16", {"bf16"}) == "write bf16");

@@ -220,20 +220,29 @@ TEST_CASE("a word, GPU, cluster or stack that is not known refuses its row, by r
   CHECK_FALSE(report.nothing_predicted());
 }
 
-TEST_CASE("what a row says of its model and is not simulated refuses it, and is not left out of it") {
-  for (const auto& [column, value] : {std::pair{"experts", "8"},
-                                      {"kv_lora_rank", "512"},
-                                      {"mtp_layers", "1"},
-                                      {"sliding_window", "128"},
-                                      {"pipeline_layout", "Et*4|(t*4|)*14tmL"}}) {
+TEST_CASE("what a row says of experts is simulated, or refuses it by name") {
+  const auto first_row = [](std::vector<std::pair<std::string, std::string>> columns) {
     CsvTable table = sample();
-    table.header.push_back({column, 1, 1});
-    for (std::size_t i = 0; i < table.rows.size(); ++i) table.rows[i].push_back({i == 0 ? value : "", 1, 1});
-    const Report report = report_of(table);
-    CHECK(report.rows[0].why.starts_with(std::string(column) + ": "));
-    CHECK(report.rows[0].why.ends_with(" not simulated"));
-    CHECK(report.refused() == 2);
-  }
+    for (const auto& [column, value] : columns) {
+      table.header.push_back({column, 1, 1});
+      for (std::size_t i = 0; i < table.rows.size(); ++i) table.rows[i].push_back({i == 0 ? value : "", 1, 1});
+    }
+    return report_of(table).rows[0];
+  };
+  const std::vector<std::pair<std::string, std::string>> experts{{"experts", "8"}, {"top_k", "2"}};
+  const auto with = [&](std::vector<std::pair<std::string, std::string>> more) {
+    more.insert(more.begin(), experts.begin(), experts.end());
+    return first_row(more);
+  };
+  const auto dense = first_row({}), sparse = with({});
+  REQUIRE(dense.why.empty());
+  REQUIRE_MESSAGE(sparse.why.empty(), sparse.why);
+  CHECK(std::get<double>(sparse.figures[0].predicted) >
+        std::get<double>(dense.figures[0].predicted));  // each token goes to two of them
+  CHECK(with({{"dispatcher", "allgather"}}).why == "dispatcher: tokens by allgather are not simulated");
+  CHECK(with({{"ep_overlap", "1"}}).why.starts_with("ep_overlap: "));
+  CHECK(first_row({{"pipeline_layout", "tL"}}).why ==
+        "pipeline_layout: the embedding, E, stands at the beginning, and there alone");
 }
 
 TEST_CASE("of tables that nothing here predicts every row is counted") {

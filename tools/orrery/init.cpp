@@ -76,7 +76,8 @@ void complete(InitCommand& options) {
   const std::int64_t pipeline = number_of(options, "layout.pipeline");
   std::int64_t others = 1;
   for (const layout::DimensionFacts& d : layout::kDimensionList)
-    if (d.dimension != layout::Dimension::data) others *= number_of(options, "layout." + std::string(d.name));
+    if (d.dimension != layout::Dimension::data && !d.folded)
+      others *= number_of(options, "layout." + std::string(d.name));
   const Result<hardware::ClusterSpec> cluster = hardware::load_cluster(options.cluster);
   std::int64_t nodes = 1, gpus = 0;
   const bool numbers = (options.nodes.empty() || parse_integer(options.nodes, nodes).empty()) &&

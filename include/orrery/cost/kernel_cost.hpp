@@ -17,4 +17,11 @@ Time kernel_time(const hardware::Gpu& gpu, const KernelModel& constants, const m
 Flops executed_flops(const KernelModel& constants, const model::Kernel& kernel,
                      AttentionLibrary library = AttentionLibrary::flash2);
 
+// Blocks of `rows` keys that the blocks of `rows` queries of one head run under a causal mask: all of them together,
+// and the most of one. Within a window of so many positions, or in chunks of as many (0 = all that came before).
+struct AttentionBlocks {
+  std::int64_t all = 0, most = 0;
+};
+AttentionBlocks causal_blocks(std::int64_t length, std::int64_t rows, std::int64_t window, bool chunks);
+
 }  // namespace orrery::cost

@@ -14,7 +14,7 @@
 namespace orrery::layout {
 
 // In this order: where several of them make up one group, the first varies fastest. `end` is none, and their number.
-enum class Dimension : std::uint8_t { tensor, context, data, pipeline, end };
+enum class Dimension : std::uint8_t { tensor, context, expert_tensor, expert, data, pipeline, end };
 inline constexpr auto kDimensions = static_cast<std::size_t>(Dimension::end);
 
 struct DimensionFacts {
@@ -24,10 +24,13 @@ struct DimensionFacts {
   int Layout::*degree = nullptr;  // ranks along it
   bool in_pass = false;           // its ranks work on the same micro-batches and layers: a team (program/pipeline.hpp)
   bool sums_gradients = false;    // its ranks hold the same parameters and sum the gradients of them
+  bool folded = false;            // of routed experts: the ranks of a stage grouped anew, no factor of their number
 };
 inline constexpr std::array<DimensionFacts, kDimensions> kDimensionList{{
     {Dimension::tensor, "tensor", "tp", &Layout::tensor, true, false},
     {Dimension::context, "context", "cp", &Layout::context, true, true},
+    {Dimension::expert_tensor, "expert_tensor", "etp", &Layout::expert_tensor, true, false, true},
+    {Dimension::expert, "expert", "ep", &Layout::expert, true, false, true},
     {Dimension::data, "data", "dp", &Layout::data, false, true},
     {Dimension::pipeline, "pipeline", "pp", &Layout::pipeline, false, false},
 }};

@@ -1,6 +1,8 @@
 // How a model is split: degrees, rank order, and which layers a stage holds. The dimensions that the degrees belong to
 // stand in dimension.hpp, the process groups in rank_grid.hpp.
 #pragma once
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -14,8 +16,15 @@ namespace orrery::layout {
 enum class Zero : std::uint8_t { none, optimizer, gradients, parameters };  // ZeRO 0, 1, 2, 3 (3 = FSDP)
 enum class Partition : std::uint8_t { even, ends_count_as_layers, balanced, explicit_layers, cost_shares };
 
+// Routed experts have groups of their own that sum their gradients, and their own shards.
+enum class Parameters : std::uint8_t { dense, experts };
+inline constexpr std::array kParameterKinds{Parameters::dense, Parameters::experts};
+
 struct Layout {
   int tensor = 1, context = 1, pipeline = 1, data = 1;
+  // Of routed experts, over the same ranks of a stage grouped anew: ranks that share each expert (0 = as many as
+  // `tensor`), ranks that the experts are spread over. What is left of tensor · context · data holds them once more.
+  int expert_tensor = 1, expert = 1;
   int virtual_stages = 1;  // chunks per rank
   bool sequence_parallel = false;
   Zero zero = Zero::none;
@@ -29,16 +38,25 @@ struct Layout {
 
   int ranks() const;
   int gradient_ranks() const;  // that hold the same parameters and sum their gradients
+  int expert_data() const;     // the same of routed experts
   int stages() const { return pipeline * virtual_stages; }
   // Ranks that one copy of what `zero` names is spread over (1 = nothing is), and how many copies there are.
-  int shards() const { return zero == Zero::none ? 1 : shard_degree > 0 ? shard_degree : gradient_ranks(); }
+  int shards(Parameters of = Parameters::dense) const {
+    if (zero == Zero::none) return 1;
+    if (of == Parameters::experts) return std::max(expert_data() / replicas(), 1);
+    return shard_degree > 0 ? shard_degree : gradient_ranks();
+  }
   int replicas() const { return gradient_ranks() / shards(); }
   // Parameters are gathered for each use and dropped behind it. Spread over one rank they are whole, as in ZeRO 0.
-  bool gathers_parameters() const { return zero == Zero::parameters && shards() > 1; }
+  bool gathers_parameters(Parameters of = Parameters::dense) const {
+    return zero == Zero::parameters && shards(of) > 1;
+  }
   // ZeRO-2 and 3: between the passes of a stage its gradients are held in shards.
-  bool shards_gradients() const { return zero >= Zero::gradients && shards() > 1; }
+  bool shards_gradients(Parameters of = Parameters::dense) const { return zero >= Zero::gradients && shards(of) > 1; }
   // Each backward pass reduces the gradients of a unit to its shards behind it; they are never whole.
-  bool reduces_in_each_pass() const { return shards_gradients() && !reduces_after_runs; }
+  bool reduces_in_each_pass(Parameters of = Parameters::dense) const {
+    return shards_gradients(of) && !reduces_after_runs;
+  }
   friend bool operator==(const Layout&, const Layout&) = default;
 };
 

@@ -99,6 +99,7 @@ struct PassStep {
   std::int64_t layer = -1;  // −1 embedding; = number of layers: head
   model::Kernel kernel;     // of a compute step
   int kernels = 1;          // launches this step stands for (unfused elementwise chains)
+  bool of_experts = false;  // gradients_ready: of routed experts, which their own groups reduce
   // of a communication step
   Collective collective = Collective::all_reduce;
   Dimension along = Dimension::tensor;  // of the process groups that make the call
@@ -130,9 +131,11 @@ class StageModel {
   std::vector<PassStep> pass(PassKind kind) const;
   std::vector<TensorId> held_before(PassKind kind) const;  // tensors that passes before it left behind
   StageSpan span() const;                                  // the layers it has operators of
-  std::int64_t parameters() const;  // of this rank (after the tensor split), tied copies included
-  std::int64_t parameters_of_layer(std::int64_t layer) const;  // −1 embedding, layers = head + final norm
-  Bytes saved_activations() const;                             // held from the end of F to B, per micro-batch
+  // Of this rank (after the tensor split), tied copies included; of routed experts, or of all else.
+  std::int64_t parameters(Parameters of = Parameters::dense) const;
+  // −1 embedding, layers = head + final norm
+  std::int64_t parameters_of_layer(std::int64_t layer, Parameters of = Parameters::dense) const;
+  Bytes saved_activations() const;  // held from the end of F to B, per micro-batch
   // Held from the first backward pass to the end of the run where gradient_placeholders is set: one tensor, in the
   // storage type of activations, for each distinct shape of weight (Transformer Engine get_dummy_wgrad keeps them by
   // shape).
@@ -162,6 +165,7 @@ struct StateWidths {
   std::int64_t weight_bytes = 2, gradient_bytes = 4, optimizer_bytes = 12;
   std::int64_t gathered_bytes = 2;  // of a weight as it is used, and as a sharded optimizer gathers it
 };
-StateBytes state_bytes(std::int64_t parameters, const StateWidths& widths, const Layout& layout);
+StateBytes state_bytes(std::int64_t parameters, const StateWidths& widths, const Layout& layout,
+                       Parameters of = Parameters::dense);
 
 }  // namespace orrery::layout

@@ -25,15 +25,22 @@ class RankGrid {
   // instances of the distributed optimizer).
   std::vector<int> shard_group(const Coordinates& at) const;
   std::vector<int> replica_group(const Coordinates& at) const;
+  // The same of routed experts: those that hold the same ones, and their blocks.
+  std::vector<int> expert_gradient_group(const Coordinates& at) const;
+  std::vector<int> expert_shard_group(const Coordinates& at) const;
+  std::vector<int> expert_replica_group(const Coordinates& at) const;
 
  private:
   int size(std::span<const Dimension> along) const;
   int place(const Coordinates& at, std::span<const Dimension> along) const;  // of `at` in its group
   std::vector<int> part(const Coordinates& at, std::span<const Dimension> along, int first, int count, int step) const;
 
+  std::vector<int> expert_part(const Coordinates& at, int first, int count, int step) const;
+
   PerDimension<int> degree_, stride_;
   std::vector<Dimension> gradient_;
   int shards_;
+  int expert_data_, expert_stride_, expert_shards_;  // of the ranks that hold the same experts
 };
 
 }  // namespace orrery::layout

@@ -20,6 +20,11 @@ enum class OperatorKind : std::uint8_t {
   embedding_dropout,
   norm,  // before attention
   qkv,
+  latent_down,  // query or key-value latent of all tokens
+  latent_norm,
+  latent_up,  // queries of a latent
+  latent_keys_values,
+  qk_norm,
   rotary,
   relative_positions,  // projection of relative position encodings (Transformer-XL)
   attention_relative,  // Q times them, added to the scores
@@ -30,24 +35,44 @@ enum class OperatorKind : std::uint8_t {
   attention_context,  // AV, a batched GEMM
   attention_flash,    // the four above as one kernel
   projection,
+  attention_post_norm,
   attention_residual,  // bias, dropout, add
   mlp_norm,
   fc1,  // gate and up where gated
   activation,
   fc2,
+  router,      // which experts a token goes to, with which weights
+  permute,     // a copy of each token for each of its experts, in their order
+  dispatch,    // the copies to the ranks of their experts
+  expert_fc1,  // of all experts of a rank, each with its own rows
+  expert_activation,
+  expert_fc2,
+  combine,    // and back
+  unpermute,  // the sum of the copies
+  shared_fc1,
+  shared_activation,
+  shared_fc2,
+  shared_gate,
+  expert_sum,  // of routed and shared experts
+  mlp_post_norm,
   mlp_residual,
+  prediction_join,  // of the stream and the embedding of the token ahead, projected
   final_norm,
   head,
+  logit_cap,
   cross_entropy,
 };
-inline constexpr std::size_t kOperatorKinds = 24;
+inline constexpr std::size_t kOperatorKinds = static_cast<std::size_t>(OperatorKind::cross_entropy) + 1;
 const char* name_of(OperatorKind kind);
 
 // Over which ranks the values of a tensor are spread when operators are split.
 enum class Spread : std::uint8_t {
-  stream,   // each tensor rank has all features of its tokens: of all tokens, or under sequence parallel of its share
-  columns,  // the features are spread over the tensor ranks
-  weight,   // a matrix that two operators share; nothing moves in a pass
+  stream,    // each tensor rank has all features of its tokens: of all tokens, or under sequence parallel of its share
+  columns,   // the features are spread over the tensor ranks
+  weight,    // a matrix that two operators share; nothing moves in a pass
+  copies,    // of the tokens a rank has of the stream, one for each expert chosen
+  received,  // the copies that the experts of a rank are given
+  received_columns,  // their features, spread over the ranks that share each expert
 };
 
 // What an operator makes: `features` values a token, or the elements of a shared matrix.
@@ -64,10 +89,15 @@ struct Edge {
 
 struct Operator {
   OperatorKind kind = OperatorKind::embedding;
-  std::int64_t layer = -1;    // −1 embedding; = number of layers: final norm, head, loss
+  // −1 embedding; = number of layers: final norm, head, loss; above it: modules that predict further tokens.
+  std::int64_t layer = -1;
   std::int64_t rows = 0;      // of the weight matrix, whose columns are the features of the results
   std::int64_t vectors = 0;   // parameters a feature beside the matrix: biases, gains, rows of positions
+  std::int64_t matrices = 1;  // so many of these: one for each expert
+  std::int64_t own = 0;       // parameters that are no matrix and no vector of the features: gains of one head, sinks
   std::int64_t head_dim = 0;  // of attention
+  std::int64_t value_dim = 0;
+  std::int64_t window = 0;                     // positions that a query looks back; 0 = all
   std::int32_t first_tensor = 0, tensors = 0;  // results
   std::int32_t first_edge = 0, reads = 0;      // of ModelGraph::edges
 };

@@ -24,6 +24,9 @@ struct Kernel {
   // fused attention
   std::int64_t sequence_q = 0, sequence_kv = 0, heads = 0, kv_heads = 0, head_dim = 0;
   bool causal = true;
+  bool chunks = false;         // windows are blocks side by side
+  std::int32_t value_dim = 0;  // of a value; 0 = head_dim
+  std::int32_t window = 0;     // positions a query looks back; 0 = all
   friend bool operator==(const Kernel&, const Kernel&) = default;
 };
 

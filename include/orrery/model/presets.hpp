@@ -27,7 +27,7 @@ Result<ModelChoice> load_model(const std::string& name, Catalogue& catalogue = C
 // Names of all presets, sorted.
 std::vector<std::string> list_models();
 
-// A config.json of the families gpt2, llama, bloom, opt, mpt and nemotron; others are refused by name.
+// A config.json of a family that can be described (hugging_face_*.cpp); others are refused by name.
 Result<ModelChoice> load_hugging_face(const std::string& file);
 
 // The vocabulary padded for `tensor` ranks as `vocab_multiple` says: ⌈vocab / (multiple · tensor)⌉ · multiple · tensor.

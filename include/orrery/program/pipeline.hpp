@@ -46,6 +46,7 @@ struct DataCall {
   TemplateId task = 0;
   int prefetch = 0;       // gather: issued when this many pieces before its own begin
   bool replicas = false;  // a reduction among the replicas of a shard: it follows the call before it, if that reduces
+  bool experts = false;   // of the parameters of routed experts, among the ranks that hold the same ones
 };
 
 struct Block;  // sim/program/block.hpp
@@ -94,8 +95,9 @@ struct PipelineInput {
   // device.
   std::function<DeviceIndex(DeviceIndex, int stage, int pipe)> peer;
   std::function<TemplateId(DeviceIndex from, DeviceIndex to, std::int32_t edge, bool forward)> message;
-  // Who makes these calls with a device: the ranks of its shards, or the replicas of its shard.
-  std::function<const std::vector<DeviceIndex>&(DeviceIndex, bool replicas)> data_group;
+  // Who makes the call with a device: the ranks of its shards, or the replicas of its shard, of its experts or of all
+  // else.
+  std::function<const std::vector<DeviceIndex>&(DeviceIndex, const DataCall&)> data_group;
 };
 
 // What a step hangs on at its beginning; an empty list = nothing.

@@ -54,10 +54,24 @@ constexpr bool is_beside_passes(Category c) {
 }
 
 // In-order queues of a device, like CUDA streams; an open list.
-enum class Lane : std::uint8_t { compute, tensor, context, pipeline_send, pipeline_receive, data, replicas, host };
-inline constexpr std::size_t kLanes = 8;
+enum class Lane : std::uint8_t {
+  compute,
+  tensor,
+  context,
+  pipeline_send,
+  pipeline_receive,
+  data,
+  replicas,
+  host,
+  expert,
+  expert_tensor,
+  expert_data,
+  expert_replicas
+};
+inline constexpr std::size_t kLanes = 12;
 inline constexpr std::array<std::string_view, kLanes> kLaneNames{
-    "compute", "tensor", "context", "pipeline send", "pipeline receive", "data", "data replicas", "host"};
+    "compute",       "tensor", "context", "pipeline send", "pipeline receive", "data",
+    "data replicas", "host",   "expert",  "expert tensor", "expert data",      "expert replicas"};
 
 using layout::MemoryClass;
 inline constexpr std::size_t kMemoryClasses = 7;

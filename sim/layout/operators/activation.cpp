@@ -21,15 +21,18 @@ void kernels(const Splitter& s, RankOp& op) {
   } else if (!whole(s) && s.model.activation == model::Activation::squared_relu) {
     forward = {4, 2}, backward = {6, 2};
   }
-  if (!whole(s) && s.model.bias) forward.passes += s.model.gated() ? 4 : 2, forward.kernels += 1;
+  const bool bias =
+      s.node().kind == model::OperatorKind::expert_activation ? s.model.experts.bias : s.model.bias || s.model.mlp_bias;
+  if (!whole(s) && bias) forward.passes += s.model.gated() ? 4 : 2, forward.kernels += 1;
   op.forward.push_back({s.memory(op.name, forward.passes * values, forward.kernels)});
   op.backward.push_back({s.memory(op.name, backward.passes * values, backward.kernels)});
 }
 
 }  // namespace
 
-// What is kept: the input (GELU, fused SwiGLU), the result (ReLU, whose result is the input of fc2), the result of the
-// inner ReLU (squared ReLU); unfused SwiGLU both inputs and silu(gate).
+// Of experts the result is times the weight that the router gives the row, input 1. What is kept: the input (GELU,
+// fused SwiGLU), the result (ReLU, whose result is the input of fc2), the result of the inner ReLU (squared ReLU);
+// unfused SwiGLU both inputs and silu(gate).
 void split_activation(Splitter& s) {
   RankOp op = s.start();
   op.out = {s.result(0)};

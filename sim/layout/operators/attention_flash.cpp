@@ -4,6 +4,7 @@
 // the block before; backward they travel again, and their gradients with them, one hop more to come home. A causal mask
 // is balanced by giving each rank one chunk from either end, so each of the blocks costs half, as its `causal` says. Or
 // all-gather (Llama 3 report, §3.3.2): keys and values are gathered before, and again in the backward pass.
+#include "attention_sinks.hpp"
 #include "operators.hpp"
 
 namespace orrery::layout {
@@ -11,20 +12,26 @@ namespace {
 
 constexpr std::int64_t kFlashStatisticBytes = 4;  // log-sum-exp of each row, fp32
 
-// FLOPs as if not causal: QKᵀ and AV forward; backward also the scores once more, 2.5 times the forward pass.
+// FLOPs as if not causal: QKᵀ and AV forward, d and v features a pair; backward the scores once more, dP, dV, dQ and
+// dK: 3 d + 2 v. A window takes off what is out of it (model::attention_pairs).
 model::Kernel kernel(const Splitter& s, bool backward, std::int64_t kv_sequence) {
-  const std::int64_t d = s.node().head_dim, width = s.width();
+  const std::int64_t d = s.node().head_dim, v = s.node().value_dim, width = s.width();
   model::Kernel k;
   k.kind = backward ? model::KernelKind::attention_backward : model::KernelKind::attention_forward;
   k.dtype = k.out_dtype = s.options.activation;
   k.batch = s.rank.micro_batch, k.heads = s.columns(0) / d, k.kv_heads = s.columns(1) / d, k.head_dim = d;
   k.sequence_q = s.rank.sequence, k.sequence_kv = kv_sequence;
-  const std::int64_t pairs = checked_mul(checked_mul(s.rank.sequence, kv_sequence), s.rank.micro_batch * k.heads);
-  k.flops = {checked_mul(pairs, (backward ? 10 : 4) * d)};
-  const std::int64_t query = s.values(0) * width;
+  const bool within = s.node().window > 0 && s.node().window < kv_sequence;
+  if (within) k.window = static_cast<std::int32_t>(s.node().window), k.chunks = s.model.attention_chunks;
+  if (v != d) k.value_dim = static_cast<std::int32_t>(v);
+  const std::int64_t of_head = within ? model::attention_pairs(s.model, s.node().window, kv_sequence)
+                                      : checked_mul(s.rank.sequence, kv_sequence);
+  k.flops = {
+      checked_mul(checked_mul(of_head, s.rank.micro_batch * k.heads), backward ? 2 * (3 * d + 2 * v) : 2 * (d + v))};
+  const std::int64_t query = s.values(0) * width, made = s.out_values(0) * width;
   const std::int64_t keys_values = s.rank.micro_batch * kv_sequence * (s.columns(1) + s.columns(2)) * width;
   // Forward: reads q, k, v, writes o. Backward: reads q, o, do, k, v, writes dq, dk, dv.
-  k.bytes = {(backward ? 4 * query + 2 * keys_values : 2 * query + keys_values) +
+  k.bytes = {(backward ? 2 * query + 2 * made + 2 * keys_values : query + made + keys_values) +
              s.rank.tokens * k.heads * kFlashStatisticBytes};
   return k;
 }
@@ -99,6 +106,7 @@ void split_attention_flash(Splitter& s) {
   else
     gathered(s, op);
   for (OpStep& step : op.forward) step.makes = context;
+  attention_sinks(s, op);
   s.finish(std::move(op));
 }
 

@@ -1,3 +1,4 @@
+#include "attention_sinks.hpp"
 #include "operators.hpp"
 
 namespace orrery::layout {
@@ -26,8 +27,12 @@ void split_attention_softmax(Splitter& s) {
     op.forward_workspace = {4 * values};
     op.backward_workspace.push_back({{4 * values}, true, false});
   }
+  // A cap on the scores: divide, tanh, multiply, before the softmax.
+  if (s.model.score_cap) op.forward.push_back({s.memory("attention.score_cap", 2 * width * values, whole ? 1 : 3)});
   op.forward.push_back({s.memory(op.name, (whole ? 2 * width : 2 * width + 32) * values, whole ? 1 : 5)});
   op.backward.push_back({s.memory(op.name, (whole ? 3 * width : 2 * width + 36) * values, whole ? 1 : 5)});
+  if (s.model.score_cap) op.backward.push_back({s.memory("attention.score_cap", 3 * width * values, whole ? 1 : 3)});
+  attention_sinks(s, op);
   s.finish(std::move(op));
 }
 

@@ -12,7 +12,7 @@ void split_keys_values(Splitter& s) {
   }
   RankOp op = s.start();
   op.attention_core = true;
-  op.out = {s.result(0, repeated), s.result(1, repeated)};
+  op.out = {s.result(0, repeated), s.result(1, s.out_values(1) * context)};
   const std::int64_t both = (s.values(0) + s.values(1)) * context;
   if (context > 1)
     op.forward.push_back({s.communicate(op.name, Collective::all_gather, width * both, Dimension::context)});

@@ -6,13 +6,27 @@ using model::GemmLayout;
 
 namespace {
 
+Parameters kind_of(const Splitter& s) {
+  return s.node().matrices > 1 ? Parameters::experts : Parameters::dense;
+}
+
+// Where there are several matrices each is given as many rows as the others, rounded up.
 model::Kernel weight_gemm(const Splitter& s, const Linear& linear) {
-  model::Kernel kernel = s.gemm(linear.out, linear.in, s.rank.tokens, GemmLayout::nt, linear.type);
+  model::Kernel kernel = s.gemm(linear.out, linear.in, ceil_div(linear.tokens, linear.matrices), GemmLayout::nt,
+                                linear.type, linear.matrices);
+  kernel.flops = {checked_mul(2 * linear.tokens, checked_mul(linear.out, linear.in))};
   // FSDP reduces the gradient of each micro-batch: it is written, not accumulated.
-  kernel.accumulate = !s.layout.reduces_in_each_pass() && s.options.kernels.fused_gradient_accumulation;
+  kernel.accumulate = !s.layout.reduces_in_each_pass(kind_of(s)) && s.options.kernels.fused_gradient_accumulation;
   if (kernel.accumulate && s.options.gradient_bytes == 4) kernel.out_dtype = DType::fp32;
-  kernel.bytes = {checked_mul(s.rank.tokens, linear.out + linear.in) * size_of(linear.type) +
-                  checked_mul(linear.out, linear.in) * size_of(kernel.out_dtype) * (kernel.accumulate ? 2 : 1)};
+  kernel.bytes = {checked_mul(linear.tokens, linear.out + linear.in) * size_of(linear.type) +
+                  checked_mul(linear.matrices * linear.out, linear.in) * size_of(kernel.out_dtype) *
+                      (kernel.accumulate ? 2 : 1)};
+  return kernel;
+}
+
+model::Kernel row_gemm(const Splitter& s, const Linear& linear, std::int64_t n, std::int64_t k, GemmLayout how) {
+  model::Kernel kernel = s.gemm(ceil_div(linear.tokens, linear.matrices), n, k, how, linear.type, linear.matrices);
+  kernel.flops = {checked_mul(2 * linear.tokens, checked_mul(n, k))};
   return kernel;
 }
 
@@ -125,7 +139,7 @@ void row_backward(Splitter& s, RankOp& op, const Linear& linear) {
 Linear linear_of(const Splitter& s, std::int64_t in, std::int64_t out) {
   Linear l;
   l.name = model::name_of(s.node().kind), l.in = in, l.out = out, l.bias = s.node().vectors;
-  l.type = s.options.compute;
+  l.type = s.options.compute, l.tokens = s.rank.tokens, l.matrices = 1;
   const std::int64_t read = s.features(0);
   l.rows = read > 0 ? checked_mul(s.node().rows, in) / read : s.node().rows;
   return l;
@@ -137,22 +151,35 @@ bool separate_products(const Splitter& s) {
 
 void weight_gradient(const Splitter& s, RankOp& op, const Linear& linear, std::int64_t bias_rows) {
   PassStep step = s.compute(linear.name, weight_gemm(s, linear));
-  const std::int64_t weights = checked_mul(linear.rows, linear.out);
+  const std::int64_t weights = checked_mul(linear.matrices * linear.rows, linear.out);
+  step.of_experts = kind_of(s) == Parameters::experts;
   if (linear.bias > 0)
     op.backward.push_back({s.memory("bias.weight_gradient", bias_rows * linear.out * s.width()), Phase::weight});
-  const std::int64_t ready = linear.own_gradient ? weights + linear.bias * linear.out : 0;
-  const bool apart = !s.options.kernels.fused_gradient_accumulation && !s.layout.reduces_in_each_pass();
+  const std::int64_t ready = linear.own_gradient ? weights + linear.matrices * linear.bias * linear.out : 0;
+  const bool apart = !s.options.kernels.fused_gradient_accumulation && !s.layout.reduces_in_each_pass(kind_of(s));
   if (!apart) step.gradients_ready = ready;
   op.backward.push_back({step, Phase::weight});
   if (apart) {
     op.backward.push_back(
         {s.memory("weight.add_gradient", weights * (s.width() + 2 * s.options.gradient_bytes)), Phase::weight});
-    op.backward.back().step.gradients_ready = ready;
+    op.backward.back().step.gradients_ready = ready, op.backward.back().step.of_experts = step.of_experts;
     op.backward_workspace.push_back({{weights * s.width()}, false, true});
   }
   // The head is no layer of Transformer Engine: its placeholder lives as long as the step.
   if (s.options.kernels.gradient_placeholders && s.in_last_part())
     op.backward_workspace.push_back({{weights * s.width()}, false, true});
+}
+
+void plain_linear(Splitter& s, Linear linear) {
+  RankOp op = s.start();
+  op.out = op.weight_reads_gradient_of = {s.result(0)};
+  keep_input(s, op, linear, linear.tokens);
+  op.forward.push_back({s.compute(linear.name, row_gemm(s, linear, linear.out, linear.in, GemmLayout::tn))});
+  cast_gradient(s, op, linear, linear.tokens);
+  op.backward.push_back({s.compute(linear.name, row_gemm(s, linear, linear.in, linear.out, GemmLayout::nn))});
+  weight_gradient(s, op, linear, linear.tokens);
+  if (s.node().matrices == 1) s.replicated_parameters((linear.rows + linear.bias) * linear.out);
+  s.finish(std::move(op));
 }
 
 RankOp column_linear(Splitter& s, const std::vector<Linear>& linears) {

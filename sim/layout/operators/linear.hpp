@@ -21,6 +21,8 @@ struct Linear {
   DType type = DType::bf16;       // of the product
   bool input_cast_fused = false;  // fp8: the operator before writes the cast
   bool keep_output = false;       // selective_op
+  std::int64_t tokens = 0;        // rows of the input
+  std::int64_t matrices = 1;      // so many, each times its share of them
 };
 
 // Input 0 of the operator times a matrix of `out` columns on this rank.
@@ -29,6 +31,8 @@ Linear linear_of(const Splitter& s, std::int64_t in, std::int64_t out);
 RankOp column_linear(Splitter& s, const std::vector<Linear>& linears);
 // The whole operator: input 0 to result 0.
 void row_linear(Splitter& s, const Linear& linear);
+// The whole operator, on a rank that has all it needs: matrices that every tensor rank holds, and those of its experts.
+void plain_linear(Splitter& s, Linear linear);
 // Gradient of the weights, from all tokens; that of the bias from `bias_rows` of them.
 void weight_gradient(const Splitter& s, RankOp& op, const Linear& linear, std::int64_t bias_rows);
 // Each product apart: its stack says so, or a policy that keeps some of them.

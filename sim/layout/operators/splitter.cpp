@@ -21,7 +21,11 @@ std::vector<TensorId> present(std::initializer_list<TensorId> ids) {
 }
 
 Splitter::Splitter(const model::ModelGraph& model_graph, const Layout& of, const PassOptions& pass)
-    : graph(model_graph), model(model_graph.spec), layout(of), options(pass), rank(rank_shape(of, pass)) {}
+    : graph(model_graph),
+      model(model_graph.spec),
+      layout(of),
+      options(pass),
+      rank(rank_shape(model_graph.spec, of, pass)) {}
 
 Tape Splitter::split(std::span<const std::int32_t> nodes) {
   on_rank_.assign(graph.tensors.size(), {});
