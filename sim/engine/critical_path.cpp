@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "orrery/program/lower.hpp"
+#include "time_along.hpp"
 
 namespace orrery::engine {
 namespace {
@@ -32,10 +33,6 @@ class Path {
     }
     return path;
   }
-  CriticalPath follow() {
-    for (const PathTask& p : chain()) add(p.task, p.begin, p.end);
-    return path_;
-  }
 
  private:
   // A block of whatever is inside is a pass.
@@ -48,26 +45,9 @@ class Path {
     if (timeline_.end[a] != timeline_.end[b]) return timeline_.end[a] > timeline_.end[b] ? a : b;
     return category_of(a) < category_of(b) ? a : b;
   }
-  void add(TaskId task, std::int64_t begin, std::int64_t end) {
-    const TaskTemplate& t = program_.template_of(task);
-    if (t.segments.count == 0) return add(t, t.category, end - begin);
-    std::int64_t at = timeline_.start[task];
-    for (std::uint32_t i = t.segments.first; i < t.segments.first + t.segments.count; ++i) {
-      const std::int64_t until = timeline_.start[task] + program_.segments[i].end.value;
-      if (until > begin && at < end) add(t, program_.segments[i].category, std::min(until, end) - std::max(at, begin));
-      at = until;
-    }
-  }
-  void add(const TaskTemplate& t, Category category, std::int64_t ps) {
-    path_.of[static_cast<std::size_t>(category)] += ps;
-    if (category != Category::host) return;
-    if (t.lane != Lane::host) path_.blocking_launches += ps;
-    if (std::string_view(t.name) == kStepOverhead) path_.step_overhead += ps;
-  }
 
   const Program& program_;
   const Timeline& timeline_;
-  CriticalPath path_;
 };
 
 }  // namespace
@@ -91,7 +71,16 @@ std::vector<std::int64_t> slack_of(const Program& program, const Timeline& timel
 }
 
 CriticalPath critical_path(const Program& program, const Timeline& timeline) {
-  return Path(program, timeline).follow();
+  const std::vector<PathTask> chain = critical_chain(program, timeline);
+  CriticalPath path;
+  path.of = time_along(program, timeline, chain);
+  path.blocking_launches = path.of[static_cast<std::size_t>(Category::host)];
+  for (const PathTask& p : chain) {
+    const TaskTemplate& t = program.template_of(p.task);
+    if (t.lane == Lane::host) path.blocking_launches -= p.end - p.begin;
+    if (std::string_view(t.name) == kStepOverhead) path.step_overhead += p.end - p.begin;
+  }
+  return path;
 }
 
 }  // namespace orrery::engine

@@ -10,6 +10,7 @@
 #include "orrery/core/error.hpp"
 #include "orrery/engine/account.hpp"
 #include "participation.hpp"
+#include "time_along.hpp"
 
 namespace orrery::engine {
 namespace {
@@ -67,6 +68,17 @@ class Splitter {
     return result;
   }
 
+  Breakdown along(std::span<const PathTask> path) {
+    runs_.resize(program_.devices.size());
+    Breakdown into{};
+    for (const PathTask& p : path) {
+      const DeviceIndex d = first_device(p.task);
+      if (runs_[d].empty()) runs_[d] = own_runs(d);
+      put_task(p.task, p.begin, p.end, true, into);
+    }
+    return into;
+  }
+
  private:
   void prepare() {
     for (DeviceIndex d = 0; d < program_.devices.size(); ++d) runs_.push_back(own_runs(d));
@@ -86,7 +98,8 @@ class Splitter {
   void add(Breakdown& into, const Run& run, std::int64_t begin, std::int64_t end, bool own) const;
   void put(Breakdown& into, Category category, std::int64_t begin, std::int64_t end, bool own) const;
   void resolve(std::int64_t begin, std::int64_t end, Chain& chain, Breakdown& into);
-  void blame(TaskId task, std::int64_t begin, std::int64_t end, Breakdown& into) const;
+  void put_task(TaskId task, std::int64_t begin, std::int64_t end, bool own, Breakdown& into) const;
+  DeviceIndex first_device(TaskId task) const { return program_.participants[program_.participant_begin[task]].device; }
   TaskId last_predecessor(TaskId task) const;
   TaskId last_task() const;
   bool ends_later(TaskId task, TaskId than) const;
@@ -272,30 +285,33 @@ void Splitter::resolve(std::int64_t begin, std::int64_t end, Chain& chain, Break
     cause_ = before;
     if (before == kNone) return put(into, Category::bubble, begin, std::min(end, chain.until), false);
     const std::int64_t from = std::max(begin, timeline_.start[before]), to = std::min(end, chain.until);
-    if (from < to) blame(before, from, to, into);
+    if (from < to) put_task(before, from, to, false, into);
     if (timeline_.start[before] < begin) return;  // what is waited for before `begin`, too
     chain.at = before;
     chain.until = timeline_.start[before];
   }
 }
 
-// Time in which a device waits for a task that runs.
-void Splitter::blame(TaskId task, std::int64_t begin, std::int64_t end, Breakdown& into) const {
+// Time in which a task runs, and a device waits for it (or it is on a path, `own`).
+void Splitter::put_task(TaskId task, std::int64_t begin, std::int64_t end, bool own, Breakdown& into) const {
   const TaskTemplate& t = program_.template_of(task);
-  if (t.lane == Lane::host || (t.segments.count == 0 && is_beside_passes(t.category))) {
-    return put(into, t.category, begin, end, false);
-  }
+  if (t.lane == Lane::host || (t.segments.count == 0 && is_beside_passes(t.category)))
+    return put(into, t.category, begin, end, own);
   // Part of a pass: what its device is doing, piece by piece.
-  const std::vector<Run>& runs = runs_[program_.participants[program_.participant_begin[task]].device];
+  const std::vector<Run>& runs = runs_[first_device(task)];
   auto it = std::upper_bound(runs.begin(), runs.end(), begin, [](std::int64_t x, const Run& r) { return x < r.end; });
   for (; it != runs.end() && it->begin < end; ++it)
-    add(into, *it, std::max(begin, it->begin), std::min(end, it->end), false);
+    add(into, *it, std::max(begin, it->begin), std::min(end, it->end), own);
 }
 
 }  // namespace
 
 std::vector<Breakdown> split_time(const Program& program, const Timeline& timeline) {
   return Splitter(program, timeline).split();
+}
+
+Breakdown time_along(const Program& program, const Timeline& timeline, std::span<const PathTask> path) {
+  return Splitter(program, timeline).along(path);
 }
 
 std::vector<std::vector<Wait>> waits_of(const Program& program, const Timeline& timeline,

@@ -151,7 +151,7 @@ class Builder {
       key = query + 1;
     }
     if (m_.position == Position::rotary) {
-      query = add({.kind = K::rotary, .head_dim = d}, {query, key}, query_key);
+      query = add({.kind = K::rotary, .head_dim = m_.rotary_dim > 0 ? d : 0}, {query, key}, query_key);
       key = query + 1;
     }
     return {query, key, value};

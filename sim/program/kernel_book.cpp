@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <string_view>
-#include <tuple>
+#include <utility>
 
 #include "orrery/layout/alike_stages.hpp"
 
@@ -64,12 +64,10 @@ class Ideals {
 
   // One launch of a step.
   KernelLosses of(const Kernel& kernel) {
-    const auto key = std::make_tuple(kernel.kind, kernel.dtype, kernel.flops.value, kernel.bytes.value, kernel.batch,
-                                     kernel.m, kernel.n, kernel.k, kernel.layout, kernel.out_dtype, kernel.causal,
-                                     kernel.sequence_q, kernel.sequence_kv, kernel.heads);
-    const auto [it, fresh] = known_.try_emplace(key);
-    if (fresh) it->second = compute(kernel);
-    return it->second;
+    const auto known = std::find_if(known_.begin(), known_.end(), [&](const auto& k) { return k.first == kernel; });
+    if (known != known_.end()) return known->second;
+    known_.emplace_back(kernel, compute(kernel));
+    return known_.back().second;
   }
 
  private:
@@ -87,10 +85,7 @@ class Ideals {
   const StepInput& input_;
   cost::KernelModel full_clock_, full_rate_;
   std::int64_t peak_;
-  std::map<std::tuple<KernelKind, DType, std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
-                      std::int64_t, model::GemmLayout, DType, bool, std::int64_t, std::int64_t, std::int64_t>,
-           KernelLosses>
-      known_;
+  std::vector<std::pair<Kernel, KernelLosses>> known_;  // a step has few shapes of kernels
 };
 
 void add(KernelLosses& sum, const KernelLosses& one, Int128 times) {

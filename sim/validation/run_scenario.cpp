@@ -152,10 +152,10 @@ void choose_schedule(const Cells& cells, scenario::Scenario& s) {
     if (s.schedule.type == kind.name && kind.chunks > 1) s.layout.virtual_stages = kind.chunks;
 }
 
-// A power-of-two scale for 32 elements: operands are quantised along rows and along columns and their scales are brought
-// into the order of the tensor cores, at the rate of products. Of NVIDIA's recipes three pairs that differ from fp8 in
-// nothing else take 3.7 to 5.9 % longer, four of 405B on GB200 that differ in virtual stages too 0.9 to 7.5 %; the mean of
-// either is 5 %, and products are three quarters of the step.
+// A power-of-two scale for 32 elements: operands are quantised along rows and along columns and their scales are
+// brought into the order of the tensor cores, at the rate of products. Of NVIDIA's recipes three pairs that differ from
+// fp8 in nothing else take 3.7 to 5.9 % longer, four of 405B on GB200 that differ in virtual stages too 0.9 to 7.5 %;
+// the mean of either is 5 %, and products are three quarters of the step.
 void slow_block_scales(const Cells& cells, cost::KernelModel& kernels) {
   constexpr double kBlockScaled = 0.94;
   if (cells.text("dtype") == "mxfp8") kernels.fp8_sustained *= kBlockScaled;

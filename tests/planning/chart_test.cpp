@@ -7,9 +7,13 @@
 #include "answers.hpp"
 #include "orrery/planning/budget.hpp"
 #include "orrery/planning/scaling.hpp"
+#include "orrery/report/chart.hpp"
 
 namespace orrery::planning {
 namespace {
+
+using report::Panel;
+using report::svg_of;
 
 std::size_t count(const std::string& text, const std::string& what) {
   std::size_t n = 0;
@@ -39,7 +43,7 @@ std::vector<std::pair<double, double>> points(const std::string& svg) {
 TEST_CASE("bars stand on a log axis: each ten times is as much higher") {
   Panel panel{"title", "", "value"};
   panel.bars = {{"one", 1, 0}, {"ten", 10, 0}, {"hundred", 100, 1}};
-  const std::string svg = svg_of({panel});
+  const std::string svg = svg_of(std::vector<Panel>{panel});
   // The axis goes from 0.1 to 100 over pixels 288 to 40: 248/3 a power of ten.
   const std::vector<double> tops = numbers(svg, "rect", "y"), heights = numbers(svg, "rect", "height");
   REQUIRE(heights.size() >= 4);
@@ -49,12 +53,12 @@ TEST_CASE("bars stand on a log axis: each ten times is as much higher") {
   for (std::size_t i = first; i < heights.size(); ++i)
     CHECK(tops[tops.size() - 3 + i - first] + heights[i] == doctest::Approx(288).epsilon(1e-3));
   CHECK(svg.find(">hundred<") != std::string::npos);
-  CHECK(count(svg, "#ee6677") == 1);  // the second colour, of group 1
+  CHECK(count(svg, "class=\"s1\"") == 1);  // the second colour, of group 1
 }
 
 TEST_CASE("lines go by the logarithm across, and straight up") {
   Panel panel{"title", "x", "y", {{"a", {{1, 0}, {10, 1}, {100, 2}}}}};
-  const auto drawn = points(svg_of({panel}));
+  const auto drawn = points(svg_of(std::vector<Panel>{panel}));
   REQUIRE(drawn.size() == 3);
   // Equal steps both ways; larger values are higher, that is at smaller y.
   CHECK(drawn[1].first - drawn[0].first == doctest::Approx(drawn[2].first - drawn[1].first));
@@ -66,21 +70,19 @@ TEST_CASE("lines go by the logarithm across, and straight up") {
 
 TEST_CASE("names that mean something in SVG are escaped") {
   Panel panel{"a < b & \"c\"", "x", "y", {{"s", {{1, 1}, {2, 2}}}}};
-  const std::string svg = svg_of({panel});
+  const std::string svg = svg_of(std::vector<Panel>{panel});
   CHECK(svg.find("a &lt; b &amp; &quot;c&quot;") != std::string::npos);
   CHECK(svg.find("a < b") == std::string::npos);
 }
 
 TEST_CASE("panels stand side by side") {
   const Panel panel{"t", "x", "y", {{"s", {{1, 1}, {2, 2}}}}};
-  const std::string svg = svg_of({panel, panel, panel});
-  CHECK(svg.find("width=\"1560\"") != std::string::npos);  // three of 520
-  CHECK(svg.find("translate(1040 0)") != std::string::npos);
+  const std::string svg = svg_of(std::vector<Panel>{panel, panel, panel});
+  CHECK(svg.find("viewBox=\"0 0 1560 ") != std::string::npos);  // three of 520
 }
 
 TEST_CASE("the envelope of the loss lies below every curve of a size") {
   const std::string svg = value_of(loss_chart(70e9, 1.4e12));
-  CHECK(count(svg, "<g transform") == 3);
   CHECK(count(svg, "this plan") == 3);
   CHECK(svg.find("70 B parameters") != std::string::npos);
   // As numbers: at no compute does a size do better than the optimum.

@@ -8,6 +8,7 @@
 
 #include "example.hpp"
 #include "orrery/core/gzip.hpp"
+#include "orrery/report/trace.hpp"
 #include "paths.hpp"
 
 using namespace orrery;
@@ -107,13 +108,13 @@ TEST_CASE("two runs are compared stage by stage") {
   CHECK(text->starts_with("A: one.yaml\nB: two.yaml\n\nstage 0 (rank 0) and stage 0 (rank 0)\n"));
   const auto has = [&](const std::string& line) { return text->find(line) != std::string::npos; };
   CHECK(has(fmt::format("  {:<24}{:>12}{:>12}{:>10}\n", "compute", "12.00 ms", "16.00 ms", "+33.3 %")));
-  CHECK(has(fmt::format("    {:<40}{:>12}{:>12}{:>10}\n", "F", "4.000 ms", "8.000 ms", "+100.0 %")));
+  CHECK(has(fmt::format("    {:<40}{:>12}{:>12}{:>10}\n", "operation", "12.00 ms", "16.00 ms", "+33.3 %")));
   const auto json = diff_json(traced(a, "one.yaml"), traced(b, "two.yaml"));
   REQUIRE(json.ok());
   const auto parsed = nlohmann::json::parse(*json);
   CHECK(parsed["pairs"].size() == 2);
   CHECK(parsed["pairs"][1]["b"]["compute_s"].get<double>() == doctest::Approx(0.016));
-  CHECK(parsed["pairs"][0]["differences"][0]["kernel"] == "F");
+  CHECK(parsed["pairs"][0]["differences"][0]["kernel"] == "operation");
 }
 
 TEST_CASE("traces of other ranks are not compared") {

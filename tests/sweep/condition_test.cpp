@@ -108,13 +108,6 @@ TEST_CASE("figures are known when a layout was played, keys and numbers of GPUs 
   CHECK(condition("pipeline <= 8").of_input());
 }
 
-TEST_CASE("a key that is not said is none of the values it could have") {
-  const scenario::Scenario s = a_scenario();
-  CHECK_FALSE(condition("training.attention == flash").holds(s));
-  CHECK(condition("training.attention != flash").holds(s));
-  CHECK_FALSE(condition("gradient_bytes == 4").holds(s));
-}
-
 TEST_CASE("what cannot be compared is refused with what can") {
   const auto refused = [](const std::string& text, const std::string& what) {
     const auto parsed = Condition::parse(text, "--where");

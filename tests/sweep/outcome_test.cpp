@@ -53,7 +53,7 @@ TEST_CASE("10 % more of a resource never takes longer, and is asked of each") {
   options.sensitivity = true;
   const Outcome o = swept("tensor=2; pipeline=2", options);
   REQUIRE(o.best.size() == 1);
-  REQUIRE(o.sensitivity.size() == 5);
+  REQUIRE(o.sensitivity.size() == 7);
   const std::int64_t base = o.best.front().figures.step_time_ps;
   for (const Sensitivity& s : o.sensitivity) {
     CAPTURE(s.resource);

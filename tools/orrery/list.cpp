@@ -22,7 +22,7 @@ using Json = nlohmann::ordered_json;
 
 // One kind of name: its entries as JSON, and the table of them. Files of the user's may be wrong: then errors, too.
 struct Listing {
-  Json entries = Json::array();
+  Json entries;
   Diagnostics errors;
   Table table;
 };
@@ -41,7 +41,7 @@ void load_each(const std::vector<std::string>& names, Load load, Listing& list, 
 
 // Of one kind, or of all.
 Listing models(const std::string& kind) {
-  Listing list{{},
+  Listing list{Json::array(),
                {},
                Table({{"model"},
                       {"parameters", true},
@@ -74,7 +74,7 @@ Listing models(const std::string& kind) {
 }
 
 Listing gpus() {
-  Listing list{{},
+  Listing list{Json::array(),
                {},
                Table({{"GPU"},
                       {"architecture"},
@@ -114,7 +114,7 @@ const char* name_of(hardware::NetworkKind kind) {
 }
 
 Listing clusters() {
-  Listing list{{},
+  Listing list{Json::array(),
                {},
                Table({{"cluster"},
                       {"GPU"},
@@ -150,7 +150,7 @@ Listing clusters() {
 }
 
 Listing schedules() {
-  Listing list{{}, {}, Table({{"schedule"}, {"chunks"}, {"copies", true}, {"backward"}, {"what it is"}})};
+  Listing list{Json::array(), {}, Table({{"schedule"}, {"chunks"}, {"copies", true}, {"backward"}, {"what it is"}})};
   for (const schedule::ScheduleKind& k : schedule::schedule_kinds()) {
     list.entries.push_back({{"name", k.name},
                             {"summary", k.summary},
@@ -170,7 +170,7 @@ std::string beginning(const std::string& text) {
 }
 
 Listing stacks() {
-  Listing list{{}, {}, Table({{"stack"}, {"what it is"}})};
+  Listing list{Json::array(), {}, Table({{"stack"}, {"what it is"}})};
   load_each(cost::stack_names(), cost::load_stack, list, [&](const std::string& name, const cost::Stack& s) {
     list.entries.push_back({{"name", name}, {"about", s.about}});
     list.table.add({name, beginning(s.about)});

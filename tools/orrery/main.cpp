@@ -143,7 +143,8 @@ int run(int argc, char** argv) {
     if (word != command.name && word != "completion") continue;
     Arguments arguments(*sub);
     actions[sub] = command.declare(arguments, console);
-    if (sub->get_footer().empty()) sub->footer(kExitCodes);
+    if (const std::string said = sub->get_footer(); said.find("Exit code") == std::string::npos)
+      sub->footer(said + (said.empty() ? "" : "\n\n") + kExitCodes);
   }
   const auto is_word = [&](const Command& command) { return command.name == word; };
   if (!word.empty() && std::none_of(commands().begin(), commands().end(), is_word))

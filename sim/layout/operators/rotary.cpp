@@ -9,13 +9,13 @@ void split_rotary(Splitter& s) {
   RankOp op = s.start();
   const bool whole = s.options.kernels.fused_rotary || s.options.compiled;
   const std::int64_t values = s.values(0) + s.values(1) + s.out_values(0) + s.out_values(1);  // read and written
-  const std::int64_t rotated = s.model.rotary_dim > 0 ? s.model.rotary_dim : s.node().head_dim;
-  const bool part = rotated < s.node().head_dim;
-  const std::int64_t unfused = values / s.node().head_dim * 5 * rotated + (part ? values : 0);
+  const std::int64_t head = s.node().head_dim, rotated = s.model.rotary_dim;
+  const bool part = rotated > 0 && rotated < head;
+  const std::int64_t unfused = part ? values / head * 5 * rotated + values : 5 * values;
   const PassStep step = s.memory(op.name, s.width() * (whole ? values : unfused), whole ? 2 : part ? 12 : 10);
   op.out = {s.result(0), s.result(1)};
   if (s.in(2) != kNoTensor && s.rank.sequence_parallel) {
-    const std::int64_t key = s.rank.tokens * s.node().head_dim * s.width();
+    const std::int64_t key = s.rank.tokens * head * s.width();
     op.forward.push_back({s.communicate(op.name, Collective::all_gather, key)});
     op.forward_workspace = {key};
     op.forward.push_back({step});
