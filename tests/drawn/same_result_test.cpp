@@ -112,3 +112,24 @@ TEST_CASE("what links cost does not depend on which ranks stand for others") {
     check_every_way(*scenario, text);
   }
 }
+
+// Experts are folded apart from the rest, and have groups, shards and lanes of their own.
+TEST_CASE("the same holds with experts, however they are sharded") {
+  for (const char* stack : {"megatron-2025", "torchtitan-2025", "deepspeed-zero"})
+    for (const char* layout :
+         {"data: 16, expert: 4, zero: parameters", "data: 16, expert: 2, zero: parameters, shard_degree: 8",
+          "data: 8, pipeline: 2, expert: 4, zero: optimizer",
+          "tensor: 2, sequence_parallel: true, data: 8, expert: 8, expert_tensor: 1, zero: gradients",
+          "tensor: 2, sequence_parallel: true, data: 4, pipeline: 2, expert: 2, expert_tensor: 2, zero: parameters, "
+          "shard_degree: 2",
+          "tensor: 2, sequence_parallel: true, context: 2, data: 4, expert: 8, expert_tensor: 1, zero: optimizer"}) {
+      const std::string text = fmt::format(
+          "model: {{type: mixtral-8x7b, layers: 4, hidden: 512, heads: 8, kv_heads: 4, vocab: 1024}}\n"
+          "cluster: {{type: dgx-h100, nodes: 2, gpus: 16}}\ntraining: {{sequence_length: 512, global_batch: 64}}\n"
+          "stack: {}\nnetwork: steady\nlayout: {{{}}}\n",
+          stack, layout);
+      const auto scenario = read_scenario_text(text, "experts.yaml");
+      REQUIRE_MESSAGE(scenario.ok(), render(scenario.errors()));
+      check_every_way(*scenario, text);
+    }
+}
