@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../drawn/drawn.hpp"
 #include "orrery/core/memory.hpp"
 #include "orrery/core/random.hpp"
 #include "orrery/scenario/simulate.hpp"
@@ -100,7 +101,7 @@ TEST_CASE("so is that of random scenarios") {
   const char* schedules[] = {"1f1b", "gpipe", "eager_1f1b", "interleaved_1f1b", "zb_h1", "dualpipe", "looped_bfs"};
   const char* stacks[] = {"megatron-2022", "megatron-2024", "torchtitan-2024", "nanotron", "megatron-deepspeed-2022"};
   const char* zeros[] = {"none", "optimizer", "gradients", "parameters"};
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0, draws = testing::draws(60); i < draws; ++i) {
     const int tensor = 1 << random.below(3), pipeline = 1 << random.below(3), data = 16 / tensor / pipeline;
     if (data < 1) continue;
     const std::string schedule = schedules[random.below(7)];
