@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <thread>
 
 #include "orrery/core/yaml.hpp"
 #include "orrery/hardware/catalogue.hpp"
@@ -55,7 +54,7 @@ Result<Found> best_on(const SweepPlan& plan, int gpus, Catalogue& catalogue) {
   if (!space.ok()) return named(space.errors(), "--model");
   sweep::Options how;
   how.top = 1;
-  how.threads = std::max(1U, std::thread::hardware_concurrency());
+  how.threads = 0;
   const auto swept = sweep::sweep(*tree, *space, catalogue, how);
   if (!swept.ok()) return named(swept.errors(), "--model");
   Found found;

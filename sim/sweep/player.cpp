@@ -19,7 +19,7 @@ struct Player::Work {
 
 Player::Player(const Points& points, Catalogue& catalogue, const Options& options, Team* team)
     : points_(points), options_(options), team_(team) {
-  const unsigned threads = std::max(options.threads, 1u);
+  const unsigned threads = options.threads > 0 ? options.threads : processors();
   const Bytes limit = options.memory_limit.value_or(default_memory_limit());
   for (unsigned thread = 0; thread < threads; ++thread)
     evaluators_.emplace_back(
@@ -135,8 +135,8 @@ Diagnostics Player::share(Work& work) {
       open.push_back(g);
   }
   const auto here = [&](std::size_t next) {
-    const std::size_t count = std::min<std::size_t>(std::max(options_.threads, 1U), open.size() - next);
-    for_each(count, options_.threads, [&](std::size_t i, std::size_t thread) {
+    const std::size_t count = std::min(evaluators_.size(), open.size() - next);
+    for_each(count, threads(), [&](std::size_t i, std::size_t thread) {
       play(work.wave.groups[open[next + i]], work, evaluators_[thread]);
     });
     return count;
@@ -145,7 +145,7 @@ Diagnostics Player::share(Work& work) {
 }
 
 void Player::play_all(Work& work) {
-  for_each(work.wave.groups.size(), options_.threads,
+  for_each(work.wave.groups.size(), threads(),
            [&](std::size_t group, std::size_t thread) { play(work.wave.groups[group], work, evaluators_[thread]); });
 }
 

@@ -31,6 +31,7 @@ class Player {
   void play_all(Work& work);
   Diagnostics share(Work& work);
   void take(const Share& share, Work& work) const;
+  unsigned threads() const { return static_cast<unsigned>(evaluators_.size()); }
 
   const Points& points_;
   const Options& options_;

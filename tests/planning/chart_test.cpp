@@ -83,6 +83,7 @@ TEST_CASE("panels stand side by side") {
 
 TEST_CASE("the envelope of the loss lies below every curve of a size") {
   const std::string svg = value_of(loss_chart(70e9, 1.4e12));
+  CHECK(svg.find("viewBox=\"0 0 1560 ") != std::string::npos);  // three panels
   CHECK(count(svg, "this plan") == 3);
   CHECK(svg.find("70 B parameters") != std::string::npos);
   // As numbers: at no compute does a size do better than the optimum.

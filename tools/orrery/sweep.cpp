@@ -6,7 +6,6 @@
 #include <cstdlib>
 #include <memory>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "mpi.hpp"
@@ -119,8 +118,7 @@ sweep::Options options_of(const SweepCommand& options, std::vector<sweep::Condit
   sweep::Options how;
   how.where = std::move(where);
   how.top = static_cast<std::size_t>(options.top);
-  how.threads =
-      options.threads > 0 ? static_cast<unsigned>(options.threads) : std::max(std::thread::hardware_concurrency(), 1u);
+  how.threads = static_cast<unsigned>(options.threads);
   how.prune = !options.no_prune && options.csv.empty() && options.jsonl.empty();
   how.sample = options.sample;
   how.seed = static_cast<std::uint64_t>(options.seed);

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <thread>
 
 #include "orrery/sweep/sweep.hpp"
 #include "progress.hpp"
@@ -45,8 +44,7 @@ Result<sweep::Space> space_of(const YamlTree& tree) {
 Result<sweep::Options> options_of(const TuneCommand& options, const sweep::Space& space) {
   sweep::Options how;
   how.top = 3;
-  how.threads =
-      options.threads > 0 ? static_cast<unsigned>(options.threads) : std::max(std::thread::hardware_concurrency(), 1u);
+  how.threads = static_cast<unsigned>(options.threads);
   how.sensitivity = true;
   how.memory_limit = options.scenario.memory_limit;
   for (const std::string& text : space.where) {

@@ -42,7 +42,7 @@ struct Counts {
 struct Options {
   std::vector<Condition> where;
   std::size_t top = 10;
-  unsigned threads = 1;
+  unsigned threads = 1;  // speed only; 0 = as many as the machine has
   bool prune = true;
   std::size_t wave = 512;     // layouts between two looks at what is best; not for users: it shows in what is pruned
   std::int64_t sample = 0;    // so many points, drawn without replacement; 0 = all
