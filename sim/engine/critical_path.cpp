@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "orrery/program/lower.hpp"
-#include "time_along.hpp"
+#include "stretches_along.hpp"
 
 namespace orrery::engine {
 namespace {
@@ -70,15 +70,18 @@ std::vector<std::int64_t> slack_of(const Program& program, const Timeline& timel
   return slack;
 }
 
+std::vector<PathStretch> critical_stretches(const Program& program, const Timeline& timeline) {
+  return stretches_along(program, timeline, critical_chain(program, timeline));
+}
+
 CriticalPath critical_path(const Program& program, const Timeline& timeline) {
-  const std::vector<PathTask> chain = critical_chain(program, timeline);
   CriticalPath path;
-  path.of = time_along(program, timeline, chain);
-  path.blocking_launches = path.of[static_cast<std::size_t>(Category::host)];
-  for (const PathTask& p : chain) {
-    const TaskTemplate& t = program.template_of(p.task);
-    if (t.lane == Lane::host) path.blocking_launches -= p.end - p.begin;
-    if (std::string_view(t.name) == kStepOverhead) path.step_overhead += p.end - p.begin;
+  for (const PathStretch& s : critical_stretches(program, timeline)) {
+    path.of[static_cast<std::size_t>(s.category)] += s.end - s.begin;
+    if (s.category != Category::host) continue;
+    const TaskTemplate& t = program.template_of(s.task);
+    if (t.lane != Lane::host) path.blocking_launches += s.end - s.begin;
+    if (std::string_view(t.name) == kStepOverhead) path.step_overhead += s.end - s.begin;
   }
   return path;
 }

@@ -10,7 +10,7 @@
 #include "orrery/core/error.hpp"
 #include "orrery/engine/account.hpp"
 #include "participation.hpp"
-#include "time_along.hpp"
+#include "stretches_along.hpp"
 
 namespace orrery::engine {
 namespace {
@@ -68,15 +68,18 @@ class Splitter {
     return result;
   }
 
-  Breakdown along(std::span<const PathTask> path) {
+  std::vector<PathStretch> along(std::span<const PathTask> path) {
     runs_.resize(program_.devices.size());
-    Breakdown into{};
+    std::vector<PathStretch> stretches;
+    stretches_ = &stretches;
+    Breakdown unused{};
     for (const PathTask& p : path) {
       const DeviceIndex d = first_device(p.task);
       if (runs_[d].empty()) runs_[d] = own_runs(d);
-      put_task(p.task, p.begin, p.end, true, into);
+      path_task_ = p.task;
+      put_task(p.task, p.begin, p.end, true, unused);
     }
-    return into;
+    return stretches;
   }
 
  private:
@@ -123,9 +126,11 @@ class Splitter {
   TaskId last_;                     // the one the step ends with
   std::vector<bool> stands_still_;  // [template] a fused block in which the device waits for launches
   std::vector<std::vector<Run>> runs_;
-  std::vector<std::int64_t> ends_;       // of steps, by device
-  std::vector<Wait>* waits_ = nullptr;   // where asked for
-  TaskId next_ = kNone, cause_ = kNone;  // of what is accounted now
+  std::vector<std::int64_t> ends_;                 // of steps, by device
+  std::vector<Wait>* waits_ = nullptr;             // where asked for
+  TaskId next_ = kNone, cause_ = kNone;            // of what is accounted now
+  std::vector<PathStretch>* stretches_ = nullptr;  // along a path
+  TaskId path_task_ = kNone;                       // of it, now
 };
 
 void Splitter::join_neighbours(std::vector<Wait>& waits) {
@@ -222,6 +227,7 @@ void Splitter::find_next(DeviceIndex device, std::vector<Run>& runs) const {
 void Splitter::put(Breakdown& into, Category c, std::int64_t begin, std::int64_t end, bool own) const {
   if (!own && is_work(c)) c = Category::bubble;
   into[static_cast<std::size_t>(c)] += end - begin;
+  if (stretches_) stretches_->push_back({begin, end, c, path_task_});
   if (waits_ && (!own || c == Category::host))
     waits_->push_back({begin, end, c, own ? kNone : next_, own ? kNone : cause_});
 }
@@ -310,7 +316,8 @@ std::vector<Breakdown> split_time(const Program& program, const Timeline& timeli
   return Splitter(program, timeline).split();
 }
 
-Breakdown time_along(const Program& program, const Timeline& timeline, std::span<const PathTask> path) {
+std::vector<PathStretch> stretches_along(const Program& program, const Timeline& timeline,
+                                         std::span<const PathTask> path) {
   return Splitter(program, timeline).along(path);
 }
 

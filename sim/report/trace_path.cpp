@@ -34,19 +34,7 @@ void push(const RunResult& run, const PathStretch& next, std::vector<PathStretch
 
 std::vector<PathStretch> stretches_of_path(const RunResult& run) {
   std::vector<PathStretch> path;
-  for (const engine::PathTask& p : engine::critical_chain(run.program, run.timeline)) {
-    const program::TaskTemplate& t = run.program.template_of(p.task);
-    if (t.segments.count == 0) {
-      push(run, {p.begin, p.end, t.category, p.task}, path);
-      continue;
-    }
-    std::int64_t from = run.timeline.start[p.task];
-    for (std::uint32_t i = t.segments.first; i < t.segments.first + t.segments.count; ++i) {
-      const std::int64_t until = run.timeline.start[p.task] + run.program.segments[i].end.value;
-      push(run, {std::max(from, p.begin), std::min(until, p.end), run.program.segments[i].category, p.task}, path);
-      from = until;
-    }
-  }
+  for (const PathStretch& s : engine::critical_stretches(run.program, run.timeline)) push(run, s, path);
   return path;
 }
 

@@ -7,12 +7,8 @@
 
 namespace orrery::report {
 
-// A stretch of the path: what runs, and which task it is part of (the first of them).
-struct PathStretch {
-  std::int64_t begin = 0, end = 0;  // ps
-  program::Category category = program::Category::compute;
-  program::TaskId task = program::kNone;
-};
+using engine::PathStretch;
+// Stretches of one kind of one operation joined; `task` is the first of them.
 std::vector<PathStretch> stretches_of_path(const RunResult& run);
 // "F", "all-reduce", "send activation", "launch".
 std::string_view stretch_name(const RunResult& run, const PathStretch& stretch);

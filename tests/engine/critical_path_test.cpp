@@ -24,6 +24,29 @@ TEST_CASE("the critical path is what the step ends with, and what that waited fo
   CHECK(path.step_overhead == 0);
 }
 
+// Compute [0, 3), then a call [3, 9) with compute [3, 7) of the device beside it, then compute [9, 10): the path leads
+// over the call, whose first 4 are compute as they are where the pass is one task; 2 are exposed.
+TEST_CASE("a call beside compute counts where it is exposed, whether a pass is one task or several") {
+  ByHand unfused(1);
+  const TaskId first = unfused.work(0, 3);
+  const TaskId call = unfused.collective({0}, tensor_comm, Lane::tensor, 6, {first});
+  unfused.work(0, 4, {first});
+  unfused.work(0, 1, {call});
+  ByHand fused(1);
+  fused.block(0, {{7, compute}, {2, tensor_comm}, {1, compute}});
+  for (ByHand* hand : {&unfused, &fused}) {
+    const Program program = hand->program();
+    const Timeline timeline = evaluate_one_pass(program);
+    CHECK(critical_path(program, timeline).of == parts({{compute, 8}, {tensor_comm, 2}}));
+    std::int64_t at = 0;
+    for (const PathStretch& s : critical_stretches(program, timeline)) {
+      CHECK(s.begin == at);
+      at = s.end;
+    }
+    CHECK(at == 10);
+  }
+}
+
 // As above, by tasks: the host of device 0 [0, 4), the block [4, 16), the message [16, 18), the work of device 1
 // [18, 24).
 TEST_CASE("the tasks of the path follow each other from the beginning of the step to its end") {

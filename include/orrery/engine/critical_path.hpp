@@ -17,6 +17,15 @@ struct PathTask {
 // From the beginning of the step to its end, without a gap but where the step begins before its first task.
 std::vector<PathTask> critical_chain(const program::Program& program, const Timeline& timeline);
 
+// Of the path what is done at each instant, as the split of time says it: where the path leads over a call beside
+// compute, that is compute.
+struct PathStretch {
+  std::int64_t begin = 0, end = 0;  // ps
+  program::Category category = program::Category::compute;
+  program::TaskId task = program::kNone;  // of the path
+};
+std::vector<PathStretch> critical_stretches(const program::Program& program, const Timeline& timeline);
+
 // How much later each task could end without the last one ending later, all others taking as long as they did.
 std::vector<std::int64_t> slack_of(const program::Program& program, const Timeline& timeline);
 

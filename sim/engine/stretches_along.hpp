@@ -7,6 +7,7 @@
 namespace orrery::engine {
 
 // A pass counts by what its first device does, piece by piece, however it is cut into tasks (engine/account.hpp).
-Breakdown time_along(const program::Program& program, const Timeline& timeline, std::span<const PathTask> path);
+std::vector<PathStretch> stretches_along(const program::Program& program, const Timeline& timeline,
+                                         std::span<const PathTask> path);
 
 }  // namespace orrery::engine
