@@ -198,3 +198,68 @@ TEST_CASE("costs kept from one layout to the next change nothing") {
   CHECK(evaluated > draws / 2);
   CHECK(replayed > 0);
 }
+
+namespace {
+
+// Evaluates scenarios one after the other with the same costs.
+class Series {
+ public:
+  void check(const Scenario& s) {
+    const Result<Run> alone = resolve(s, Catalogue::shared()), kept = resolver_.resolve(s);
+    REQUIRE_MESSAGE(alone.ok(), render(alone.errors()));
+    REQUIRE(kept.ok());
+    const Result<report::RunResult> whole = simulate(*alone, {.what_if = false});
+    const Result<Evaluation> quick = evaluate(*kept, costs_);
+    REQUIRE(whole.ok() == quick.ok());
+    if (quick.ok()) check_equal(*quick, *whole);
+  }
+
+ private:
+  Resolver resolver_{Catalogue::shared(), {}};
+  EvaluationCosts costs_;
+};
+
+}  // namespace
+
+TEST_CASE("nor do those kept from other models, clusters, stacks and schedules") {
+  Series series;
+  for (int i = 0; i < orrery::testing::draws(204); ++i) {
+    Scenario s = orrery::testing::draw_scenario(20261201, i).scenario;
+    if (s.network.mode == NetworkModeChoice::flows) s.network.mode = NetworkModeChoice::steady;
+    series.check(s);
+  }
+}
+
+// Neighbours in one field of a model with experts or of how these are spread.
+TEST_CASE("nor do those kept from models whose experts, attention or layout of experts differ in one field") {
+  const char* models[] = {"",
+                          "experts: {top_k: 1}",
+                          "experts: {hidden: 768}",
+                          "experts: {count: 16}",
+                          "experts: {shared: 1, shared_hidden: 256}",
+                          "experts: {first_dense: 1}",
+                          "kv_heads: 8",
+                          "attention_window: 128",
+                          "layers: 8"};
+  const char* layouts[] = {"data: 16, expert: 4, zero: optimizer",
+                           "data: 16, expert: 8, zero: optimizer",
+                           "data: 16, expert: 4, zero: parameters",
+                           "data: 16, expert: 4, zero: parameters, shard_degree: 8",
+                           "tensor: 2, sequence_parallel: true, data: 8, expert: 4, expert_tensor: 1",
+                           "tensor: 2, sequence_parallel: true, data: 8, expert: 4, expert_tensor: 2",
+                           "pipeline: 2, data: 8, expert: 4"};
+  Series series;
+  for (const std::string model : models)
+    for (const char* layout : layouts) {
+      const std::string text =
+          "model: {type: mixtral-8x7b, hidden: 512, heads: 8, vocab: 1024" +
+          (model.starts_with("layers") ? "" : std::string(", layers: 4")) +
+          (model.starts_with("kv_heads") ? "" : std::string(", kv_heads: 4")) + (model.empty() ? "" : ", ") + model +
+          "}\ncluster: {type: dgx-h100, nodes: 2, gpus: 16}\ntraining: {sequence_length: 512, global_batch: 64}\n"
+          "stack: megatron-2025-moe\nnetwork: steady\nlayout: {" +
+          layout + "}\n";
+      const auto scenario = read_scenario_text(text, "experts.yaml");
+      REQUIRE_MESSAGE(scenario.ok(), render(scenario.errors()));
+      series.check(*scenario);
+    }
+}
