@@ -4,6 +4,7 @@
 #include <cmath>
 #include <sstream>
 
+#include "../count.hpp"
 #include "answers.hpp"
 #include "orrery/planning/budget.hpp"
 #include "orrery/planning/scaling.hpp"
@@ -12,14 +13,9 @@
 namespace orrery::planning {
 namespace {
 
+using orrery::testing::count;
 using report::Panel;
 using report::svg_of;
-
-std::size_t count(const std::string& text, const std::string& what) {
-  std::size_t n = 0;
-  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++n;
-  return n;
-}
 
 // The numbers of an attribute, in the order of the file.
 std::vector<double> numbers(const std::string& svg, const std::string& element, const std::string& attribute) {

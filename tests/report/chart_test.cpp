@@ -4,15 +4,12 @@
 
 #include <algorithm>
 
+#include "../count.hpp"
+
 using namespace orrery::report;
+using orrery::testing::count;
 
 namespace {
-
-std::size_t count(const std::string& text, std::string_view part) {
-  std::size_t n = 0;
-  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++n;
-  return n;
-}
 
 void check_svg(const std::string& svg) {
   CHECK(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-label="));

@@ -4,20 +4,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "../count.hpp"
 #include "example.hpp"
 
 using namespace orrery;
 using namespace orrery::report;
-
-namespace {
-
-std::size_t count(const std::string& text, std::string_view part) {
-  std::size_t n = 0;
-  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++n;
-  return n;
-}
-
-}  // namespace
+using orrery::testing::count;
 
 TEST_CASE("a page is one file that asks for nothing") {
   Page page{"A <b> & \"c\"", "under it"};
@@ -36,7 +28,7 @@ TEST_CASE("a page is one file that asks for nothing") {
 
 // Four stages, each a row of the staircase and of the split, a panel of the memory, a row of the timeline.
 TEST_CASE("the page of a run has its pictures and its tables") {
-  RunResult run = testing::run_example({.ranks = 4, .micro_batches = 8});
+  RunResult run = orrery::report::testing::run_example({.ranks = 4, .micro_batches = 8});
   run.placement.devices = {0, 1, 2, 3};
   run.placement.per_node = 2;
   run.sources = {{"model toy", "nowhere <really>"}};
