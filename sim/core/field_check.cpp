@@ -3,14 +3,11 @@
 
 #include <algorithm>
 
+#include "core/yaml_path.hpp"
 #include "orrery/core/field_table.hpp"
 
 namespace orrery {
 namespace {
-
-std::string child_path(const std::string& path, const std::string& key) {
-  return path.empty() ? key : path + "." + key;
-}
 
 // What the value is, if it is not what the field takes.
 std::string refused(const Field& f, const FieldValue& value) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/synonyms.hpp"
+#include "core/yaml_path.hpp"
 #include "orrery/core/field_table.hpp"
 
 namespace orrery {
@@ -24,9 +25,6 @@ namespace {
 
 std::string join(const std::vector<std::string>& names) {
   return fmt::format("{}", fmt::join(names, ", "));
-}
-std::string child_path(const std::string& path, std::string_view key) {
-  return path.empty() ? std::string(key) : fmt::format("{}.{}", path, key);
 }
 
 std::string describe_integer(const Field& f) {

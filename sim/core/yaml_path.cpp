@@ -33,6 +33,10 @@ std::string_view next_path_step(std::string_view& path) {
   return step;
 }
 
+std::string child_path(const std::string& path, std::string_view key) {
+  return path.empty() ? std::string(key) : path + "." + std::string(key);
+}
+
 std::size_t path_index(std::string_view step, std::size_t size) {
   std::size_t index = 0;
   const auto [end, error] = std::from_chars(step.data(), step.data() + step.size(), index);

@@ -3,15 +3,15 @@
 #include <algorithm>
 #include <bit>
 
+#include "block_sizes.hpp"
 #include "orrery/core/error.hpp"
 #include "orrery/core/units.hpp"
 
 namespace orrery::engine {
 namespace {
 
-// CUDACachingAllocator.cpp: kMinBlockSize, kSmallSize, kSmallBuffer, kMinLargeAlloc, kLargeBuffer, kRoundLarge.
-constexpr std::int64_t kBlock = 512, kSmall = 1 << 20, kSmallSegment = 2 << 20, kLarge = 10 << 20,
-                       kLargeSegment = 20 << 20, kRound = 2 << 20;
+// CUDACachingAllocator.cpp: kSmallBuffer, kMinLargeAlloc, kLargeBuffer, kRoundLarge.
+constexpr std::int64_t kSmallSegment = 2 << 20, kLarge = 10 << 20, kLargeSegment = 20 << 20, kRound = 2 << 20;
 
 std::int64_t segment_size(std::int64_t size) {
   if (size <= kSmall) return kSmallSegment;

@@ -3,14 +3,15 @@
 #include <algorithm>
 #include <vector>
 
+#include "block_sizes.hpp"
 #include "orrery/core/error.hpp"
 #include "orrery/core/units.hpp"
 
 namespace orrery::engine {
 namespace {
 
-// CUDACachingAllocator.cpp: kMinBlockSize, kSmallSize; kSmallBuffer and kLargeBuffer are the pages.
-constexpr std::int64_t kBlock = 512, kSmall = 1 << 20, kSmallPage = 2 << 20, kLargePage = 20 << 20;
+// CUDACachingAllocator.cpp: kSmallBuffer and kLargeBuffer are the pages.
+constexpr std::int64_t kSmallPage = 2 << 20, kLargePage = 20 << 20;
 constexpr std::int64_t kFar = kLargePage << 35;  // where the addresses of the large pool begin
 constexpr std::int64_t kEndless = std::numeric_limits<std::int64_t>::max();
 

@@ -9,9 +9,9 @@ namespace orrery::engine {
 namespace {
 
 using namespace program;
-using Wrong = std::vector<std::string>;
+using Mistakes = std::vector<std::string>;
 
-void check_call(const Call& call, TemplateId of, Wrong& wrong) {
+void check_call(const Call& call, TemplateId of, Mistakes& wrong) {
   const network::Traffic& t = call.traffic;
   const auto say = [&](const std::string& what) {
     wrong.push_back(fmt::format("{} of template {} {}", name_of(call.collective), of, what));
@@ -56,7 +56,7 @@ Load load_of(const Program& program, std::size_t links) {
 
 // What enters a NIC or switch leaves it.
 void check_vertices(const std::vector<Bytes>& carried, std::int64_t tolerance, std::span<const hardware::Link> links,
-                    int devices, Wrong& wrong) {
+                    int devices, Mistakes& wrong) {
   hardware::VertexId vertices = 0;
   for (const hardware::Link& link : links) vertices = std::max({vertices, link.from + 1, link.to + 1});
   std::vector<std::int64_t> kept(static_cast<std::size_t>(vertices), 0);
@@ -70,7 +70,7 @@ void check_vertices(const std::vector<Bytes>& carried, std::int64_t tolerance, s
 }
 
 void check_links(const Program& program, const Timeline& timeline, std::span<const hardware::Link> links, int devices,
-                 Wrong& wrong) {
+                 Mistakes& wrong) {
   const Load load = load_of(program, links.size());
   const std::vector<Bytes>& expected = load.bytes;
   for (std::size_t l = 0; l < links.size(); ++l) {
@@ -89,9 +89,9 @@ void check_links(const Program& program, const Timeline& timeline, std::span<con
 
 }  // namespace
 
-Wrong audit_traffic(const Program& program, const Timeline& timeline, std::span<const hardware::Link> links,
-                    int devices) {
-  Wrong wrong;
+Mistakes audit_traffic(const Program& program, const Timeline& timeline, std::span<const hardware::Link> links,
+                       int devices) {
+  Mistakes wrong;
   std::vector<std::int64_t> wire;
   for (TemplateId of = 0; of < program.templates.size(); ++of) {
     const TaskTemplate& t = program.templates[of];

@@ -5,13 +5,10 @@
 #include <utility>
 
 #include "orrery/core/units.hpp"
+#include "rank_ops.hpp"
 
 namespace orrery::layout {
 namespace {
-
-std::size_t at(std::int64_t index) {
-  return static_cast<std::size_t>(index);
-}
 
 // All that the passes of a stage depend on, in words; operators and tensors are numbered within the stage.
 class Signatures {

@@ -6,10 +6,6 @@
 namespace orrery::layout {
 namespace {
 
-std::size_t at(std::int64_t id) {
-  return static_cast<std::size_t>(id);
-}
-
 // Each tensor is allocated where it is produced (the message from the stage before: at the first step) and freed behind
 // its last reader, if it is not kept for the backward pass; the message to the stage after at the last step.
 class ForwardPass {

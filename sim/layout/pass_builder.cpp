@@ -10,10 +10,6 @@ static_assert(sizeof(PassStep) == 224, "made for each step of each pass of each 
 
 namespace {
 
-std::size_t at(std::int64_t id) {
-  return static_cast<std::size_t>(id);
-}
-
 // A call that is still in flight behind the last step of its operator.
 bool runs_past(const RankOp& op, std::size_t step) {
   const std::uint32_t beside = op.backward[step].step.beside;

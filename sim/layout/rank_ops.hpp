@@ -10,6 +10,10 @@
 
 namespace orrery::layout {
 
+inline std::size_t at(std::int64_t id) {
+  return static_cast<std::size_t>(id);
+}
+
 enum class Phase : std::uint8_t { input, weight };  // I or W
 
 // Step of an operator. What runs beside it (PassStep::beside) are steps of the same list.

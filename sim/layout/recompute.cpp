@@ -7,10 +7,6 @@
 namespace orrery::layout {
 namespace {
 
-std::size_t at(std::int64_t id) {
-  return static_cast<std::size_t>(id);
-}
-
 // none; the attention core of each layer (selective); all of the layers that the policy names (the others).
 std::int64_t segment_of(const RankOp& op, std::int64_t model_layers, const PassOptions& o) {
   const bool in_layer = op.layer >= 0 && op.layer < model_layers;

@@ -14,7 +14,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::int64_t kMost = std::int64_t{1} << 24;
+constexpr std::int64_t kMostInConfig = std::int64_t{1} << 24;
 
 const ConfigFamily* family_named(const std::string& name) {
   for (const auto* list : {&kGptFamilies, &kLlamaFamilies, &kExpertFamilies})
@@ -142,9 +142,9 @@ std::int64_t ConfigReader::count(const char* key, const char* other, std::int64_
   if (v == nullptr) v = same;
   if (v == nullptr && absent == 0) wrong(key, "is missing");
   if (v == nullptr) return absent;
-  if (!v->is_number_integer() || (v->is_number_unsigned() && v->get<std::uint64_t>() > kMost) ||
-      v->get<std::int64_t>() < 1 || v->get<std::int64_t>() > kMost) {
-    wrong(key, fmt::format("must be an integer from 1 to {}", kMost));
+  if (!v->is_number_integer() || (v->is_number_unsigned() && v->get<std::uint64_t>() > kMostInConfig) ||
+      v->get<std::int64_t>() < 1 || v->get<std::int64_t>() > kMostInConfig) {
+    wrong(key, fmt::format("must be an integer from 1 to {}", kMostInConfig));
     return 1;
   }
   return v->get<std::int64_t>();

@@ -4,7 +4,7 @@
 namespace orrery::model {
 namespace {
 
-constexpr std::int64_t kMost = std::int64_t{1} << 24;  // of any one figure: keeps every product within 64 bits
+constexpr std::int64_t kMostOfAny = std::int64_t{1} << 24;  // of any one figure: keeps every product within 64 bits
 
 // A member of ModelSpec, or of a base of it, as one of ModelChoice.
 template <class M, class Base>
@@ -20,11 +20,11 @@ const Fields<Experts>& expert_fields() {
           .add("top_k", &Experts::top_k, "of them, those a token goes to")
           .range(0, 1 << 16)
           .add("hidden", &Experts::hidden, "width of one; 0 = ffn_hidden")
-          .range(0, kMost)
+          .range(0, kMostOfAny)
           .add("shared", &Experts::shared, "experts that every token goes to beside")
           .range(0, 1 << 16)
           .add("shared_hidden", &Experts::shared_hidden, "width of those together; 0 = shared · hidden")
-          .range(0, kMost)
+          .range(0, kMostOfAny)
           .add("first_dense", &Experts::first_dense, "layers in front that have no experts")
           .range(0, 1 << 16)
           .add("every", &Experts::every, "behind those each so manyth layer has experts")
@@ -46,9 +46,9 @@ const Fields<LatentAttention>& latent_fields() {
   static const auto table =
       Fields<L>("latent_attention", "Keys and values, and queries, from a narrow latent (DeepSeek-V2).")
           .add("query_rank", &L::query_rank, "width of the latent of queries; 0 = they come from the stream")
-          .range(0, kMost)
+          .range(0, kMostOfAny)
           .add("key_value_rank", &L::key_value_rank, "width of that of keys and values; 0 = no latent attention")
-          .range(0, kMost)
+          .range(0, kMostOfAny)
           .add("nope_dim", &L::nope_dim, "features of a head's query and key that are not rotated")
           .range(0, 1 << 16)
           .add("rope_dim", &L::rope_dim, "those that are; of the key one for all heads")
@@ -62,7 +62,7 @@ void add_shape(Fields<ModelChoice>& table) {
   table.add("layers", of(&ModelSpec::layers), "transformer layers")
       .range(0, 1 << 16)
       .add("hidden", of(&ModelSpec::hidden), "width of the residual stream")
-      .range(0, kMost)
+      .range(0, kMostOfAny)
       .add("heads", of(&ModelSpec::heads), "attention heads")
       .range(0, 1 << 16)
       .add("kv_heads", of(&ModelSpec::kv_heads), "key/value heads; 0 = as many as heads")
@@ -70,16 +70,16 @@ void add_shape(Fields<ModelChoice>& table) {
       .add("head_dim", of(&ModelSpec::head_dim), "width of a head; 0 = hidden / heads")
       .range(0, 1 << 16)
       .add("ffn_hidden", of(&ModelSpec::ffn_hidden), "width of one MLP matrix; 0 = 4 · hidden")
-      .range(0, kMost)
+      .range(0, kMostOfAny)
       .add("vocab", of(&ModelSpec::vocab), "rows of the token table")
-      .range(0, kMost)
+      .range(0, kMostOfAny)
       .add("vocab_multiple", of(&ModelSpec::vocab_multiple),
            "the token table is padded to a multiple of this · layout.tensor (Megatron: 128); 1 = as given")
       .range(1, 1 << 16)
       .add("max_positions", of(&ModelSpec::max_positions), "rows of a learned position table")
-      .range(0, kMost)
+      .range(0, kMostOfAny)
       .add("attention_window", of(&ModelSpec::attention_window), "positions a query looks back; 0 = all")
-      .range(0, kMost)
+      .range(0, kMostOfAny)
       .add("attention_chunks", of(&ModelSpec::attention_chunks),
            "the windows are blocks side by side: a query looks back to where its own begins (Llama 4)")
       .add("global_every", of(&ModelSpec::global_every),

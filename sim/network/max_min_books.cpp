@@ -10,7 +10,7 @@
 namespace orrery::network {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kUnlimited = std::numeric_limits<double>::infinity();
 // Most ids kept together for the transfers that begin on a link.
 constexpr std::size_t kMostTogether = 16;
 
@@ -31,7 +31,7 @@ MaxMin::MaxMin(std::span<const BytesPerSecond> capacities) {
     links_[i].capacity = links_[i].left = capacities[i].value << shift;
   }
   free_uses_.resize(32);
-  threshold_ = kInfinity;
+  threshold_ = kUnlimited;
 }
 
 // Ids come in runs for the transfers that begin on a link: what is solved together then lies together in memory.
@@ -77,10 +77,10 @@ MaxMin::Id MaxMin::create(std::span<const LinkUse> uses, std::int32_t weight, By
   created.weight = weight;
   created.count = static_cast<std::int32_t>(uses.size());
   created.begin = allocate_uses(created.count);
-  created.level = kInfinity;
+  created.level = kUnlimited;
   created.capped = rate_cap.value > 0 || uses.empty();
   LinkUse* copy = uses.size() <= 2 ? created.few : uses_.data() + created.begin;
-  double level = kInfinity;
+  double level = kUnlimited;
   if (rate_cap.value > 0) level = static_cast<double>(rate_cap.value) * scale_ / static_cast<double>(weight);
   cap_levels_[static_cast<std::size_t>(id)] = level;
   for (const LinkUse use : uses) {

@@ -10,11 +10,6 @@
 namespace orrery::planning {
 namespace {
 
-double peak_of(const hardware::Gpu& gpu) {
-  const auto bf16 = gpu.peak(DType::bf16).value;
-  return static_cast<double>(bf16 > 0 ? bf16 : gpu.peak(DType::fp16).value);
-}
-
 // What the budget buys: FLOPs, and with a GPU its hours and money.
 struct Means {
   double flops = 0, gpu_hours = 0, usd = 0;
@@ -37,7 +32,7 @@ Result<Means> means_of(const BudgetPlan& plan) {
   if (money && m.price <= 0)
     return wrong_option("--price", fmt::format("is missing: nobody has written down a price of {}", plan.gpu->name),
                         "write --price 2.50, dollars for one GPU and hour");
-  const double rate = plan.gpu ? peak_of(*plan.gpu) * plan.efficiency : 0;
+  const double rate = plan.gpu ? plan.gpu->peak_16_bit() * plan.efficiency : 0;
   if (money) m.flops = plan.budget->usd / m.price * 3600 * rate;
   if (plan.budget && !money) m.flops = plan.budget->flops;
   const double deadline = plan.deadline ? static_cast<double>(plan.deadline->value) : 0;
@@ -75,7 +70,7 @@ AnswerPart budget_part(const BudgetPlan& plan, const Means& m) {
   if (m.gpu_hours > 0)
     part.figures.push_back({"gpu_hours", m.gpu_hours, "GPU hours", grouped_text(m.gpu_hours),
                             fmt::format("{} at {:g} % of {:.4g} TFLOP/s", plan.gpu->name, 100 * plan.efficiency,
-                                        peak_of(*plan.gpu) / 1e12)});
+                                        plan.gpu->peak_16_bit() / 1e12)});
   if (m.usd > 0)
     part.figures.push_back({"cost_usd", m.usd, "cost", money_text(m.usd), fmt::format("${:.2f} a GPU hour", m.price)});
   if (m.gpus > 0) {

@@ -23,7 +23,7 @@ const Fields<Term>& term_fields() {
   return table;
 }
 
-const Fields<Glossary>& fields() {
+const Fields<Glossary>& glossary_fields() {
   static const auto table =
       Fields<Glossary>("glossary", "What words mean.").section("terms", &Glossary::terms, term_fields(), "the words");
   return table;
@@ -70,7 +70,7 @@ AnswerPart part_of(const Term& term, const PlayedRun* run) {
 }  // namespace
 
 Result<Glossary> load_glossary(Catalogue& catalogue) {
-  return load_table("glossary", fields(), catalogue);
+  return load_table("glossary", glossary_fields(), catalogue);
 }
 
 Result<Answer> explain_terms(const std::string& term, const PlayedRun* run, Catalogue& catalogue) {

@@ -23,7 +23,7 @@ const Fields<ModelKind>& kind_fields() {
   return table;
 }
 
-const Fields<ModelKinds>& fields() {
+const Fields<ModelKinds>& kinds_fields() {
   static const auto table = Fields<ModelKinds>("model_kinds", "Kinds of transformer.")
                                 .section("kinds", &ModelKinds::kinds, kind_fields(), "the kinds");
   return table;
@@ -32,7 +32,7 @@ const Fields<ModelKinds>& fields() {
 }  // namespace
 
 Result<ModelKinds> load_model_kinds(Catalogue& catalogue) {
-  return load_table("model_kinds", fields(), catalogue);
+  return load_table("model_kinds", kinds_fields(), catalogue);
 }
 
 Result<ModelKind> model_kind(const std::string& name, Catalogue& catalogue) {

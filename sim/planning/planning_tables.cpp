@@ -110,11 +110,6 @@ Answer sample_efficiency(const ScalingTable& laws) {
            laws.kaplan_data_exponent, eight)}};
 }
 
-double peak_of(const hardware::Gpu& gpu) {
-  const auto bf16 = gpu.peak(DType::bf16).value;
-  return static_cast<double>(bf16 > 0 ? bf16 : gpu.peak(DType::fp16).value);
-}
-
 // How many of each make a petaFLOP/s-day in a day at full efficiency: 10^15 over the peak.
 Result<Answer> petaflop_day(Catalogue& catalogue) {
   AnswerTable table{"gpus_of_a_petaflop_day",
@@ -136,7 +131,7 @@ Result<Answer> petaflop_day(Catalogue& catalogue) {
   for (const std::string& name : hardware::gpu_names()) {
     const auto gpu = hardware::load_gpu(name, catalogue);
     if (!gpu.ok()) return gpu.errors();
-    if (peak_of(*gpu) > 0) add(name, peak_of(*gpu), "dense, 16-bit, data sheet");
+    if (gpu->peak_16_bit() > 0) add(name, gpu->peak_16_bit(), "dense, 16-bit, data sheet");
   }
   return Answer{
       "orrery.plan/1",

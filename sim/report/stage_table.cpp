@@ -84,7 +84,7 @@ constexpr std::size_t kColumns = 9;
 using Row = std::array<std::string, kColumns>;
 constexpr std::array<const char*, kColumns> kHead{"ranks", "stage", "layers",   "parameters", "F",
                                                   "B",     "peak",  "reserved", "in flight"};
-constexpr std::array<bool, kColumns> kLeft{true, false, true};
+constexpr std::array<bool, kColumns> kLeftAligned{true, false, true};
 
 void add_group(const RunResult& run, const Group& group, std::vector<Row>& rows) {
   for (std::size_t i = 0; i < group.stages.size(); ++i) {
@@ -109,7 +109,7 @@ void add_group(const RunResult& run, const Group& group, std::vector<Row>& rows)
 }
 
 // Of a long pipeline: its first and last groups, and the fullest.
-std::vector<Row> rows_of(const RunResult& run) {
+std::vector<Row> lines_of(const RunResult& run) {
   constexpr std::size_t kMostGroups = 16, kFirst = 10, kLast = 4;
   const std::vector<Group> groups = groups_of(run);
   const auto fullest = static_cast<std::size_t>(
@@ -129,14 +129,14 @@ std::vector<Row> rows_of(const RunResult& run) {
 }
 
 using Widths = std::array<int, kColumns>;
-constexpr int kIndent = 2, kGap = 2;
+constexpr int kRowIndent = 2, kGap = 2;
 
 // Columns that fit: the less telling are left out first.
 std::array<bool, kColumns> columns_shown(const Widths& width, int room) {
   constexpr std::array<std::size_t, 6> kLeaveOut{7, 3, 8, 4, 5, 2};  // reserved, parameters, in flight, F, B, layers
   std::array<bool, kColumns> shown;
   shown.fill(true);
-  int used = kIndent - kGap;
+  int used = kRowIndent - kGap;
   for (const int w : width) used += kGap + w;
   for (const std::size_t c : kLeaveOut) {
     if (used <= room) break;
@@ -149,7 +149,7 @@ std::array<bool, kColumns> columns_shown(const Widths& width, int room) {
 }  // namespace
 
 std::vector<std::string> stage_table(const RunResult& run, const TextStyle& style) {
-  const std::vector<Row> rows = rows_of(run);
+  const std::vector<Row> rows = lines_of(run);
   Widths width{};
   for (const Row& row : rows)
     for (std::size_t c = 0; c < kColumns; ++c) width[c] = std::max(width[c], columns(row[c]));
@@ -157,11 +157,11 @@ std::vector<std::string> stage_table(const RunResult& run, const TextStyle& styl
   const Paint paint{style.colour};
   std::vector<std::string> lines;
   for (const Row& row : rows) {
-    std::string line(kIndent - kGap, ' ');
+    std::string line(kRowIndent - kGap, ' ');
     for (std::size_t c = 0; c < kColumns; ++c) {
       if (!shown[c]) continue;
       const std::string padding(static_cast<std::size_t>(width[c] - columns(row[c])), ' ');
-      line += std::string(kGap, ' ') + (kLeft[c] ? row[c] + padding : padding + row[c]);
+      line += std::string(kGap, ' ') + (kLeftAligned[c] ? row[c] + padding : padding + row[c]);
     }
     line.erase(line.find_last_not_of(' ') + 1);
     lines.push_back(paint(&row == &rows.front() ? Tone::dim : Tone::plain, line));

@@ -15,7 +15,7 @@
 namespace orrery::scenario {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 struct Reason {
   IdleCondition holds;

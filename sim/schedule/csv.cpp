@@ -14,7 +14,7 @@
 namespace orrery::schedule {
 namespace {
 
-constexpr std::size_t kMostErrors = 20;
+constexpr std::size_t kMostMistakes = 20;
 constexpr std::size_t kLongestShownLine = 160;
 
 bool is_blank(char c) {
@@ -128,7 +128,7 @@ class Reader {
       left_out_ = true;
       return;
     }
-    if (errors_.size() >= kMostErrors) return;
+    if (errors_.size() >= kMostMistakes) return;
     Diagnostic error;
     error.place = {file_, line_, static_cast<int>(from) + 1};
     error.message = fmt::format("'{}' is no operation", text.substr(0, kLongestShownLine));
@@ -177,7 +177,7 @@ class Reader {
     Placement& placement = schedule_.placement;
     for_halves([&](std::size_t rank, const Half& half) {
       auto& home = placement.rank[index(half.pipe * placement.stages + half.stage)];
-      if (home >= 0 && home != static_cast<int>(rank) && errors_.size() < kMostErrors) {
+      if (home >= 0 && home != static_cast<int>(rank) && errors_.size() < kMostMistakes) {
         error(lines_[rank], fmt::format("rank {} runs stage {}, which rank {} holds", rank, half.stage, home));
       }
       home = static_cast<int>(rank);

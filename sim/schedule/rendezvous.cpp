@@ -7,8 +7,6 @@
 namespace orrery::schedule {
 namespace {
 
-constexpr std::int64_t kNotYet = -1;
-
 class BlockingPlayer {
  public:
   BlockingPlayer(const Schedule& schedule, const layout::StageGraph& stages, const StageTimes& times)

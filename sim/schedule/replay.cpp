@@ -11,8 +11,6 @@
 namespace orrery::schedule {
 namespace {
 
-constexpr std::int64_t kNotYet = -1;
-
 // One pass over a worklist of ranks: each goes on until an input is missing; whoever makes that input puts it back.
 class Player {
  public:

@@ -6,6 +6,8 @@
 
 namespace orrery::schedule {
 
+inline constexpr std::int64_t kNotYet = -1;  // a time that is not known
+
 inline std::size_t index(int i) {
   return static_cast<std::size_t>(i);
 }

@@ -34,8 +34,8 @@ constexpr const char* kHelp =
     "FIGURE OPERATOR VALUE, such as 'memory <= 76 GiB'; figures: memory, peak_memory, step_time, mfu, hfu, bubble, "
     "tokens_per_s_per_gpu, gpus, cost_usd (of a step), and the keys of the scenario; operators: <= < >= > == !=";
 
-Diagnostic wrong(const std::string& said_in, const std::string& text, const std::string& message,
-                 const std::string& help = kHelp) {
+Diagnostic condition_error(const std::string& said_in, const std::string& text, const std::string& message,
+                           const std::string& help = kHelp) {
   Diagnostic d;
   d.place.file = said_in;
   d.message = fmt::format("'{}': {}", text, message);
@@ -70,7 +70,7 @@ double number_of(const FieldValue& value) {
 
 Result<Condition> Condition::parse(const std::string& text, const std::string& said_in) {
   const std::optional<Comparison> parts = split_comparison(text);
-  if (!parts) return wrong(said_in, text, "there is no comparison");
+  if (!parts) return condition_error(said_in, text, "there is no comparison");
   Condition c;
   c.text_ = text;
   c.op_ = parts->op;
@@ -81,28 +81,30 @@ Result<Condition> Condition::parse(const std::string& text, const std::string& s
     c.figure_ = static_cast<int>(named - figures.begin());
     c.of_input_ = parts->left == "gpus";
     if (const std::string bad = read_bound(named->type, parts->right, c.bound_); !bad.empty())
-      return wrong(said_in, text, bad);
+      return condition_error(said_in, text, bad);
     return c;
   }
   const Result<Key> key = find_key(parts->left, said_in);
   if (!key.ok()) {
     const Diagnostic& why = key.errors().front();
-    return wrong(said_in, text, fmt::format("'{}' is no figure, and {}", parts->left, why.message),
-                 why.help.starts_with("did") || why.help.starts_with("say") ? why.help : kHelp);
+    return condition_error(said_in, text, fmt::format("'{}' is no figure, and {}", parts->left, why.message),
+                           why.help.starts_with("did") || why.help.starts_with("say") ? why.help : kHelp);
   }
   c.key_ = std::make_shared<const Key>(*key);
   c.of_input_ = true;
   const Field& f = key->field();
   if (!is_word(f.type)) {
     if (const std::string bad = read_bound(f.type, parts->right, c.bound_); !bad.empty())
-      return wrong(said_in, text, bad);
+      return condition_error(said_in, text, bad);
     return c;
   }
   if (c.op_ != "==" && c.op_ != "!=")
-    return wrong(said_in, text, fmt::format("{} is {}, which has no order", key->path, describe(f)), "use == or !=");
+    return condition_error(said_in, text, fmt::format("{} is {}, which has no order", key->path, describe(f)),
+                           "use == or !=");
   c.word_ = parts->right;
   if (!f.allowed.empty() && std::find(f.allowed.begin(), f.allowed.end(), c.word_) == f.allowed.end())
-    return wrong(said_in, text, fmt::format("'{}' is not a value of {}: {}", c.word_, key->path, describe(f)));
+    return condition_error(said_in, text,
+                           fmt::format("'{}' is not a value of {}: {}", c.word_, key->path, describe(f)));
   return c;
 }
 

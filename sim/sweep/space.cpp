@@ -19,7 +19,7 @@ struct Said {
   std::vector<std::string> items;
 };
 
-Diagnostic wrong(std::string_view path, std::string message, std::string help) {
+Diagnostic space_error(std::string_view path, std::string message, std::string help) {
   Diagnostic d;
   d.place.file = kSaidIn;
   d.path = path;
@@ -49,7 +49,8 @@ Result<std::vector<Said>> read_words(std::string_view text) {
     if (part.empty()) continue;
     const std::size_t equals = part.find('=');
     if (equals == std::string::npos) {
-      errors.push_back(wrong(part, "has no values", "KEY=VALUES apart by ';', such as 'tensor=1,2,4; pipeline=auto'"));
+      errors.push_back(
+          space_error(part, "has no values", "KEY=VALUES apart by ';', such as 'tensor=1,2,4; pipeline=auto'"));
       continue;
     }
     Result<Said> said = said_of(split(part.substr(0, equals), ';').front(), split(part.substr(equals + 1), ','));
@@ -104,7 +105,7 @@ Diagnostics check_doubled(const std::vector<Said>& all) {
   for (std::size_t i = 0; i < all.size(); ++i)
     for (std::size_t j = 0; j < i; ++j)
       if (all[i].key.path == all[j].key.path)
-        errors.push_back(wrong(all[i].key.path, "is a dimension twice", "give all its values in one list"));
+        errors.push_back(space_error(all[i].key.path, "is a dimension twice", "give all its values in one list"));
   return errors;
 }
 
@@ -190,8 +191,8 @@ void Expansion::fill_auto(const Said& said, Dimension& dimension) {
   const std::vector<std::string> every = every_value(said.key);
   for (const std::string& value : every) add(dimension, value);
   if (every.empty())
-    errors_.push_back(wrong(said.key.path, fmt::format("'auto' says nothing of {}", describe(said.key.field())),
-                            "list the values, or give a range such as 1..8"));
+    errors_.push_back(space_error(said.key.path, fmt::format("'auto' says nothing of {}", describe(said.key.field())),
+                                  "list the values, or give a range such as 1..8"));
 }
 
 Result<Space> Expansion::run(const std::vector<Said>& all) {

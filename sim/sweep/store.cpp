@@ -18,7 +18,7 @@ namespace {
 constexpr std::uint32_t kApplication = 0x4f525259;  // "ORRY" in the header of the file
 constexpr std::uint32_t kFormat = 1;                // of the tables
 
-Diagnostic wrong(const std::string& path, std::string message, std::string help) {
+Diagnostic store_error(const std::string& path, std::string message, std::string help) {
   Diagnostic d;
   d.place.file = path;
   d.message = std::move(message);
@@ -27,8 +27,9 @@ Diagnostic wrong(const std::string& path, std::string message, std::string help)
 }
 
 Diagnostic broken(const std::string& path, const StoreError& error) {
-  return wrong(path, fmt::format("the store cannot be read or written: {}", error.what()),
-               "is the disk full or read-only, or the file damaged? It was left as it was; --store takes another name");
+  return store_error(
+      path, fmt::format("the store cannot be read or written: {}", error.what()),
+      "is the disk full or read-only, or the file damaged? It was left as it was; --store takes another name");
 }
 
 std::uint32_t word_at(const std::array<unsigned char, 100>& header, std::size_t at) {
@@ -42,18 +43,18 @@ Diagnostics check_header(const std::string& path) {
   struct stat about {};
   if (::stat(path.c_str(), &about) != 0 || (S_ISREG(about.st_mode) && about.st_size == 0)) return {};  // to be made
   const std::string other = "--store takes a file of its own";
-  if (!S_ISREG(about.st_mode)) return {wrong(path, "is no file", other)};
+  if (!S_ISREG(about.st_mode)) return {store_error(path, "is no file", other)};
   std::array<unsigned char, 100> header{};
   std::ifstream file(path, std::ios::binary);
   if (!file.read(reinterpret_cast<char*>(header.data()), header.size()))
-    return {wrong(path, "is no store of a sweep", other)};
+    return {store_error(path, "is no store of a sweep", other)};
   if (std::string(reinterpret_cast<const char*>(header.data()), 15) != "SQLite format 3")
-    return {wrong(path, "is no store of a sweep: not an SQLite file", other)};
-  if (word_at(header, 68) != kApplication) return {wrong(path, "is an SQLite file of another program", other)};
+    return {store_error(path, "is no store of a sweep: not an SQLite file", other)};
+  if (word_at(header, 68) != kApplication) return {store_error(path, "is an SQLite file of another program", other)};
   if (word_at(header, 60) != kFormat)
-    return {wrong(path,
-                  fmt::format("is a store of format {}, this version of Orrery has {}", word_at(header, 60), kFormat),
-                  "go on with the version that made it, or start a new store")};
+    return {store_error(
+        path, fmt::format("is a store of format {}, this version of Orrery has {}", word_at(header, 60), kFormat),
+        "go on with the version that made it, or start a new store")};
   return {};
 }
 
@@ -132,14 +133,15 @@ Diagnostics check_inside(const std::string& path, const std::string* identity) {
   Connection connection(path, SQLITE_OPEN_READONLY);
   Statement quick(connection, "PRAGMA quick_check(1)");
   if (!quick.step() || quick.text(0) != "ok")
-    return {wrong(path, "the store is damaged", "restore it from a copy, or start a new one; it was left as it was")};
+    return {
+        store_error(path, "the store is damaged", "restore it from a copy, or start a new one; it was left as it was")};
   if (const std::string made_by = value_of(connection, "commit"); made_by != git_hash())
-    return {wrong(path,
-                  fmt::format("is a store of orrery {}, this is {}: their results may differ", made_by, git_hash()),
-                  "go on with the version that made it, or start a new store")};
+    return {store_error(
+        path, fmt::format("is a store of orrery {}, this is {}: their results may differ", made_by, git_hash()),
+        "go on with the version that made it, or start a new store")};
   if (identity && value_of(connection, "identity") != *identity)
-    return {wrong(path, "is the store of another sweep: its scenario or its space differs",
-                  "say the same scenario, --set and --space as before, or another --store")};
+    return {store_error(path, "is the store of another sweep: its scenario or its space differs",
+                        "say the same scenario, --set and --space as before, or another --store")};
   return {};
 }
 
@@ -186,7 +188,7 @@ Result<Store> Store::open(const std::string& path, const std::string& identity) 
 
 Result<Store> Store::open(const std::string& path) {
   try {
-    if (!is_there(path)) return wrong(path, "there is no such store", "orrery sweep SCENARIO --store makes one");
+    if (!is_there(path)) return store_error(path, "there is no such store", "orrery sweep SCENARIO --store makes one");
     if (Diagnostics errors = check_header(path); !errors.empty()) return errors;
     if (Diagnostics errors = check_inside(path, nullptr); !errors.empty()) return errors;
     return Store(std::make_unique<Database>(path, SQLITE_OPEN_READWRITE));

@@ -19,7 +19,7 @@ std::string trimmed(std::string_view text) {
   return std::string(text);
 }
 
-Diagnostic wrong(const Key& key, std::string message, std::string help) {
+Diagnostic value_error(const Key& key, std::string message, std::string help) {
   Diagnostic d;
   d.place.file = kSaidIn;
   d.path = key.path;
@@ -36,8 +36,8 @@ struct Range {
 Result<Range> range_of(const Key& key, const std::string& item) {
   const std::string help = "a range is FIRST..LAST, FIRST..LAST+STEP or FIRST..LAST*FACTOR, such as 1..8 or 8..64*2";
   if (key.field().type != FieldType::integer)
-    return wrong(key, fmt::format("'{}': only integers have ranges, expected {}", item, describe(key.field())),
-                 "list the values, apart by commas");
+    return value_error(key, fmt::format("'{}': only integers have ranges, expected {}", item, describe(key.field())),
+                       "list the values, apart by commas");
   Range range;
   const std::size_t dots = item.find("..");
   const std::size_t step = item.find_first_of("+*", dots);
@@ -46,12 +46,12 @@ Result<Range> range_of(const Key& key, const std::string& item) {
   if (!read(trimmed(item.substr(0, dots)), range.first) ||
       !read(trimmed(item.substr(dots + 2, step == std::string::npos ? step : step - dots - 2)), range.last) ||
       (step != std::string::npos && !read(trimmed(item.substr(step + 1)), range.step)))
-    return wrong(key, fmt::format("'{}' is no range of integers", item), help);
+    return value_error(key, fmt::format("'{}' is no range of integers", item), help);
   if (range.last < range.first)
-    return wrong(key, fmt::format("'{}' goes backward and holds nothing", item),
-                 fmt::format("say {}..{}", range.last, range.first));
+    return value_error(key, fmt::format("'{}' goes backward and holds nothing", item),
+                       fmt::format("say {}..{}", range.last, range.first));
   if (range.step < (range.times ? 2 : 1) || (range.times && range.first < 1))
-    return wrong(key, fmt::format("'{}' does not end", item), help);
+    return value_error(key, fmt::format("'{}' does not end", item), help);
   return range;
 }
 
@@ -90,12 +90,12 @@ std::vector<std::string> every_value(const Key& key) {
 
 Result<std::vector<std::string>> expand(const Key& key, const std::string& item) {
   std::vector<std::string> values;
-  if (item.empty()) return wrong(key, "has an empty value", "such as " + key.path + "=1,2,4");
+  if (item.empty()) return value_error(key, "has an empty value", "such as " + key.path + "=1,2,4");
   if (item == "all") {
     values = every_value(key);
     if (values.empty())
-      return wrong(key, fmt::format("'all' has no end: expected {}", describe(key.field())),
-                   "list the values, or give a range such as 1..8");
+      return value_error(key, fmt::format("'all' has no end: expected {}", describe(key.field())),
+                         "list the values, or give a range such as 1..8");
     return values;
   }
   if (item.find("..") == std::string::npos || key.field().type == FieldType::text) return std::vector{item};
@@ -105,7 +105,7 @@ Result<std::vector<std::string>> expand(const Key& key, const std::string& item)
        value = range->times ? checked_mul(value, range->step) : checked_add(value, range->step)) {
     values.push_back(std::to_string(value));
     if (values.size() > kMostOfRange)
-      return wrong(key, fmt::format("'{}' has more than {} values", item, kMostOfRange), "give it a step");
+      return value_error(key, fmt::format("'{}' has more than {} values", item, kMostOfRange), "give it a step");
   }
   return values;
 }

@@ -16,7 +16,7 @@ namespace {
 using model::Kernel;
 using model::KernelKind;
 
-constexpr std::int64_t kMost = std::int64_t{1} << 24;
+constexpr std::int64_t kMostOfSize = std::int64_t{1} << 24;
 
 constexpr const char* kFormats[] = {"", "bf16", "fp16", "fp16/bf16", "fp32", "tf32", "fp8"};
 
@@ -42,10 +42,10 @@ DType arithmetic(const Cells& cells, bool accumulate) {
 Kernel product(const Cells& cells) {
   Kernel k;
   k.kind = KernelKind::gemm;
-  k.batch = cells.integer("batch", 1, kMost, 1);
-  k.m = cells.integer("m", 1, kMost);
-  k.n = cells.integer("n", 1, kMost);
-  k.k = cells.integer("k", 1, kMost);
+  k.batch = cells.integer("batch", 1, kMostOfSize, 1);
+  k.m = cells.integer("m", 1, kMostOfSize);
+  k.n = cells.integer("n", 1, kMostOfSize);
+  k.k = cells.integer("k", 1, kMostOfSize);
   k.accumulate = cells.flag("accumulate");
   k.dtype = arithmetic(cells, k.accumulate);
   k.out_dtype = cells.text("out_dtype") == "fp32" || k.dtype == DType::tf32 ? DType::fp32 : DType::bf16;
@@ -64,10 +64,10 @@ Kernel attention(const Cells& cells) {
     cells.refuse_row("dtype", fmt::format("'{}' is not known of attention, allowed: bf16, fp16", type));
   const bool backward = cells.text("kernel") == "attention_backward";
   k.kind = backward ? KernelKind::attention_backward : KernelKind::attention_forward;
-  k.batch = cells.integer("batch", 1, kMost, 1);
-  k.sequence_q = k.sequence_kv = cells.integer("seq_len", 1, kMost);
-  k.heads = cells.integer("heads", 1, kMost);
-  k.kv_heads = cells.integer("kv_heads", 1, kMost, k.heads);
+  k.batch = cells.integer("batch", 1, kMostOfSize, 1);
+  k.sequence_q = k.sequence_kv = cells.integer("seq_len", 1, kMostOfSize);
+  k.heads = cells.integer("heads", 1, kMostOfSize);
+  k.kv_heads = cells.integer("kv_heads", 1, kMostOfSize, k.heads);
   k.head_dim = cells.integer("qk_head_dim", 1, 1 << 16);
   const std::int64_t dims = k.head_dim + cells.integer("v_head_dim", 1, 1 << 16, k.head_dim);
   const std::int64_t products =

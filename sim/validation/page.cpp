@@ -11,15 +11,15 @@
 namespace orrery::validation {
 namespace {
 
-struct Point {
+struct Dot {
   const Row* row = nullptr;
   double measured = 0, predicted = 0;
   double error() const { return predicted / measured - 1; }
 };
 
 // Rows that have both numbers of a figure, above 0.
-std::vector<Point> points_of(const Report& report, std::string_view figure) {
-  std::vector<Point> points;
+std::vector<Dot> points_of(const Report& report, std::string_view figure) {
+  std::vector<Dot> points;
   for (const Row& row : report.rows)
     for (const Figure& f : row.figures) {
       if (f.name != figure || f.exact) continue;
@@ -38,19 +38,19 @@ std::vector<std::string> figures_of(const Report& report) {
 }
 
 // Coloured by the first group of each row (its source or stack): the seven largest, and the others.
-std::string scatter(const std::string& figure, const std::vector<Point>& points) {
-  const auto source = [](const Point& p) {
+std::string scatter(const std::string& figure, const std::vector<Dot>& points) {
+  const auto source = [](const Dot& p) {
     return p.row->groups.empty() ? std::string("all") : p.row->groups.front().second;
   };
   std::map<std::string, int> count;
-  for (const Point& p : points) ++count[source(p)];
+  for (const Dot& p : points) ++count[source(p)];
   std::vector<std::pair<int, std::string>> order;
   for (const auto& [name, rows] : count) order.emplace_back(-rows, name);
   std::sort(order.begin(), order.end());
   report::Panel panel{figure, "measured", "predicted"};
   for (std::size_t i = 0; i < order.size() && i < 7; ++i) panel.groups.push_back(order[i].second);
   if (order.size() > 7) panel.groups.emplace_back("others");
-  for (const Point& p : points) {
+  for (const Dot& p : points) {
     const auto at = std::find(panel.groups.begin(), panel.groups.end(), source(p));
     const auto group = at == panel.groups.end() ? 7 : at - panel.groups.begin();
     panel.dots.push_back({p.measured, p.predicted,
@@ -62,10 +62,10 @@ std::string scatter(const std::string& figure, const std::vector<Point>& points)
   return report::svg_of(std::vector<report::Panel>{panel});
 }
 
-std::string worst_rows(std::vector<Point> points) {
+std::string worst_rows(std::vector<Dot> points) {
   constexpr std::size_t kMost = 15;
   std::stable_sort(points.begin(), points.end(),
-                   [](const Point& a, const Point& b) { return std::abs(a.error()) > std::abs(b.error()); });
+                   [](const Dot& a, const Dot& b) { return std::abs(a.error()) > std::abs(b.error()); });
   std::vector<std::vector<std::string>> rows;
   for (std::size_t i = 0; i < points.size() && i < kMost; ++i)
     rows.push_back({points[i].row->id, fmt::format("{:.4g}", points[i].measured),
@@ -95,7 +95,7 @@ report::Page page_of(const Report& report) {
   page.figures = {{"rows", std::to_string(report.rows.size()), "of the table"},
                   {"refused", std::to_string(report.refused()), "for want of a word, GPU, cluster or stack"}};
   for (const std::string& figure : figures_of(report)) {
-    const std::vector<Point> points = points_of(report, figure);
+    const std::vector<Dot> points = points_of(report, figure);
     if (points.empty()) continue;
     page.sections.push_back({figure, scatter(figure, points) + groups_table(report, figure)});
     page.sections.push_back({figure + ": the worst rows", worst_rows(points)});

@@ -13,7 +13,7 @@ using layout::Recompute;
 using layout::Zero;
 using model::Position;
 
-constexpr std::int64_t kMost = std::int64_t{1} << 40;
+constexpr std::int64_t kMostOfColumn = std::int64_t{1} << 40;
 
 // Megatron pads the vocabulary to 128 rows a tensor rank (make_vocab_size_divisible_by). State: mixed precision by Adam
 // keeps 2 + 4 + 4 + 4 bytes; PyTorch FSDP shards fp32 parameters and casts copies as it gathers: 4 + 4 + 4, of which 2
@@ -86,7 +86,7 @@ model::ModelChoice model_of(const Cells& cells, const Dialect& dialect) {
   m.bias = m.norm_bias = dialect.bias;
   m.dropout = dialect.dropout;
   m.embedding_norm = dialect.embedding_norm;
-  if (m.position == Position::learned) m.max_positions = cells.integer("seq_len", 1, kMost);
+  if (m.position == Position::learned) m.max_positions = cells.integer("seq_len", 1, kMostOfColumn);
   return m;
 }
 
@@ -114,8 +114,8 @@ layout::Layout layout_of(const Cells& cells, const model::ModelSpec& m) {
 scenario::Training training_of(const Cells& cells) {
   using scenario::Precision;
   scenario::Training t;
-  t.sequence_length = cells.integer("seq_len", 1, kMost);
-  t.global_batch = cells.integer("global_batch", 1, kMost);
+  t.sequence_length = cells.integer("seq_len", 1, kMostOfColumn);
+  t.global_batch = cells.integer("global_batch", 1, kMostOfColumn);
   t.micro_batch = cells.integer("micro_batch", 1, 1 << 24);
   // mxfp8 has the peak and the width of fp8 (slow_block_scales).
   t.precision = word<Precision>(cells, "dtype",

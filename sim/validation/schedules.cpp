@@ -23,7 +23,7 @@ using program::Release;
 
 enum FigureIndex : std::size_t { kMakespan, kSpan, kBubble, kSpanBubble, kPeak, kEarlyPeak, kOutcome };
 
-struct Job {
+struct Trial {
   schedule::ScheduleRequest request;
   schedule::StageTimes times;  // in 10⁻⁶ units; one entry = of every stage
   bool searched = false, rendezvous = false;
@@ -39,7 +39,7 @@ std::vector<std::string> split(const std::string& text, char separator) {
   return parts;
 }
 
-std::optional<double> number(const std::string& text) {
+std::optional<double> number_of(const std::string& text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) return {};
@@ -48,7 +48,7 @@ std::optional<double> number(const std::string& text) {
 
 // Times are decimals with few digits: exact in millionths.
 std::optional<std::int64_t> units(const std::string& text) {
-  const std::optional<double> value = number(text);
+  const std::optional<double> value = number_of(text);
   if (!value || !(*value >= 0) || *value > static_cast<double>(kMostUnits)) return {};
   return static_cast<std::int64_t>(*value * static_cast<double>(kUnit) + 0.5);
 }
@@ -72,7 +72,7 @@ double memory_cap(const Cells& cells, int ranks) {
   if (cap == "inf") return std::numeric_limits<double>::infinity();
   const bool per_rank = cap.back() == 'p';
   if (per_rank) cap.pop_back();
-  const std::optional<double> value = per_rank && cap.empty() ? 1.0 : number(cap);
+  const std::optional<double> value = per_rank && cap.empty() ? 1.0 : number_of(cap);
   if (!value || !(*value > 0))
     cells.refuse_row("memory_cap",
                      fmt::format("'{}' is not a cap, allowed: inf, a number, a multiple of p as in 1.5p", cap));
@@ -89,8 +89,8 @@ int group_size(const Cells& cells) {
   return group;
 }
 
-Job job_of(const Cells& cells) {
-  Job job;
+Trial job_of(const Cells& cells) {
+  Trial job;
   job.request.name = cells.text("schedule");
   job.request.ranks = static_cast<int>(cells.integer("p", 1, 1 << 16));
   job.request.micro_batches = static_cast<int>(cells.integer("m", 1, 1 << 20));
@@ -117,7 +117,7 @@ Value list(const Cells& cells, const char* column) {
   if (cells.text(column).empty()) return {};
   std::vector<double> values;
   for (const std::string& part : split(cells.text(column), ';')) {
-    const std::optional<double> value = number(part);
+    const std::optional<double> value = number_of(part);
     if (!value) cells.refuse(column, fmt::format("'{}' is not a number", part));
     values.push_back(value.value_or(0));
   }
@@ -136,11 +136,11 @@ void expect_outcome(const Cells& cells, Row& row) {
   constexpr std::string_view before = "makespan ";
   if (const std::size_t at = expected.find(before); at != std::string::npos) {
     const std::size_t begin = at + before.size();
-    row.figures[kMakespan].reference = single(number(expected.substr(begin, expected.find(' ', begin) - begin)));
+    row.figures[kMakespan].reference = single(number_of(expected.substr(begin, expected.find(' ', begin) - begin)));
   }
 }
 
-Row row_of(const Cells& cells, std::size_t index) {
+Row schedule_row(const Cells& cells, std::size_t index) {
   Row row;
   row.id = cells.has("id") ? cells.text("id") : std::to_string(index);
   row.figures = {{"makespan", true, single(cells.number("makespan")), {}},
@@ -180,7 +180,7 @@ double in_units(std::int64_t time) {
   return static_cast<double>(time) / static_cast<double>(kUnit);
 }
 
-Diagnostics play(const schedule::Schedule& schedule, const Job& job, Row& row) {
+Diagnostics play(const schedule::Schedule& schedule, const Trial& job, Row& row) {
   const program::OperationTimes times{
       in_ps(job.times.forward),
       in_ps(job.times.input_gradient),
@@ -212,7 +212,7 @@ bool same(const Figure& figure) {
   return difference < 6e-13 && difference > -6e-13;
 }
 
-void compare(const Job& job, Row& row) {
+void compare(const Trial& job, Row& row) {
   bool given = false, equal = true;
   for (const Figure& f : row.figures) {
     if (f.reference.index() == 0) continue;
@@ -226,7 +226,7 @@ void compare(const Job& job, Row& row) {
   if (given) row.equal = equal;
 }
 
-void evaluate(Job& job, Row& row) {
+void evaluate(Trial& job, Row& row) {
   // The stages of the schedule are known once it is made; the search needs their times before.
   const auto stages = static_cast<std::size_t>(job.request.ranks);
   if (job.searched && spread(job.times.forward, stages) && spread(job.times.input_gradient, stages) &&
@@ -261,11 +261,11 @@ void evaluate(Job& job, Row& row) {
 Result<std::vector<Row>> schedule_rows(const CsvTable& table, const Options& options) {
   Diagnostics errors;
   std::vector<Row> rows;
-  std::vector<Job> jobs;
+  std::vector<Trial> jobs;
   for (std::size_t i = 0; i < table.rows.size(); ++i) {
     const Cells cells(table, i, errors);
     jobs.push_back(job_of(cells));
-    rows.push_back(row_of(cells, i + 1));
+    rows.push_back(schedule_row(cells, i + 1));
     rows.back().why = cells.why();
   }
   if (!errors.empty()) return errors;

@@ -6,13 +6,16 @@
 
 #include "program.hpp"
 
+namespace orrery::bad_inputs_test {
+
 using orrery::testing::check_golden;
+using orrery::testing::kBuild;
+using orrery::testing::kOrrery;
+using orrery::testing::kSource;
 using orrery::testing::Outcome;
 using orrery::testing::run_orrery;
 
 namespace {
-
-const std::string kOrrery = ORRERY_BINARY_DIR "/orrery ";
 
 // What `orrery check` says when it is run in `folder`; 2 is the only right answer.
 std::string refusal(const std::string& folder, const std::string& arguments) {
@@ -27,7 +30,7 @@ std::string refusal(const std::string& folder, const std::string& arguments) {
 }  // namespace
 
 TEST_CASE("every mistake is named with place, path, what is wrong and what is allowed") {
-  const std::string folder = ORRERY_SOURCE_DIR "/tests/cli/bad_inputs";
+  const std::string folder = kSource + "/tests/cli/bad_inputs";
   std::vector<std::string> files;
   for (const auto& entry : std::filesystem::directory_iterator(folder))
     if (entry.path().extension() == ".yaml") files.push_back(entry.path().filename().string());
@@ -43,7 +46,7 @@ TEST_CASE("every mistake is named with place, path, what is wrong and what is al
 }
 
 TEST_CASE("what is no scenario file at all is refused at once, whatever it is") {
-  const std::string folder = ORRERY_BINARY_DIR "/bad_inputs";
+  const std::string folder = kBuild + "/bad_inputs";
   const std::string make = "rm -rf " + folder + " && mkdir -p " + folder + "/directory.yaml && cd " + folder +
                            " && : > empty.yaml && head -c 4096 /dev/zero > zeros.yaml && printf "
                            "'\\211PNG\\r\\n\\032\\n' > binary.yaml && printf 'model: \\377\\376\\n' > not_utf8.yaml && "
@@ -71,7 +74,7 @@ TEST_CASE("mistakes of --set are named as those of a file are") {
                           "layout.tensor.degree=2", "training={", "training.micro_batch=1e3",
                           "cluster.pcie_bandwidth=31", "layout.layers_per_stage[0]=3", "model.layers=-1"})
     all += std::string("## --set '") + set + "'\n" +
-           refusal(ORRERY_SOURCE_DIR "/scenarios", std::string("quickstart-8gpu.yaml --set '") + set + "'") + "\n";
+           refusal(kSource + "/scenarios", std::string("quickstart-8gpu.yaml --set '") + set + "'") + "\n";
   // Words of other tools: the remedy stands in the message.
   for (const auto& [set, remedy] : {std::pair{"layout.tp=8", "'tensor'"},
                                     {"layout.zero=3", "3 is `parameters`"},
@@ -92,10 +95,11 @@ TEST_CASE("mistakes of --set are named as those of a file are") {
                                     {"stack=megatron-lm", "`megatron-2025`"},
                                     {"cluster.gpu_definition={type: nonsense}", "unknown GPU 'nonsense'"},
                                     {"training.sequence_length=8192", "model.max_positions=8192"}}) {
-    const std::string text =
-        refusal(ORRERY_SOURCE_DIR "/scenarios", std::string("quickstart-8gpu.yaml --set '") + set + "'");
+    const std::string text = refusal(kSource + "/scenarios", std::string("quickstart-8gpu.yaml --set '") + set + "'");
     CHECK(text.find(remedy) != std::string::npos);
     all += std::string("## --set '") + set + "'\n" + text + "\n";
   }
   check_golden("tests/cli/golden/bad_sets.txt", all);
 }
+
+}  // namespace orrery::bad_inputs_test

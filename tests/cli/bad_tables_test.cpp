@@ -6,17 +6,21 @@
 
 #include "program.hpp"
 
+namespace orrery::bad_tables_test {
+
 using orrery::testing::check_golden;
+using orrery::testing::kBuild;
+using orrery::testing::kOrrery;
+using orrery::testing::kSource;
 using orrery::testing::Outcome;
 using orrery::testing::run_orrery;
 
 namespace {
 
-const std::string kOrrery = ORRERY_BINARY_DIR "/orrery ";
-const std::string kFolder = ORRERY_BINARY_DIR "/bad_tables";
+const std::string kFolder = kBuild + "/bad_tables";
 
 // In the folder of the files; what it says on both streams.
-Outcome in_folder(const std::string& command) {
+Outcome in_tables(const std::string& command) {
   return run_orrery("--version >/dev/null; cd " + kFolder + " && " + command + " 2>&1");
 }
 
@@ -82,7 +86,7 @@ TEST_CASE("a table that is broken is refused with its place; a row that cannot b
   std::string all;
   for (const char* name : {"missing.csv", "empty.csv", "zeros.csv", "binary.csv", "not_utf8.csv", "100MB.csv",
                            "fifo.csv", "loop.csv", "directory.csv", "nested.csv", "/dev/null", "- <&-"}) {
-    const Outcome outcome = in_folder("timeout 20 " + kOrrery + "validate " + name);
+    const Outcome outcome = in_tables("timeout 20 " + kOrrery + "validate " + name);
     CHECK(outcome.code == 2);
     all += std::string("## ") + name + "\n" + shortened(outcome.text) + "\n";
   }
@@ -110,7 +114,7 @@ TEST_CASE("a table that is broken is refused with its place; a row that cannot b
     for (auto& [title, cell] : columns)
       if (title == column) cell = value;
     write_table("table.csv", columns);
-    const Outcome outcome = in_folder(kOrrery + "validate table.csv");
+    const Outcome outcome = in_tables(kOrrery + "validate table.csv");
     CAPTURE(column + " = " + value);
     CHECK(outcome.code == 2);
     all += "## " + column + " = '" + value + "'\n" + outcome.text + "\n";
@@ -133,7 +137,7 @@ TEST_CASE("a table that is broken is refused with its place; a row that cannot b
     for (auto& [title, cell] : columns)
       if (title == column) cell = value;
     write_table("table.csv", columns);
-    const Outcome outcome = in_folder(kOrrery + "validate table.csv");
+    const Outcome outcome = in_tables(kOrrery + "validate table.csv");
     CAPTURE(column + " = " + value);
     CHECK(outcome.code == 1);
     CHECK(outcome.text.find("1 refused") != std::string::npos);
@@ -142,7 +146,7 @@ TEST_CASE("a table that is broken is refused with its place; a row that cannot b
   }
   const auto table = [&](const char* title, Columns columns) {
     write_table("table.csv", columns);
-    const Outcome outcome = in_folder(kOrrery + "validate table.csv");
+    const Outcome outcome = in_tables(kOrrery + "validate table.csv");
     CHECK(outcome.code == 2);
     all += std::string("## ") + title + "\n" + outcome.text + "\n";
   };
@@ -178,7 +182,7 @@ TEST_CASE("files of the catalogue that are no text, or none at all, are refused 
         file << "model: gpt3-1.3b\ntraining: {sequence_length: 2048, global_batch: 16}\n" << line << '\n';
         if (line.starts_with("stack")) file << "cluster: {type: selene, nodes: 1}\n";
       }
-      const Outcome outcome = in_folder("timeout 20 " + kOrrery + "check scenario.yaml");
+      const Outcome outcome = in_tables("timeout 20 " + kOrrery + "check scenario.yaml");
       CAPTURE(line);
       CHECK(outcome.code == 2);
       all += "## " + line + "\n" + shortened(outcome.text) + "\n";
@@ -188,27 +192,27 @@ TEST_CASE("files of the catalogue that are no text, or none at all, are refused 
 
 TEST_CASE("where output cannot go, it is said, and nothing half-written is left") {
   make_odd_files("yaml");
-  const std::string scenario = ORRERY_SOURCE_DIR "/scenarios/quickstart-8gpu.yaml ";
+  const std::string scenario = kSource + "/scenarios/quickstart-8gpu.yaml ";
   const std::string full = "error: standard output cannot be written: No space left on device\n";
   for (const std::string& command :
        {"run " + scenario, "run " + scenario + "--json", "schema" + std::string(), "list models" + std::string(),
         "topology selene" + std::string(), "schedule 1f1b -p 4 -m 8" + std::string()}) {
     CAPTURE(command);
-    const Outcome outcome = in_folder("{ " + kOrrery + command + " > /dev/full; }");
+    const Outcome outcome = in_tables("{ " + kOrrery + command + " > /dev/full; }");
     CHECK(outcome.code == 2);
     CHECK(outcome.text == full);
   }
   for (const char* target : {"/dev/full", "no_folder/trace.json", "directory.yaml"}) {
     CAPTURE(target);
-    CHECK(in_folder(kOrrery + "run " + scenario + "--trace " + target).code == 2);
+    CHECK(in_tables(kOrrery + "run " + scenario + "--trace " + target).code == 2);
   }
   // A limit on the size of files stands for a disk that fills up halfway: the error is said, and the part is removed.
-  const Outcome limited = in_folder("mkdir part && (ulimit -f 4; " + kOrrery + "run " + scenario +
+  const Outcome limited = in_tables("mkdir part && (ulimit -f 4; " + kOrrery + "run " + scenario +
                                     "--trace part/trace.json; echo code $?; ls part)");
   CHECK(limited.text.find("part/trace.json: cannot be written: File too large") != std::string::npos);
   CHECK(limited.text.ends_with("code 2\n"));
   // A closed pipe ends it silently, with the code a shell reports for that.
-  CHECK(in_folder("{ (" + kOrrery + "list models; echo code $? >&2) | true; }").text == "code 141\n");
+  CHECK(in_tables("{ (" + kOrrery + "list models; echo code $? >&2) | true; }").text == "code 141\n");
 }
 
 // The line of progress is for a terminal only; `script` lends one.
@@ -218,14 +222,16 @@ TEST_CASE("progress is shown on a terminal, cleared at the end, and silent with 
           .text.empty())
     return;
   make_odd_files("csv");
-  const std::string run = kOrrery + "run " ORRERY_SOURCE_DIR "/scenarios/quickstart-8gpu.yaml --every-rank ";
+  const std::string run = kOrrery + "run " + kSource + "/scenarios/quickstart-8gpu.yaml --every-rank ";
   const auto on_terminal = [&](const std::string& more) {
-    return in_folder("script -qec '" + run + more + " > /dev/null' /dev/null < /dev/null").text;
+    return in_tables("script -qec '" + run + more + " > /dev/null' /dev/null < /dev/null").text;
   };
   const std::string shown = on_terminal("");
   CHECK(
       std::regex_search(shown, std::regex("\rrun: laying out the step, [0-9]+ s\x1b\\[K")));  // 0 s, if it has the CPU
   CHECK(shown.ends_with("\r\x1b[K"));
   CHECK(on_terminal("-q").empty());
-  CHECK(in_folder(run + "> /dev/null").text.empty());
+  CHECK(in_tables(run + "> /dev/null").text.empty());
 }
+
+}  // namespace orrery::bad_tables_test

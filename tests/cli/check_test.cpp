@@ -1,6 +1,9 @@
 // orrery check refuses what orrery run refuses, in the same words and at the same place.
 #include "program.hpp"
 
+namespace orrery::check_test {
+
+using orrery::testing::kSource;
 using orrery::testing::Outcome;
 using orrery::testing::run_orrery;
 
@@ -11,7 +14,7 @@ TEST_CASE("check refuses whatever run refuses") {
         "perturb=[{device: 3, compute_factor: 1e-12}]", "stack.launch.per_step=9000000s", "schedule=dualpipe",
         "stack.launch.per_kernel=3000s", "layout.order=tp-pp"}) {
     CAPTURE(set);
-    const std::string arguments = " " ORRERY_SOURCE_DIR "/scenarios/quickstart-8gpu.yaml --set '" + set + "' 2>&1";
+    const std::string arguments = " " + kSource + "/scenarios/quickstart-8gpu.yaml --set '" + set + "' 2>&1";
     const Outcome check = run_orrery("check" + arguments), run = run_orrery("run" + arguments);
     CHECK(check.code == run.code);
     if (run.code != 2) continue;
@@ -21,7 +24,7 @@ TEST_CASE("check refuses whatever run refuses") {
 }
 
 TEST_CASE("a limit of memory that cannot be read is a usage error, one that is too small a refusal with a place") {
-  const std::string scenario = " " ORRERY_SOURCE_DIR "/scenarios/quickstart-8gpu.yaml ";
+  const std::string scenario = " " + kSource + "/scenarios/quickstart-8gpu.yaml ";
   for (const char* command : {"run", "check", "compare"}) {
     CAPTURE(command);
     CHECK(run_orrery(command + scenario + "--memory-limit 8GB 2>&1 >/dev/null").text.find("rror") == std::string::npos);
@@ -36,9 +39,11 @@ TEST_CASE("a limit of memory that cannot be read is a usage error, one that is t
 
 TEST_CASE("check names keys that have no effect and stays content") {
   const Outcome noted =
-      run_orrery("check " ORRERY_SOURCE_DIR "/scenarios/quickstart-8gpu.yaml --set training.recompute_every=2 2>&1");
+      run_orrery("check " + kSource + "/scenarios/quickstart-8gpu.yaml --set training.recompute_every=2 2>&1");
   CHECK(noted.code == 0);
   CHECK(
       noted.text.starts_with("note: --set: training.recompute_every: has no effect: training.recompute is not full\n"));
   CHECK(noted.text.ends_with("quickstart-8gpu.yaml: ok\n"));
 }
+
+}  // namespace orrery::check_test

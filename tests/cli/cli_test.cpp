@@ -5,6 +5,10 @@
 
 #include "program.hpp"
 
+namespace orrery::cli_test {
+
+using orrery::testing::kBuild;
+using orrery::testing::kSource;
 using orrery::testing::Outcome;
 using orrery::testing::run_orrery;
 
@@ -81,8 +85,8 @@ TEST_CASE("colour follows --color, NO_COLOR, CLICOLOR_FORCE, then the terminal")
   const std::string colored =
       "\x1b[1;31merror:\x1b[0m no such command: 'x'\n\x1b[1;36m  help:\x1b[0m `orrery --help` lists the commands\n";
   const auto under = [](const std::string& variables) {
-    return run_orrery("--version >/dev/null; env -u NO_COLOR -u CLICOLOR_FORCE " + variables +
-                      " " ORRERY_BINARY_DIR "/orrery x 2>&1")
+    return run_orrery("--version >/dev/null; env -u NO_COLOR -u CLICOLOR_FORCE " + variables + " " + kBuild +
+                      "/orrery x 2>&1")
         .text;
   };
   CHECK(under("") == plain);  // a pipe
@@ -97,18 +101,17 @@ TEST_CASE("a stdout that takes nothing is an error, never success") {
   CHECK(run_orrery("completion bash >&- 2>/dev/null").code == 2);
   expect("completion bash 2>&1 >/dev/full", 2, "error: standard output cannot be written: No space left on device\n");
   // The reader of the pipe is gone before anything is written: quiet, with the code of a closed pipe.
-  const Outcome closed = run_orrery("--version >/dev/null; (sleep 0.2; " ORRERY_BINARY_DIR
+  const Outcome closed = run_orrery("--version >/dev/null; (sleep 0.2; " + kBuild +
                                     "/orrery --version 2>&1; echo $? >&2) 2>&1 >/dev/full");
   CHECK(closed.text == "2\n");
-  const Outcome pipe = run_orrery("--version >/dev/null; { { sleep 0.2; " ORRERY_BINARY_DIR
-                                  "/orrery --version; echo $? >&3; } | true; } 3>&1");
+  const Outcome pipe =
+      run_orrery("--version >/dev/null; { { sleep 0.2; " + kBuild + "/orrery --version; echo $? >&3; } | true; } 3>&1");
   CHECK(pipe.text == "141\n");
 }
 
 TEST_CASE("completion scripts are valid and complete names, options and values") {
   const auto complete = [](const std::string& line) {
-    return run_orrery("--version >/dev/null; bash -c 'source <(" ORRERY_BINARY_DIR
-                      "/orrery completion bash); COMP_WORDS=(" +
+    return run_orrery("--version >/dev/null; bash -c 'source <(" + kBuild + "/orrery completion bash); COMP_WORDS=(" +
                       line + "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _orrery; echo ${COMPREPLY[*]}'")
         .text;
   };
@@ -120,14 +123,14 @@ TEST_CASE("completion scripts are valid and complete names, options and values")
   for (const std::string shell : {"zsh", "fish"}) {
     CHECK(run_orrery("completion " + shell).text.find("completion") != std::string::npos);
     // Where the shell is installed, it takes the script.
-    const std::string check = "if command -v " + shell + " >/dev/null; then " ORRERY_BINARY_DIR "/orrery completion " +
-                              shell + " | " + shell + " -n; fi";
+    const std::string check = "if command -v " + shell + " >/dev/null; then " + kBuild + "/orrery completion " + shell +
+                              " | " + shell + " -n; fi";
     expect("--version >/dev/null; " + check + " 2>&1", 0, "");
   }
 }
 
 TEST_CASE("a scenario is checked and run; what is wrong with it ends with 2") {
-  const std::string quickstart = ORRERY_SOURCE_DIR "/scenarios/quickstart-8gpu.yaml";
+  const std::string quickstart = kSource + "/scenarios/quickstart-8gpu.yaml";
   CHECK(run_orrery("check " + quickstart + " 2>/dev/null").code == 0);
   const Outcome run = run_orrery("run " + quickstart + " --json 2>/dev/null");
   CHECK(run.code == 0);
@@ -142,12 +145,14 @@ TEST_CASE("a scenario is checked and run; what is wrong with it ends with 2") {
 }
 
 TEST_CASE("Ctrl-C ends with 130 and leaves no half-written trace") {
-  const std::string folder = ORRERY_BINARY_DIR "/cli_interrupt";
+  const std::string folder = kBuild + "/cli_interrupt";
   // The trace goes to a pipe that nobody reads: the program hangs in its write until the signal comes.
-  const std::string script =
-      "rm -rf " + folder + "; mkdir " + folder + "; mkfifo " + folder + "/pipe; sleep 5 >/dev/null <>" + folder +
-      "/pipe & " ORRERY_BINARY_DIR "/orrery run " ORRERY_SOURCE_DIR "/scenarios/quickstart-16gpu.yaml --trace " +
-      folder + "/pipe >/dev/null 2>&1 & p=$!; sleep 1; kill -INT $p; wait $p; echo $?; ls " + folder;
+  const std::string script = "rm -rf " + folder + "; mkdir " + folder + "; mkfifo " + folder +
+                             "/pipe; sleep 5 >/dev/null <>" + folder + "/pipe & " + kBuild + "/orrery run " + kSource +
+                             "/scenarios/quickstart-16gpu.yaml --trace " + folder +
+                             "/pipe >/dev/null 2>&1 & p=$!; sleep 1; kill -INT $p; wait $p; echo $?; ls " + folder;
   const Outcome outcome = run_orrery("--version >/dev/null; bash -mc '" + script + "' 2>/dev/null");
   CHECK(outcome.text == "130\npipe\n");
 }
+
+}  // namespace orrery::cli_test

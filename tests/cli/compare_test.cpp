@@ -6,7 +6,10 @@
 
 #include "program.hpp"
 
+namespace orrery::compare_test {
+
 using nlohmann::json;
+using orrery::testing::kBuild;
 using orrery::testing::Outcome;
 using orrery::testing::run_orrery;
 
@@ -147,9 +150,10 @@ TEST_CASE("virtual degrees that divide the layers are tried, and why less bubble
 }
 
 TEST_CASE("--report writes a page of the comparison") {
-  const Outcome page = run_orrery("compare " + kScenario +
-                                  "--schedules 1f1b,gpipe --report " ORRERY_BINARY_DIR
-                                  "/compare.html --force >/dev/null 2>&1; cat " ORRERY_BINARY_DIR "/compare.html");
+  const Outcome page = run_orrery("compare " + kScenario + "--schedules 1f1b,gpipe --report " + kBuild +
+                                  "/compare.html --force >/dev/null 2>&1; cat " + kBuild + "/compare.html");
   for (const char* part : {"<!doctype html>", "<h2>By rank</h2>", "<td>1f1b</td>", "<circle"})
     CHECK(page.text.find(part) != std::string::npos);
 }
+
+}  // namespace orrery::compare_test

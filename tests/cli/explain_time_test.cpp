@@ -4,6 +4,8 @@
 
 #include "program.hpp"
 
+namespace orrery::explain_time_test {
+
 using nlohmann::json;
 using orrery::testing::Outcome;
 using orrery::testing::run_orrery;
@@ -82,3 +84,5 @@ TEST_CASE("what cannot be explained is said, with what can be done") {
         "error: orrery explain: --layout, --critical-path and --operators are three questions\n  help: ask one at a "
         "time\n");
 }
+
+}  // namespace orrery::explain_time_test

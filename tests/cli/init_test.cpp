@@ -1,15 +1,14 @@
 // orrery init.
 #include "program.hpp"
 
+namespace orrery::init_test {
+
 using orrery::testing::check_golden;
+using orrery::testing::kOrrery;
 using orrery::testing::Outcome;
 using orrery::testing::run_orrery;
 
-namespace {
-
-const std::string kOrrery = ORRERY_BINARY_DIR "/orrery ";
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("orrery init explains every key, and what it writes runs") {
   const std::string flags =
@@ -57,3 +56,5 @@ TEST_CASE("what cannot be is refused as a scenario is, and no file is left") {
                  "check -q s.yaml; echo $?; rm -r $d");
   CHECK(file.text == "2\n0\ns.yaml\n2\n0\n");
 }
+
+}  // namespace orrery::init_test

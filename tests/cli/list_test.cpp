@@ -3,7 +3,10 @@
 
 #include "program.hpp"
 
+namespace orrery::list_test {
+
 using orrery::testing::check_golden;
+using orrery::testing::kBuild;
 using orrery::testing::Outcome;
 using orrery::testing::run_orrery;
 
@@ -41,7 +44,8 @@ TEST_CASE("orrery list counts parameters to the last one") {
 TEST_CASE("a user's file that is wrong is named, and nothing is listed") {
   const Outcome outcome = run_orrery(
       "--version >/dev/null; d=$(mktemp -d) && mkdir $d/stacks && echo 'name: 3x' > $d/stacks/own.yaml && "
-      "ORRERY_SCENARIOS=$d " ORRERY_BINARY_DIR "/orrery list stacks 2>&1; echo $?; rm -r $d");
+      "ORRERY_SCENARIOS=$d " +
+      kBuild + "/orrery list stacks 2>&1; echo $?; rm -r $d");
   CHECK(outcome.text.find("/stacks/own.yaml:1:1: about: is missing") != std::string::npos);
   CHECK(outcome.text.ends_with("\n2\n"));
 }
@@ -55,3 +59,5 @@ TEST_CASE("the committed schema is what orrery schema prints") {
   CHECK(json["properties"]["stack"]["anyOf"][1]["type"] == "string");
   CHECK(json["properties"]["training"]["properties"]["precision"]["enum"].size() == 5);
 }
+
+}  // namespace orrery::list_test

@@ -6,17 +6,16 @@
 
 #include "program.hpp"
 
-using namespace orrery::testing;
+namespace orrery::testing::mpi_test {
 
 namespace {
 
-const std::string kOrrery = ORRERY_BINARY_DIR "/orrery ";
 // mpirun itself may wait for ever for a process that was killed while it began; it asks for ssh even where it starts
 // nothing elsewhere; and what Open MPI leaves behind is not for our sanitizer to tell.
 const std::string kMpirun =
     "env OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_plm_rsh_agent=sh "
     "ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 timeout -k 5 60 mpirun --oversubscribe --bind-to none ";
-const std::string kSweep =
+const std::string kTeamSweep =
     "sweep scenarios/quickstart-8gpu.yaml --set network=ideal --no-sensitivity "
     "--space 'tensor=1,2,4; pipeline=1,2,4; micro_batch=1,2,4; recompute=none,full; zero=none,optimizer' ";
 
@@ -43,8 +42,8 @@ struct Folder {
 
 TEST_CASE("two processes print the table of one, once") {
   if (!has_mpirun() || !built_with_mpi()) return;
-  const Outcome one = run_orrery(kSweep + "--csv - 2>/dev/null");
-  const Outcome two = run_shell(kMpirun + "-n 2 " + kOrrery + kSweep + "--csv - 2>/dev/null");
+  const Outcome one = run_orrery(kTeamSweep + "--csv - 2>/dev/null");
+  const Outcome two = run_shell(kMpirun + "-n 2 " + kOrrery + kTeamSweep + "--csv - 2>/dev/null");
   CHECK(one.code == 0);
   CHECK(two.code == 0);
   CHECK(one.text.size() > 1000);
@@ -57,11 +56,11 @@ TEST_CASE("a lost process ends the run, and the same command goes on with the st
   const std::string store = "--store " + folder.file("a.sqlite") + " ";
   // The second of two is killed before it can have said much.
   for (const char* moment : {"0.05", "0.2", "0.4"}) {
-    const std::string each = kOrrery + kSweep + store + "--csv " + folder.file("out.csv") + " --force ";
+    const std::string each = kOrrery + kTeamSweep + store + "--csv " + folder.file("out.csv") + " --force ";
     run_shell(kMpirun + "-n 1 " + each + ": -n 1 timeout -s KILL " + moment + " " + each + ">/dev/null 2>&1");
   }
-  const Outcome whole = run_orrery(kSweep + "--csv - 2>/dev/null");
-  const Outcome resumed = run_shell(kMpirun + "-n 2 " + kOrrery + kSweep + store + "--csv - 2>/dev/null");
+  const Outcome whole = run_orrery(kTeamSweep + "--csv - 2>/dev/null");
+  const Outcome resumed = run_shell(kMpirun + "-n 2 " + kOrrery + kTeamSweep + store + "--csv - 2>/dev/null");
   CHECK(resumed.code == 0);
   CHECK(resumed.text == whole.text);
 }
@@ -84,7 +83,9 @@ TEST_CASE("mistakes are said once, by the first process, and all end") {
 
 TEST_CASE("without MPI several processes are refused, not each left to play it all") {
   if (built_with_mpi()) return;
-  const Outcome outcome = run_shell("PMI_SIZE=2 " + kOrrery + kSweep + "2>&1");
+  const Outcome outcome = run_shell("PMI_SIZE=2 " + kOrrery + kTeamSweep + "2>&1");
   CHECK(outcome.code == 2);
   CHECK(outcome.text.find("--shard 2/8") != std::string::npos);
 }
+
+}  // namespace orrery::testing::mpi_test

@@ -5,19 +5,20 @@
 
 #include "program.hpp"
 
+namespace orrery::output_safety_test {
+
+using orrery::testing::kBuild;
+using orrery::testing::kOrrery;
+using orrery::testing::kScenarios;
+using orrery::testing::kSource;
 using orrery::testing::Outcome;
+using orrery::testing::run_in;
 using orrery::testing::run_orrery;
 
 namespace {
 
-const std::string kOrrery = ORRERY_BINARY_DIR "/orrery ";
-const std::string kScenarios = ORRERY_SOURCE_DIR "/scenarios/";
-
-// What a command says in a folder of its own, on both streams.
 Outcome in_folder(const std::string& script) {
-  const std::string folder = ORRERY_BINARY_DIR "/output_safety";
-  return run_orrery("--version >/dev/null; rm -rf " + folder + "; mkdir -p " + folder + "; cd " + folder +
-                    "; exec 2>&1; bash -c '" + script + "'");
+  return run_in("output_safety", script);
 }
 
 void check_harmless(const Outcome& outcome) {
@@ -96,12 +97,14 @@ TEST_CASE("a trace on standard output stands there alone") {
 }
 
 TEST_CASE("graphs of a network with any names can be read by other programs") {
-  const std::string cluster = ORRERY_SOURCE_DIR "/tests/data/hardware/odd_names.yaml";
+  const std::string cluster = kSource + "/tests/data/hardware/odd_names.yaml";
   for (const char* format : {"--dot", "--graphml"}) {
     CAPTURE(format);
-    const Outcome names = run_orrery("topology " + cluster + " " + format +
-                                     " - | python3 " ORRERY_SOURCE_DIR "/tests/cli/read_graph.py 2>&1");
+    const Outcome names =
+        run_orrery("topology " + cluster + " " + format + " - | python3 " + kSource + "/tests/cli/read_graph.py 2>&1");
     CHECK(names.code == 0);
     CHECK(names.text == "node0.gpu0\nnode0.gpu1\na\"b<&>\\\nline\\u000abreak \\ufffe\n]]> --\n");
   }
 }
+
+}  // namespace orrery::output_safety_test

@@ -3,7 +3,7 @@
 
 #include "program.hpp"
 
-using namespace orrery::testing;
+namespace orrery::testing::plan_test {
 
 namespace {
 
@@ -170,3 +170,5 @@ TEST_CASE("the JSON of a plan has the figures of its text") {
   CHECK(json["six_n_d"]["flops"] == doctest::Approx(3.645e25));
   CHECK(json["parameters"] == doctest::Approx(405e9));
 }
+
+}  // namespace orrery::testing::plan_test

@@ -8,8 +8,14 @@
 #include <string>
 
 #include "golden.hpp"
+#include "paths.hpp"
 
 namespace orrery::testing {
+
+inline const std::string kSource = source_dir();
+inline const std::string kBuild = build_dir();
+inline const std::string kScenarios = kSource + "/scenarios/";
+inline const std::string kOrrery = kBuild + "/orrery ";
 
 struct Outcome {
   int code = 0;
@@ -19,7 +25,7 @@ struct Outcome {
 // stdout of `orrery arguments`, run by a shell in the source tree; write 2>&1 to get both streams.
 inline Outcome run_orrery(const std::string& arguments) {
   const std::string command =
-      "cd " ORRERY_SOURCE_DIR " && env -u NO_COLOR -u CLICOLOR_FORCE " ORRERY_BINARY_DIR "/orrery " + arguments;
+      "cd " + kSource + " && env -u NO_COLOR -u CLICOLOR_FORCE " + kBuild + "/orrery " + arguments;
   FILE* pipe = ::popen(command.c_str(), "r");
   REQUIRE(pipe != nullptr);
   Outcome outcome;
@@ -28,6 +34,13 @@ inline Outcome run_orrery(const std::string& arguments) {
     outcome.text.append(buffer.data(), got);
   outcome.code = WEXITSTATUS(::pclose(pipe));
   return outcome;
+}
+
+// What a script says in a new folder of its own, on both streams.
+inline Outcome run_in(const std::string& name, const std::string& script) {
+  const std::string folder = kBuild + "/" + name;
+  return run_orrery("--version >/dev/null; rm -rf " + folder + "; mkdir -p " + folder + "; cd " + folder +
+                    "; exec 2>&1; bash -c '" + script + "'");
 }
 
 // The text equals the file (relative to the source tree), or rewrites it where golden files are updated.

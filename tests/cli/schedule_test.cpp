@@ -3,16 +3,18 @@
 
 #include "program.hpp"
 
+namespace orrery::schedule_test {
+
 using orrery::testing::check_golden;
+using orrery::testing::kOrrery;
 using orrery::testing::Outcome;
 using orrery::testing::run_orrery;
 
 namespace {
 
 const std::string kTemp = "--version >/dev/null; d=$(mktemp -d) && cd $d && ";
-const std::string kOrrery = ORRERY_BINARY_DIR "/orrery ";
 // 4 pipeline ranks · 2 data, 8 micro-batches.
-const std::string kScenario =
+const std::string kOwnOrder =
     "printf 'model: gpt3-2.7b\\ncluster: {type: selene, nodes: 1}\\nlayout: {pipeline: 4}\\n"
     "training: {sequence_length: 2048, global_batch: 16}\\nschedule: {file: own.csv}\\nstack: megatron-2024\\n' > "
     "s.yaml && ";
@@ -67,7 +69,7 @@ TEST_CASE("what a schedule cannot be is said, with exit code 2") {
 
 TEST_CASE("an exported schedule drives a scenario and gives the result of its name") {
   const Outcome outcome =
-      run_orrery(kTemp + kScenario + kOrrery + "schedule zb_h1 -p 4 -m 8 --export csv > own.csv && " + kOrrery +
+      run_orrery(kTemp + kOwnOrder + kOrrery + "schedule zb_h1 -p 4 -m 8 --export csv > own.csv && " + kOrrery +
                  "run s.yaml --json > a && " + kOrrery +
                  "run s.yaml --set schedule=zb_h1 --json > b && grep timeline_hash a b; rm -r $d");
   const std::string a = outcome.text.substr(0, outcome.text.find('\n')),
@@ -83,7 +85,7 @@ TEST_CASE("an exported schedule drives a scenario and gives the result of its na
 
 TEST_CASE("a schedule file that does not fit or does not run is refused with its place") {
   const auto errors = [](const std::string& csv, const std::string& set = {}) {
-    return run_orrery(kTemp + kScenario + "printf '" + csv + "' > own.csv && " + kOrrery + "run s.yaml " + set +
+    return run_orrery(kTemp + kOwnOrder + "printf '" + csv + "' > own.csv && " + kOrrery + "run s.yaml " + set +
                       " 2>&1; echo $?; rm -r $d")
         .text;
   };
@@ -92,3 +94,5 @@ TEST_CASE("a schedule file that does not fit or does not run is refused with its
                    errors("0F0,0F1,0B0\\n1F0,1F1,1B0\\n") + errors("0B0,0F0\\n") +
                    errors("0F0,0B0\\n", "--set schedule.type=1f1b") + errors("", "--set schedule.file=none.csv"));
 }
+
+}  // namespace orrery::schedule_test

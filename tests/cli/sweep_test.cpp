@@ -7,6 +7,8 @@
 
 #include "program.hpp"
 
+namespace orrery::sweep_test {
+
 using nlohmann::json;
 using orrery::testing::Outcome;
 using orrery::testing::run_orrery;
@@ -196,3 +198,5 @@ TEST_CASE("a wrong section sweep is an error of check, at its place") {
   CHECK(outcome.code == 2);
   CHECK(outcome.text.find("did you mean 'tensor'?") != std::string::npos);
 }
+
+}  // namespace orrery::sweep_test

@@ -5,7 +5,10 @@
 
 #include "program.hpp"
 
+namespace orrery::topology_test {
+
 using orrery::testing::check_golden;
+using orrery::testing::kBuild;
 using orrery::testing::Outcome;
 using orrery::testing::run_orrery;
 
@@ -34,7 +37,7 @@ TEST_CASE("orrery topology writes graphs, and overwrites none") {
   for (std::size_t at = dot.text.find("--"); at != std::string::npos; at = dot.text.find("--", at + 1)) ++edges;
   CHECK(edges == summary["cables"]);
   const Outcome again =
-      run_orrery("--version >/dev/null; d=$(mktemp -d); for i in 1 2; do " ORRERY_BINARY_DIR
+      run_orrery("--version >/dev/null; d=$(mktemp -d); for i in 1 2; do " + kBuild +
                  "/orrery topology dgx-a100 --nodes 1 --graphml $d/g.xml >/dev/null 2>$d/errors; echo $?; done; "
                  "grep -c 'exists already' $d/errors; head -c 5 $d/g.xml; rm -r $d");
   CHECK(again.text == "0\n2\n1\n<?xml");
@@ -89,3 +92,5 @@ TEST_CASE("what a collective cannot be is said, with exit code 2") {
                             "--gpus 16 --algorithm nvls", "--gpus 8 --algorithm rings"})
     CHECK(run_orrery(start + wrong + " 2>/dev/null").code == 2);
 }
+
+}  // namespace orrery::topology_test

@@ -5,39 +5,42 @@
 #include "orrery/core/gzip.hpp"
 #include "program.hpp"
 
+namespace orrery::trace_test {
+
+using orrery::testing::kBuild;
+using orrery::testing::kOrrery;
+using orrery::testing::kScenarios;
+using orrery::testing::kSource;
 using orrery::testing::Outcome;
+using orrery::testing::run_in;
 using orrery::testing::run_orrery;
 
 namespace {
 
-const std::string kOrrery = ORRERY_BINARY_DIR "/orrery ";
-const std::string kScenarios = ORRERY_SOURCE_DIR "/scenarios/";
 const std::string kQuick = kScenarios + "quickstart-16gpu.yaml ";
 
-// What a script says in a folder of its own, on both streams.
-Outcome in_folder(const std::string& script) {
-  const std::string folder = ORRERY_BINARY_DIR "/trace_test";
-  return run_orrery("--version >/dev/null; rm -rf " + folder + "; mkdir -p " + folder + "; cd " + folder +
-                    "; exec 2>&1; bash -c '" + script + "'");
+Outcome in_trace_folder(const std::string& script) {
+  return run_in("trace_test", script);
 }
 
 }  // namespace
 
 TEST_CASE("a trace says what it shows, how large it is and how to open it") {
-  const Outcome plain = in_folder(kOrrery + "run " + kQuick + "--trace t.json >/dev/null");
+  const Outcome plain = in_trace_folder(kOrrery + "run " + kQuick + "--trace t.json >/dev/null");
   CHECK(plain.code == 0);
   CHECK(plain.text.starts_with("trace: t.json: "));
   CHECK(plain.text.find(" events of ranks 0, 4, 8 and 12, one a stage (--trace-ranks all: every one), ") !=
         std::string::npos);
   CHECK(plain.text.find("trace: open it at https://ui.perfetto.dev (nothing leaves the browser) or in "
                         "chrome://tracing\n") != std::string::npos);
-  CHECK(in_folder(kOrrery + "-q run " + kQuick + "--trace t.json >/dev/null").text.empty());
+  CHECK(in_trace_folder(kOrrery + "-q run " + kQuick + "--trace t.json >/dev/null").text.empty());
 }
 
 TEST_CASE("FILE.json.gz is compressed, and the same trace") {
-  const Outcome plain = in_folder(kOrrery + "run " + kQuick + "--trace t.json >/dev/null 2>/dev/null; cat t.json");
+  const Outcome plain =
+      in_trace_folder(kOrrery + "run " + kQuick + "--trace t.json >/dev/null 2>/dev/null; cat t.json");
   const Outcome packed =
-      in_folder(kOrrery + "run " + kQuick + "--trace t.json.gz >/dev/null 2>/dev/null; cat t.json.gz");
+      in_trace_folder(kOrrery + "run " + kQuick + "--trace t.json.gz >/dev/null 2>/dev/null; cat t.json.gz");
   REQUIRE(orrery::is_gzip(packed.text));
   const auto text = orrery::gunzip(packed.text, "t.json.gz", 1 << 28);
   REQUIRE(text.ok());
@@ -66,11 +69,11 @@ TEST_CASE("more detail is more events; every rank is there where it is asked for
 // launch, nccl in the names of what communicates, and a ProfilerStep.
 TEST_CASE("kineto writes a file a rank that readers of PyTorch's profiler take") {
   const Outcome made =
-      in_folder(kOrrery + "run " + kQuick + "--trace k --trace-format kineto --trace-ranks 0,5 >/dev/null; ls k");
+      in_trace_folder(kOrrery + "run " + kQuick + "--trace k --trace-format kineto --trace-ranks 0,5 >/dev/null; ls k");
   CHECK(made.text.find("rank-0.json.gz\nrank-5.json.gz\n") != std::string::npos);
   CHECK(made.text.find("HolisticTraceAnalysis reads the folder: TraceAnalysis(trace_dir=\"k\")") != std::string::npos);
-  const Outcome file = in_folder(kOrrery + "run " + kQuick +
-                                 "--trace k --trace-format kineto >/dev/null 2>/dev/null; zcat k/rank-4.json.gz");
+  const Outcome file = in_trace_folder(kOrrery + "run " + kQuick +
+                                       "--trace k --trace-format kineto >/dev/null 2>/dev/null; zcat k/rank-4.json.gz");
   CHECK(file.text.find("\"rank\": 4,") != std::string::npos);
   const auto json = nlohmann::json::parse(file.text);
   CHECK(json["schemaVersion"] == 1);
@@ -103,7 +106,7 @@ TEST_CASE("what a trace or a page cannot be is refused, with what it can") {
   const auto refused = [&](const std::string& arguments, const std::string& text) {
     CAPTURE(arguments);
     const Outcome outcome =
-        in_folder("touch there.json there.html; " + kOrrery + "run " + kQuick + arguments + " >/dev/null");
+        in_trace_folder("touch there.json there.html; " + kOrrery + "run " + kQuick + arguments + " >/dev/null");
     CHECK(outcome.code == 2);
     CHECK(outcome.text == text);
   };
@@ -119,20 +122,22 @@ TEST_CASE("what a trace or a page cannot be is refused, with what it can") {
   refused("--trace there.json", "there.json: exists already\n  help: --force overwrites it\n");
   refused("--report -", "-: --report writes a page for a browser, which needs a file\n  help: --report report.html\n");
   refused("--report there.html", "there.html: exists already\n  help: --force overwrites it\n");
-  CHECK(in_folder(kOrrery + "run " + kQuick + "--trace t.json --trace-detail kernel").code == 2);
+  CHECK(in_trace_folder(kOrrery + "run " + kQuick + "--trace t.json --trace-detail kernel").code == 2);
 }
 
 TEST_CASE("--report writes a page of a run, a sweep and a validation") {
-  const Outcome run = in_folder(kOrrery + "run " + kQuick + "--report r.html >/dev/null; head -c 15 r.html");
+  const Outcome run = in_trace_folder(kOrrery + "run " + kQuick + "--report r.html >/dev/null; head -c 15 r.html");
   CHECK(run.text == "report: r.html: open it in a browser\n<!doctype html>");
-  const Outcome sweep = in_folder(
+  const Outcome sweep = in_trace_folder(
       kOrrery + "sweep " + kScenarios +
       "quickstart-8gpu.yaml --space \"tensor=1,2,4; pipeline=1,2\" --report s.html >/dev/null 2>/dev/null; cat s.html");
   for (const char* part : {"Step time against memory", "Best step time, s", "<h2>The best</h2>", "<circle"})
     CHECK(sweep.text.find(part) != std::string::npos);
   const Outcome validation =
-      in_folder(kOrrery + "validate " ORRERY_SOURCE_DIR
-                          "/tests/data/validation/runs_sample.csv --report v.html >/dev/null 2>/dev/null; cat v.html");
+      in_trace_folder(kOrrery + "validate " + kSource +
+                      "/tests/data/validation/runs_sample.csv --report v.html >/dev/null 2>/dev/null; cat v.html");
   for (const char* part : {"Validation: ", "step_time_s: the worst rows", "measured"})
     CHECK(validation.text.find(part) != std::string::npos);
 }
+
+}  // namespace orrery::trace_test

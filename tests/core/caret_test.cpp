@@ -3,7 +3,7 @@
 
 #include "orrery/core/yaml.hpp"
 
-using namespace orrery;
+namespace orrery::caret_test {
 
 TEST_CASE("a caret stays within its line, and is there at its end") {
   const auto tree = read_yaml_text("ab: c\nd: e\n", "t.yaml");
@@ -19,3 +19,5 @@ TEST_CASE("a caret stays within its line, and is there at its end") {
   CHECK(tree->at(YamlMark{0, 2, 1}, 1, "", "", "").source_line == "d: e");
   CHECK(tree->at(YamlMark{0, 3, 1}, 7, "", "", "").source_line.empty());
 }
+
+}  // namespace orrery::caret_test

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-using namespace orrery;
+namespace orrery::catalogue_test {
 
 TEST_CASE("a catalogue reads each file once for each type, errors too") {
   Catalogue catalogue;
@@ -25,3 +25,5 @@ TEST_CASE("a catalogue reads each file once for each type, errors too") {
       catalogue.once<int>("c.yaml", [&]() -> Result<int> { return *catalogue.once<int>("b.yaml", number) + 10; });
   CHECK(*nested == 12);
 }
+
+}  // namespace orrery::catalogue_test

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-using namespace orrery;
+namespace orrery::csv_test {
 
 namespace {
 
@@ -43,3 +43,5 @@ TEST_CASE("a field is quoted where it must be and reads back the same") {
     CHECK(table->rows[0][0].text == text);
   }
 }
+
+}  // namespace orrery::csv_test

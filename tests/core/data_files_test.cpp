@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
-namespace orrery {
+namespace orrery::data_files_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -34,4 +34,4 @@ TEST_CASE("data files: the user's folder first, unknown names with the nearest k
 }
 
 }  // namespace
-}  // namespace orrery
+}  // namespace orrery::data_files_test

@@ -6,7 +6,7 @@
 
 #include "orrery/core/random.hpp"
 
-using namespace orrery;
+namespace orrery::fields_test {
 
 namespace {
 
@@ -287,3 +287,5 @@ TEST_CASE("the reference page lists every key with its default") {
         "| `bandwidth` | a bandwidth such as 900 GB/s or 400 Gb/s | `0 B/s` | data rate |\n"
         "| `latency` | a time such as 1.5 us | `500 ns` | first bit to first bit |\n\n");
 }
+
+}  // namespace orrery::fields_test

@@ -10,7 +10,8 @@
 #include <fstream>
 #include <sstream>
 
-using namespace orrery;
+namespace orrery::file_test {
+
 namespace fs = std::filesystem;
 
 namespace {
@@ -140,3 +141,5 @@ TEST_CASE("a signal that is ignored from outside stays ignored") {
   REQUIRE(::waitpid(child, &status, 0) == child);
   CHECK(WEXITSTATUS(status) == 7);
 }
+
+}  // namespace orrery::file_test

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-using namespace orrery;
+namespace orrery::gzip_test {
 
 namespace {
 
@@ -55,3 +55,5 @@ TEST_CASE("a gzip that is cut, damaged or too large is refused") {
   CHECK(error_of(gunzip(packed(std::string(3 << 20, 'a'), 1 << 20), "t.gz", 2 << 20)) ==
         "t.gz: unpacks to more than 2 MiB\n");
 }
+
+}  // namespace orrery::gzip_test

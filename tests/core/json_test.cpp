@@ -6,7 +6,8 @@
 
 #include "orrery/core/error.hpp"
 
-using namespace orrery;
+namespace orrery::json_test {
+
 using Json = nlohmann::ordered_json;
 
 TEST_CASE("a result that is not a finite number is our bug and names its key") {
@@ -21,3 +22,5 @@ TEST_CASE("keys keep their order, and numbers are the shortest that read back th
   CHECK(dump(Json{{"z", 1}, {"a", 0.1 + 0.2}, {"big", std::numeric_limits<std::int64_t>::max()}}, -1) ==
         R"({"z":1,"a":0.30000000000000004,"big":9223372036854775807})");
 }
+
+}  // namespace orrery::json_test

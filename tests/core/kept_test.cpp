@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-using namespace orrery;
+namespace orrery::kept_test {
 
 namespace {
 
@@ -47,3 +47,5 @@ TEST_CASE("nothing is not kept") {
   CHECK(*twice(kept, 1) == 2);
   CHECK(kept.made() == 1);
 }
+
+}  // namespace orrery::kept_test

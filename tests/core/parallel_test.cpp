@@ -9,6 +9,8 @@
 #include <thread>
 #include <vector>
 
+namespace orrery::parallel_test {
+
 using orrery::for_each;
 
 TEST_CASE("each piece of work is done once, on any number of threads") {
@@ -70,3 +72,5 @@ TEST_CASE("an exception is passed on, and what has not begun is left out") {
 TEST_CASE("there is a processor") {
   CHECK(orrery::processors() >= 1);
 }
+
+}  // namespace orrery::parallel_test

@@ -7,7 +7,7 @@
 #include "orrery/core/hash.hpp"
 #include "orrery/core/random.hpp"
 
-using namespace orrery;
+namespace orrery::random_hash_test {
 
 TEST_CASE("SplitMix64 gives the published sequence") {
   // https://rosettacode.org/wiki/Pseudo-random_numbers/Splitmix64, seed 1234567
@@ -73,3 +73,5 @@ TEST_CASE("the hash tells order, sign and borders apart") {
   CHECK(of("ab", "c") != of("a", "bc"));
   CHECK(of(std::int32_t{-1}) == of(std::int64_t{-1}));
 }
+
+}  // namespace orrery::random_hash_test

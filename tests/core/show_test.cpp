@@ -4,7 +4,7 @@
 
 #include <string>
 
-using namespace orrery;
+namespace orrery::show_test {
 
 TEST_CASE("what a terminal would obey is shown instead") {
   CHECK(safe_to_show("gpt3 · 8 × A100 ▓") == "gpt3 · 8 × A100 ▓");
@@ -38,3 +38,5 @@ TEST_CASE("any bytes become text that a terminal shows, and stay so") {
     }
   }
 }
+
+}  // namespace orrery::show_test

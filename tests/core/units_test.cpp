@@ -4,7 +4,7 @@
 
 #include <limits>
 
-using namespace orrery;
+namespace orrery::units_test {
 
 TEST_CASE("transfer time rounds up to whole picoseconds in 128 bits") {
   CHECK(transfer_time({0}, {1}).value == 0);
@@ -26,3 +26,5 @@ TEST_CASE("seconds become picoseconds rounded up") {
   CHECK(time_from_seconds(1.0).value == kPicosecondsPerSecond);
   CHECK(time_from_seconds(1.25e-12).value == 2);
 }
+
+}  // namespace orrery::units_test

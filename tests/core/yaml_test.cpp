@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
-using namespace orrery;
+namespace orrery::yaml_test {
 
 namespace {
 
@@ -273,3 +273,5 @@ TEST_CASE("every text is UTF-8 without control characters, whatever its escapes 
   const Result<YamlTree> key = read_yaml_text("\"\\_\": 1\n\"\\e\": 2\n", "f");
   CHECK(render(key.errors()).starts_with("f:2:1: control character U+001B, written as an escape"));
 }
+
+}  // namespace orrery::yaml_test

@@ -14,7 +14,7 @@
 #include "orrery/hardware/catalogue.hpp"
 #include "paths.hpp"
 
-namespace orrery::cost {
+namespace orrery::cost::calibration_test {
 namespace {
 
 using model::Kernel;
@@ -185,4 +185,4 @@ TEST_CASE("an unknown GPU is an error with the nearest name") {
 }
 
 }  // namespace
-}  // namespace orrery::cost
+}  // namespace orrery::cost::calibration_test

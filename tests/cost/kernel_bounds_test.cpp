@@ -4,7 +4,7 @@
 
 #include "orrery/cost/kernel_model.hpp"
 
-using namespace orrery;
+namespace orrery::kernel_bounds_test {
 
 namespace {
 
@@ -57,3 +57,5 @@ TEST_CASE("constants of kernels stay within their bounds") {
   CHECK(taken("memory: {efficiency: 0.01}"));
   CHECK(!taken("memory: {efficiency: 1.01}"));
 }
+
+}  // namespace orrery::kernel_bounds_test

@@ -5,7 +5,7 @@
 #include "orrery/core/error.hpp"
 #include "orrery/cost/kernel_cost.hpp"
 
-namespace orrery::cost {
+namespace orrery::cost::kernel_time_test {
 namespace {
 
 using model::GemmLayout;
@@ -254,4 +254,4 @@ TEST_CASE("memory-bound kernels: floor + bytes over achieved bandwidth") {
 }
 
 }  // namespace
-}  // namespace orrery::cost
+}  // namespace orrery::cost::kernel_time_test

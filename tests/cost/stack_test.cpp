@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace orrery::cost {
+namespace orrery::cost::stack_test {
 namespace {
 
 TEST_CASE("every stack of the validation tables exists and loads") {
@@ -137,4 +137,4 @@ TEST_CASE("a stack shapes the kernel constants") {
 }
 
 }  // namespace
-}  // namespace orrery::cost
+}  // namespace orrery::cost::stack_test

@@ -7,8 +7,7 @@
 #include "orrery/scenario/simulate.hpp"
 #include "resolved.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::relations_test {
 
 namespace {
 
@@ -99,3 +98,5 @@ TEST_CASE("without a pipeline, on GPUs that are alike, nobody waits for another"
   }
   CHECK(seen > kDraws / 10);
 }
+
+}  // namespace orrery::scenario::relations_test

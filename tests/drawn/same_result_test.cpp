@@ -8,8 +8,8 @@
 #include "orrery/scenario/simulate.hpp"
 #include "resolved.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::same_result_test {
+
 using nlohmann::json;
 
 namespace {
@@ -133,3 +133,5 @@ TEST_CASE("the same holds with experts, however they are sharded") {
       check_every_way(*scenario, text);
     }
 }
+
+}  // namespace orrery::scenario::same_result_test

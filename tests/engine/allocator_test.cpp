@@ -9,8 +9,7 @@
 #include "orrery/engine/account.hpp"
 #include "orrery/program/builder.hpp"
 
-using namespace orrery;
-using namespace orrery::engine;
+namespace orrery::engine::allocator_test {
 
 namespace {
 constexpr std::int64_t kMiB = 1 << 20;
@@ -200,3 +199,5 @@ TEST_CASE("rounds that repeat are replayed to the same end as call by call") {
   CHECK(memory.reserved == plain.most_reserved());
   CHECK(memory.reserved > memory.peak);
 }
+
+}  // namespace orrery::engine::allocator_test

@@ -3,8 +3,8 @@
 
 #include "by_hand.hpp"
 
-using namespace orrery;
-using namespace orrery::engine;
+namespace orrery::engine::books_test {
+
 using namespace orrery::engine::testing;
 
 namespace {
@@ -159,3 +159,5 @@ TEST_CASE("of one kind of error the first ten are told, the others counted") {
   for (std::int64_t& end : run.timeline.end) end += 2;
   CHECK(finds(run, "and 15 more of this kind: order"));
 }
+
+}  // namespace orrery::engine::books_test

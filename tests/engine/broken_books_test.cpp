@@ -7,8 +7,7 @@
 #include "orrery/engine/account.hpp"
 #include "orrery/program/schedule_program.hpp"
 
-using namespace orrery;
-using namespace orrery::engine;
+namespace orrery::engine::broken_books_test {
 
 namespace {
 
@@ -88,3 +87,5 @@ TEST_CASE("the book of memory: a class that does not end where it began") {
                                                    run.memory[1].at_end[of] - 5)));
   }
 }
+
+}  // namespace orrery::engine::broken_books_test

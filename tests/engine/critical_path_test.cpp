@@ -4,8 +4,8 @@
 
 #include "by_hand.hpp"
 
-using namespace orrery;
-using namespace orrery::engine;
+namespace orrery::engine::critical_path_test {
+
 using namespace orrery::engine::testing;
 
 using enum Category;
@@ -75,3 +75,5 @@ TEST_CASE("slack is what a task could be later by") {
   const std::vector<std::int64_t> slack = slack_of(program, timeline);
   for (TaskId t = 0; t < program.tasks(); ++t) CHECK(slack[t] == (timeline.end[t] == 7 ? 2 : 0));
 }
+
+}  // namespace orrery::engine::critical_path_test

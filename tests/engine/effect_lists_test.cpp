@@ -7,8 +7,8 @@
 #include "orrery/engine/memory_verdict.hpp"
 #include "orrery/program/builder.hpp"
 
-using namespace orrery;
-using namespace orrery::engine;
+namespace orrery::engine::effect_lists_test {
+
 using namespace orrery::program;
 
 namespace {
@@ -83,3 +83,5 @@ TEST_CASE("the allocator is followed once for changes in one order, whatever the
   CHECK(replayed(30, 1 << 29) == 2);  // of another GPU
   CHECK(replayed(30, 10) == 0);       // the peak says that it does not fit
 }
+
+}  // namespace orrery::engine::effect_lists_test

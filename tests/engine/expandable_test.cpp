@@ -9,8 +9,7 @@
 #include "orrery/core/random.hpp"
 #include "orrery/engine/allocator.hpp"
 
-using namespace orrery;
-using namespace orrery::engine;
+namespace orrery::engine::expandable_test {
 
 namespace {
 constexpr std::int64_t kMiB = 1 << 20;
@@ -107,3 +106,5 @@ TEST_CASE("expandable: random calls hold what is allocated in places of its own,
     CHECK(a.reserved() == reserved);
   }
 }
+
+}  // namespace orrery::engine::expandable_test

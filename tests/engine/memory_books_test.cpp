@@ -6,8 +6,7 @@
 #include "orrery/engine/account.hpp"
 #include "orrery/program/builder.hpp"
 
-using namespace orrery;
-using namespace orrery::program;
+namespace orrery::program::memory_books_test {
 
 namespace {
 
@@ -109,3 +108,5 @@ TEST_CASE("memory books: a peak that its parts do not make is found") {
   CHECK(says(books(program, [](auto& m) { m[0].reserved = 4607; }), "reserved is 4607"));
   CHECK(says(books(program, [](auto& m) { m[0].at_peak[0] = -1, m[0].at_peak[1] = 1; }), "the least -1"));
 }
+
+}  // namespace orrery::program::memory_books_test

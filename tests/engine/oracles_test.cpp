@@ -8,7 +8,8 @@
 #include "orrery/engine/engine.hpp"
 #include "orrery/program/schedule_program.hpp"
 
-using namespace orrery;
+namespace orrery::oracles_test {
+
 using namespace orrery::schedule::testing;
 using program::Release;
 
@@ -158,3 +159,5 @@ TEST_CASE("steps that nothing holds together take the longest span of a rank eac
             CHECK(engine::audit(*lowered, timeline, split, engine::memory_of(*lowered, timeline)).empty());
           }
 }
+
+}  // namespace orrery::oracles_test

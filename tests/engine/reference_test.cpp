@@ -11,8 +11,8 @@
 #include "orrery/program/schedule_program.hpp"
 #include "orrery/schedule/replay.hpp"
 
-using namespace orrery;
-using namespace orrery::schedule;
+namespace orrery::schedule::reference_test {
+
 using namespace orrery::schedule::testing;
 
 namespace {
@@ -162,3 +162,5 @@ TEST_CASE("schedules agree with a plain reference made from their definitions") 
   CHECK(ran > 480);
   CHECK(refused > 5);  // groups that deadlock
 }
+
+}  // namespace orrery::schedule::reference_test

@@ -7,7 +7,7 @@
 
 #include "orrery/core/random.hpp"
 
-using namespace orrery;
+namespace orrery::sort_runs_test {
 
 TEST_CASE("interleaved runs come out in order, and so does what has more runs than are kept") {
   Random random(11);
@@ -27,3 +27,5 @@ TEST_CASE("interleaved runs come out in order, and so does what has more runs th
   engine::sort_runs(none, std::less<>());
   CHECK(none.empty());
 }
+
+}  // namespace orrery::sort_runs_test

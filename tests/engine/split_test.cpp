@@ -4,8 +4,8 @@
 
 #include "by_hand.hpp"
 
-using namespace orrery;
-using namespace orrery::engine;
+namespace orrery::engine::split_test {
+
 using namespace orrery::engine::testing;
 
 namespace {
@@ -198,3 +198,5 @@ TEST_CASE("the three bubbles of the worked example") {
   check_bubbles({.host = 90}, 990, 600, 1200, 900, 900);
   check_bubbles({.optimizer = 110}, 1010, 600, 1200, 900, 900);
 }
+
+}  // namespace orrery::engine::split_test

@@ -3,8 +3,8 @@
 
 #include "by_hand.hpp"
 
-using namespace orrery;
-using namespace orrery::engine;
+namespace orrery::engine::waits_test {
+
 using namespace orrery::engine::testing;
 
 using enum Category;
@@ -58,3 +58,5 @@ TEST_CASE("blocking launches of its own are waits without a cause") {
   const auto waits = waits_of(program, evaluate_one_pass(program), only);
   CHECK(seen(waits[0]) == std::vector<Seen>{{0, 3, host, kNone, kNone}, {8, 10, host, kNone, kNone}});
 }
+
+}  // namespace orrery::engine::waits_test

@@ -5,8 +5,7 @@
 #include "orrery/hardware/catalogue.hpp"
 #include "orrery/hardware/cluster.hpp"
 
-using namespace orrery;
-using namespace orrery::hardware;
+namespace orrery::hardware::bounds_test {
 
 namespace {
 
@@ -161,3 +160,5 @@ TEST_CASE("ports and ratios of a fat tree") {
   CHECK(tree([](FatTree& t) { t.pod_oversubscription = {0, 1}; }) == ratio);
   CHECK(tree([](FatTree& t) { t.pod_oversubscription = {1, 0}; }) == ratio);
 }
+
+}  // namespace orrery::hardware::bounds_test

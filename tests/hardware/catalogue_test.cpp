@@ -11,7 +11,7 @@
 
 #include "clusters.hpp"
 
-namespace orrery::hardware {
+namespace orrery::hardware::catalogue_test {
 using namespace testing;
 
 namespace {
@@ -293,4 +293,4 @@ TEST_CASE("mistakes are named where they stand") {
   CHECK(!load_gpu("./no/such/file.yaml").ok());
 }
 
-}  // namespace orrery::hardware
+}  // namespace orrery::hardware::catalogue_test

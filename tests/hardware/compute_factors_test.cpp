@@ -5,8 +5,7 @@
 #include "orrery/hardware/catalogue.hpp"
 #include "orrery/hardware/topology.hpp"
 
-using namespace orrery;
-using namespace orrery::hardware;
+namespace orrery::hardware::compute_factors_test {
 
 namespace {
 
@@ -61,3 +60,5 @@ TEST_CASE("a device's links are slowed, both ways, and no other link") {
     CHECK(changed >= 2);
   }
 }
+
+}  // namespace orrery::hardware::compute_factors_test

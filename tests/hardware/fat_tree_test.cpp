@@ -3,7 +3,7 @@
 
 #include "clusters.hpp"
 
-namespace orrery::hardware {
+namespace orrery::hardware::fat_tree_test {
 using namespace testing;
 
 TEST_CASE("inside a node a route goes up to the NVSwitch and down") {
@@ -98,4 +98,4 @@ TEST_CASE("what cannot be built is refused with its place") {
   CHECK(check_cluster(spec, 1).empty());
 }
 
-}  // namespace orrery::hardware
+}  // namespace orrery::hardware::fat_tree_test

@@ -5,7 +5,7 @@
 #include "orrery/hardware/catalogue.hpp"
 #include "orrery/hardware/routing.hpp"
 
-namespace orrery::hardware {
+namespace orrery::hardware::perturb_test {
 using namespace testing;
 
 namespace {
@@ -101,4 +101,4 @@ TEST_CASE("a perturbation of what is not there is refused") {
   CHECK(message(link("node0.nic3->leaf0.3", 0)) == "perturb[0].bandwidth_factor: must be more than 0 and at most 1000");
 }
 
-}  // namespace orrery::hardware
+}  // namespace orrery::hardware::perturb_test

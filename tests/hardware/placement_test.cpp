@@ -6,7 +6,7 @@
 #include "clusters.hpp"
 #include "orrery/hardware/catalogue.hpp"
 
-namespace orrery::hardware {
+namespace orrery::hardware::placement_test {
 using namespace testing;
 
 namespace {
@@ -67,4 +67,4 @@ TEST_CASE("impossible placements are refused") {
   CHECK(place_ranks({PlacementKind::custom, 0, {1, 16}}, 2, *t).errors()[0].path == "placement.devices[1]");
 }
 
-}  // namespace orrery::hardware
+}  // namespace orrery::hardware::placement_test

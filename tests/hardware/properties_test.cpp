@@ -8,7 +8,7 @@
 #include "orrery/core/random.hpp"
 #include "orrery/hardware/catalogue.hpp"
 
-namespace orrery::hardware {
+namespace orrery::hardware::properties_test {
 using namespace testing;
 
 namespace {
@@ -201,4 +201,4 @@ TEST_CASE("wild numbers are refused, never overflow and never fill the memory") 
   CHECK(refused < kSpecs);
 }
 
-}  // namespace orrery::hardware
+}  // namespace orrery::hardware::properties_test

@@ -4,7 +4,7 @@
 #include "clusters.hpp"
 #include "orrery/hardware/catalogue.hpp"
 
-namespace orrery::hardware {
+namespace orrery::hardware::shapes_test {
 using namespace testing;
 
 namespace {
@@ -175,4 +175,4 @@ graph:
   CHECK(check_cluster(*spec, 2).at(0).path == "graph.cables[0].to");
 }
 
-}  // namespace orrery::hardware
+}  // namespace orrery::hardware::shapes_test

@@ -5,7 +5,7 @@
 #include "orrery/hardware/catalogue.hpp"
 #include "orrery/hardware/graph_export.hpp"
 
-namespace orrery::hardware {
+namespace orrery::hardware::summary_test {
 using namespace testing;
 
 TEST_CASE("SuperPODs have the published numbers of switches") {
@@ -111,4 +111,4 @@ TEST_CASE("DOT and GraphML hold every vertex and cable") {
   CHECK(count(xml, ">50000000000<") == 2 * (16 + 8 * 32));
 }
 
-}  // namespace orrery::hardware
+}  // namespace orrery::hardware::summary_test

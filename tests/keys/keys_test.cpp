@@ -15,8 +15,7 @@
 #include "resolved.hpp"
 #include "schema_keys.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::keys_test {
 
 namespace {
 
@@ -133,3 +132,5 @@ TEST_CASE("every key of the schema changes some result, or is known not to") {
   for (const auto& [key, command] : kOfOtherCommands) missing.erase(key);
   for (const std::string& key : missing) FAIL_CHECK(key << " has no case in tests/keys/cases.txt");
 }
+
+}  // namespace orrery::scenario::keys_test

@@ -3,8 +3,8 @@
 
 #include "stages.hpp"
 
-using namespace orrery;
-using namespace orrery::layout;
+namespace orrery::layout::activation_test {
+
 using namespace orrery::layout::test;
 
 namespace {
@@ -86,3 +86,5 @@ TEST_CASE("between I and W a layer holds 32 sbh: inputs and output gradients of 
       m.saved_activations().value + net(m.pass(PassKind::input_gradient), MemoryClass::activations);
   CHECK(between == 32 * c.l * c.s * c.b * c.h);
 }
+
+}  // namespace orrery::layout::activation_test

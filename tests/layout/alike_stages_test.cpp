@@ -5,8 +5,7 @@
 
 #include "stages.hpp"
 
-using namespace orrery;
-using namespace orrery::layout;
+namespace orrery::layout::alike_stages_test {
 
 namespace {
 
@@ -65,3 +64,5 @@ TEST_CASE("recomputation of every third layer tells stages of two layers apart, 
   CHECK(same(stages.models[1].pass(PassKind::backward), stages.models[4].pass(PassKind::backward)));
   CHECK_FALSE(same(stages.models[1].pass(PassKind::backward), stages.models[2].pass(PassKind::backward)));
 }
+
+}  // namespace orrery::layout::alike_stages_test

@@ -5,8 +5,8 @@
 
 #include "stages.hpp"
 
-using namespace orrery;
-using namespace orrery::layout;
+namespace orrery::layout::exact_kernels_test {
+
 using namespace orrery::layout::test;
 
 namespace {
@@ -83,3 +83,5 @@ TEST_CASE("unfused attention repeats grouped keys and values, and only grouped o
       CHECK(std::string_view(step.name) != "attention.keys_values");
   }
 }
+
+}  // namespace orrery::layout::exact_kernels_test

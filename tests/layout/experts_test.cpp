@@ -9,8 +9,8 @@
 #include "orrery/model/presets.hpp"
 #include "stages.hpp"
 
-using namespace orrery;
-using namespace orrery::layout;
+namespace orrery::layout::experts_test {
+
 using layout::test::stage_of;
 
 namespace {
@@ -269,3 +269,5 @@ TEST_CASE("one rank holds every parameter of every preset, whatever stands in it
       CHECK(static_cast<WideFlops>(s.model_flops().value) == model::model_flops(m, 64, 1));
   }
 }
+
+}  // namespace orrery::layout::experts_test

@@ -3,8 +3,7 @@
 
 #include "layout/pass_builder.hpp"
 
-using namespace orrery;
-using namespace orrery::layout;
+namespace orrery::layout::filter_test {
 
 namespace {
 
@@ -65,3 +64,5 @@ TEST_CASE("whatever is left out, nothing or all of it") {
   CHECK(none.steps.empty());
   CHECK(none.at == std::vector<int>{0, 0, 0, 0, 0});
 }
+
+}  // namespace orrery::layout::filter_test

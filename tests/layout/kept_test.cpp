@@ -3,8 +3,8 @@
 
 #include "stages.hpp"
 
-using namespace orrery;
-using namespace orrery::layout;
+namespace orrery::layout::kept_test {
+
 using namespace orrery::layout::test;
 
 namespace {
@@ -213,3 +213,5 @@ TEST_CASE("published activation memory of 22B, 175B, 530B and 1T") {
     CHECK(gib(true, Recompute::selective) == doctest::Approx(r.sequence_selective).epsilon(1e-6));
   }
 }
+
+}  // namespace orrery::layout::kept_test

@@ -3,8 +3,7 @@
 
 #include <doctest/doctest.h>
 
-using namespace orrery;
-using namespace orrery::layout;
+namespace orrery::layout::layout_string_test {
 
 namespace {
 
@@ -54,3 +53,5 @@ TEST_CASE("what is no layout is refused with what is wrong of it") {
   CHECK(message("Et*L") == "a number must follow '*' at 3");
   CHECK(message("Et*99999(t*999)L") == "is too long");
 }
+
+}  // namespace orrery::layout::layout_string_test

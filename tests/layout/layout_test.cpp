@@ -9,8 +9,8 @@
 #include "orrery/layout/rank_grid.hpp"
 #include "stages.hpp"
 
-using namespace orrery;
-using namespace orrery::layout;
+namespace orrery::layout::layout_test {
+
 using namespace orrery::layout::test;
 
 TEST_CASE("Megatron's own example: 16 GPUs, tensor 2, pipeline 4, data 2") {
@@ -196,3 +196,5 @@ TEST_CASE("the parts of one group of 65536 ranks take as long as the group, not 
   CHECK(sum == 0);
   CHECK(static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC < 2);  // a square took 30 s
 }
+
+}  // namespace orrery::layout::layout_test

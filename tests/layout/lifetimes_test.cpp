@@ -6,8 +6,8 @@
 #include "orrery/core/random.hpp"
 #include "stages.hpp"
 
-using namespace orrery;
-using namespace orrery::layout;
+namespace orrery::layout::lifetimes_test {
+
 using namespace orrery::layout::test;
 
 namespace {
@@ -164,3 +164,5 @@ TEST_CASE("books of a pass: what is freed too early, made twice or never made is
   CHECK(audit_pass(twice, held).back().find("frees a tensor that is not there") != std::string::npos);
   CHECK(audit_pass(whole, {}).front().find("uses a tensor that nothing made") != std::string::npos);
 }
+
+}  // namespace orrery::layout::lifetimes_test

@@ -6,8 +6,8 @@
 #include "orrery/model/flops.hpp"
 #include "stages.hpp"
 
-using namespace orrery;
-using namespace orrery::layout;
+namespace orrery::layout::pass_test {
+
 using namespace orrery::layout::test;
 
 namespace {
@@ -300,3 +300,5 @@ TEST_CASE("ring attention: context − 1 exchanges forward, gradients come home 
   CHECK(backward == 3 * block + 4 * block);
   CHECK(kernels == 4);
 }
+
+}  // namespace orrery::layout::pass_test

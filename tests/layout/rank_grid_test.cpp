@@ -11,8 +11,7 @@
 
 #include "layout/order.hpp"
 
-using namespace orrery;
-using namespace orrery::layout;
+namespace orrery::layout::rank_grid_test {
 
 namespace {
 
@@ -125,3 +124,5 @@ TEST_CASE("an order names each dimension once; ep may stand anywhere, or nowhere
         "tp-cp-dp-xx", "etp-tp-cp-dp-pp", "TP-CP-DP-PP", "tp--cp-dp-pp", "tensor-cp-dp-pp"})
     CHECK_FALSE_MESSAGE(read_order(wrong).has_value(), wrong);
 }
+
+}  // namespace orrery::layout::rank_grid_test

@@ -5,8 +5,8 @@
 
 #include "stages.hpp"
 
-using namespace orrery;
-using namespace orrery::layout;
+namespace orrery::layout::stage_graph_test {
+
 using namespace orrery::layout::test;
 
 namespace {
@@ -99,3 +99,5 @@ TEST_CASE("a model cut into spans sends its residual stream from span to span") 
   CHECK(cut_into(spec, layout, {{0, 4, true, true}}, o).shared().empty());
   CHECK(cut_into(llama(4, 64, 4, 4, 256, 256), layout, spans, o).shared().empty());
 }
+
+}  // namespace orrery::layout::stage_graph_test

@@ -5,8 +5,7 @@
 
 #include <algorithm>
 
-using namespace orrery;
-using namespace orrery::model;
+namespace orrery::model::graph_test {
 
 namespace {
 
@@ -107,3 +106,5 @@ TEST_CASE("edges run forward, and each is among those of the operator that reads
   }
   CHECK(next == graph.edges.size());
 }
+
+}  // namespace orrery::model::graph_test

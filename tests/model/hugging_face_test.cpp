@@ -9,8 +9,7 @@
 #include "orrery/model/presets.hpp"
 #include "paths.hpp"
 
-using namespace orrery;
-using namespace orrery::model;
+namespace orrery::model::hugging_face_test {
 
 namespace {
 
@@ -184,3 +183,5 @@ TEST_CASE("presets of today's families have the counts of their source") {
     CHECK(preset->latent() == read->latent());
   }
 }
+
+}  // namespace orrery::model::hugging_face_test

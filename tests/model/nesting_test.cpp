@@ -7,7 +7,7 @@
 
 #include "orrery/model/presets.hpp"
 
-using namespace orrery;
+namespace orrery::nesting_test {
 
 namespace {
 
@@ -30,3 +30,5 @@ TEST_CASE("a config.json is read to a depth of 64") {
   CHECK(nested(64) != "is not JSON");
   CHECK(nested(65) == "is not JSON");
 }
+
+}  // namespace orrery::nesting_test

@@ -4,8 +4,7 @@
 #include "orrery/model/flops.hpp"
 #include "orrery/model/graph.hpp"
 
-using namespace orrery;
-using namespace orrery::model;
+namespace orrery::model::parameters_test {
 
 namespace {
 
@@ -67,3 +66,5 @@ TEST_CASE("model and hardware FLOPs equal the published formulas exactly") {
     CHECK((selective_recompute_flops(m, 2048, 24) - model_flops(m, 2048, 24) == 4 * B * L * S * S * H));
   }
 }
+
+}  // namespace orrery::model::parameters_test

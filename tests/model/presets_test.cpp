@@ -7,8 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
-using namespace orrery;
-using namespace orrery::model;
+namespace orrery::model::presets_test {
 
 namespace {
 
@@ -253,3 +252,5 @@ TEST_CASE("Hugging Face configurations") {
   CHECK(!load_hugging_face("/").ok());
   CHECK(!load_hugging_face("nowhere/config.json").ok());
 }
+
+}  // namespace orrery::model::presets_test

@@ -5,8 +5,7 @@
 
 #include "orrery/network/max_min.hpp"
 
-using namespace orrery;
-using namespace orrery::network;
+namespace orrery::network::alone_test {
 
 TEST_CASE("alone, shared, capped: who is as fast as by himself") {
   const std::vector<BytesPerSecond> links{{12'000}, {5'000}};
@@ -43,3 +42,5 @@ TEST_CASE("alone, shared, capped: who is as fast as by himself") {
       CHECK(network.rate(slow) == doctest::Approx(5'000));
     }
 }
+
+}  // namespace orrery::network::alone_test

@@ -10,8 +10,7 @@
 #include "orrery/network/tuning.hpp"
 #include "star.hpp"
 
-using namespace orrery;
-using namespace orrery::network;
+namespace orrery::network::alpha_beta_test {
 
 namespace {
 
@@ -195,3 +194,5 @@ TEST_CASE("two levels are the sum of their parts") {
   const auto ours = unshared_time(ideal(Collective::all_reduce, "two_level", 16, bytes, star), star.links());
   CHECK(static_cast<double>(ours.value) == doctest::Approx(2 * chain + leaders).epsilon(1e-9));
 }
+
+}  // namespace orrery::network::alpha_beta_test

@@ -5,8 +5,7 @@
 #include "measured_collectives.hpp"
 #include "paths.hpp"
 
-using namespace orrery;
-using namespace orrery::network;
+namespace orrery::network::calibration_test {
 
 TEST_CASE("mean absolute error per system is at most 10 % from 64 KiB on") {
   const auto rows = test::read_measured(orrery::testing::source_dir() + "/tests/data/network/collectives.csv");
@@ -58,3 +57,5 @@ TEST_CASE("asymptotes of other systems come out of the same constants") {
   CHECK(bus("hgx-mi300x", 1, 2, Collective::all_reduce) == doctest::Approx(47.7).epsilon(0.05));   // one link of it
   CHECK(bus("gb200-nvl72", 18, 72, Collective::all_to_all) == doctest::Approx(640).epsilon(0.05));
 }
+
+}  // namespace orrery::network::calibration_test

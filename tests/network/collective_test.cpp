@@ -12,8 +12,8 @@
 #include "orrery/network/tuning.hpp"
 #include "star.hpp"
 
-using namespace orrery;
-using namespace orrery::network;
+namespace orrery::network::collective_test {
+
 using hardware::DeviceId;
 using hardware::LinkLevel;
 
@@ -226,3 +226,5 @@ TEST_CASE("what cannot be planned is refused by name") {
   CHECK(why(Collective::send_receive, "direct").starts_with("send_receive takes two"));
   CHECK_THROWS_AS(cluster.plan(Collective::all_to_all, 1, group, "tree"), std::invalid_argument);
 }
+
+}  // namespace orrery::network::collective_test

@@ -10,8 +10,7 @@
 #include "orrery/network/maxmin_cases.hpp"
 #include "paths.hpp"
 
-using namespace orrery;
-using namespace orrery::network;
+namespace orrery::network::flow_test {
 
 namespace {
 
@@ -246,3 +245,5 @@ TEST_CASE("errors in max-min cases are shown where they stand") {
   CHECK(message("case a\nlink L 5 0\n") == "2: case 'a' has no 'end'");
   CHECK(!parse_maxmin_expected("a b 1 1/0\n", "x.txt"));
 }
+
+}  // namespace orrery::network::flow_test

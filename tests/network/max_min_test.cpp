@@ -5,8 +5,7 @@
 #include <boost/multiprecision/cpp_int.hpp>
 #include <random>
 
-using namespace orrery;
-using namespace orrery::network;
+namespace orrery::network::max_min_test {
 
 namespace {
 
@@ -191,3 +190,5 @@ TEST_CASE("solving by repair and by threshold give the same rates in large coupl
   }
   CHECK(repaired.certificate_holds(1e-9));
 }
+
+}  // namespace orrery::network::max_min_test

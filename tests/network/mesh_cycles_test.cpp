@@ -10,8 +10,7 @@
 #include "orrery/hardware/catalogue.hpp"
 #include "orrery/hardware/cluster.hpp"
 
-using namespace orrery;
-using namespace orrery::hardware;
+namespace orrery::hardware::mesh_cycles_test {
 
 namespace {
 
@@ -54,3 +53,5 @@ TEST_CASE("rings side by side share no link of a mesh") {
   }
   CHECK(check_cycles("dgx-1-v100", 8) == 6);
 }
+
+}  // namespace orrery::hardware::mesh_cycles_test

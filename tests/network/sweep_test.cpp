@@ -8,8 +8,7 @@
 #include "orrery/network/traffic.hpp"
 #include "orrery/network/tuning.hpp"
 
-using namespace orrery;
-using namespace orrery::network;
+namespace orrery::network::sweep_test {
 
 namespace {
 
@@ -200,3 +199,5 @@ TEST_CASE("no collective is faster than its links") {
     }
   });
 }
+
+}  // namespace orrery::network::sweep_test

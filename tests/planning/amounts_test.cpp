@@ -7,7 +7,7 @@
 #include "answers.hpp"
 #include "orrery/planning/mix.hpp"
 
-namespace orrery::planning {
+namespace orrery::planning::amounts_test {
 namespace {
 
 const CountFormat kSize{"--parameters", "405B", 1e3};
@@ -175,4 +175,4 @@ TEST_CASE("the size of a model is its exact count, an unknown one is a mistake o
 }
 
 }  // namespace
-}  // namespace orrery::planning
+}  // namespace orrery::planning::amounts_test

@@ -5,7 +5,7 @@
 
 #include "answers.hpp"
 
-namespace orrery::planning {
+namespace orrery::planning::budget_test {
 namespace {
 
 BudgetPlan plan_of(std::optional<Budget> budget, bool gpu = true) {
@@ -132,4 +132,4 @@ TEST_CASE("a factor on the quality of data is the user's, and said so") {
 }
 
 }  // namespace
-}  // namespace orrery::planning
+}  // namespace orrery::planning::budget_test

@@ -10,7 +10,7 @@
 #include "orrery/planning/scaling.hpp"
 #include "orrery/report/chart.hpp"
 
-namespace orrery::planning {
+namespace orrery::planning::chart_test {
 namespace {
 
 using orrery::testing::count;
@@ -128,4 +128,4 @@ TEST_CASE("days and cost over numbers of GPUs, without those that nothing fits o
 }
 
 }  // namespace
-}  // namespace orrery::planning
+}  // namespace orrery::planning::chart_test

@@ -6,7 +6,7 @@
 #include "answers.hpp"
 #include "orrery/scenario/run.hpp"
 
-namespace orrery::planning {
+namespace orrery::planning::explain_test {
 namespace {
 
 Answer explained(const std::string& layout, const std::string& more = {}, int nodes = 2) {
@@ -123,4 +123,4 @@ TEST_CASE("ranks that are placed elsewhere are where they are placed") {
 }
 
 }  // namespace
-}  // namespace orrery::planning
+}  // namespace orrery::planning::explain_test

@@ -7,7 +7,7 @@
 #include "scenario/parts.hpp"
 #include "sweep/evaluate.hpp"
 
-namespace orrery::planning {
+namespace orrery::planning::fit_test {
 namespace {
 
 // 40 GB to be had, 2 dollars an hour.
@@ -256,4 +256,4 @@ TEST_CASE("the answer for a model names the smallest and the cheapest way, and p
 }
 
 }  // namespace
-}  // namespace orrery::planning
+}  // namespace orrery::planning::fit_test

@@ -10,7 +10,7 @@
 #include "planning/run_figures.hpp"
 #include "simulated.hpp"
 
-namespace orrery::planning {
+namespace orrery::planning::glossary_test {
 namespace {
 
 constexpr const char* kScenario =
@@ -117,4 +117,4 @@ TEST_CASE("with a run a term shows its figure, without it none") {
 }
 
 }  // namespace
-}  // namespace orrery::planning
+}  // namespace orrery::planning::glossary_test

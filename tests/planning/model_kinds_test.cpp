@@ -4,7 +4,7 @@
 #include "answers.hpp"
 #include "orrery/model/presets.hpp"
 
-namespace orrery::planning {
+namespace orrery::planning::model_kinds_test {
 namespace {
 
 TEST_CASE("each kind says what it is for, how it is trained and what it is named after") {
@@ -37,4 +37,4 @@ TEST_CASE("every preset is of a kind that is explained") {
 }
 
 }  // namespace
-}  // namespace orrery::planning
+}  // namespace orrery::planning::model_kinds_test

@@ -6,7 +6,7 @@
 #include "orrery/planning/amounts.hpp"
 #include "orrery/planning/scaling.hpp"
 
-namespace orrery::planning {
+namespace orrery::planning::published_test {
 namespace {
 
 // Encoder of BERT: embeddings of words, positions and types with a norm; layers of four square matrices, two of
@@ -119,4 +119,4 @@ TEST_CASE("an unknown table is refused with those there are") {
 }
 
 }  // namespace
-}  // namespace orrery::planning
+}  // namespace orrery::planning::published_test

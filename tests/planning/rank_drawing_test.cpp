@@ -3,7 +3,7 @@
 
 #include "answers.hpp"
 
-namespace orrery::planning {
+namespace orrery::planning::rank_drawing_test {
 namespace {
 
 scenario::Run run_of(const std::string& layout, int nodes, const std::string& more = {}) {
@@ -77,4 +77,4 @@ TEST_CASE("a box holds the ranks that share a micro-batch: tensor and context ra
 }
 
 }  // namespace
-}  // namespace orrery::planning
+}  // namespace orrery::planning::rank_drawing_test

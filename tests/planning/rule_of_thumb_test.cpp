@@ -6,7 +6,7 @@
 #include "answers.hpp"
 #include "orrery/planning/amounts.hpp"
 
-namespace orrery::planning {
+namespace orrery::planning::rule_of_thumb_test {
 namespace {
 
 std::string text_of(const Answer& answer, const std::string& part, const std::string& key) {
@@ -128,4 +128,4 @@ TEST_CASE("whether it fits is told by the byte, in the notes' words") {
 }
 
 }  // namespace
-}  // namespace orrery::planning
+}  // namespace orrery::planning::rule_of_thumb_test

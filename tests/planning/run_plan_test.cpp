@@ -4,7 +4,7 @@
 #include "answers.hpp"
 #include "simulated.hpp"
 
-namespace orrery::planning {
+namespace orrery::planning::run_plan_test {
 namespace {
 
 constexpr const char* kScenario =
@@ -134,4 +134,4 @@ TEST_CASE("runs of centuries are counted in seconds, where picoseconds end at 10
 }
 
 }  // namespace
-}  // namespace orrery::planning
+}  // namespace orrery::planning::run_plan_test

@@ -7,7 +7,7 @@
 #include "orrery/planning/amounts.hpp"
 #include "orrery/planning/chart.hpp"
 
-namespace orrery::planning {
+namespace orrery::planning::scaling_test {
 namespace {
 
 TEST_CASE("the budget of Chinchilla gives 70B and 1.4T, by each law what its paper says") {
@@ -91,4 +91,4 @@ TEST_CASE("charts are whole SVG") {
 }
 
 }  // namespace
-}  // namespace orrery::planning
+}  // namespace orrery::planning::scaling_test

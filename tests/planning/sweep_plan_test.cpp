@@ -5,7 +5,7 @@
 
 #include "answers.hpp"
 
-namespace orrery::planning {
+namespace orrery::planning::sweep_plan_test {
 namespace {
 
 SweepPlan asked(std::vector<int> gpus) {
@@ -70,4 +70,4 @@ TEST_CASE("models, clusters and numbers of GPUs that cannot be are refused by th
 }
 
 }  // namespace
-}  // namespace orrery::planning
+}  // namespace orrery::planning::sweep_plan_test

@@ -14,7 +14,7 @@
 #include "orrery/planning/rule_of_thumb.hpp"
 #include "orrery/planning/scaling.hpp"
 
-namespace orrery::planning {
+namespace orrery::planning::user_tables_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -153,4 +153,4 @@ TEST_CASE("every price of the catalogue has its source with a date, and no GPU a
 }
 
 }  // namespace
-}  // namespace orrery::planning
+}  // namespace orrery::planning::user_tables_test

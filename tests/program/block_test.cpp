@@ -3,8 +3,7 @@
 
 #include <doctest/doctest.h>
 
-using namespace orrery;
-using namespace orrery::program;
+namespace orrery::program::block_test {
 
 namespace {
 
@@ -41,3 +40,5 @@ TEST_CASE("steps of one kind are one part, and work comes before the call beside
   CHECK(parts({beside, step(Category::compute, 20), step(Category::compute, 5)}) ==
         Parts{{20, Category::compute}, {30, Category::tensor_comm}, {35, Category::compute}});
 }
+
+}  // namespace orrery::program::block_test

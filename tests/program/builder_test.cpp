@@ -5,8 +5,7 @@
 
 #include <algorithm>
 
-using namespace orrery;
-using namespace orrery::program;
+namespace orrery::program::builder_test {
 
 namespace {
 
@@ -196,3 +195,5 @@ TEST_CASE("each thing a device does has the name a person gives it") {
   // The place of a micro-batch is told of a joint operation that has no backward half as of any other.
   CHECK(name(Activity::overlapped) == "X4");
 }
+
+}  // namespace orrery::program::builder_test

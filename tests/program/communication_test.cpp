@@ -5,8 +5,8 @@
 
 #include "by_hand.hpp"
 
-using namespace orrery;
-using namespace orrery::program;
+namespace orrery::program::communication_test {
+
 using program::test::ByHand;
 
 namespace {
@@ -195,3 +195,5 @@ TEST_CASE("the task of a call stands on the lane of its groups") {
   CHECK(std::string_view(t.name) == "reduce gradients");
   CHECK(collective_task(communication, builder, pairs, 0, Collective::all_gather, kSize, "").transfer == 1);
 }
+
+}  // namespace orrery::program::communication_test

@@ -7,8 +7,8 @@
 
 #include "parts.hpp"
 
-using namespace orrery;
-using namespace orrery::program;
+namespace orrery::program::data_parallel_test {
+
 using layout::PassKind;
 using layout::Zero;
 using program::test::ByHand;
@@ -295,3 +295,5 @@ TEST_CASE("what the folding must find alike: each kind and size of call once, be
   std::sort(three.begin(), three.end());
   CHECK(observed(Zero::parameters, true) == three);
 }
+
+}  // namespace orrery::program::data_parallel_test

@@ -8,8 +8,8 @@
 #include "by_hand.hpp"
 #include "program/ranks.hpp"
 
-using namespace orrery;
-using namespace orrery::program;
+namespace orrery::program::dimension_calls_test {
+
 using layout::Dimension;
 using program::test::ByHand;
 
@@ -62,3 +62,5 @@ TEST_CASE("the process groups along the dimensions of passes run on the lane of 
     }
   }
 }
+
+}  // namespace orrery::program::dimension_calls_test

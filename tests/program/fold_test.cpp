@@ -9,8 +9,7 @@
 
 #include "orrery/core/random.hpp"
 
-using namespace orrery;
-using namespace orrery::program;
+namespace orrery::program::fold_test {
 
 namespace {
 
@@ -136,3 +135,5 @@ TEST_CASE("classes of drawn partitions are equitable: ranks of a class see the s
   CHECK(folded > 100);
   CHECK(split > 400);
 }
+
+}  // namespace orrery::program::fold_test

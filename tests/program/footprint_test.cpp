@@ -6,8 +6,8 @@
 #include "by_hand.hpp"
 #include "orrery/layout/pass.hpp"
 
-using namespace orrery;
-using namespace orrery::program;
+namespace orrery::program::footprint_test {
+
 using program::test::ByHand;
 
 namespace {
@@ -109,3 +109,5 @@ TEST_CASE("a layout that no partition serves has no footprint") {
   none.step.layout.partition = layout::Partition::explicit_layers;
   CHECK(none.tasks() == 0);
 }
+
+}  // namespace orrery::program::footprint_test

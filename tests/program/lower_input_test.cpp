@@ -10,8 +10,8 @@
 #include "orrery/program/footprint.hpp"
 #include "parts.hpp"
 
-using namespace orrery;
-using namespace orrery::program;
+namespace orrery::program::lower_input_test {
+
 using program::test::ByHand;
 
 namespace {
@@ -281,3 +281,5 @@ TEST_CASE("teams of all ranks: devices of one stage that share micro-batches, an
   CHECK(all.alike == 1);
   CHECK(folded_teams().members == 1);
 }
+
+}  // namespace orrery::program::lower_input_test

@@ -10,8 +10,8 @@
 #include "orrery/engine/account.hpp"
 #include "orrery/engine/engine.hpp"
 
-using namespace orrery;
-using namespace orrery::program;
+namespace orrery::program::lower_test {
+
 using program::test::ByHand;
 
 namespace {
@@ -174,3 +174,5 @@ TEST_CASE("a step that cannot be lowered is refused by the check too") {
   step.layout.layers_per_stage = {1, 1, 1};
   CHECK(render(check_step(step.input())) == render(lower_step(step.input()).errors()));
 }
+
+}  // namespace orrery::program::lower_test

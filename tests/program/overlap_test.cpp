@@ -6,8 +6,7 @@
 #include "orrery/program/builder.hpp"
 #include "program/block.hpp"
 
-using namespace orrery;
-using namespace orrery::program;
+namespace orrery::program::overlap_test {
 
 namespace {
 
@@ -84,3 +83,5 @@ TEST_CASE("an overlapped operation is named by both of its halves") {
   op.pipe = 1;
   CHECK(operation_name(op) == "F7@1 B3");
 }
+
+}  // namespace orrery::program::overlap_test

@@ -7,8 +7,7 @@
 
 #include "orrery/core/random.hpp"
 
-using namespace orrery;
-using namespace orrery::program;
+namespace orrery::program::pass_clock_test {
 
 namespace {
 
@@ -177,3 +176,5 @@ TEST_CASE("edges and lanes say all: the times of drawn passes are the longest pa
     REQUIRE(spans(steps) == expected);
   }
 }
+
+}  // namespace orrery::program::pass_clock_test

@@ -11,8 +11,8 @@
 #include "orrery/program/schedule_program.hpp"
 #include "program/pipeline_lowering.hpp"
 
-using namespace orrery;
-using namespace orrery::program;
+namespace orrery::program::pipeline_test {
+
 using schedule::OpKind;
 
 namespace {
@@ -287,3 +287,5 @@ TEST_CASE("steps of training follow each other on each rank") {
   CHECK(timeline.makespan == Time{27});
   CHECK(timeline.step_time == Time{9});
 }
+
+}  // namespace orrery::program::pipeline_test

@@ -5,8 +5,8 @@
 
 #include "by_hand.hpp"
 
-using namespace orrery;
-using namespace orrery::program;
+namespace orrery::program::ranks_test {
+
 using program::test::ByHand;
 
 namespace {
@@ -123,3 +123,5 @@ TEST_CASE("ranks fold only where their messages cost alike") {
   CHECK(apart.fold_class == std::vector<std::int32_t>{0, 1, 2, 3});
   CHECK(apart.splits == std::vector<std::string>{"pipeline messages on links of different speed or use"});
 }
+
+}  // namespace orrery::program::ranks_test

@@ -4,8 +4,8 @@
 #include "by_hand.hpp"
 #include "program/ranks.hpp"
 
-using namespace orrery;
-using namespace orrery::program;
+namespace orrery::program::routes_test {
+
 using program::test::ByHand;
 
 namespace {
@@ -80,3 +80,5 @@ TEST_CASE("what the check says, lowering says too; of very many groups a few are
   many.put_on(12);
   CHECK(errors_of(many).size() == 8);
 }
+
+}  // namespace orrery::program::routes_test

@@ -3,8 +3,7 @@
 
 #include <doctest/doctest.h>
 
-using namespace orrery;
-using namespace orrery::program;
+namespace orrery::program::slow_beside_test {
 
 namespace {
 
@@ -54,3 +53,5 @@ TEST_CASE("calls of a lane follow each other, of two lanes the one that slows mo
   CHECK(slowed({call(80, 2), call(40, 1, Lane::context), compute(50)}, 200, 400) ==
         std::vector<std::int64_t>{80, 40, 100});
 }
+
+}  // namespace orrery::program::slow_beside_test

@@ -8,8 +8,8 @@
 
 #include "parts.hpp"
 
-using namespace orrery;
-using namespace orrery::program;
+namespace orrery::program::stage_costs_test {
+
 using layout::PassKind;
 using program::test::ByHand;
 using program::test::Parts;
@@ -265,3 +265,5 @@ TEST_CASE("where each layer is gathered, its buffers go with its last step") {
       CHECK(buffers(without[i], true) - buffers(with[i], true) ==
             (i + 1 == range.end ? 2 * gathered.stages.stage(0).parameters_of_layer(range.layer) : 0));
 }
+
+}  // namespace orrery::program::stage_costs_test

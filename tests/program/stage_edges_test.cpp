@@ -15,8 +15,8 @@
 #include "orrery/schedule/replay.hpp"
 #include "orrery/schedule/validate.hpp"
 
-using namespace orrery;
-using namespace orrery::schedule;
+namespace orrery::schedule::stage_edges_test {
+
 using layout::StageGraph;
 using program::Activity;
 using program::Program;
@@ -233,3 +233,5 @@ TEST_CASE("stages that feed each other in a ring are refused") {
   CHECK(render(validate(schedule, ring)).find("deadlock: 2 of 2 ranks wait for ever") != std::string::npos);
   CHECK(render(validate(schedule, StageGraph(3))).find("do not fit") != std::string::npos);
 }
+
+}  // namespace orrery::schedule::stage_edges_test

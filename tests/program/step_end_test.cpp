@@ -10,8 +10,8 @@
 #include "orrery/cost/kernel_cost.hpp"
 #include "parts.hpp"
 
-using namespace orrery;
-using namespace orrery::program;
+namespace orrery::program::step_end_test {
+
 using layout::Zero;
 using program::test::ByHand;
 
@@ -190,3 +190,5 @@ TEST_CASE("post-validation: ranks that share the parameters of a stage sum their
   step.layout.zero = Zero::none;  // the gradients of both replicas are the same sum
   CHECK(end_of(program_of(step), 0) == Names{"reduce gradients", "gradient norm", "send partial norm", "optimizer"});
 }
+
+}  // namespace orrery::program::step_end_test

@@ -3,8 +3,7 @@
 #include "example.hpp"
 #include "report/text_parts.hpp"
 
-using namespace orrery;
-using namespace orrery::report;
+namespace orrery::report::art_test {
 
 using Lines = std::vector<std::string>;
 
@@ -42,3 +41,5 @@ TEST_CASE("what is for developers stands in the verbose text alone, drawings whe
   CHECK(drawn.find("  stage 0     F") != std::string::npos);
   CHECK(drawn.find("  memory 1    █") != std::string::npos);
 }
+
+}  // namespace orrery::report::art_test

@@ -6,7 +6,8 @@
 
 #include "../count.hpp"
 
-using namespace orrery::report;
+namespace orrery::report::chart_test {
+
 using orrery::testing::count;
 
 namespace {
@@ -68,3 +69,5 @@ TEST_CASE("a heat map says what fits, what does not, and leaves out what is not 
   CHECK(svg.find("hsl(32 90% 92%)\"><title>fast") != std::string::npos);
   CHECK(svg.find(">no fit<") != std::string::npos);
 }
+
+}  // namespace orrery::report::chart_test

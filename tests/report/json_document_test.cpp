@@ -7,8 +7,8 @@
 
 #include "example.hpp"
 
-using namespace orrery;
-using namespace orrery::report;
+namespace orrery::report::json_document_test {
+
 using nlohmann::ordered_json;
 
 namespace {
@@ -81,3 +81,5 @@ TEST_CASE("the schema and the document are made from the table") {
   CHECK(run_json_document().find("step_time_s                        number   s       of one training step\n") !=
         std::string::npos);
 }
+
+}  // namespace orrery::report::json_document_test

@@ -5,8 +5,8 @@
 
 #include "example.hpp"
 
-using namespace orrery;
-using namespace orrery::report;
+namespace orrery::report::json_test {
+
 using nlohmann::ordered_json;
 
 namespace {
@@ -197,3 +197,5 @@ TEST_CASE("texts of the scenario and warnings survive quoting") {
   CHECK(parsed["warnings"][0] == "first \\ line\nsecond");
   CHECK(parsed["warnings"][1] == "µ");
 }
+
+}  // namespace orrery::report::json_test

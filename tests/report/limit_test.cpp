@@ -4,8 +4,8 @@
 #include "example.hpp"
 #include "report/text_parts.hpp"
 
-using namespace orrery;
-using namespace orrery::report;
+namespace orrery::report::limit_test {
+
 using program::Category;
 
 namespace {
@@ -138,3 +138,5 @@ TEST_CASE("memory that lacks is named by what takes most of it, with what would 
     CHECK(has(lacks(state), ": more tensor or pipeline ranks, or sharding over the data ranks, would shrink them."));
   CHECK(has(lacks(MemoryClass::buffers), "20.0 GiB, is buffers: fewer or smaller ones at once would help."));
 }
+
+}  // namespace orrery::report::limit_test

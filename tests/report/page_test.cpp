@@ -7,8 +7,8 @@
 #include "../count.hpp"
 #include "example.hpp"
 
-using namespace orrery;
-using namespace orrery::report;
+namespace orrery::report::page_test {
+
 using orrery::testing::count;
 
 TEST_CASE("a page is one file that asks for nothing") {
@@ -48,3 +48,5 @@ TEST_CASE("the page of a run has its pictures and its tables") {
   for (const auto& row : bars["rows"]) CHECK(row["p"].size() == 16);  // F and B of 8 micro-batches
   CHECK(bars["names"][bars["rows"][0]["p"][0][2].get<std::size_t>()] == "F");
 }
+
+}  // namespace orrery::report::page_test

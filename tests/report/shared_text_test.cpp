@@ -3,8 +3,7 @@
 
 #include "example.hpp"
 
-using namespace orrery;
-using namespace orrery::report;
+namespace orrery::report::shared_text_test {
 
 namespace {
 
@@ -33,3 +32,5 @@ TEST_CASE("shared links are named by their level and how far they are oversubscr
   CHECK(said(LinkLevel::nic, 0, 1.006).starts_with("data-parallel reduce-scatter 0.6 % slower"));
   CHECK(said(LinkLevel::nic, 0, 1.004).empty());
 }
+
+}  // namespace orrery::report::shared_text_test

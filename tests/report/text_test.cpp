@@ -6,8 +6,7 @@
 #include "report/format.hpp"
 #include "report/text_parts.hpp"
 
-using namespace orrery;
-using namespace orrery::report;
+namespace orrery::report::text_test {
 
 namespace {
 
@@ -242,3 +241,5 @@ TEST_CASE("what does not fit, warnings and broken books are said") {
   CHECK(has(to_text(run, {}), "the books do not balance: memory of device 1"));
   CHECK(books_text(run) == "The books do not balance (1):\n  memory of device 1\n");
 }
+
+}  // namespace orrery::report::text_test

@@ -4,8 +4,7 @@
 #include "example.hpp"
 #include "report/text_parts.hpp"
 
-using namespace orrery;
-using namespace orrery::report;
+namespace orrery::report::time_bar_test {
 
 TEST_CASE("the legend breaks where the next entry does not fit, and only there") {
   RunResult run = testing::run_example();
@@ -27,3 +26,5 @@ TEST_CASE("the legend breaks where the next entry does not fit, and only there")
   }
   CHECK(exact > 3);
 }
+
+}  // namespace orrery::report::time_bar_test

@@ -11,8 +11,7 @@
 #include "orrery/report/trace.hpp"
 #include "paths.hpp"
 
-using namespace orrery;
-using namespace orrery::report;
+namespace orrery::report::trace_diff_test {
 
 namespace {
 
@@ -151,3 +150,5 @@ TEST_CASE("what is no trace of steps is refused by what it lacks") {
   CHECK(error_of(file_of("outside.json", "{\"traceEvents\": [" + kKernel + step + "]}")) ==
         ": has no kernels in its steps\n");
 }
+
+}  // namespace orrery::report::trace_diff_test

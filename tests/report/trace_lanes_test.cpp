@@ -5,8 +5,8 @@
 #include "orrery/program/builder.hpp"
 #include "trace_rules.hpp"
 
-using namespace orrery;
-using namespace orrery::report;
+namespace orrery::report::trace_lanes_test {
+
 using namespace orrery::report::testing;
 using program::Activity;
 using program::Category;
@@ -202,3 +202,5 @@ TEST_CASE("a long memory curve is thinned and keeps its peak") {
   CHECK(samples.back()["args"]["bytes"] == 0);
   check_counters(w.trace);
 }
+
+}  // namespace orrery::report::trace_lanes_test

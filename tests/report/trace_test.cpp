@@ -4,8 +4,8 @@
 #include "orrery/core/random.hpp"
 #include "trace_rules.hpp"
 
-using namespace orrery;
-using namespace orrery::report;
+namespace orrery::report::trace_test {
+
 using namespace orrery::report::testing;
 
 namespace {
@@ -236,3 +236,5 @@ TEST_CASE("the arguments of a rank's slices sum to its split") {
           doctest::Approx(static_cast<double>(split[static_cast<std::size_t>(program::Category::bubble)]) / 1e6));
   }
 }
+
+}  // namespace orrery::report::trace_test

@@ -4,8 +4,7 @@
 
 #include "example.hpp"
 
-using namespace orrery;
-using namespace orrery::report;
+namespace orrery::report::waterfall_test {
 
 namespace {
 
@@ -73,3 +72,5 @@ TEST_CASE("the lines go from 100 % to the MFU of the report") {
   CHECK(sum == 1000);
   CHECK(to_text(run, {}).find("From peak to MFU") != std::string::npos);
 }
+
+}  // namespace orrery::report::waterfall_test

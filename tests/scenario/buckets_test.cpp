@@ -8,8 +8,7 @@
 #include "orrery/scenario/simulate.hpp"
 #include "resolved.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::buckets_test {
 
 namespace {
 
@@ -109,3 +108,5 @@ TEST_CASE("schedules that split the backward pass reduce behind their weight gra
         CHECK(run.timeline.start[t] >= last_weight);
   }
 }
+
+}  // namespace orrery::scenario::buckets_test

@@ -14,8 +14,7 @@
 #include "orrery/schedule/placement.hpp"
 #include "simulated.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::copies_test {
 
 namespace {
 
@@ -181,3 +180,5 @@ TEST_CASE("holders of tied parameters: none where one rank has a stage of each, 
   CHECK(schedule::holders_of(both, {0, 3}).empty());
   CHECK(schedule::holders_of(both, {0, 1}) == Holders{{0, 1}, {3, 2}});
 }
+
+}  // namespace orrery::scenario::copies_test

@@ -11,8 +11,7 @@
 #include "orrery/scenario/simulate.hpp"
 #include "paths.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::evaluate_test {
 
 namespace {
 
@@ -263,3 +262,5 @@ TEST_CASE("nor do those kept from models whose experts, attention or layout of e
       series.check(*scenario);
     }
 }
+
+}  // namespace orrery::scenario::evaluate_test

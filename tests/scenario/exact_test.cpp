@@ -8,8 +8,8 @@
 #include "orrery/scenario/simulate.hpp"
 #include "resolved.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::exact_test {
+
 using program::MemoryClass;
 
 namespace {
@@ -129,3 +129,5 @@ TEST_CASE("ranks are told apart by the calls of their replicas") {
       CHECK(folded.split[of_rank(folded, rank)] == played.split[of_rank(played, rank)]);
   }
 }
+
+}  // namespace orrery::scenario::exact_test

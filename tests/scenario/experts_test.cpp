@@ -8,8 +8,7 @@
 #include "orrery/network/tuning.hpp"
 #include "simulated.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::experts_test {
 
 namespace {
 
@@ -114,3 +113,5 @@ TEST_CASE("windows take time off attention alone") {
   CHECK(half.flops.model.attention * (2 * s * s) == all.flops.model.attention * (2 * s * s - (s - w) * (s - w + 1)));
   CHECK(report::metrics_of(half).step_time_s < report::metrics_of(all).step_time_s);
 }
+
+}  // namespace orrery::scenario::experts_test

@@ -8,8 +8,7 @@
 #include "program/flops_book.hpp"
 #include "resolved.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::flops_test {
 
 namespace {
 
@@ -171,3 +170,5 @@ TEST_CASE("the book of rates: no step runs more FLOPs than its GPUs can") {
   REQUIRE(report::audit_rates(run).size() == 1);
   CHECK(report::audit_rates(run)[0].ends_with(" % of what the GPUs can"));
 }
+
+}  // namespace orrery::scenario::flops_test

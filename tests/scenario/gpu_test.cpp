@@ -11,7 +11,7 @@
 #include "paths.hpp"
 #include "resolved.hpp"
 
-using namespace orrery;
+namespace orrery::gpu_test {
 
 namespace {
 
@@ -99,3 +99,5 @@ TEST_CASE("a GPU whose constants lack what the run needs is refused, not a bug o
             .starts_with("cluster.gpu_definition.architecture: inline has no kernel constants of its own, and no "
                          "architecture to take them from; known: ada, ampere, blackwell, "));
 }
+
+}  // namespace orrery::gpu_test

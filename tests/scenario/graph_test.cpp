@@ -8,8 +8,7 @@
 #include "resolved.hpp"
 #include "scenario/run_maker.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::graph_test {
 
 namespace {
 
@@ -126,3 +125,5 @@ TEST_CASE("each edge and each shape of the model graph reaches the figures of a 
   for (const std::string& silent : tally.silent) MESSAGE(silent);
   CHECK(tally.silent.empty());
 }
+
+}  // namespace orrery::scenario::graph_test

@@ -10,8 +10,7 @@
 #include "orrery/scenario/simulate.hpp"
 #include "simulated.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::hybrid_sharding_test {
 
 namespace {
 
@@ -169,3 +168,5 @@ TEST_CASE("between slow nodes hybrid sharding is faster than sharding over all, 
   CHECK(hybrid.timeline.makespan < all.timeline.makespan);
   CHECK(hybrid.memory[0].peak > all.memory[0].peak);
 }
+
+}  // namespace orrery::scenario::hybrid_sharding_test

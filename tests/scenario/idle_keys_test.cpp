@@ -8,8 +8,7 @@
 #include "paths.hpp"
 #include "resolved.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::idle_keys_test {
 
 namespace {
 
@@ -108,3 +107,5 @@ TEST_CASE("shipped scenarios and dumps of them say nothing in vain") {
     CHECK(idle_keys(s).empty());
   }
 }
+
+}  // namespace orrery::scenario::idle_keys_test

@@ -4,7 +4,8 @@
 #include "report/waterfall.hpp"
 #include "simulated.hpp"
 
-using namespace orrery;
+namespace orrery::kernel_book_test {
+
 using program::Category;
 using program::KernelLosses;
 
@@ -123,3 +124,5 @@ TEST_CASE("the operators of a layer are those of its passes") {
     if (!s.step.is_communication && s.executed == 0) CHECK(s.bound != program::Bound::compute);
   }
 }
+
+}  // namespace orrery::kernel_book_test

@@ -4,8 +4,7 @@
 #include "orrery/scenario/simulate.hpp"
 #include "resolved.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::lone_ends_test {
 
 // Rotary positions: nothing of the embedding is differentiated by its input, so its I is empty and what the second
 // stage sent for it was never given back. In the 405B run of Llama 3 under interleaved_zb1p 512 MiB were left at the
@@ -28,3 +27,5 @@ TEST_CASE("the weight gradient of an embedding alone takes over the message that
     CHECK_MESSAGE(run->books.empty(), run->books.front());
   }
 }
+
+}  // namespace orrery::scenario::lone_ends_test

@@ -8,8 +8,7 @@
 #include "orrery/scenario/simulate.hpp"
 #include "resolved.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::memory_relations_test {
 
 namespace {
 
@@ -117,3 +116,5 @@ TEST_CASE("a sharper ZeRO never raises the peak, but for the units that are whol
   }
   CHECK(compared >= 40);
 }
+
+}  // namespace orrery::scenario::memory_relations_test

@@ -10,8 +10,7 @@
 #include "orrery/scenario/simulate.hpp"
 #include "resolved.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::metamorphic_test {
 
 namespace {
 
@@ -244,3 +243,5 @@ TEST_CASE("tensor groups across nodes are never faster than within one") {
       CHECK(tensor(spread) >= tensor(within));
     }
 }
+
+}  // namespace orrery::scenario::metamorphic_test

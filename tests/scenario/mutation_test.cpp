@@ -11,7 +11,8 @@
 #include "paths.hpp"
 #include "schema_keys.hpp"
 
-using namespace orrery;
+namespace orrery::mutation_test {
+
 namespace fs = std::filesystem;
 
 namespace {
@@ -134,3 +135,5 @@ TEST_CASE("a misspelt key is refused, and the right one offered") {
     CHECK(std::any_of(scenario.errors().begin(), scenario.errors().end(), helps));
   }
 }
+
+}  // namespace orrery::mutation_test

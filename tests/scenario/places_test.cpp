@@ -7,8 +7,8 @@
 #include "orrery/scenario/simulate.hpp"
 #include "simulated.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::places_test {
+
 using program::Category;
 
 namespace {
@@ -160,3 +160,5 @@ TEST_CASE("both sections come back from the resolved scenario") {
   CHECK(again->cluster.perturb.size() == 2);
   CHECK(again->placement.seed == 7);
 }
+
+}  // namespace orrery::scenario::places_test

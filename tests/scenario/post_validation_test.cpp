@@ -5,8 +5,7 @@
 #include "orrery/scenario/simulate.hpp"
 #include "resolved.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::post_validation_test {
 
 TEST_CASE("post-validation: never, of schedules that split the backward pass, or always; of pipelines only") {
   const auto steps = [](const char* when, const char* schedule, const char* layout) {
@@ -31,3 +30,5 @@ TEST_CASE("post-validation: never, of schedules that split the backward pass, or
   CHECK(steps("always", "zb_h1", pipeline) == 2);
   CHECK(steps("always", "1f1b", flat) == 1);
 }
+
+}  // namespace orrery::scenario::post_validation_test

@@ -11,8 +11,7 @@
 #include "orrery/scenario/simulate.hpp"
 #include "resolved.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::published_test {
 
 namespace {
 
@@ -105,3 +104,5 @@ TEST_CASE("training.flops: causal takes half of attention off the model FLOPs, a
   CHECK(full.timeline_hash == causal.timeline_hash);
   CHECK(full.flops.executed.total() == causal.flops.executed.total());
 }
+
+}  // namespace orrery::scenario::published_test

@@ -4,8 +4,7 @@
 
 #include "orrery/scenario/run.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::quoted_test {
 
 namespace {
 
@@ -37,3 +36,5 @@ TEST_CASE("integers and booleans in quotes are refused with what to do") {
     CHECK(s.errors().front().help == "remove the quotes");
   }
 }
+
+}  // namespace orrery::scenario::quoted_test

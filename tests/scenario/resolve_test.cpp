@@ -7,8 +7,7 @@
 #include "paths.hpp"
 #include "resolved.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::resolve_test {
 
 namespace {
 
@@ -87,3 +86,5 @@ TEST_CASE("a catalogue reads nothing twice") {
   REQUIRE(load_run(file, {"training.micro_batch=2"}, catalogue).ok());
   CHECK(catalogue.files() == files);
 }
+
+}  // namespace orrery::scenario::resolve_test

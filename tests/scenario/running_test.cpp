@@ -5,8 +5,7 @@
 
 #include "orrery/scenario/run.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::running_test {
 
 namespace {
 
@@ -109,3 +108,5 @@ TEST_CASE("number formats and bytes per parameter follow the precision") {
   CHECK(said.pass.recompute == layout::Recompute::full);
   CHECK(said.pass.recompute_every == 2);
 }
+
+}  // namespace orrery::scenario::running_test

@@ -4,8 +4,7 @@
 #include "orrery/network/tuning.hpp"
 #include "simulated.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::sensitivity_test {
 
 namespace {
 
@@ -95,3 +94,5 @@ TEST_CASE("resources save where they are used") {
   CHECK(of(all, "gpu_flops") < played->timeline.step_time);
   CHECK(of(all, "memory_bandwidth") < played->timeline.step_time);
 }
+
+}  // namespace orrery::scenario::sensitivity_test

@@ -6,8 +6,7 @@
 #include "report/trace_rules.hpp"
 #include "simulated.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::sharing_test {
 
 namespace {
 
@@ -148,3 +147,5 @@ TEST_CASE("network auto is flows where that is quick, and says so") {
   CHECK(swept->input().mode == program::NetworkMode::steady);
   CHECK(swept->why_network().empty());
 }
+
+}  // namespace orrery::scenario::sharing_test

@@ -9,8 +9,7 @@
 #include "orrery/core/random.hpp"
 #include "simulated.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::simulate_test {
 
 namespace {
 
@@ -425,3 +424,5 @@ TEST_CASE("the host launches nothing ahead of a blocking message") {
   CHECK(waiting > ahead * 1.2);
   CHECK(waiting < ahead * 1.3);
 }
+
+}  // namespace orrery::scenario::simulate_test

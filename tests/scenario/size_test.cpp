@@ -12,8 +12,7 @@
 #include "paths.hpp"
 #include "resolved.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::size_test {
 
 namespace {
 
@@ -155,3 +154,5 @@ TEST_CASE("there is some memory, and of it a part is the limit") {
   CHECK(available_memory().value > 0);
   CHECK(default_memory_limit().value < available_memory().value);
 }
+
+}  // namespace orrery::scenario::size_test

@@ -11,8 +11,7 @@
 #include "orrery/scenario/simulate.hpp"
 #include "resolved.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::slow_links_test {
 
 namespace {
 
@@ -88,3 +87,5 @@ TEST_CASE("what goes round a link that is down is noted") {
           return text.starts_with("node0.nic0->leaf0.0 is down: ") && text.find("as before") != std::string::npos;
         }) == 1);
 }
+
+}  // namespace orrery::scenario::slow_links_test

@@ -8,8 +8,7 @@
 #include "orrery/scenario/simulate.hpp"
 #include "simulated.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::split_test {
 
 namespace {
 
@@ -104,3 +103,5 @@ TEST_CASE("a step that blocking messages hold up is played without them") {
   CHECK(blocking.asynchronous == asynchronous.timeline.step_time);
   CHECK(asynchronous.asynchronous.value == 0);
 }
+
+}  // namespace orrery::scenario::split_test

@@ -12,8 +12,7 @@
 #include "orrery/schedule/csv.hpp"
 #include "resolved.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::stage_places_test {
 
 namespace {
 
@@ -210,3 +209,5 @@ TEST_CASE("a schedule file is refused when it is read or it plays, whatever stan
   CHECK(played > 25);
   CHECK(refused > 8);  // blocking messages that never meet; a last rank without stages
 }
+
+}  // namespace orrery::scenario::stage_places_test

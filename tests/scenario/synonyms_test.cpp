@@ -10,7 +10,8 @@
 #include "orrery/hardware/catalogue.hpp"
 #include "orrery/scenario/run.hpp"
 
-using namespace orrery;
+namespace orrery::synonyms_test {
+
 using nlohmann::json;
 
 namespace {
@@ -96,3 +97,5 @@ TEST_CASE("remedies: keys elsewhere, words of others, numbers with the unit or t
     CHECK(remedy_for_number(FieldType::integer, odd).empty());
   }
 }
+
+}  // namespace orrery::synonyms_test

@@ -5,8 +5,7 @@
 #include "orrery/scenario/simulate.hpp"
 #include "resolved.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::traffic_books_test {
 
 namespace {
 
@@ -103,3 +102,5 @@ TEST_CASE("a link that carried other bytes than its transfers have, or more than
   played.run.timeline.carried[used] = {};
   CHECK(contains(played.found(), "of the network receives"));
 }
+
+}  // namespace orrery::scenario::traffic_books_test

@@ -3,7 +3,8 @@
 
 #include "simulated.hpp"
 
-using namespace orrery;
+namespace orrery::waits_test {
+
 using program::Category;
 
 namespace {
@@ -59,3 +60,5 @@ TEST_CASE("parts of passes name each layer of their stage") {
   CHECK(head);
   CHECK(embedding);
 }
+
+}  // namespace orrery::waits_test

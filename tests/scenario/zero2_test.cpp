@@ -6,8 +6,7 @@
 #include "orrery/scenario/simulate.hpp"
 #include "resolved.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::zero2_test {
 
 namespace {
 
@@ -154,3 +153,5 @@ TEST_CASE("ZeRO-2 behind each group of passes: reduced once a group, whole while
   CHECK(buffers_at(group.timeline.makespan.value) == 0);
   CHECK(group.memory[0].peak < end.memory[0].peak);
 }
+
+}  // namespace orrery::scenario::zero2_test

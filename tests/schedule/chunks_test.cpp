@@ -3,8 +3,7 @@
 
 #include "orrery/schedule/schedule.hpp"
 
-using namespace orrery;
-using namespace orrery::schedule;
+namespace orrery::schedule::chunks_test {
 
 TEST_CASE("a schedule without chunks refuses them") {
   int refused = 0;
@@ -18,3 +17,5 @@ TEST_CASE("a schedule without chunks refuses them") {
   }
   CHECK(refused >= 8);
 }
+
+}  // namespace orrery::schedule::chunks_test

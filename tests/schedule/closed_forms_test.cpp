@@ -10,8 +10,7 @@
 #include "orrery/schedule/replay.hpp"
 #include "orrery/schedule/schedule.hpp"
 
-using namespace orrery;
-using namespace orrery::schedule;
+namespace orrery::schedule::closed_forms_test {
 
 namespace {
 
@@ -356,3 +355,5 @@ TEST_CASE("1f1b with the slowest stage last: sum of F + B, and (m-1) times the l
     CHECK(replay(*schedule, times).makespan == 25 + (m - 1) * 10);
   }
 }
+
+}  // namespace orrery::schedule::closed_forms_test

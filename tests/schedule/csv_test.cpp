@@ -6,8 +6,7 @@
 
 #include "orrery/schedule/replay.hpp"
 
-using namespace orrery;
-using namespace orrery::schedule;
+namespace orrery::schedule::csv_test {
 
 namespace {
 
@@ -118,3 +117,5 @@ TEST_CASE("no text makes the reader fail other than by a diagnostic") {
   CHECK(read > 0);
   CHECK(read < 1000);
 }
+
+}  // namespace orrery::schedule::csv_test

@@ -2,8 +2,7 @@
 
 #include <doctest/doctest.h>
 
-using namespace orrery;
-using namespace orrery::schedule;
+namespace orrery::schedule::draw_test {
 
 namespace {
 
@@ -79,3 +78,5 @@ TEST_CASE("a deadlock is drawn as far as it gets and named") {
         "  rank 0 stands at 0B0 (position 1) and waits for 1B0 of rank 1\n"
         "  rank 1 stands at 1F1 (position 1) and waits for 0F1 of rank 0\n");
 }
+
+}  // namespace orrery::schedule::draw_test

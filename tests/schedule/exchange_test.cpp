@@ -8,8 +8,7 @@
 #include "orrery/schedule/csv.hpp"
 #include "orrery/schedule/replay.hpp"
 
-using namespace orrery;
-using namespace orrery::schedule;
+namespace orrery::schedule::exchange_test {
 
 namespace {
 
@@ -132,3 +131,5 @@ TEST_CASE("one chunk that warms up as several do is exchanged as several are") {
   CHECK(text_of(made("eager_1f1b", 2, 4), 0) ==
         "0F0 {>0A0} 0F1 {>0A1} 0F2 {>0A2 <1G0} 0F3 0B0 {>0A3 <1G1} 0B1 {<1G2} 0B2 {<1G3} 0B3");
 }
+
+}  // namespace orrery::schedule::exchange_test

@@ -6,8 +6,7 @@
 #include "orrery/schedule/csv.hpp"
 #include "orrery/schedule/validate.hpp"
 
-using namespace orrery;
-using namespace orrery::schedule;
+namespace orrery::schedule::make_schedule_test {
 
 namespace {
 
@@ -109,3 +108,5 @@ TEST_CASE("what a request is refused for by its name and degrees is known before
     CHECK(render(check_request(request)) == render(make_schedule(request).errors()));
   }
 }
+
+}  // namespace orrery::schedule::make_schedule_test

@@ -5,8 +5,7 @@
 
 #include "orrery/schedule/validate.hpp"
 
-using namespace orrery;
-using namespace orrery::schedule;
+namespace orrery::schedule::missing_test {
 
 namespace {
 
@@ -56,3 +55,5 @@ TEST_CASE("what stands before its own input is named") {
   const std::string early = message("zb_h1", OpKind::forward, OpKind::weight_gradient);
   CHECK_MESSAGE(early.ends_with("W0 stands before its forward"), early);
 }
+
+}  // namespace orrery::schedule::missing_test

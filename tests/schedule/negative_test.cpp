@@ -4,8 +4,8 @@
 
 #include "oracles.hpp"
 
-using namespace orrery;
-using namespace orrery::schedule;
+namespace orrery::schedule::negative_test {
+
 using namespace orrery::schedule::testing;
 
 TEST_CASE("what must not run is refused, deadlocks are named, losses are warned of") {
@@ -76,3 +76,5 @@ TEST_CASE("interleaved_zb1p chooses groups as PyTorch does") {
   request.group = 0, request.name = "interleaved_zb1p(torch)";
   CHECK(chosen->order == make_schedule(request)->order);
 }
+
+}  // namespace orrery::schedule::negative_test

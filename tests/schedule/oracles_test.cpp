@@ -7,8 +7,8 @@
 
 #include "orrery/schedule/csv.hpp"
 
-using namespace orrery;
-using namespace orrery::schedule;
+namespace orrery::schedule::oracles_test {
+
 using namespace orrery::schedule::testing;
 
 namespace {
@@ -80,3 +80,5 @@ TEST_CASE("schedules with unequal stages agree with the oracle rows") {
   }
   CHECK(rows == 35);
 }
+
+}  // namespace orrery::schedule::oracles_test

@@ -7,8 +7,8 @@
 
 #include "oracles.hpp"
 
-using namespace orrery;
-using namespace orrery::schedule;
+namespace orrery::schedule::zb_auto_test {
+
 using namespace orrery::schedule::testing;
 
 namespace {
@@ -132,3 +132,5 @@ TEST_CASE("zb_auto finds the optimum of small cases, by trying all orders") {
     }
   }
 }
+
+}  // namespace orrery::schedule::zb_auto_test

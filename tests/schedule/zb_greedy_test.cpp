@@ -6,8 +6,8 @@
 #include "orrery/core/random.hpp"
 #include "orrery/schedule/replay.hpp"
 
-using namespace orrery;
-using namespace orrery::schedule;
+namespace orrery::schedule::zb_greedy_test {
+
 using namespace orrery::schedule::kinds;
 
 namespace {
@@ -83,3 +83,5 @@ TEST_CASE("where forward and input gradient can both start, the policy decides")
   CHECK(order(ZbPolicy::Tie::gradient, {3, 2}) == "FFII");
   CHECK(order(ZbPolicy::Tie::forward_below_warm_up, {3, 2}) == "FFIF");
 }
+
+}  // namespace orrery::schedule::zb_greedy_test

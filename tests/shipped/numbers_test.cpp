@@ -13,8 +13,8 @@
 #include "orrery/scenario/simulate.hpp"
 #include "resolved.hpp"
 
-using namespace orrery;
-using namespace orrery::scenario;
+namespace orrery::scenario::numbers_test {
+
 namespace fs = std::filesystem;
 
 namespace {
@@ -121,3 +121,5 @@ TEST_CASE("a change of numbers is told by scenario, mode and field") {
   CHECK(changes_of("a ideal\n  x 1\n  y 2\nb steady\n  x 3\n", "a ideal\n  x 1\n  y 4\nb steady\n  z 3\n") ==
         "  a ideal: y: 2 -> 4\n  b steady: x: 3 -> none\n  b steady: z: none -> 3\n");
 }
+
+}  // namespace orrery::scenario::numbers_test

@@ -9,7 +9,7 @@
 #include "sweep/evaluate.hpp"
 #include "sweep/points.hpp"
 
-using namespace orrery;
+namespace orrery::bounds_test {
 
 namespace {
 
@@ -115,3 +115,5 @@ TEST_CASE("what cannot fit by its state alone is pruned, and the nearest says wh
   CHECK(outcome->nearest->point == 1);
   CHECK(outcome->nearest->figures.headroom_bytes < 0);
 }
+
+}  // namespace orrery::bounds_test

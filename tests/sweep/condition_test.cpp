@@ -5,7 +5,7 @@
 #include "orrery/scenario/simulate.hpp"
 #include "orrery/sweep/figures.hpp"
 
-namespace orrery::sweep {
+namespace orrery::sweep::condition_test {
 namespace {
 
 Condition condition(const std::string& text) {
@@ -136,4 +136,4 @@ TEST_CASE("what cannot be compared is refused with what can") {
 }
 
 }  // namespace
-}  // namespace orrery::sweep
+}  // namespace orrery::sweep::condition_test

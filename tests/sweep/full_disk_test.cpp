@@ -11,7 +11,7 @@
 
 #include "orrery/sweep/store.hpp"
 
-namespace orrery::sweep {
+namespace orrery::sweep::full_disk_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -155,4 +155,4 @@ TEST_CASE("parts cannot be merged into what cannot be written") {
 }
 
 }  // namespace
-}  // namespace orrery::sweep
+}  // namespace orrery::sweep::full_disk_test

@@ -10,7 +10,7 @@
 #include "orrery/sweep/sweep.hpp"
 #include "sweep/values.hpp"
 
-namespace orrery::sweep {
+namespace orrery::sweep::keys_test {
 namespace {
 
 constexpr const char* kScenario =
@@ -197,4 +197,4 @@ TEST_CASE("a section sweep takes every kind of key: degrees, bandwidths, GPUs, m
 }
 
 }  // namespace
-}  // namespace orrery::sweep
+}  // namespace orrery::sweep::keys_test

@@ -7,7 +7,7 @@
 #include "orrery/sweep/store.hpp"
 #include "orrery/sweep/sweep.hpp"
 
-namespace orrery::sweep {
+namespace orrery::sweep::outcome_test {
 namespace {
 
 YamlTree tree(const std::string& more = {}) {
@@ -149,4 +149,4 @@ TEST_CASE("what run is told to play a layout again names each dimension, and dat
 }
 
 }  // namespace
-}  // namespace orrery::sweep
+}  // namespace orrery::sweep::outcome_test

@@ -5,7 +5,7 @@
 
 #include "orrery/core/random.hpp"
 
-namespace orrery::sweep {
+namespace orrery::sweep::ranking_test {
 namespace {
 
 Row row(std::int64_t point, std::int64_t step, std::int64_t memory = 100, std::int64_t gpus = 8, double cost = 0,
@@ -135,4 +135,4 @@ TEST_CASE("the front of drawn rows is what a comparison of all with all leaves, 
 }
 
 }  // namespace
-}  // namespace orrery::sweep
+}  // namespace orrery::sweep::ranking_test

@@ -8,7 +8,7 @@
 #include "orrery/scenario/simulate.hpp"
 #include "scenario/parts.hpp"
 
-namespace orrery::sweep {
+namespace orrery::sweep::remedies_test {
 namespace {
 
 YamlTree tree(const std::string& layout, const std::string& training) {
@@ -110,4 +110,4 @@ TEST_CASE("what nothing helps has no remedy") {
 }
 
 }  // namespace
-}  // namespace orrery::sweep
+}  // namespace orrery::sweep::remedies_test

@@ -14,7 +14,8 @@
 #include "orrery/core/random.hpp"
 #include "orrery/sweep/sweep.hpp"
 
-using namespace orrery;
+namespace orrery::store_test {
+
 namespace fs = std::filesystem;
 
 namespace {
@@ -188,3 +189,5 @@ TEST_CASE("a file that is no store, damaged, or of another sweep or version is r
   REQUIRE(!nowhere.ok());
   CHECK(render(nowhere.errors()).find("cannot be read or written") != std::string::npos);
 }
+
+}  // namespace orrery::store_test

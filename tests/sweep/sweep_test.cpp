@@ -8,7 +8,7 @@
 
 #include "orrery/scenario/simulate.hpp"
 
-using namespace orrery;
+namespace orrery::sweep_test {
 
 namespace {
 
@@ -231,3 +231,5 @@ TEST_CASE("conditions on what is no figure, or without a comparison, are refused
   says("recompute <= full", "which has no order");
   says("recompute == fully", "is not a value");
 }
+
+}  // namespace orrery::sweep_test

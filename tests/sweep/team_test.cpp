@@ -13,7 +13,7 @@
 #include "orrery/sweep/peers.hpp"
 #include "orrery/sweep/store.hpp"
 
-namespace orrery::sweep {
+namespace orrery::sweep::team_test {
 namespace {
 
 struct Inbox {
@@ -192,4 +192,4 @@ TEST_CASE("whoever is not needed is sent home") {
 }
 
 }  // namespace
-}  // namespace orrery::sweep
+}  // namespace orrery::sweep::team_test

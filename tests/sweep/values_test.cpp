@@ -7,7 +7,7 @@
 #include "scenario/parts.hpp"
 #include "sweep/points.hpp"
 
-namespace orrery::sweep {
+namespace orrery::sweep::values_test {
 namespace {
 
 using Texts = std::vector<std::string>;
@@ -163,4 +163,4 @@ TEST_CASE("the schedule that none names is what run takes: interleaved with chun
 }
 
 }  // namespace
-}  // namespace orrery::sweep
+}  // namespace orrery::sweep::values_test

@@ -6,7 +6,7 @@
 #include <map>
 #include <set>
 
-namespace orrery::sweep {
+namespace orrery::sweep::waves_test {
 namespace {
 
 YamlTree tree(const std::string& more = {}) {
@@ -148,4 +148,4 @@ TEST_CASE("shards are disjoint, make up the whole, and keep what folds together 
 }
 
 }  // namespace
-}  // namespace orrery::sweep
+}  // namespace orrery::sweep::waves_test

@@ -7,8 +7,7 @@
 #include "orrery/validation/validate.hpp"
 #include "paths.hpp"
 
-using namespace orrery;
-using namespace orrery::validation;
+namespace orrery::validation::exact_test {
 
 namespace {
 
@@ -130,3 +129,5 @@ TEST_CASE("kernels and collectives are predicted row by row") {
     CHECK(group.figures[0].subset.mape < 0.10);  // 64 KiB and more
   }
 }
+
+}  // namespace orrery::validation::exact_test

@@ -10,8 +10,7 @@
 #include "paths.hpp"
 #include "validation/kinds.hpp"
 
-using namespace orrery;
-using namespace orrery::validation;
+namespace orrery::validation::grouping_test {
 
 namespace {
 
@@ -127,3 +126,5 @@ TEST_CASE("a run without a mechanism takes another time; one that is not known i
   CHECK(refusal("case a\nlink l 1 0\nflow f 0 1 0 l\nend\n", {.expected = {}, .without = {"host"}})
             .find("--without goes with a table of runs only") != std::string::npos);
 }
+
+}  // namespace orrery::validation::grouping_test

@@ -4,8 +4,7 @@
 
 #include "orrery/validation/validate.hpp"
 
-using namespace orrery;
-using namespace orrery::validation;
+namespace orrery::validation::kernel_rows_test {
 
 namespace {
 
@@ -34,3 +33,5 @@ TEST_CASE("fused attention bound by memory, by hand") {
           doctest::Approx(2.5 * flops / 2.25e15).epsilon(1e-6));
   }
 }
+
+}  // namespace orrery::validation::kernel_rows_test

@@ -10,8 +10,7 @@
 #include "resolved.hpp"
 #include "validation/run_scenario.hpp"
 
-using namespace orrery;
-using namespace orrery::validation;
+namespace orrery::validation::row_fields_test {
 
 namespace {
 
@@ -184,3 +183,5 @@ TEST_CASE("memory is compared as it was measured") {
     CHECK(predicted("") == doctest::Approx(logs_allocated ? allocated : deepspeed ? process : reserved).epsilon(1e-12));
   }
 }
+
+}  // namespace orrery::validation::row_fields_test

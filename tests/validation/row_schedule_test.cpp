@@ -5,8 +5,7 @@
 #include "orrery/core/csv.hpp"
 #include "validation/run_scenario.hpp"
 
-using namespace orrery;
-using namespace orrery::validation;
+namespace orrery::validation::row_schedule_test {
 
 namespace {
 
@@ -43,3 +42,5 @@ TEST_CASE("zb_1p and zb_2p are searches with memory for p and 2p micro-batches")
   CHECK(of_schedule("zb_h1").schedule.type == "zb_h1");
   CHECK(of_schedule("zbv").layout.virtual_stages == 2);
 }
+
+}  // namespace orrery::validation::row_schedule_test

@@ -12,8 +12,7 @@
 #include "orrery/validation/validate.hpp"
 #include "paths.hpp"
 
-using namespace orrery;
-using namespace orrery::validation;
+namespace orrery::validation::runs_test {
 
 namespace {
 
@@ -283,3 +282,5 @@ TEST_CASE("an unknown GPU, cluster or stack refuses its row only") {
   CHECK(report.rows[0].why.find("a100-sxm-81gb") != std::string::npos);
   CHECK(report.rows[1].why.find("megatron-1999") != std::string::npos);
 }
+
+}  // namespace orrery::validation::runs_test

@@ -4,8 +4,7 @@
 #include "orrery/validation/validate.hpp"
 #include "validation/kinds.hpp"
 
-using namespace orrery;
-using namespace orrery::validation;
+namespace orrery::validation::statistics_test {
 
 namespace {
 
@@ -116,3 +115,5 @@ TEST_CASE("conditions of --fail-on") {
   CHECK_FALSE(validation::holds(*parse_condition("t:mape>1"), example()).ok());
   CHECK_FALSE(validation::holds(*parse_condition("s:memory.mape>1"), example()).ok());
 }
+
+}  // namespace orrery::validation::statistics_test

@@ -26,10 +26,14 @@ bool says_data(const Space& space) {
                      [](const auto& d) { return d.key == "layout.data"; });
 }
 
+}  // namespace
+
 std::string last_part(const std::string& key) {
   const std::string last = key.substr(key.rfind('.') + 1);
   return last == "type" || last == "mode" ? key.substr(0, key.find('.')) : last;
 }
+
+namespace {
 
 // {key, value} of each dimension, and layout.data.
 std::vector<std::pair<std::string, std::string>> keys_of(const Row& row, const Space& space) {
@@ -137,12 +141,16 @@ std::string counts_text(const sweep::Outcome& o) {
          reasons_text("unwanted: ", o.unwanted);
 }
 
+}  // namespace
+
 std::string in_words(const Row& row, const Space& space) {
   std::string text;
   for (const auto& [key, value] : keys_of(row, space))
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", last_part(key), value);
   return text;
 }
+
+namespace {
 
 std::string unfit_text(const char* title, const Row& row, const Space& space) {
   if (!has_figures(row))

@@ -14,6 +14,9 @@ struct SweepShown {
   std::size_t top = 10;
 };
 
+std::string last_part(const std::string& key);  // layout.tensor: tensor; schedule.type: schedule
+std::string in_words(const sweep::Row& row, const sweep::Space& space);  // its value in each dimension
+
 std::string sweep_text(const sweep::Outcome& outcome, const SweepShown& shown);
 std::string sweep_json(const sweep::Outcome& outcome, const SweepShown& shown);  // schema orrery.sweep/1
 

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "orrery/report/chart.hpp"
+#include "sweep_output.hpp"
 #include "table.hpp"
 
 namespace orrery::cli {
@@ -24,18 +25,6 @@ double step_seconds(const Row& row) {
 }
 double gibibytes(const Row& row) {
   return static_cast<double>(row.figures.memory_bytes) / (1 << 30);
-}
-
-std::string last_part(const std::string& key) {
-  return key.substr(key.rfind('.') + 1);
-}
-
-std::string in_words(const Row& row, const sweep::Space& space) {
-  std::string text;
-  const std::vector<std::string> values = sweep::values_of(row.point, space);
-  for (std::size_t d = 0; d < values.size(); ++d)
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", last_part(space.dimensions[d].key), values[d]);
-  return text;
 }
 
 // Of each dimension its value in a row; empty where the space has no such key.

@@ -32,6 +32,10 @@ struct Gpu {
   std::vector<std::string> changed;
 
   FlopsPerSecond peak(DType type) const { return dense_peak[static_cast<std::size_t>(type)]; }
+  // Of bf16, or of fp16 where there is none: FLOP/s.
+  double peak_16_bit() const {
+    return static_cast<double>((peak(DType::bf16).value > 0 ? peak(DType::bf16) : peak(DType::fp16)).value);
+  }
   friend bool operator==(const Gpu&, const Gpu&) = default;
 };
 

@@ -8,14 +8,12 @@
 namespace orrery::layout {
 namespace {
 
-constexpr std::int64_t kWeightBytes = 4;
-
 struct Exchange {
   std::int64_t sent, received, weights;  // bytes of the copies, and of their weights
 };
 
 Exchange exchange_of(const Splitter& s, std::int64_t features) {
-  return {s.rank.copies * features * s.width(), s.rank.received * features * s.width(), s.rank.copies * kWeightBytes};
+  return {s.rank.copies * features * s.width(), s.rank.received * features * s.width(), s.rank.copies * kRouterWeight};
 }
 
 std::vector<OpStep> outward(const Splitter& s, const Exchange& e, bool weights) {
@@ -53,7 +51,7 @@ void split_dispatch(Splitter& s) {
   }
   RankOp op = s.start();
   const Exchange e = exchange_of(s, s.features(0));
-  const TensorId weights = s.tensor(s.rank.received, kWeightBytes);
+  const TensorId weights = s.tensor(s.rank.received, kRouterWeight);
   op.out = {s.result(0), weights};
   s.results_are(1, {weights});
   op.forward = outward(s, e, true), op.backward = homeward(s, e, true);

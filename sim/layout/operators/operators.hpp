@@ -6,6 +6,8 @@
 namespace orrery::layout {
 
 using Splitting = void (*)(Splitter&);
+inline constexpr std::int64_t kRouterWeight = 4;  // bytes of the weight of a copy, fp32
+
 Splitting splitting(model::OperatorKind kind);
 
 void split_activation(Splitter& s);

@@ -1,17 +1,14 @@
 #include "operators.hpp"
 
 namespace orrery::layout {
-namespace {
-constexpr std::int64_t kWeightBytes = 4;  // of the router, fp32, one a copy
-}  // namespace
 
 // Tokens (input 0) and scores (input 1) become a copy of each token for each of its experts, with the weight of it.
 void split_permute(Splitter& s) {
   RankOp op = s.start();
-  const TensorId weights = s.tensor(s.out_values(1), kWeightBytes);
+  const TensorId weights = s.tensor(s.out_values(1), kRouterWeight);
   op.out = {s.result(0), weights};
   s.results_are(1, {weights});
-  const std::int64_t bytes = (s.values(0) + s.out_values(0)) * s.width() + 2 * kWeightBytes * s.out_values(1);
+  const std::int64_t bytes = (s.values(0) + s.out_values(0)) * s.width() + 2 * kRouterWeight * s.out_values(1);
   op.forward.push_back({s.memory(op.name, bytes)});
   op.backward.push_back({s.memory(op.name, bytes)});
   // The gradient of the branch meets that of the router's product.

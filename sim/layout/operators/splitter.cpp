@@ -8,12 +8,6 @@ namespace orrery::layout {
 
 using model::Spread;
 
-namespace {
-std::size_t at(std::int64_t index) {
-  return static_cast<std::size_t>(index);
-}
-}  // namespace
-
 std::vector<TensorId> present(std::initializer_list<TensorId> ids) {
   std::vector<TensorId> there;
   std::copy_if(ids.begin(), ids.end(), std::back_inserter(there), [](TensorId t) { return t != kNoTensor; });

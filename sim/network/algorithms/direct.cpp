@@ -32,11 +32,11 @@ void load_pairs(const Group& group, HopLoads& loads) {
   }
 }
 
-std::string unsupported(Collective kind, const Group& group) {
+std::string unsupported_direct(Collective kind, const Group& group) {
   return kind == Collective::send_receive && group.size() != 2 ? "send_receive takes two ranks: from and to" : "";
 }
 
-void plan(const PlanContext& context, Outline& out) {
+void plan_direct(const PlanContext& context, Outline& out) {
   const Group& group = context.group;
   const std::int64_t n = group.size();
   HopLoads loads(group.topology());
@@ -57,6 +57,6 @@ void plan(const PlanContext& context, Outline& out) {
 
 }  // namespace
 
-const Algorithm kDirect{"direct", unsupported, plan};
+const Algorithm kDirect{"direct", unsupported_direct, plan_direct};
 
 }  // namespace orrery::network

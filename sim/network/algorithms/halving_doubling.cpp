@@ -9,7 +9,7 @@
 namespace orrery::network {
 namespace {
 
-std::string unsupported(Collective kind, const Group&) {
+std::string unsupported_halving_doubling(Collective kind, const Group&) {
   const bool served =
       kind == Collective::all_reduce || kind == Collective::all_gather || kind == Collective::reduce_scatter;
   return served ? "" : "halving_doubling serves all_reduce, all_gather and reduce_scatter";
@@ -43,7 +43,7 @@ void plan_all_reduce(const PlanContext& context, Outline& out) {
   if (extra > 0) add_step(context, out, extra, context.bytes, 1, [&](int i) { return Hop{i, power + i}; });
 }
 
-void plan(const PlanContext& context, Outline& out) {
+void plan_halving_doubling(const PlanContext& context, Outline& out) {
   if (context.kind == Collective::all_reduce) return plan_all_reduce(context, out);
   const int n = context.group.size();
   std::vector<int> distances;
@@ -58,6 +58,6 @@ void plan(const PlanContext& context, Outline& out) {
 
 }  // namespace
 
-const Algorithm kHalvingDoubling{"halving_doubling", unsupported, plan};
+const Algorithm kHalvingDoubling{"halving_doubling", unsupported_halving_doubling, plan_halving_doubling};
 
 }  // namespace orrery::network

@@ -10,14 +10,14 @@
 namespace orrery::network {
 namespace {
 
-std::string unsupported(Collective kind, const Group& group) {
+std::string unsupported_pat(Collective kind, const Group& group) {
   if (kind != Collective::all_gather && kind != Collective::reduce_scatter) {
     return "pat serves all_gather and reduce_scatter";
   }
   return group.size() == group.domain_count() ? "" : "pat takes groups of one GPU a scale-up domain";
 }
 
-void plan(const PlanContext& context, Outline& out) {
+void plan_pat(const PlanContext& context, Outline& out) {
   const auto members = context.group.members();
   const int n = context.group.size();
   HopLoads loads(context.group.topology());
@@ -37,6 +37,6 @@ void plan(const PlanContext& context, Outline& out) {
 
 }  // namespace
 
-const Algorithm kPat{"pat", unsupported, plan};
+const Algorithm kPat{"pat", unsupported_pat, plan_pat};
 
 }  // namespace orrery::network

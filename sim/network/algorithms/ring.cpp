@@ -49,13 +49,13 @@ std::int64_t load_rings(const Group& group, HopLoads& loads) {
   return static_cast<std::int64_t>(channels);
 }
 
-std::string unsupported(Collective kind, const Group&) {
+std::string unsupported_ring(Collective kind, const Group&) {
   const bool served = kind == Collective::all_reduce || kind == Collective::all_gather ||
                       kind == Collective::reduce_scatter || kind == Collective::broadcast;
   return served ? "" : "ring serves all_reduce, all_gather, reduce_scatter and broadcast";
 }
 
-void plan(const PlanContext& context, Outline& out) {
+void plan_ring(const PlanContext& context, Outline& out) {
   const Group& group = context.group;
   HopLoads loads(group.topology());
   const std::int64_t rings = load_rings(group, loads);
@@ -87,6 +87,6 @@ int load_local_rings(const Group& group, HopLoads& loads) {
   return static_cast<int>(rings);
 }
 
-const Algorithm kRing{"ring", unsupported, plan};
+const Algorithm kRing{"ring", unsupported_ring, plan_ring};
 
 }  // namespace orrery::network

@@ -52,7 +52,7 @@ void load_double_tree(const std::vector<DeviceId>& ranks, bool up, HopLoads& loa
 
 namespace {
 
-std::string unsupported(Collective kind, const Group&) {
+std::string unsupported_double_tree(Collective kind, const Group&) {
   const bool served = kind == Collective::all_reduce || kind == Collective::broadcast;
   return served ? "" : "tree serves all_reduce and broadcast";
 }
@@ -69,7 +69,7 @@ void load_chain(const Group& group, const Domain& domain, int channel, bool up, 
   }
 }
 
-void plan(const PlanContext& context, Outline& out) {
+void plan_double_tree(const PlanContext& context, Outline& out) {
   const Group& group = context.group;
   const bool up = context.kind == Collective::all_reduce;
   const std::int64_t passes = up ? 2 : 1;
@@ -96,6 +96,6 @@ void plan(const PlanContext& context, Outline& out) {
 
 }  // namespace
 
-const Algorithm kTree{"tree", unsupported, plan};
+const Algorithm kTree{"tree", unsupported_double_tree, plan_double_tree};
 
 }  // namespace orrery::network
