@@ -22,6 +22,9 @@ if(NOT TARGET orrery)
   return()
 endif()
 install(TARGETS orrery RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT orrery)
+if(TARGET orrery_mpi)
+  install(TARGETS orrery_mpi LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/orrery COMPONENT orrery)
+endif()
 
 # The man page and the completions come from the program itself, so that they cannot lag behind it.
 set(ORRERY_GENERATED ${PROJECT_BINARY_DIR}/generated)

@@ -88,4 +88,15 @@ TEST_CASE("without MPI several processes are refused, not each left to play it a
   CHECK(outcome.text.find("--shard 2/8") != std::string::npos);
 }
 
+TEST_CASE("a program without its MPI module refuses, and says what is missing") {
+  if (!built_with_mpi()) return;
+  const Folder folder;
+  std::filesystem::copy_file(kBuild + "/orrery", folder.path / "orrery");
+  const Outcome outcome = run_shell("PMI_SIZE=2 " + (folder.path / "orrery ").string() + kTeamSweep + "2>&1");
+  CHECK(outcome.code == 2);
+  CHECK(outcome.text ==
+        "mpirun: started several processes, and orrery_mpi.so cannot be loaded (no such file): each would play "
+        "the whole sweep\n  help: install orrery again, or give each its part: --shard 2/8 --store part2.sqlite\n");
+}
+
 }  // namespace orrery::testing::mpi_test

@@ -1,9 +1,12 @@
 #include "mpi.hpp"
 
+#include <dlfcn.h>
+#include <fmt/format.h>
+
 #include <cstdlib>
-#ifdef ORRERY_MPI
-#include <mpi.h>
-#endif
+#include <filesystem>
+
+#include "../mpi/module.hpp"
 
 namespace orrery::cli {
 namespace {
@@ -15,59 +18,68 @@ bool started_by_mpirun() {
   return false;
 }
 
-#ifdef ORRERY_MPI
 class MpiPeers : public sweep::Peers {
  public:
-  explicit MpiPeers(int processes) : processes_(processes) {}
+  explicit MpiPeers(const OrreryMpi& mpi) : mpi_(mpi) {}
   MpiPeers(const MpiPeers&) = delete;
   MpiPeers& operator=(const MpiPeers&) = delete;
-  ~MpiPeers() override { MPI_Finalize(); }
-  int count() const override { return processes_ - 1; }
+  ~MpiPeers() override { mpi_.finish(); }
+  int count() const override { return mpi_.processes - 1; }
   void send(int to, const std::string& bytes) override {
     check(bytes.size() < (1U << 30), "a message between processes of a sweep is too long");
-    MPI_Send(bytes.data(), static_cast<int>(bytes.size()), MPI_BYTE, to, 0, MPI_COMM_WORLD);
+    mpi_.send(bytes.data(), static_cast<int>(bytes.size()), to);
   }
   std::optional<sweep::Message> receive(bool wait) override {
-    MPI_Status status;
-    int there = 1;
-    if (wait)
-      MPI_Probe(MPI_ANY_SOURCE, 0, MPI_COMM_WORLD, &status);
-    else
-      MPI_Iprobe(MPI_ANY_SOURCE, 0, MPI_COMM_WORLD, &there, &status);
-    if (there == 0) return std::nullopt;
-    int size = 0;
-    MPI_Get_count(&status, MPI_BYTE, &size);
-    sweep::Message message{status.MPI_SOURCE, std::string(static_cast<std::size_t>(size), '\0')};
-    MPI_Recv(message.bytes.data(), size, MPI_BYTE, status.MPI_SOURCE, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+    sweep::Message message{};
+    const int size = mpi_.probe(wait, &message.from);
+    if (size < 0) return std::nullopt;
+    message.bytes.resize(static_cast<std::size_t>(size));
+    mpi_.receive(message.bytes.data(), size, message.from);
     return message;
   }
 
  private:
-  int processes_;
+  OrreryMpi mpi_;
 };
 
-MpiRun start() {
-  int threads = 0, rank = 0, processes = 1;
-  MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &threads);
-  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-  MPI_Comm_size(MPI_COMM_WORLD, &processes);
-  return {rank, std::make_unique<MpiPeers>(processes)};
+Diagnostic refusal(const std::string& why, const char* help) {
+  Diagnostic d;
+  d.path = "mpirun";
+  d.message = "started several processes, and " + why + ": each would play the whole sweep";
+  d.help = fmt::format("{}, or give each its part: --shard 2/8 --store part2.sqlite", help);
+  return d;
+}
+
+#ifdef ORRERY_MPI_MODULE
+// Beside the program as it is built, or where it is installed to. It stays loaded.
+Result<MpiRun> start() {
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  void* module = nullptr;
+  for (const char* place : {"", ORRERY_MPI_MODULE}) {
+    const std::filesystem::path file = program / place / "orrery_mpi.so";
+    if (std::filesystem::exists(file)) module = ::dlopen(file.c_str(), RTLD_NOW | RTLD_GLOBAL);
+    if (module != nullptr) break;
+  }
+  auto* begin =
+      module == nullptr ? nullptr : reinterpret_cast<decltype(&orrery_start_mpi)>(::dlsym(module, "orrery_start_mpi"));
+  if (begin == nullptr) {
+    const char* why = ::dlerror();
+    return refusal(fmt::format("orrery_mpi.so cannot be loaded ({})", why == nullptr ? "no such file" : why),
+                   "install orrery again");
+  }
+  const OrreryMpi mpi = begin();
+  return MpiRun{mpi.rank, std::make_unique<MpiPeers>(mpi)};
+}
+#else
+Result<MpiRun> start() {
+  return refusal("this orrery was built without MPI", "install libopenmpi-dev and build again");
 }
 #endif
 
 }  // namespace
 
 Result<MpiRun> mpi_run() {
-  if (!started_by_mpirun()) return MpiRun{};
-#ifdef ORRERY_MPI
-  return start();
-#else
-  Diagnostic d;
-  d.path = "mpirun";
-  d.message = "started several processes, and this orrery was built without MPI: each would play the whole sweep";
-  d.help = "install libopenmpi-dev and build again, or give each its part: --shard 2/8 --store part2.sqlite";
-  return d;
-#endif
+  return started_by_mpirun() ? start() : MpiRun{};
 }
 
 }  // namespace orrery::cli

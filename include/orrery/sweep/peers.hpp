@@ -1,6 +1,6 @@
 // Several processes that play one sweep: the first goes over the space, hands the layouts of each wave to whoever is
 // free, ranks what comes back, writes the store and the tables; the others play. How messages travel is not said here:
-// by MPI (tools/orrery/mpi.cpp), between threads in tests.
+// by MPI (tools/mpi), between threads in tests.
 #pragma once
 #include <optional>
 #include <string>
