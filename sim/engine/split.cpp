@@ -45,6 +45,12 @@ class Splitter {
       const auto segments = std::span(program.segments).subspan(t.segments.first, t.segments.count);
       stands_still_.push_back(
           std::any_of(segments.begin(), segments.end(), [](const Segment& s) { return s.category == Category::host; }));
+      whole_.push_back({});
+      Time at{};
+      for (const Segment& s : segments) {
+        whole_.back()[static_cast<std::size_t>(s.category)] += (s.end - at).value;
+        at = s.end;
+      }
     }
   }
 
@@ -125,6 +131,7 @@ class Splitter {
   ByDevice by_device_;
   TaskId last_;                     // the one the step ends with
   std::vector<bool> stands_still_;  // [template] a fused block in which the device waits for launches
+  std::vector<Breakdown> whole_;    // [template] what a fused block is made of
   std::vector<std::vector<Run>> runs_;
   std::vector<std::int64_t> ends_;                 // of steps, by device
   std::vector<Wait>* waits_ = nullptr;             // where asked for
@@ -235,12 +242,19 @@ void Splitter::put(Breakdown& into, Category c, std::int64_t begin, std::int64_t
 // Adds [begin, end) of a run: as the device's own time, or as time another device waits for it.
 void Splitter::add(Breakdown& into, const Run& run, std::int64_t begin, std::int64_t end, bool own) const {
   if (run.task == kNone) return put(into, run.category, begin, end, own);
+  const std::int64_t start = timeline_.start[run.task];
+  if (own && waits_ == nullptr && stretches_ == nullptr && begin == start && end == timeline_.end[run.task]) {
+    const Breakdown& whole = whole_[program_.task_template[run.task]];
+    for (std::size_t c = 0; c < kCategories; ++c) into[c] += whole[c];
+    return;
+  }
   const TaskTemplate& t = program_.template_of(run.task);
-  std::int64_t at = timeline_.start[run.task];
-  for (std::uint32_t i = t.segments.first; i < t.segments.first + t.segments.count; ++i) {
-    const std::int64_t until = timeline_.start[run.task] + program_.segments[i].end.value;
-    const std::int64_t lo = std::max(at, begin), hi = std::min(until, end);
-    if (lo < hi) put(into, program_.segments[i].category, lo, hi, own);
+  const auto first = program_.segments.begin() + t.segments.first, last = first + t.segments.count;
+  auto segment =
+      std::upper_bound(first, last, begin - start, [](std::int64_t at, const Segment& s) { return at < s.end.value; });
+  for (std::int64_t at = begin; segment != last && at < end; ++segment) {
+    const std::int64_t until = std::min(end, start + segment->end.value);
+    if (at < until) put(into, segment->category, at, until, own);
     at = until;
   }
 }
