@@ -207,7 +207,9 @@ class FieldReader {
   // The bounds of the type itself (32 bits) are not worth a word in describe(), but in an error they are.
   static std::string exact_range(const Field& f) {
     const std::string text = describe_one(f);
-    return f.max == std::numeric_limits<std::int32_t>::max() ? text + fmt::format(" and at most {}", f.max) : text;
+    if (f.max != std::numeric_limits<std::int32_t>::max()) return text;
+    return f.min == std::numeric_limits<std::int32_t>::min() ? fmt::format("{} from {} to {}", text, f.min, f.max)
+                                                             : fmt::format("{} and at most {}", text, f.max);
   }
 
   static std::string convert_number(const Field& f, const std::string& text, FieldValue& value, std::string expected) {
