@@ -43,6 +43,12 @@ Result<StepParts> checked_parts(const StepInput& input, std::vector<std::int32_t
   return parts;
 }
 
+Result<StepParts> step_parts(const StepInput& input, Costs::Parts& kept) {
+  const auto spans = layout::partition_layers(input.graph->spec, input.layout);
+  if (!spans.ok()) return spans.errors();
+  return checked_parts(input, layout::stage_of_operators(*input.graph, *spans), kept);
+}
+
 std::shared_ptr<StageCosts> stage_costs(const StepInput& input, const StepParts& parts, Costs::Parts& kept) {
   const StageCostsKey key{parts.stages,
                           parts.communication,

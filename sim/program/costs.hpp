@@ -43,6 +43,8 @@ struct StepParts {
 // Of a partition of the operators ([operator] its stage); an error where its stages wait for each other in a circle, or
 // ranks cannot reach each other. Without costs.
 Result<StepParts> checked_parts(const StepInput& input, std::vector<std::int32_t> stage_of, Costs::Parts& known);
+// The same, of the partition that the layout says.
+Result<StepParts> step_parts(const StepInput& input, Costs::Parts& known);
 std::shared_ptr<StageCosts> stage_costs(const StepInput& input, const StepParts& parts, Costs::Parts& known);
 
 }  // namespace orrery::program

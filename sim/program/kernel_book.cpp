@@ -1,11 +1,10 @@
 #include "orrery/program/kernel_book.hpp"
 
 #include <algorithm>
-#include <map>
 #include <string_view>
 #include <utility>
 
-#include "orrery/layout/alike_stages.hpp"
+#include "costs.hpp"
 
 namespace orrery::program {
 namespace {
@@ -19,30 +18,6 @@ using model::KernelKind;
 Int128 time_at(WideFlops flops, std::int64_t peak) {
   const Int128 rest = flops % peak * kPicosecondsPerSecond;
   return flops / peak * kPicosecondsPerSecond + rest / peak + (rest % peak != 0 ? 1 : 0);
-}
-
-// The stages of a step that differ, and how many there are of each.
-struct DistinctStages {
-  std::vector<layout::StageSpan> spans;  // [stage]
-  std::vector<std::int32_t> alike;       // [stage] the first that does the same
-  std::map<std::int32_t, layout::StageModel> models;
-  std::map<std::int32_t, int> count;
-};
-Result<DistinctStages> stages_of(const StepInput& input) {
-  const auto partition = layout::partition_layers(input.graph->spec, input.layout);
-  if (!partition.ok()) return partition.errors();
-  const std::vector<std::int32_t> stage_of = layout::stage_of_operators(*input.graph, *partition);
-  const int count = input.schedule->placement.stages;
-  DistinctStages stages;
-  stages.alike = layout::alike_stages(*input.graph, stage_of, count, input.pass);
-  for (std::int32_t s = 0; s < count; ++s) {
-    const std::vector<std::int32_t> nodes = layout::operators_of(stage_of, s);
-    stages.spans.push_back(layout::span_of(*input.graph, nodes));
-    const std::int32_t first = stages.alike[static_cast<std::size_t>(s)];
-    ++stages.count[first];
-    if (first == s) stages.models.try_emplace(s, *input.graph, input.layout, nodes, input.pass);
-  }
-  return stages;
 }
 
 // The kernels of a GPU with more and more of them ideal.
@@ -105,25 +80,30 @@ Kernel one_launch(const PassStep& step) {
 
 }  // namespace
 
-Result<KernelBook> kernel_book(const StepInput& input) {
-  Result<DistinctStages> stages = stages_of(input);
-  if (!stages.ok()) return stages.errors();
+Result<KernelBook> kernel_book(const StepInput& input, Costs& costs) {
+  const Result<StepParts> parts = step_parts(input, costs.parts());
+  if (!parts.ok()) return parts.errors();
+  const std::vector<std::int32_t>& alike = parts->stages->of.cut->alike;
   const layout::Layout& l = input.layout;
   const Int128 passes = static_cast<Int128>(input.schedule->micro_batches) * (l.ranks() / l.pipeline);
   Ideals ideals(input);
   KernelBook book;
-  for (const auto& [stage, model] : stages->models)
+  for (std::int32_t s = 0; s < static_cast<std::int32_t>(alike.size()); ++s) {
+    const auto stages = std::count(alike.begin(), alike.end(), s);
+    if (stages == 0) continue;
+    const auto work = stage_work(*parts->stages, s, costs.parts().work);
     for (const PassKind kind : {PassKind::forward, PassKind::backward})
-      for (const PassStep& step : model.pass(kind)) {
+      for (const PassStep& step : work->steps(kind)) {
         if (step.is_communication || step.role == layout::StepRole::recompute) continue;
         const KernelLosses one = ideals.of(one_launch(step));
-        const Int128 times = passes * stages->count.at(stage) * step.kernels;
+        const Int128 times = passes * stages * step.kernels;
         if (step.kernel.kind == KernelKind::memory) {
           book.memory_bound += one.time * times;
           continue;
         }
         add(step.kernel.kind == KernelKind::gemm ? book.products : book.attention, one, times);
       }
+  }
   return book;
 }
 
@@ -150,20 +130,22 @@ Bound bound_of(const StepInput& input, const PassStep& step, Time time) {
 
 }  // namespace
 
-Result<LayerSteps> layer_steps(const StepInput& input) {
-  Result<DistinctStages> stages = stages_of(input);
-  if (!stages.ok()) return stages.errors();
-  const auto fullest = std::max_element(stages->spans.begin(), stages->spans.end(),
+Result<LayerSteps> layer_steps(const StepInput& input, Costs& costs) {
+  const Result<StepParts> parts = step_parts(input, costs.parts());
+  if (!parts.ok()) return parts.errors();
+  const Cut& cut = *parts->stages->of.cut;
+  const auto fullest = std::max_element(cut.spans.begin(), cut.spans.end(),
                                         [](const auto& a, const auto& b) { return a.layers < b.layers; });
   LayerSteps result;
-  result.stage = static_cast<int>(fullest - stages->spans.begin());
-  const std::int32_t first = stages->alike[static_cast<std::size_t>(result.stage)];
+  result.stage = static_cast<int>(fullest - cut.spans.begin());
+  const std::int32_t first = cut.alike[static_cast<std::size_t>(result.stage)];
+  const auto work = stage_work(*parts->stages, first, costs.parts().work);
   const std::int64_t within = fullest->layers / 2;
   result.layer = fullest->first_layer + within;
   for (const PassKind kind : {PassKind::forward, PassKind::backward})
-    for (PassStep& step : stages->models.at(first).pass(kind)) {
-      if (step.layer != stages->spans[static_cast<std::size_t>(first)].first_layer + within) continue;
-      LayerStep row{kind, std::move(step), {}, 0, Bound::network};
+    for (const PassStep& step : work->steps(kind)) {
+      if (step.layer != work->model().span().first_layer + within) continue;
+      LayerStep row{kind, step, {}, 0, Bound::network};
       if (!row.step.is_communication) {
         row.time = cost::kernel_time(input.gpu, input.kernels, one_launch(row.step)) * row.step.kernels;
         row.executed = static_cast<WideFlops>(cost::executed_flops(input.kernels, row.step.kernel).value);

@@ -129,18 +129,6 @@ Result<LoweredStep> StepLowering::lower() {
 
 namespace {
 
-Result<std::vector<std::int32_t>> partition_of(const StepInput& input) {
-  const auto spans = layout::partition_layers(input.graph->spec, input.layout);
-  if (!spans.ok()) return spans.errors();
-  return layout::stage_of_operators(*input.graph, *spans);
-}
-
-Result<StepParts> parts_of(const StepInput& input, Costs& costs) {
-  Result<std::vector<std::int32_t>> stage_of = partition_of(input);
-  if (!stage_of.ok()) return stage_of.errors();
-  return checked_parts(input, std::move(stage_of).value(), costs.parts());
-}
-
 Result<LoweredStep> lower(const StepInput& input, const LowerOptions& options, Result<StepParts> parts, Costs& costs) {
   if (!parts.ok()) return parts.errors();
   parts->costs = stage_costs(input, *parts, costs.parts());
@@ -153,7 +141,7 @@ Result<LoweredStep> lower(const StepInput& input, const LowerOptions& options, R
 }  // namespace
 
 Result<LoweredStep> lower_step(const StepInput& input, const LowerOptions& options, Costs& costs) {
-  return lower(input, options, parts_of(input, costs), costs);
+  return lower(input, options, step_parts(input, costs.parts()), costs);
 }
 
 Result<LoweredStep> lower_step(const StepInput& input, const LowerOptions& options) {
@@ -169,13 +157,13 @@ Result<LoweredStep> lower_step(const StepInput& input, std::span<const std::int3
 
 Diagnostics check_step(const StepInput& input) {
   Costs own;
-  const Result<StepParts> parts = parts_of(input, own);
+  const Result<StepParts> parts = step_parts(input, own.parts());
   return parts.ok() ? Diagnostics() : parts.errors();
 }
 
 Result<StepExamination> examine_step(const StepInput& input, const LowerOptions& options) {
   Costs own;
-  Result<StepParts> parts = parts_of(input, own);
+  Result<StepParts> parts = step_parts(input, own.parts());
   if (!parts.ok()) return parts.errors();
   parts->costs = stage_costs(input, *parts, own.parts());
   return StepLowering(input, options, *parts).examine();

@@ -39,15 +39,8 @@ StageCosts::StageCosts(const StageCostsKey& key, Kept<StageWorkKey, StageWork>& 
       graph_(key.stages->graph),
       ranks_(key.communication->ranks()),
       communication_(*key.communication) {
-  const StagesKey& of = key.stages->of;
-  for (std::int32_t s = 0; s < graph_.stages(); ++s) {
-    if (alike(s) == s) {
-      const StageWorkKey work{cut_.of.graph, cut_.signatures[at(s)], of.layout, of.pass};
-      work_.push_back(known.of(work, [&] { return std::make_shared<StageWork>(work, cut_.operators_of(s)); }));
-    } else {
-      work_.push_back(work_[at(alike(s))]);
-    }
-  }
+  for (std::int32_t s = 0; s < graph_.stages(); ++s)
+    work_.push_back(alike(s) == s ? stage_work(*key.stages, s, known) : work_[at(alike(s))]);
   find_messages();
   for (const Dimension d : layout::dimensions_that(&layout::DimensionFacts::in_pass))
     class_[d] = classes_of(ranks_.along[d]);

@@ -54,4 +54,11 @@ const std::vector<layout::PassStep>& StageWork::steps(layout::PassKind kind) {
   return *steps;
 }
 
+std::shared_ptr<StageWork> stage_work(const Stages& stages, std::int32_t stage, Kept<StageWorkKey, StageWork>& known) {
+  const Cut& cut = *stages.of.cut;
+  const StageWorkKey key{cut.of.graph, cut.signatures[static_cast<std::size_t>(stage)], stages.of.layout,
+                         stages.of.pass};
+  return known.of(key, [&] { return std::make_shared<StageWork>(key, cut.operators_of(stage)); });
+}
+
 }  // namespace orrery::program

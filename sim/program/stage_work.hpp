@@ -68,6 +68,8 @@ class StageWork {
   std::array<std::optional<std::vector<layout::PassStep>>, 4> steps_;  // [kind]
 };
 
+std::shared_ptr<StageWork> stage_work(const Stages& stages, std::int32_t stage, Kept<StageWorkKey, StageWork>& known);
+
 void add_options(Hash& hash, const layout::Layout& layout, const layout::PassOptions& pass);
 
 }  // namespace orrery::program

@@ -62,14 +62,14 @@ void add_sources(const Run& run, std::vector<std::pair<std::string, std::string>
 
 }  // namespace
 
-void describe(report::RunResult& result, const Run& run) {
+void describe(report::RunResult& result, const Run& run, program::Costs& costs) {
   result.parameters = model::parameter_count(run.scenario().model);
   result.setting = setting_of(run);
   add_sources(run, result.sources);
-  Result<program::KernelBook> book = program::kernel_book(run.input());
+  Result<program::KernelBook> book = program::kernel_book(run.input(), costs);
   check(book.ok(), "a step that is lowered has a partition");
   result.kernels = std::move(book).value();
-  Result<program::LayerSteps> layer = program::layer_steps(run.input());
+  Result<program::LayerSteps> layer = program::layer_steps(run.input(), costs);
   check(layer.ok(), "and layers");
   result.layer = std::move(layer).value();
 }

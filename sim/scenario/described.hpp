@@ -6,6 +6,6 @@
 namespace orrery::scenario {
 
 // Its size, the setting that readers compare runs by, where its inputs are from, and what its kernels lose.
-void describe(report::RunResult& result, const Run& run);
+void describe(report::RunResult& result, const Run& run, program::Costs& costs);
 
 }  // namespace orrery::scenario

@@ -189,7 +189,8 @@ Result<report::RunResult> play(const Run& of, const RunOptions& options) {
     return check_size(s, options, size);
   };
   begins("laying out the step");
-  Result<program::LoweredStep> lowered = program::lower_step(input, how);
+  program::Costs costs;
+  Result<program::LoweredStep> lowered = program::lower_step(input, how, costs);
   if (!lowered.ok()) return lowered.errors();
 
   report::RunResult run;
@@ -213,7 +214,7 @@ Result<report::RunResult> play(const Run& of, const RunOptions& options) {
   run.placement.devices = input.placement;
   run.placement.per_node = input.topology->devices_per_node();
   run.warnings = input.schedule->warnings;
-  describe(run, of);
+  describe(run, of, costs);
   const std::vector<std::string> flops_book = lowered->flops_book;
   fill_in(run, of, std::move(lowered).value());
 

@@ -77,8 +77,9 @@ TEST_CASE("each loss is there for its cause alone") {
   const auto run = scenario::resolve(*scenario, Catalogue::shared());
   REQUIRE(run.ok());
   program::StepInput input = run->input();
+  program::Costs costs;  // kept over all of it: each input has its own
   const auto book = [&] {
-    const auto made = program::kernel_book(input);
+    const auto made = program::kernel_book(input, costs);
     REQUIRE(made.ok());
     return *made;
   };
@@ -106,7 +107,8 @@ TEST_CASE("the operators of a layer are those of its passes") {
   REQUIRE(scenario.ok());
   const auto run = scenario::resolve(*scenario, Catalogue::shared());
   REQUIRE(run.ok());
-  const auto layer = program::layer_steps(run->input());
+  program::Costs costs;
+  const auto layer = program::layer_steps(run->input(), costs);
   REQUIRE(layer.ok());
   CHECK(layer->stage == 0);
   CHECK(layer->layer == 3);

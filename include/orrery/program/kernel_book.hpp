@@ -20,7 +20,8 @@ struct KernelBook {
   KernelLosses products, attention;
   Int128 memory_bound = 0;
 };
-Result<KernelBook> kernel_book(const StepInput& input);
+// `costs`: as the step was lowered with, or new ones.
+Result<KernelBook> kernel_book(const StepInput& input, Costs& costs);
 
 // What a step of a pass waits for most.
 enum class Bound : std::uint8_t { compute, memory, launch, network };
@@ -40,6 +41,6 @@ struct LayerSteps {
   std::vector<LayerStep> steps;
 };
 // Of the layer in the middle of the first stage that has most of them.
-Result<LayerSteps> layer_steps(const StepInput& input);
+Result<LayerSteps> layer_steps(const StepInput& input, Costs& costs);
 
 }  // namespace orrery::program
