@@ -8,9 +8,9 @@ void silu(ConfigReader& c) {
   c.must_be("hidden_act", {"silu", "swish"});
 }
 
-void routed(ConfigReader& c, const char* how_many, const char* width) {
+void routed(ConfigReader& c, const char* how_many, const char* width, const char* top_k_too = nullptr) {
   Experts& e = c.m.experts;
-  e.count = c.count(how_many), e.top_k = c.count("num_experts_per_tok"), e.hidden = c.count(width);
+  e.count = c.count(how_many), e.top_k = c.count("num_experts_per_tok", top_k_too), e.hidden = c.count(width);
   c.harmless({"aux_loss_alpha", "ep_size", "norm_topk_prob", "output_router_logits", "routed_scaling_factor",
               "router_aux_loss_coef", "router_jitter_noise", "seq_aux"});
 }
@@ -105,9 +105,8 @@ void dbrx(ConfigReader& c) {
 void gpt_oss(ConfigReader& c) {
   read_like_llama(c);
   silu(c);
-  routed(c, "num_local_experts", "intermediate_size");
+  routed(c, "num_local_experts", "intermediate_size", "experts_per_token");
   c.m.experts.bias = true, c.m.attention_sinks = true;
-  c.m.experts.top_k = c.count("num_experts_per_tok", "experts_per_token");
   read_window(c, "sliding_window");
   c.m.global_every = 2;
   read_layer_types(c);

@@ -1,4 +1,6 @@
 // Families whose layers are GPT's: layer norms and a plain MLP, mostly.
+#include <algorithm>
+
 #include "hugging_face_reader.hpp"
 
 namespace orrery::model {
@@ -39,7 +41,8 @@ void gpt_neox(ConfigReader& c) {
   m.heads = m.kv_heads = c.count("num_attention_heads");
   m.ffn_hidden = c.count("intermediate_size"), m.vocab = c.count("vocab_size");
   m.position = Position::rotary;
-  m.rotary_dim = static_cast<std::int64_t>(c.share("rotary_pct", 0.25) * static_cast<double>(m.hidden / m.heads));
+  m.rotary_dim = static_cast<std::int64_t>(c.share("rotary_pct", 0.25) *
+                                           static_cast<double>(m.hidden / std::max<std::int64_t>(m.heads, 1)));
   m.parallel = c.flag("use_parallel_residual", true) ? Parallel::two_norms : Parallel::none;
   m.bias = c.flag("attention_bias", true), m.mlp_bias = true;
   m.tied_embeddings = c.flag("tie_word_embeddings", false);

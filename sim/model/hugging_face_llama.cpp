@@ -12,7 +12,8 @@ void read_like_llama(ConfigReader& c) {
   m.layers = c.count("num_hidden_layers"), m.hidden = c.count("hidden_size"), m.heads = c.count("num_attention_heads");
   m.kv_heads = c.count("num_key_value_heads", nullptr, m.heads);
   m.head_dim = c.count("head_dim", nullptr, m.heads > 0 ? std::max<std::int64_t>(m.hidden / m.heads, 1) : 1);
-  m.ffn_hidden = c.count("intermediate_size"), m.vocab = c.count("vocab_size", nullptr, m.vocab);
+  m.ffn_hidden = c.count("intermediate_size"),
+  m.vocab = c.count("vocab_size", nullptr, m.vocab > 0 ? m.vocab : ConfigReader::kNeeded);
   m.norm = Norm::rms_norm, m.activation = Activation::swiglu, m.position = Position::rotary;
   m.tied_embeddings = c.flag("tie_word_embeddings", false);
   m.qkv_bias = m.projection_bias = c.flag("attention_bias", false), m.mlp_bias = c.flag("mlp_bias", false);

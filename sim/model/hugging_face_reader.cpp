@@ -127,7 +127,7 @@ void ConfigReader::refuse_unused(const json& map, const std::string& prefix) {
       refuse_unused(said, key + ".");
       continue;
     }
-    if ((&map == &whole_ && name == "text_config") || is_harmless(key, said)) continue;
+    if ((&map == &whole_ && !section_.empty() && name == "text_config") || is_harmless(key, said)) continue;
     std::string shown = said.dump(-1, ' ', true);
     if (shown.size() > 40) shown = shown.substr(0, 40) + "...";
     wrong(key, fmt::format("{} is not described here: the model would be another one", shown),
@@ -140,8 +140,8 @@ std::int64_t ConfigReader::count(const char* key, const char* other, std::int64_
   const json* same = other == nullptr ? nullptr : value(other);
   if (v != nullptr && same != nullptr && *v != *same) wrong(other, fmt::format("is not what {} says", key));
   if (v == nullptr) v = same;
-  if (v == nullptr && absent == 0) wrong(key, "is missing");
-  if (v == nullptr) return absent;
+  if (v == nullptr && absent == kNeeded) wrong(key, "is missing");
+  if (v == nullptr) return std::max<std::int64_t>(absent, 0);
   if (!v->is_number_integer() || (v->is_number_unsigned() && v->get<std::uint64_t>() > kMostInConfig) ||
       v->get<std::int64_t>() < 1 || v->get<std::int64_t>() > kMostInConfig) {
     wrong(key, fmt::format("must be an integer from 1 to {}", kMostInConfig));

@@ -22,8 +22,9 @@ class ConfigReader {
   void wrong(const std::string& key, std::string message, std::string help = {});
   // Of the configuration, or "section.key" of a map in it; nullptr where it is absent or null.
   const nlohmann::json* value(const std::string& key);
-  // A positive integer; the first of two names, as some families changed theirs.
-  std::int64_t count(const char* key, const char* other = nullptr, std::int64_t absent = 0);
+  // A positive integer; the first of two names, as some families changed theirs. 0 where it is needed and missing.
+  static constexpr std::int64_t kNeeded = -1;
+  std::int64_t count(const char* key, const char* other = nullptr, std::int64_t absent = kNeeded);
   std::int64_t count_or_none(const char* key);  // 0 where it is absent, null or 0
   bool flag(const char* key, bool absent);
   bool any_positive(std::initializer_list<const char*> keys);  // dropout rates, caps
