@@ -1,5 +1,7 @@
 // Reads what PyTorch's profiler writes.
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -28,7 +30,8 @@ struct Span {
 
 std::int64_t nanoseconds_of(const json& event, const char* key) {
   const auto it = event.find(key);
-  return it == event.end() || !it->is_number() ? 0 : static_cast<std::int64_t>(it->get<double>() * 1000 + 0.5);
+  const double ns = it == event.end() || !it->is_number() ? 0 : it->get<double>() * 1000 + 0.5;
+  return std::abs(ns) < 9e18 ? static_cast<std::int64_t>(ns) : 0;
 }
 
 class Reader {
@@ -40,8 +43,12 @@ class Reader {
       return wrong(path_, "is no trace: it has no list traceEvents");
     TracedRank rank;
     rank.from = path_;
-    if (const auto it = trace.find("distributedInfo"); it != trace.end() && it->is_object() && it->contains("rank"))
-      rank.rank = (*it)["rank"].get<std::int32_t>();
+    if (const auto it = trace.find("distributedInfo"); it != trace.end() && it->is_object() && it->contains("rank")) {
+      const json& said = (*it)["rank"];
+      if (!said.is_number_integer() || said < 0 || said > std::numeric_limits<std::int32_t>::max())
+        return wrong(path_, "distributedInfo.rank: " + said.dump() + " is no rank, expected an integer of at least 0");
+      rank.rank = said.get<std::int32_t>();
+    }
     for (const json& event : trace["traceEvents"]) look_at(event);
     if (kernels_.empty()) return wrong(path_, "has no kernels: it was made without a GPU");
     if (steps_.empty())
