@@ -7,8 +7,31 @@
 namespace orrery::program {
 namespace {
 
-// The split inside the block by the rule of the design: work first, then transfers in the order of their categories.
+void append(std::vector<Segment>& segments, Time to, Category category) {
+  if (!segments.empty() && segments.back().category == category)
+    segments.back().end = to;
+  else
+    segments.push_back({to, category});
+}
+
+// Of steps one after the other. Where nothing runs the host is: a blocking launch.
+std::vector<Segment> split_chain(std::span<const TimedStep> steps, const PassTimes& times) {
+  std::vector<Segment> segments;
+  Time from{};
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (times.start[i] > from) append(segments, times.start[i], Category::host);
+    if (times.end[i] > times.start[i]) append(segments, times.end[i], steps[i].category);
+    from = times.end[i];
+  }
+  if (times.finish > from) append(segments, times.finish, Category::host);
+  return segments;
+}
+
+// By the rule of the design: work first, then transfers in the order of their categories.
 std::vector<Segment> split(std::span<const TimedStep> steps, const PassTimes& times) {
+  bool chain = true;
+  for (std::size_t i = 1; i < steps.size(); ++i) chain = chain && times.start[i] >= times.end[i - 1];
+  if (chain) return split_chain(steps, times);
   std::vector<Time> cuts;
   for (std::size_t i = 0; i < steps.size(); ++i) {
     cuts.push_back(times.start[i]);
@@ -26,11 +49,7 @@ std::vector<Segment> split(std::span<const TimedStep> steps, const PassTimes& ti
     for (std::size_t i = begin; i < steps.size() && i < begin + 64; ++i)
       if (times.start[i] <= from && times.end[i] >= to) best = std::min(best, steps[i].category);
     if (best == Category::bubble) best = Category::host;  // nothing runs: a blocking launch
-    if (!segments.empty() && segments.back().category == best) {
-      segments.back().end = to;
-    } else {
-      segments.push_back({to, best});
-    }
+    append(segments, to, best);
     from = to;
   }
   return segments;
@@ -89,8 +108,9 @@ Block make_block(std::span<const TimedStep> steps) {
                                m.tensor, steps[i].backward});
   for (std::size_t i = 0; i < steps.size(); ++i)
     if (times.start[i] < times.end[i]) block.parts.push_back(part_of(steps[i], times.start[i], times.end[i]));
-  std::stable_sort(block.effects.begin(), block.effects.end(),
-                   [](const MemoryEffect& a, const MemoryEffect& b) { return a.offset < b.offset; });
+  const auto earlier = [](const MemoryEffect& a, const MemoryEffect& b) { return a.offset < b.offset; };
+  if (!std::is_sorted(block.effects.begin(), block.effects.end(), earlier))
+    std::stable_sort(block.effects.begin(), block.effects.end(), earlier);
   host_times(steps, block);
   return block;
 }
