@@ -44,10 +44,10 @@ double number(const std::string& text) {
 // Doublings that two numbers are apart; words are equal or two doublings apart.
 double apart(const std::string& a, const std::string& b) {
   if (a == b) return 0;
-  double x = number(a), y = number(b), doublings = 0;
+  const double x = number(a), y = number(b);
   if (x <= 0 || y <= 0) return 2;
-  for (; x < y && doublings < kFurthest; x *= 2) ++doublings;
-  for (; y < x && doublings < kFurthest; y *= 2) ++doublings;
+  double doublings = 0;
+  for (double less = std::min(x, y); less < std::max(x, y) && doublings < kFurthest; less *= 2) ++doublings;
   return doublings;
 }
 
