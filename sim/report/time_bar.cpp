@@ -32,25 +32,25 @@ std::string bar(const Metrics& m, Int128 whole, int width, const Paint& paint) {
 }  // namespace
 
 std::vector<std::string> time_bar(const Metrics& m, const TextStyle& style) {
-  constexpr int kIndent = 2, kGap = 3;
+  constexpr int kBarIndent = 2, kBarGap = 3;
   Int128 whole = 0;
   for (const Int128 part : m.total) whole += part;
   if (whole == 0) return {};
   const Paint paint{style.colour};
   std::vector<std::string> lines{
-      std::string(kIndent, ' ') + bar(m, whole, std::max(10, style.width - 2 * kIndent), paint), ""};
+      std::string(kBarIndent, ' ') + bar(m, whole, std::max(10, style.width - 2 * kBarIndent), paint), ""};
   int used = 0;
   for (std::size_t c = 0; c < kCategories; ++c) {
     if (m.total[c] == 0) continue;
     const std::string share = percent_text(static_cast<double>(m.total[c]) / static_cast<double>(whole));
     const std::string label = fmt::format(" {} {}", program::kCategoryNames[c], share);
-    if (used > 0 && used + kGap + 1 + columns(label) > style.width) {
+    if (used > 0 && used + kBarGap + 1 + columns(label) > style.width) {
       lines.emplace_back();
       used = 0;
     }
-    lines.back() += std::string(used == 0 ? kIndent : kGap, ' ');
+    lines.back() += std::string(used == 0 ? kBarIndent : kBarGap, ' ');
     lines.back() += paint(static_cast<Category>(c), paint.on && c + 1 < kCategories ? kFill[0] : kFill[c]) + label;
-    used += (used == 0 ? kIndent : kGap) + 1 + columns(label);
+    used += (used == 0 ? kBarIndent : kBarGap) + 1 + columns(label);
   }
   return lines;
 }

@@ -56,7 +56,7 @@ class Waves {
   std::unordered_set<FoldKey, HashOfKey> seen_;
   Digits digits_;
   std::size_t from_ = 0;
-  std::int64_t at_ = 0, total_ = 0, taken_ = 0, candidates_ = 0;
+  std::int64_t at_ = 0, total_ = 0, taken_ = 0;
   std::int64_t reading_ = -1;
   std::shared_ptr<const Result<scenario::Scenario>> base_;
   scenario::Scenario scenario_;  // of the point at hand

@@ -65,10 +65,10 @@ std::string side_by_side(const Report& report) {
   if (report.rows.empty()) return {};
   Table table(report.rows);
   table.line("row", [](const Row& row) { return row.id; });
-  for (const auto& [column, value] : report.rows.front().groups)
-    table.line(column, [&](const Row& row) {
+  for (const auto& group : report.rows.front().groups)
+    table.line(group.first, [&](const Row& row) {
       for (const auto& [by, name] : row.groups)
-        if (by == column) return name;
+        if (by == group.first) return name;
       return std::string();
     });
   table.gap();

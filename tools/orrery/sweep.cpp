@@ -205,7 +205,7 @@ int sweep_scenario(const SweepCommand& options, sweep::Peers* peers, const Conso
   if (const Diagnostics errors = files.open(options, space); !errors.empty()) return console.refuse(errors);
   std::vector<sweep::Row> rows;  // for the page
   if (files.any() || !options.report.empty())
-    how.row = [&](const sweep::Row& row) {
+    how.row = [&, &space = space](const sweep::Row& row) {
       if (files.any()) files.add(row, space);
       if (!options.report.empty()) rows.push_back(row);
     };
