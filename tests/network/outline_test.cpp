@@ -152,6 +152,11 @@ TEST_CASE("a group's domains are in the order of the call, its channels those of
   CHECK(two.head(two.domains()[0], 0) == 4);
   CHECK(two.head(two.domains()[0], 1) == 6);  // the member 1 · 3/2
   CHECK(two.head(two.domains()[1], 1) == 1);
+  // Two channels of four members: they leave from the first and the third.
+  const std::vector<DeviceId> six{0, 1, 2, 3, 4, 5};
+  const Group uneven(six, nodes);
+  CHECK(uneven.head(uneven.domains()[0], 1) == 2);
+  CHECK(uneven.head(uneven.domains()[1], 1) == 5);
   const std::vector<DeviceId> twice{0, 1, 0}, none;
   CHECK_THROWS_WITH(Group(twice, nodes), "a group holds each device once");
   CHECK_THROWS_WITH(Group(none, nodes), "a group has members");
