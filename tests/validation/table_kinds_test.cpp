@@ -158,6 +158,8 @@ TEST_CASE("nearest rows: each doubling and each word counts, up to four doubling
   CHECK(nearest(rows, 9) == "a c b d e f ");
   CHECK(nearest(rows, 2) == "a c b ");
   CHECK(nearest(rows, 0) == "a ");
+  // However far the GPUs, four: nearer than three and another model.
+  CHECK(nearest("h,s,64,1,n,x,1\ng,s,8192,1,m,x,1\na,s,8,1,m,x,1\n", 9) == "a g h ");
   CHECK(nearest("a,s,9,1,m,x,1\nb,s,,1,m,x,1\nc,s,32,1,m,x,1\nd,s,8,1,m,x,1\n", 9) == "a d b c ");  // a blank: two
   CHECK(nearest("a,s,8,1,m,x,1\nb,t,8,1,m,x,1\nc,s,8,1,m,x,\n", 9) == "a ");  // another stack; not measured
 }
