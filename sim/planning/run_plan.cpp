@@ -63,7 +63,7 @@ void add_money(const PlayedRun& run, const RunPlan& plan, const Totals& t, Answe
 }
 
 AnswerPart thumb(const PlayedRun& run, const RunPlan& plan, const Totals& t, double price) {
-  const auto parameters = static_cast<double>(model::parameter_count(run.scenario.model));
+  const auto parameters = static_cast<double>(model::active_parameters(run.scenario.model));
   const double flops = 6 * parameters * plan.tokens;
   const double rate = run.result.peak_flops_per_second * plan.efficiency;
   const double hours = flops / rate / 3600;

@@ -34,6 +34,17 @@ const Fields<KaplanLoss>& kaplan_fields() {
   return table;
 }
 
+const Fields<CriticalBatch>& batch_fields() {
+  using B = CriticalBatch;
+  static const auto table = Fields<B>("critical_batch", "tokens / L^(1/alpha).")
+                                .add("tokens", &B::tokens, "at a loss of 1")
+                                .number_range(1, kMost)
+                                .add("alpha", &B::alpha, "exponent of the loss, inverted")
+                                .number_range(0.01, 10)
+                                .add("source", &B::source, "where it is from");
+  return table;
+}
+
 const Fields<ScalingLaw>& law_fields() {
   using L = ScalingLaw;
   static const auto table = Fields<L>("law", "A law.")
@@ -61,6 +72,7 @@ const Fields<ScalingTable>& scaling_fields() {
                                 .section("laws", &T::laws, law_fields(), "laws")
                                 .section("kaplan_loss", &T::kaplan_loss, kaplan_fields(), "loss by Kaplan et al.")
                                 .add("kaplan_data_exponent", &T::kaplan_data_exponent, "of tokens over parameters")
+                                .section("critical_batch", &T::critical_batch, batch_fields(), "tokens of a step")
                                 .rule("laws", [](const T& t) {
                                   for (const char* name : {"chinchilla", "hoffmann-3", "kaplan"})
                                     if (t.find(name) == nullptr) return std::string("must have ") + name;
@@ -109,6 +121,10 @@ double LossLaw::tokens_for(double wanted, double parameters) const {
 
 double KaplanLoss::loss(double parameters, double tokens) const {
   return std::pow(std::pow(nc / parameters, alpha_n / alpha_d) + dc / tokens, alpha_d);
+}
+
+double CriticalBatch::at(double loss) const {
+  return tokens / std::pow(loss, 1 / alpha);
 }
 
 const ScalingLaw* ScalingTable::find(const std::string& name) const {

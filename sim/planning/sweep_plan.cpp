@@ -4,95 +4,59 @@
 
 #include <algorithm>
 
-#include "orrery/core/yaml.hpp"
+#include "best_layout.hpp"
 #include "orrery/hardware/catalogue.hpp"
 #include "orrery/model/presets.hpp"
-#include "orrery/scenario/simulate.hpp"
-#include "orrery/sweep/sweep.hpp"
+#include "orrery/planning/scaling.hpp"
 
 namespace orrery::planning {
 namespace {
 
-// What is tried, of every number of GPUs; data follows. Embedding and head may count as layers, so that numbers of
-// layers such as 126 divide.
-constexpr const char* kSpace =
-    "tensor=1,2,4,8; pipeline=1,2,4,8,16; virtual=1,2,4,8; micro_batch=1,2; recompute=none,full; zero=optimizer; "
-    "sequence_parallel=true,false; partition=even,ends_count_as_layers";
-
-constexpr const char* kText = "the scenario of the plan";
 constexpr std::int64_t kSequence = 4096;
+constexpr double kYears = 3;  // at the peak of all GPUs: `auto` tries no number of them that takes longer
 
-std::string base_of(const SweepPlan& plan, int gpus) {
-  const std::int64_t sequences = std::max<std::int64_t>(1, plan.batch_tokens / plan.sequence_length);
-  return fmt::format(
-      "model: {}\ncluster: {{type: {}, gpus: {}}}\ntraining: {{sequence_length: {}, global_batch: {}, precision: "
-      "bf16}}\n"
-      "network: ideal\nstack: megatron-2024\n",
-      plan.model, plan.cluster, gpus, plan.sequence_length, sequences);
-}
-
-struct Found {
-  int gpus = 0;
-  std::string layout;  // KEY=VALUE …
-  std::string why;     // there is none
-  scenario::Scenario scenario;
-  report::RunResult result;
-};
-
-// Mistakes in what the user said, of the option it was said in; those of a file keep their place.
-Diagnostics named(Diagnostics errors, const char* option) {
-  for (Diagnostic& e : errors)
-    if (e.place.file.empty() || e.place.file == kText) e.path = option, e.place = {}, e.source_line.clear();
-  return errors;
-}
-
-Result<Found> best_on(const SweepPlan& plan, int gpus, Catalogue& catalogue) {
-  const std::string text = base_of(plan, gpus);
-  auto tree = read_yaml_text(text, kText);
-  if (!tree.ok()) return tree.errors();
-  const auto space = sweep::read_space(kSpace, *tree, catalogue);
-  if (!space.ok()) return named(space.errors(), "--model");
-  sweep::Options how;
-  how.top = 1;
-  how.threads = 0;
-  const auto swept = sweep::sweep(*tree, *space, catalogue, how);
-  if (!swept.ok()) return named(swept.errors(), "--model");
-  Found found;
-  found.gpus = gpus;
-  if (swept->best.empty()) {
-    found.why = swept->nearest ? fmt::format("nothing fits: {:.3g} GiB lack at the least",
-                                             -static_cast<double>(swept->nearest->figures.headroom_bytes) / (1 << 30))
-                               : "no layout divides";
-    return found;
-  }
-  const std::vector<std::string> sets = sweep::assignments(swept->best.front(), swept->space, *tree, catalogue);
-  for (const std::string& set : sets) {
-    if (Diagnostics errors = tree->set(set); !errors.empty()) return errors;
-    found.layout += (found.layout.empty() ? "" : " ") + set.substr(set.rfind('.', set.find('=')) + 1);
-  }
-  const auto run = scenario::read_run(*tree, catalogue);
-  if (!run.ok()) return named(run.errors(), "--model");
-  scenario::RunOptions quick;
-  quick.what_if = false;
-  auto result = scenario::simulate(*run, quick);
-  if (!result.ok()) return result.errors();
-  found.scenario = run->scenario();
-  found.result = std::move(result).value();
-  return found;
-}
-
-Result<std::vector<int>> gpus_of(const SweepPlan& plan, Catalogue& catalogue) {
-  const auto cluster = hardware::load_cluster(plan.cluster, catalogue);
-  if (!cluster.ok()) return named(cluster.errors(), "--cluster");
-  const int most = cluster->nodes * cluster->gpus_per_node;
+// `peak` of a GPU, `flops` of the run, 6·N·D.
+Result<std::vector<int>> gpus_of(const SweepPlan& plan, const hardware::ClusterSpec& cluster, double peak,
+                                 double flops) {
+  const int most = cluster.nodes * cluster.gpus_per_node;
   for (const int n : plan.gpus)
     if (n > most)
       return wrong_option("--gpus", fmt::format("{} is more than the {} of {}", n, most, plan.cluster),
                           fmt::format("take at most {}, or another cluster (orrery list clusters)", most));
   if (!plan.gpus.empty()) return plan.gpus;
   std::vector<int> all;
-  for (int n = cluster->gpus_per_node; n <= most && n <= 1024; n *= 2) all.push_back(n);
+  for (int n = cluster.gpus_per_node; n <= most; n *= 2) all.push_back(n);
+  const auto takes_too_long = [&](int n) { return flops > peak * n * kYears * 365 * kSecondsPerDay; };
+  all.erase(all.begin(), std::find_if_not(all.begin(), all.end() - 1, takes_too_long));
   return all;
+}
+
+// Said, or the largest power of two that is not beyond the critical batch at the loss that is predicted.
+Diagnostics set_batch(SweepPlan& plan, double parameters, DType half, std::string& assumed, Catalogue& catalogue) {
+  const std::string in =
+      fmt::format("in sequences of {}, {}, stack megatron-2024", plan.sequence_length, name_of(half));
+  const auto text = [&] { return count_text(static_cast<double>(plan.batch_tokens)); };
+  if (plan.batch_tokens > 0) {
+    if (plan.batch_tokens < plan.sequence_length)
+      return {wrong_option("--batch-tokens",
+                           fmt::format("{} are less than a sequence of {}", text(), plan.sequence_length),
+                           "take more, or --sequence-length of less")};
+    assumed = fmt::format("Assumed: {} tokens a step {}", text(), in);
+    return {};
+  }
+  const auto table = load_scaling(catalogue);
+  if (!table.ok()) return table.errors();
+  if (table->critical_batch.tokens <= 0)
+    return {wrong_option("--batch-tokens", "is missing: the scaling laws have no critical_batch",
+                         "such as --batch-tokens 4M")};
+  const double loss = table->hoffmann().loss(parameters, plan.run.tokens), most = table->critical_batch.at(loss);
+  plan.batch_tokens = plan.sequence_length;
+  while (static_cast<double>(plan.batch_tokens) * 2 <= most) plan.batch_tokens *= 2;
+  assumed = fmt::format(
+      "Assumed: {} tokens a step {}. The critical batch at the predicted loss of {:.3g} is {} tokens ({}); more "
+      "tokens a step, such as --batch-tokens {}, take less time where there are many GPUs, and more steps of data",
+      text(), in, loss, count_text(most), table->critical_batch.source, 2 * plan.batch_tokens);
+  return {};
 }
 
 const Figure* figure(const Answer& answer, const std::string& key) {
@@ -101,7 +65,7 @@ const Figure* figure(const Answer& answer, const std::string& key) {
   return nullptr;
 }
 
-Result<Answer> table_of(const SweepPlan& plan, const std::vector<Found>& all) {
+Result<Answer> table_of(const SweepPlan& plan, const std::vector<BestLayout>& all) {
   AnswerTable table{"gpus",
                     "",
                     {{"gpus", "GPUs"},
@@ -114,7 +78,7 @@ Result<Answer> table_of(const SweepPlan& plan, const std::vector<Found>& all) {
                 fmt::format("{} on {} tokens, {}", plan.model, count_text(plan.run.tokens), plan.cluster)};
   int cheapest = 0;
   double least = 0;
-  for (const Found& f : all) {
+  for (const BestLayout& f : all) {
     auto& row = table.rows.emplace_back();
     row.push_back({std::int64_t{f.gpus}, std::to_string(f.gpus)});
     if (!f.why.empty()) {
@@ -159,25 +123,32 @@ Result<Answer> plan_layouts(const SweepPlan& asked, Catalogue& catalogue) {
   if (plan.sequence_length == 0)
     plan.sequence_length =
         model->max_positions > 0 ? std::min<std::int64_t>(kSequence, model->max_positions) : kSequence;
-  const auto gpus = gpus_of(plan, catalogue);
+  const auto parameters = static_cast<double>(model::active_parameters(*model));
+  const auto cluster = hardware::load_cluster(plan.cluster, catalogue);
+  if (!cluster.ok()) return named(cluster.errors(), "--cluster");
+  const auto gpu = hardware::gpu_of(*cluster, catalogue);
+  if (!gpu.ok()) return gpu.errors();
+  const DType half = half_of(*gpu);
+  const auto gpus = gpus_of(plan, *cluster, gpu->peak_16_bit(), 6 * parameters * plan.run.tokens);
   if (!gpus.ok()) return gpus.errors();
-  std::vector<Found> all;
+  std::string assumed;
+  if (Diagnostics errors = set_batch(plan, parameters, half, assumed, catalogue); !errors.empty()) return errors;
+  std::vector<BestLayout> all;
   for (const int n : *gpus) {
-    auto found = best_on(plan, n, catalogue);
+    auto found = best_layout({plan.model, plan.cluster, n, plan.sequence_length,
+                              plan.batch_tokens / plan.sequence_length, half, model->experts.count > 0},
+                             catalogue);
     if (!found.ok()) return found.errors();
     all.push_back(std::move(found).value());
+    if (plan.progress) plan.progress(all.size(), gpus->size());
   }
-  Result<Answer> answer = all.size() == 1 && all.front().why.empty()
-                              ? plan_run({all.front().scenario, all.front().result}, plan.run)
-                              : table_of(plan, all);
-  if (answer.ok()) {
-    if (all.size() == 1 && all.front().why.empty())
-      answer.value().notes.insert(answer.value().notes.begin(), "Layout: " + all.front().layout + ".");
-    answer.value().notes.push_back(fmt::format(
-        "Assumed: {} tokens a step in sequences of {}, bf16, stack megatron-2024; `orrery sweep` goes over more "
-        "than the layouts tried here.",
-        count_text(static_cast<double>(plan.batch_tokens)), plan.sequence_length));
-  }
+  const bool one = all.size() == 1 && all.front().why.empty();
+  Result<Answer> answer = one ? plan_run({all.front().scenario, all.front().result}, plan.run) : table_of(plan, all);
+  if (!answer.ok()) return answer;
+  std::vector<std::string>& notes = answer.value().notes;
+  if (one) notes.insert(notes.begin(), "Layout: " + all.front().layout + ".");
+  notes.push_back(assumed + ".");
+  notes.emplace_back("Of some layouts the best; `orrery sweep` goes over more than those tried here.");
   return answer;
 }
 

@@ -6,7 +6,6 @@
 namespace orrery::scenario {
 namespace {
 
-// metrics_of() asks for the memory of each device: of the fullest alone, which the verdict has judged.
 void judge(const Scenario& s, report::RunResult& result, engine::Replays& replays, Evaluation& evaluation) {
   const engine::MemoryVerdict judged = engine::memory_verdict(
       result.program, result.timeline, result.usable_memory - result.context_memory, segments_of(s), replays);
@@ -15,11 +14,9 @@ void judge(const Scenario& s, report::RunResult& result, engine::Replays& replay
   evaluation.verdict = !judged.fits      ? report::Verdict::does_not_fit
                        : judged.released ? report::Verdict::fits_by_releasing
                                          : report::Verdict::fits;
-  result.memory.resize(result.program.devices.size());
-  result.reserved.resize(result.program.devices.size());
 }
 
-Result<Evaluation> evaluated(const Run& run, EvaluationCosts& costs) {
+Result<Evaluation> evaluated(const Run& run, EvaluationCosts& costs, std::optional<Time> slowest) {
   const RunOptions options;
   program::LowerOptions how = lower_options(run.scenario(), options);
   how.stage_times = false;
@@ -30,7 +27,11 @@ Result<Evaluation> evaluated(const Run& run, EvaluationCosts& costs) {
   result.timeline = timeline_of(run.input(), result.program, options);
   result.split = engine::split_time(result.program, result.timeline);
   Evaluation evaluation;
-  judge(run.scenario(), result, costs.replays, evaluation);
+  // metrics_of() asks for the memory of each device: of the fullest alone, which the verdict has judged.
+  result.memory.resize(result.program.devices.size());
+  result.reserved.resize(result.program.devices.size());
+  evaluation.judged = !slowest || result.timeline.step_time <= *slowest;
+  if (evaluation.judged) judge(run.scenario(), result, costs.replays, evaluation);
   const report::Metrics metrics = report::metrics_of(result);
   evaluation.step_time = result.timeline.step_time;
   evaluation.bubble_fraction = metrics.bubble_fraction;
@@ -43,8 +44,8 @@ Result<Evaluation> evaluated(const Run& run, EvaluationCosts& costs) {
 
 }  // namespace
 
-Result<Evaluation> evaluate(const Run& run, EvaluationCosts& costs) {
-  return located(run.scenario(), [&] { return evaluated(run, costs); });
+Result<Evaluation> evaluate(const Run& run, EvaluationCosts& costs, std::optional<Time> slowest) {
+  return located(run.scenario(), [&] { return evaluated(run, costs, slowest); });
 }
 
 }  // namespace orrery::scenario

@@ -32,9 +32,10 @@ std::string reason(const Diagnostics& errors) {
 
 namespace {
 
-Evaluation in_short(const scenario::Run& run, scenario::EvaluationCosts& costs) {
-  const Result<scenario::Evaluation> played = scenario::evaluate(run, costs);
+Evaluation in_short(const scenario::Run& run, scenario::EvaluationCosts& costs, std::optional<Time> slowest) {
+  const Result<scenario::Evaluation> played = scenario::evaluate(run, costs, slowest);
   if (!played.ok()) return {Status::refused, {}, reason(played.errors())};
+  if (!played->judged) return {Status::pruned, {}, kSlower};
   const scenario::Scenario& s = run.scenario();
   Figures f;
   f.step_time_ps = played->step_time.value;
@@ -69,10 +70,10 @@ Evaluator::Evaluator(Catalogue& catalogue, const EvaluateOptions& options)
     : options_(options),
       resolver_(catalogue, {.automatic = scenario::NetworkModeChoice::steady, .memory_limit = options.memory_limit}) {}
 
-Evaluation Evaluator::evaluate(const scenario::Scenario& scenario) {
+Evaluation Evaluator::evaluate(const scenario::Scenario& scenario, std::optional<Time> slowest) {
   const Result<scenario::Run> ready = resolver_.resolve(scenario);
   if (!ready.ok()) return {Status::refused, {}, reason(ready.errors())};
-  Evaluation result = options_.reserved ? in_full(*ready, options_) : in_short(*ready, costs_);
+  Evaluation result = options_.reserved ? in_full(*ready, options_) : in_short(*ready, costs_, slowest);
   Figures& f = result.figures;
   f.cost_usd =
       scenario.gpu.price_usd_per_hour * static_cast<double>(f.gpus) * static_cast<double>(f.step_time_ps) / 3.6e15;

@@ -13,10 +13,12 @@
 namespace orrery::sweep {
 
 struct Evaluation {
-  Status status = Status::refused;  // ok, does_not_fit or refused
+  Status status = Status::refused;  // ok, does_not_fit, refused or pruned
   Figures figures;
-  std::string why;  // refused
+  std::string why;  // refused, pruned
 };
+
+inline constexpr const char* kSlower = "slower than the best layout";  // why it is pruned
 
 struct EvaluateOptions {
   std::optional<Bytes> memory_limit;  // of this machine
@@ -27,7 +29,8 @@ struct EvaluateOptions {
 class Evaluator {
  public:
   Evaluator(Catalogue& catalogue, const EvaluateOptions& options);
-  Evaluation evaluate(const scenario::Scenario& scenario);
+  // What takes longer than `slowest` is pruned: nobody asks whether it fits.
+  Evaluation evaluate(const scenario::Scenario& scenario, std::optional<Time> slowest = {});
 
  private:
   EvaluateOptions options_;

@@ -1,6 +1,7 @@
 #include "sweep/player.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/parallel.hpp"
 #include "orrery/core/memory.hpp"
@@ -26,6 +27,18 @@ Player::Player(const Points& points, Catalogue& catalogue, const Options& option
         catalogue, EvaluateOptions{.memory_limit = Bytes{limit.value / threads}, .reserved = options.reserved});
 }
 
+namespace {
+
+// The step time, in picoseconds, with which it would be as good as another: the same time of a GPU for a token.
+double slowest(const scenario::Scenario& s, const Row& as) {
+  const Figures& f = as.figures;
+  return static_cast<double>(f.step_time_ps) * static_cast<double>(f.gpus) / static_cast<double>(f.tokens) *
+         static_cast<double>(s.training.global_batch * s.training.sequence_length) /
+         static_cast<double>(s.layout.ranks());
+}
+
+}  // namespace
+
 // Against the last of the best at the end of the wave before, so that all that are shown are the best there are.
 bool Player::prune(Row& row, const scenario::Scenario& s, const Row* last) const {
   const Bounds bounds = bounds_of(s);
@@ -34,12 +47,11 @@ bool Player::prune(Row& row, const scenario::Scenario& s, const Row* last) const
     row.why = "parameters, gradients and optimizer alone are more than a GPU has";
     row.figures.headroom_bytes = static_cast<std::int64_t>(capacity - bounds.memory_bytes);
   } else if (last) {
-    const Figures& f = last->figures;
-    const double of_token = bounds.step_time_ps * static_cast<double>(s.layout.ranks()) /
-                            static_cast<double>(s.training.global_batch * s.training.sequence_length);
-    const double of_last =
-        static_cast<double>(f.step_time_ps) * static_cast<double>(f.gpus) / static_cast<double>(f.tokens);
-    if (of_token > of_last) row.why = "its matrix products alone take longer than the best layouts";
+    const double as_good = slowest(s, *last);
+    if (bounds.step_time_ps > as_good) row.why = "its matrix products alone take longer than the best layouts";
+    if (options_.search && options_.search->at_least_ps &&
+        static_cast<double>(options_.search->at_least_ps(row.point)) >= as_good)
+      row.why = kSlower;
   }
   if (row.why.empty()) return false;
   row.status = Status::pruned;
@@ -68,7 +80,9 @@ void Player::play(std::size_t index, scenario::Scenario& s, Work& work, Evaluato
   if (const std::optional<Stored>& known = work.known[index]) {
     take(known->status, known->figures, known->why);
   } else {
-    const Evaluation result = evaluator.evaluate(s);
+    const bool hurried = options_.search && work.last != nullptr;
+    const Evaluation result = evaluator.evaluate(
+        s, hurried ? std::optional(Time{static_cast<std::int64_t>(std::ceil(slowest(s, *work.last)))}) : std::nullopt);
     take(result.status, result.figures, result.why);
     if (work.keeps) work.fresh[index] = Stored{row.point, row.status, row.figures, row.why};
   }

@@ -61,6 +61,10 @@ class Sweep {
 
  private:
   void count(const Wave& wave);
+  const Row* to_beat() const {
+    const Row* last = ranking_.last();
+    return last == nullptr && options_.search && options_.search->best ? &*options_.search->best : last;
+  }
 
   const YamlTree& scenario_;
   Catalogue& catalogue_;
@@ -92,7 +96,7 @@ void Sweep::count(const Wave& wave) {
 Result<Outcome> Sweep::run() {
   Wave wave;
   while (waves_.next(wave)) {
-    if (Diagnostics errors = player_.play(wave, ranking_.last()); !errors.empty()) return errors;
+    if (Diagnostics errors = player_.play(wave, to_beat()); !errors.empty()) return errors;
     for (const Group& group : wave.groups)
       if (!group.refused) waves_.played(group.key);
     count(wave);

@@ -26,7 +26,10 @@ std::vector<std::int64_t> draw(std::int64_t wanted, std::int64_t of, std::uint64
 Waves::Waves(Points points, const Options& options) : points_(std::move(points)), options_(options) {
   for (std::size_t d = 0; d < points_.dimensions(); ++d) idle_.push_back(scenario::idle_when(points_.key(d).path));
   total_ = points_.count();
-  if (options.sample > 0 && options.sample < total_) {
+  if (options.search && !options.search->only.empty()) {
+    sample_ = options.search->only;
+    total_ = static_cast<std::int64_t>(sample_.size());
+  } else if (options.sample > 0 && options.sample < total_) {
     sample_ = draw(options.sample, total_, options.seed);
     total_ = options.sample;
   }

@@ -52,7 +52,7 @@ class Waves {
   Points points_;
   const Options& options_;
   std::vector<std::vector<scenario::IdleCondition>> idle_;  // [dimension]
-  std::vector<std::int64_t> sample_;                        // sorted
+  std::vector<std::int64_t> sample_;                        // or those that were asked for
   std::unordered_set<FoldKey, HashOfKey> seen_;
   Digits digits_;
   std::size_t from_ = 0;

@@ -2,6 +2,7 @@
 #include "orrery/planning/run_plan.hpp"
 
 #include "answers.hpp"
+#include "orrery/model/spec.hpp"
 #include "simulated.hpp"
 
 namespace orrery::planning::run_plan_test {
@@ -46,6 +47,18 @@ TEST_CASE("steps, days, GPU hours, money and energy follow from one step") {
   CHECK(a.yes);
   CHECK(says(a, "Price of a100-sxm-80gb: somebody, some day"));
   CHECK(says(a, "Not counted: preparation of data, evaluation, restarts"));
+}
+
+TEST_CASE("the rule counts the parameters that a token meets") {
+  Round round;
+  const auto rule = [&] { return number(value_of(round.plan({kTokens})), "flops", "rule_of_thumb"); };
+  CHECK(rule() == 6 * kTokens * static_cast<double>(model::parameter_count(round.scenario.model)));
+  // Two of eight experts each token is sent to.
+  round.scenario.model.experts.count = 8;
+  round.scenario.model.experts.top_k = 2;
+  round.scenario.model.experts.hidden = 3072;
+  CHECK(rule() == 6 * kTokens * static_cast<double>(model::active_parameters(round.scenario.model)));
+  CHECK(rule() < 6 * kTokens * static_cast<double>(model::parameter_count(round.scenario.model)));
 }
 
 TEST_CASE("a token more takes a step more") {

@@ -37,6 +37,14 @@ TEST_CASE("losses order the published models, and larger models reach a loss wit
   CHECK(std::pow(8, table.kaplan_data_exponent) == doctest::Approx(4.66).epsilon(1e-3));
 }
 
+TEST_CASE("the critical batch falls with the loss as Kaplan et al. fit it") {
+  const CriticalBatch batch = value_of(load_scaling()).critical_batch;
+  CHECK(batch.at(1) == doctest::Approx(2e8));
+  // 2e8 / 2^(1/0.21) = 2e8 / 27.13
+  CHECK(batch.at(2) == doctest::Approx(7.37e6).epsilon(1e-3));
+  CHECK(batch.at(1.8) > batch.at(2));
+}
+
 TEST_CASE("the GPT-3 paper's training compute within 1 %") {
   for (const PublishedRun& r : value_of(load_published()).compute) {
     CAPTURE(r.name);

@@ -49,6 +49,40 @@ TEST_CASE("what a model has no positions for is not assumed") {
   CHECK(says(value_of(plan_layouts(plan)), "in sequences of 512"));
 }
 
+TEST_CASE("tokens of a step follow from the critical batch where they are not said") {
+  // GPT-2, 124.4e6 parameters on 2.6e9 tokens: L = 1.69 + 406.4 / 124.4e6^0.34 + 410.7 / 2.6e9^0.28 = 1.69 + 0.719 +
+  // 0.949 = 3.358; 2e8 / 3.358^(1/0.21) = 0.625 M tokens, and 512 sequences of 1024 are the largest power of two below.
+  SweepPlan plan = asked({8});
+  plan.batch_tokens = 0;
+  const Answer a = value_of(plan_layouts(plan));
+  CHECK(says(a, "524.3 K tokens a step in sequences of 1024"));
+  CHECK(says(a, "The critical batch at the predicted loss of 3.36 is 62"));
+  CHECK(says(a, "--batch-tokens 1048576"));
+  CHECK(number(a, "steps") == std::ceil(2.6e9 / 524'288));
+}
+
+TEST_CASE("a step is one sequence at the least") {
+  SweepPlan plan = asked({8});
+  plan.batch_tokens = 1000;
+  CHECK(mistake_of(plan_layouts(plan)).message == "1 K are less than a sequence of 1024");
+}
+
+TEST_CASE("auto doubles nodes up to the cluster, and leaves out what takes years at the peak") {
+  SweepPlan plan = asked({});
+  std::vector<std::size_t> told;
+  plan.progress = [&](std::size_t done, std::size_t of) { told = {done, of}; };
+  const AnswerTable all = table(value_of(plan_layouts(plan)), "gpus");
+  REQUIRE(all.rows.size() == 8);  // 8 … 1024 of 1120
+  CHECK(number(all.rows.front()[0].value) == 8);
+  CHECK(number(all.rows.back()[0].value) == 1024);
+  CHECK(told == std::vector<std::size_t>{8, 8});
+  // 6 · 124.4e6 · 1e16 = 7.46e24 FLOPs over 312e12 · 3 years of 3.1536e7 s are 252.9 GPUs.
+  plan.run.tokens = 1e16;
+  plan.batch_tokens = 1 << 20;
+  const Answer long_run = value_of(plan_layouts(plan));
+  CHECK(number(table(long_run, "gpus").rows.front()[0].value) == 256);
+}
+
 TEST_CASE("where nothing fits the table says what lacks, and the answer is no") {
   SweepPlan plan{"gpt3-175b", "dgx-a100", {8, 16}};
   plan.run = RunPlan{1e9};

@@ -13,6 +13,7 @@
 #include "orrery/planning/model_kinds.hpp"
 #include "orrery/planning/rule_of_thumb.hpp"
 #include "orrery/planning/scaling.hpp"
+#include "orrery/planning/sweep_plan.hpp"
 
 namespace orrery::planning::user_tables_test {
 namespace {
@@ -101,6 +102,9 @@ TEST_CASE("laws can be added, those that others build on cannot be left out") {
   const ScalingTable table = value_of(load_scaling(more));
   // N = √(C/6/40).
   CHECK(optimum_of(*table.find("llama-3"), 2.4e23).parameters == doctest::Approx(std::sqrt(1e21)));
+  SweepPlan unsaid{"gpt2", "dgx-a100", {8}};
+  unsaid.run = RunPlan{1e9};
+  CHECK(has(refusal(plan_layouts(unsaid, more)), "the scaling laws have no critical_batch"));
   folder.write("planning/scaling_laws.yaml", laws + third + "  - {name: no-source, is: a}\n" + rest);
   Catalogue unsourced;
   CHECK(has(refusal(load_scaling(unsourced)), "source"));

@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "orrery/core/random.hpp"
 #include "orrery/sweep/sweep.hpp"
 #include "sweep/evaluate.hpp"
@@ -114,6 +116,33 @@ TEST_CASE("what cannot fit by its state alone is pruned, and the nearest says wh
   REQUIRE(outcome->nearest);
   CHECK(outcome->nearest->point == 1);
   CHECK(outcome->nearest->figures.headroom_bytes < 0);
+}
+
+TEST_CASE("a search for the best alone finds it, without asking whether slower layouts fit") {
+  const YamlTree scenario = tree("gpt3-6.7b", "network: ideal\n");
+  const auto space =
+      sweep::read_space("tensor=4,2,1; micro_batch=1,2; recompute=none,full", scenario, Catalogue::shared());
+  REQUIRE(space.ok());
+  sweep::Options options;
+  options.top = 1;
+  options.wave = 1;
+  options.prune = false;
+  const auto all = sweep::sweep(scenario, *space, Catalogue::shared(), options);
+  options.prune = true;
+  options.search.emplace();
+  const auto hunted = sweep::sweep(scenario, *space, Catalogue::shared(), options);
+  REQUIRE((all.ok() && hunted.ok()));
+  REQUIRE(all->best.size() == 1);
+  CHECK(best_of(*hunted) == best_of(*all));
+  const auto is_slower = [](const sweep::Reason& r) { return r.why == sweep::kSlower; };
+  CHECK(std::any_of(hunted->pruned.begin(), hunted->pruned.end(), is_slower));
+  // What is known to take as long as the best of another sweep is not played at all; nor is that worse than it.
+  options.search->best = all->best.front();
+  options.search->at_least_ps = [&](std::int64_t) { return all->best.front().figures.step_time_ps + 1; };
+  const auto known = sweep::sweep(scenario, *space, Catalogue::shared(), options);
+  REQUIRE(known.ok());
+  CHECK(known->counts.evaluated == 0);
+  CHECK(known->best.empty());
 }
 
 }  // namespace orrery::bounds_test

@@ -58,6 +58,18 @@ TEST_CASE("every point has one row, in the order of the space, whatever the size
   }
 }
 
+TEST_CASE("points that are asked for are taken alone, in the order they are said in") {
+  Options options;
+  options.search = Search{{9, 2, 5}, {}, {}};
+  options.wave = 2;
+  const Seen seen = go_over(kWords, options);
+  REQUIRE(seen.rows.size() == 3);
+  CHECK(seen.rows[0].point == 9);
+  CHECK(seen.rows[1].point == 2);
+  CHECK(seen.rows[2].point == 5);
+  CHECK(seen.waves.size() == 2);
+}
+
 TEST_CASE("what contradicts is told without playing it: 3 does not divide 8 GPUs") {
   const Seen seen = go_over(kWords, {});
   std::size_t refused = 0;

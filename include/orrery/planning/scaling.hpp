@@ -22,6 +22,13 @@ struct KaplanLoss {
   double loss(double parameters, double tokens) const;
 };
 
+// Tokens of a step beyond which more of them save fewer and fewer steps: critical(L) = tokens / L^(1/alpha).
+struct CriticalBatch {
+  double tokens = 0, alpha = 1;
+  std::string source;
+  double at(double loss) const;
+};
+
 // One of: tokens a parameter; a power law through an anchor; the optimum of a loss.
 struct ScalingLaw {
   std::string name, is, source;
@@ -37,6 +44,7 @@ struct ScalingTable {
   std::vector<ScalingLaw> laws;
   KaplanLoss kaplan_loss;
   double kaplan_data_exponent = 0;
+  CriticalBatch critical_batch;
 
   const ScalingLaw* find(const std::string& name) const;
   const LossLaw& hoffmann() const;  // of approach 3

@@ -2,6 +2,7 @@
 // nothing else: no JSON, notes, books or second runs, and the caching allocator only where its answer is open.
 #pragma once
 #include <array>
+#include <optional>
 
 #include "orrery/engine/memory_verdict.hpp"
 #include "orrery/report/run_result.hpp"
@@ -15,6 +16,7 @@ struct Evaluation {
   std::array<double, program::kCategories> mean_s{};                       // per rank; sums to the step time
   std::int64_t peak = 0;  // most bytes allocated on a GPU, without the CUDA context
   report::Verdict verdict = report::Verdict::fits;
+  bool judged = true;         // else slower than asked about: `peak`, `verdict` and `replayed` are not known
   std::int64_t replayed = 0;  // simulated devices whose allocator was followed for the verdict, and was not before
 };
 
@@ -23,7 +25,8 @@ struct EvaluationCosts {
   program::Costs steps;
   engine::Replays replays;
 };
-// Errors are those of simulate().
-Result<Evaluation> evaluate(const Run& run, EvaluationCosts& costs);
+// Errors are those of simulate(). Steps of more than `slowest` are not judged, which takes longer than all else where
+// there are many micro-batches.
+Result<Evaluation> evaluate(const Run& run, EvaluationCosts& costs, std::optional<Time> slowest = {});
 
 }  // namespace orrery::scenario

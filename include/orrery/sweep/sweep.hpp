@@ -39,15 +39,24 @@ struct Counts {
   std::int64_t fit = 0;  // of those evaluated
 };
 
+// For whoever wants the best alone, and knows something of the points beforehand. What is slower than the best of the
+// waves before is pruned as soon as its step time is known: nobody asks whether it fits.
+struct Search {
+  std::vector<std::int64_t> only;                               // these points, in this order; none: all
+  std::optional<Row> best;                                      // of another sweep: what is no better is pruned
+  std::function<std::int64_t(std::int64_t point)> at_least_ps;  // what its step takes at least
+};
+
 struct Options {
   std::vector<Condition> where;
   std::size_t top = 10;
   unsigned threads = 1;  // speed only; 0 = as many as the machine has
   bool prune = true;
-  std::size_t wave = 512;     // layouts between two looks at what is best; not for users: it shows in what is pruned
-  std::int64_t sample = 0;    // so many points, drawn without replacement; 0 = all
-  std::uint64_t seed = 1;     // of the sample
-  int shard = 1, shards = 1;  // the part of the points that is played here, from 1
+  std::size_t wave = 512;   // layouts between two looks at what is best; not for users: it shows in what is pruned
+  std::int64_t sample = 0;  // so many points, drawn without replacement; 0 = all
+  std::uint64_t seed = 1;   // of the sample
+  std::optional<Search> search;
+  int shard = 1, shards = 1;          // the part of the points that is played here, from 1
   std::optional<Bytes> memory_limit;  // of this machine, for all threads together
   Store* store = nullptr;             // results are looked up there first, and added
   Peers* peers = nullptr;             // other processes that play, too (orrery/sweep/peers.hpp)
