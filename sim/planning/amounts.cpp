@@ -35,6 +35,9 @@ struct Power {
   const char* name;
   double factor;
 };
+// More than there is of anything to count: what is beyond is a slip of the unit.
+constexpr double kMostCount = 1e18, kMostFlops = 1e35;
+
 constexpr std::array<Power, 5> kPowers{{{"", 1}, {"K", 1e3}, {"M", 1e6}, {"B", 1e9}, {"T", 1e12}}};
 
 const Power* power_of(const std::string& unit) {
@@ -83,6 +86,8 @@ Result<double> read_count(std::string_view text, const CountFormat& format) {
                         split.unit.empty() && split.number > 0
                             ? fmt::format("did you mean {:g}B or {:g}T?", split.number, split.number)
                             : "write it " + like);
+  if (count > kMostCount)
+    return wrong_option(format.option, fmt::format("{} is more than {:g}", text, kMostCount), "write it " + like);
   return count;
 }
 
@@ -132,11 +137,18 @@ Result<Budget> read_budget(std::string_view text) {
     if (power == nullptr || split.number <= 0) return refuse();
     return Budget{0, split.number * power->factor};
   }
+  const auto too_many = [&] {
+    return wrong_option("--budget", fmt::format("'{}' is more than {:g} FLOPs", text, kMostFlops),
+                        "write --budget 3700PFs-day or --budget 5.76e23");
+  };
   const Split split = split_number(text);
   if (!split.ok || split.number <= 0) return refuse();
   for (const char* name : {"PFs-day", "PFs-days", "PF-day", "PF-days", "petaFLOP/s-day", "petaFLOP/s-days"})
-    if (split.unit == name) return Budget{split.number * kPetaflopDay, 0};
+    if (split.unit == name)
+      return split.number * kPetaflopDay > kMostFlops ? Result<Budget>(too_many())
+                                                      : Result<Budget>(Budget{split.number * kPetaflopDay, 0});
   const bool plain = split.unit.empty() || split.unit == "FLOP" || split.unit == "FLOPs";
+  if (plain && split.number > kMostFlops) return too_many();
   if (plain && split.number >= 1e15) return Budget{split.number, 0};
   return refuse();
 }

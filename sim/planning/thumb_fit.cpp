@@ -30,7 +30,7 @@ Result<std::vector<Class>> classes_of(const ThumbFit& fit) {
   const bool half = precision == "fp16" || precision == "bf16";
   if (weight == 0)
     return wrong_option("--precision", fmt::format("'{}' is not in the notes: fp32, fp16, bf16, int8", precision),
-                        "without --rule-of-thumb fp8 and 4 bits are known too");
+                        "without --rule-of-thumb fp8 is known too");
   if (fit.purpose == Purpose::inference) return std::vector<Class>{{"weights_bytes", "weights", weight}};
   if (fit.purpose == Purpose::fine_tuning && half)
     return std::vector<Class>{

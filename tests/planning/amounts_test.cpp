@@ -157,6 +157,16 @@ TEST_CASE("seconds are rounded up, exactly, and do not wrap") {
   CHECK_THROWS_AS(whole_seconds(1e19), OverflowError);
 }
 
+TEST_CASE("more than there is of anything is a slip") {
+  CHECK(mistake_of(read_count("2e18", {"--parameters", "405B", 1e3})).message == "2e18 is more than 1e+18");
+  CHECK(value_of(read_count("1e18", {"--parameters", "405B", 1e3})) == 1e18);
+  CHECK(mistake_of(read_tokens("1e300", 4)).path == "--tokens");
+  CHECK(mistake_of(read_budget("1e36")).message == "'1e36' is more than 1e+35 FLOPs");
+  // 1e35 / 8.64e19 = 1.157e15 petaFLOP/s-days.
+  CHECK(mistake_of(read_budget("1.2e15PFs-day")).message == "'1.2e15PFs-day' is more than 1e+35 FLOPs");
+  CHECK(value_of(read_budget("1.1e15PFs-day")).flops == doctest::Approx(9.504e34));
+}
+
 TEST_CASE("mixes of any number of parts make up the whole") {
   const AnswerPart three = value_of(mix_of("50/30/20", 1e12));
   REQUIRE(three.tables[0].rows.size() == 3);
