@@ -96,6 +96,38 @@ Result<std::string> efficiency_chart(const AnswerTable& table) {
   return svg_of(std::vector<Panel>{panel});
 }
 
+const Figure* figure_of(const Answer& answer, std::string_view key) {
+  for (const AnswerPart& part : answer.parts)
+    for (const Figure& f : part.figures)
+      if (f.key == key) return &f;
+  return nullptr;
+}
+
+// Bytes by class beside what a GPU has (dashed), and what sharding or number formats make of them.
+std::string memory_chart(const Answer& answer) {
+  const Figure* usable = figure_of(answer, "usable_bytes");
+  const double room = usable != nullptr ? number(usable->value) / 1e9 : 0;
+  std::vector<Panel> panels(1, Panel{"Bytes by class", "", "GB"});
+  for (const auto& [key, name] : {std::pair{"weights_bytes", "weights"},
+                                  {"gradients_bytes", "gradients"},
+                                  {"optimizer_bytes", "optimizer"},
+                                  {"activations_bytes", "activations"},
+                                  {"total_bytes", "in all"}})
+    if (const Figure* f = figure_of(answer, key); f != nullptr && number(f->value) > 0)
+      panels[0].bars.push_back({name, number(f->value) / 1e9, std::string_view(name) == "in all" ? 1 : 0});
+  for (const AnswerPart& part : answer.parts)
+    for (const AnswerTable& table : part.tables) {
+      const std::size_t bytes = table.key == "strategies" ? 1 : table.key == "formats" ? 5 : 0;
+      if (bytes == 0) continue;
+      Panel panel{bytes == 1 ? "Held by a GPU" : "Weights", "", "GB"};
+      for (const auto& row : table.rows)
+        panel.bars.push_back({row[0].text, number(row[bytes].value) / 1e9, bytes == 1 ? 1 : 0});
+      panels.push_back(std::move(panel));
+    }
+  for (Panel& panel : panels) panel.limit = room;
+  return svg_of(panels);
+}
+
 }  // namespace
 
 Result<std::string> chart_of(const Answer& answer, Catalogue& catalogue) {
@@ -106,6 +138,7 @@ Result<std::string> chart_of(const Answer& answer, Catalogue& catalogue) {
       if (table.key == "models") return optimal_chart(table);
       if (table.key == "losses") return efficiency_chart(table);
     }
+  if (figure_of(answer, "total_bytes") != nullptr) return memory_chart(answer);
   if (const Optimum best = chosen_by(answer); best.tokens > 0)
     return loss_chart(best.parameters, best.tokens, catalogue);
   return wrong_option("--plot", "there is no picture of this",

@@ -87,6 +87,7 @@ class Drawing {
   void bars(const Panel& p, double width) {
     Range values;
     for (const Bar& b : p.bars) values.add(b.value);
+    if (p.limit > 0) values.add(p.limit);
     const Axis x{0, static_cast<double>(p.bars.size()), left_ + kLeft, left_ + width - kRight, false};
     const Axis y = log_axis(values.low * 0.99, values.high, kHeight - 2 * kBottom, kTop);
     frame(x, y, p, false);
@@ -102,6 +103,7 @@ class Drawing {
                       "{0:.1f} {1:.1f})\">{2}</text>\n",
                       middle + 4, y.from + 8, escaped(b.name)));
     }
+    if (p.limit > 0) svg_.line(x.from, y.at(p.limit), x.to, y.at(p.limit), "limit");
   }
 
  private:
@@ -142,8 +144,10 @@ class Drawing {
   }
   void legend(const Panel& p) {
     double at = kTop + 16;
+    // Dots along a diagonal end in the corner above on the right.
+    const double x = p.diagonal ? left_ + kLeft + 10 : left_ + kWidth - kRight - 8;
     const auto entry = [&](const std::string& name, const std::string& classes) {
-      svg_.text(left_ + kWidth - kRight - 8, at, name, "end", classes);
+      svg_.text(x, at, name, p.diagonal ? "start" : "end", classes);
       at += 15;
     };
     for (std::size_t i = 0; i < p.series.size() && p.series.size() > 1; ++i)
@@ -182,7 +186,7 @@ std::string svg_of(const std::vector<Panel>& panels) {
 }
 
 std::string svg_of(const HeatMap& map) {
-  constexpr double kCell = 74, kRow = 34, kSide = 84, kHead = 64, kFoot = 34;
+  constexpr double kCell = 74, kRow = 34, kSide = 112, kHead = 64, kFoot = 34;
   const double width = kSide + kCell * static_cast<double>(map.columns.size()) + kRight,
                height = kHead + kRow * static_cast<double>(map.rows.size()) + kFoot;
   double low = 1e300, high = -1e300;

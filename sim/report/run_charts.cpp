@@ -1,6 +1,7 @@
 #include "run_charts.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "format.hpp"
 #include "svg.hpp"
@@ -98,13 +99,20 @@ std::string staircase_svg(const RunResult& run) {
           "The passes of each stage over the step");
   const SliceSource source(run, TraceDetail::stage);
   const double scale = kBar / (static_cast<double>(run.timeline.makespan.value) / 1000);
-  const auto classes = [](std::string_view name) {
-    return name == "F"   ? "s0"
-           : name == "B" ? "s2"
-           : name == "I" ? "s4"
-           : name == "W" ? "s3"
-           : name == "X" ? "s5"
-                         : "s6";
+  struct Kind {
+    std::string_view name;
+    const char *text, *classes;
+    bool used = false;
+  };
+  std::array<Kind, 6> kinds{{{"F", "F forward", "s0"},
+                             {"B", "B backward", "s2"},
+                             {"I", "I", "s4"},
+                             {"W", "W", "s3"},
+                             {"X", "F and B", "s5"},
+                             {"", "optimizer", "s6"}}};
+  const auto kind_of = [&](std::string_view name) -> Kind& {
+    const auto at = std::find_if(kinds.begin(), kinds.end(), [&](const Kind& k) { return k.name == name; });
+    return at == kinds.end() ? kinds.back() : *at;
   };
   double y = 2;
   for (const DeviceIndex d : devices) {
@@ -112,9 +120,12 @@ std::string staircase_svg(const RunResult& run) {
     std::string_view open;
     double from = 0, to = 0;
     const auto flush = [&] {
-      if (!open.empty())
-        svg.rect(kLabel + from, y + 2, std::max(0.4, to - from - (to - from > 3 ? 0.6 : 0)), kRow - 4, classes(open),
+      if (!open.empty()) {
+        Kind& kind = kind_of(open);
+        kind.used = true;
+        svg.rect(kLabel + from, y + 2, std::max(0.4, to - from - (to - from > 3 ? 0.6 : 0)), kRow - 4, kind.classes,
                  std::string(open));
+      }
       open = {};
     };
     for (const Slice& s : slices_of(source, d, {}).slices) {
@@ -129,8 +140,10 @@ std::string staircase_svg(const RunResult& run) {
     flush();
     y += kRow;
   }
-  legend(svg, y + 10,
-         {{"F forward", "s0"}, {"B backward", "s2"}, {"I", "s4"}, {"W", "s3"}, {"F and B", "s5"}, {"optimizer", "s6"}});
+  std::vector<std::pair<std::string, std::string>> entries;
+  for (const Kind& kind : kinds)
+    if (kind.used) entries.emplace_back(kind.text, kind.classes);
+  legend(svg, y + 10, entries);
   return svg.close();
 }
 

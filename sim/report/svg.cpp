@@ -15,6 +15,8 @@ svg{font-family:system-ui,sans-serif;font-size:11px}
 .s0{fill:#4477aa;stroke:#4477aa}.s1{fill:#ee6677;stroke:#ee6677}.s2{fill:#228833;stroke:#228833}.s3{fill:#b8a530;stroke:#b8a530}.s4{fill:#3aa6c9;stroke:#3aa6c9}.s5{fill:#aa3377;stroke:#aa3377}.s6{fill:#888888;stroke:#888888}.s7{fill:#c2762a;stroke:#c2762a}
 .strong{stroke:var(--ink);fill:none;stroke-width:2.5}.thin{fill:none;stroke-width:1.5}text.s0,text.s1,text.s2,text.s3,text.s4,text.s5,text.s6,text.s7{stroke:none}
 .hatch{fill:url(#hatch);stroke:var(--grid)}
+@media (prefers-color-scheme:dark){.s0{fill:#77aadd;stroke:#77aadd}.s2{fill:#44bb66;stroke:#44bb66}.s5{fill:#dd77aa;stroke:#dd77aa}.s6{fill:#aaaaaa;stroke:#aaaaaa}}
+.thin,.strong{fill:none}text.s0,text.s2,text.s5,text.s6{stroke:none}
 </style>)";
 }
 

@@ -38,7 +38,7 @@ std::vector<std::string> figures_of(const Report& report) {
 }
 
 // Coloured by the first group of each row (its source or stack): the seven largest, and the others.
-std::string scatter(const std::string& figure, const std::vector<Dot>& points) {
+report::Panel scatter(const std::string& figure, const std::vector<Dot>& points) {
   const auto source = [](const Dot& p) {
     return p.row->groups.empty() ? std::string("all") : p.row->groups.front().second;
   };
@@ -59,7 +59,7 @@ std::string scatter(const std::string& figure, const std::vector<Dot>& points) {
                           static_cast<int>(group)});
   }
   panel.x_log = panel.y_log = panel.diagonal = true;
-  return report::svg_of(std::vector<report::Panel>{panel});
+  return panel;
 }
 
 std::string worst_rows(std::vector<Dot> points) {
@@ -89,6 +89,14 @@ std::string groups_table(const Report& report, const std::string& figure) {
 
 }  // namespace
 
+std::string chart_of(const Report& report) {
+  std::vector<report::Panel> panels;
+  for (const std::string& figure : figures_of(report))
+    if (const std::vector<Dot> points = points_of(report, figure); !points.empty())
+      panels.push_back(scatter(figure, points));
+  return panels.empty() ? std::string() : report::svg_of(panels);
+}
+
 report::Page page_of(const Report& report) {
   report::Page page{fmt::format("Validation: {}", report.file),
                     "Predicted against measured; the line is where they are equal. Rest on a dot to see its row."};
@@ -97,7 +105,8 @@ report::Page page_of(const Report& report) {
   for (const std::string& figure : figures_of(report)) {
     const std::vector<Dot> points = points_of(report, figure);
     if (points.empty()) continue;
-    page.sections.push_back({figure, scatter(figure, points) + groups_table(report, figure)});
+    page.sections.push_back(
+        {figure, report::svg_of(std::vector<report::Panel>{scatter(figure, points)}) + groups_table(report, figure)});
     page.sections.push_back({figure + ": the worst rows", worst_rows(points)});
   }
   if (page.sections.empty()) {

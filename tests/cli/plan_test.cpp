@@ -48,6 +48,22 @@ TEST_CASE("a plan from a scenario, a budget, a deadline or a size, and the table
     CHECK(run_orrery(std::string("plan --plot - ") + asked).text.starts_with("<svg "));
 }
 
+TEST_CASE("pictures and pages of plans and fits: a wrong question is refused, whatever is to be drawn of it") {
+  const Outcome no = run_orrery("plan --plot - --budget 3700GFs-day 2>&1");
+  CHECK(no.code == 2);
+  CHECK(no.text.find("neither compute nor money") != std::string::npos);
+  const std::string fit = "fit --parameters 20B --gpu v100-sxm-32gb --precision fp16 --for ";
+  const Outcome drawn = run_orrery(fit + "training --plot -");
+  CHECK(drawn.code == 1);  // it does not fit
+  CHECK(drawn.text.starts_with("<svg "));
+  CHECK(run_orrery(fit + "quantum --plot - 2>&1").code == 2);
+  const Outcome page =
+      run_in("plan_page", kOrrery + "plan --budget 3700PFs-day --report p.html >/dev/null; head -c 15 p.html; " +
+                              kOrrery + "plan --budget 3700PFs-day --report p.html");
+  CHECK(page.text.find("<!doctype html>") != std::string::npos);
+  CHECK(page.text.find("p.html: exists already") != std::string::npos);
+}
+
 TEST_CASE("fit says what a GPU holds, and which layouts fit") {
   check_golden("tests/cli/golden/fit.txt",
                transcript({"fit --parameters 20B --gpu v100-sxm-32gb --precision fp16 --for training",

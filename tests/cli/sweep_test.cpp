@@ -193,6 +193,19 @@ TEST_CASE("orrery diff shows what differs in the input, the step, its split and 
   CHECK(run_orrery(both).text.find("they say the same") != std::string::npos);
 }
 
+TEST_CASE("each picture of a sweep is SVG alone on standard output, those it has none of are refused") {
+  for (const char* chart : {"pareto", "heat", "parallel"}) {
+    const Outcome drawn = run_orrery(kSweep + "--plot - --chart " + chart + " 2>/dev/null");
+    CHECK(drawn.code == 0);
+    CHECK(drawn.text.starts_with("<svg "));
+    CHECK(drawn.text.ends_with("</svg>\n"));
+  }
+  const Outcome none = run_orrery(kSweep + "--plot - --chart scaling 2>&1 >/dev/null");
+  CHECK(none.code == 2);
+  CHECK(none.text.find("--plot: there is no picture of this") != std::string::npos);
+  CHECK(none.text.find("several numbers of nodes") != std::string::npos);
+}
+
 TEST_CASE("a wrong section sweep is an error of check, at its place") {
   const Outcome outcome = run_orrery("check scenarios/quickstart-8gpu.yaml --set 'sweep={tensr: [1]}' 2>&1");
   CHECK(outcome.code == 2);

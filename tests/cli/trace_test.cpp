@@ -121,6 +121,7 @@ TEST_CASE("what a trace or a page cannot be is refused, with what it can") {
           "  help: `--trace traces` makes the folder traces\n");
   refused("--trace there.json", "there.json: exists already\n  help: --force overwrites it\n");
   refused("--report -", "-: --report writes a page for a browser, which needs a file\n  help: --report report.html\n");
+  refused("--plot there.json", "there.json: exists already\n  help: --force overwrites it\n");
   refused("--report there.html", "there.html: exists already\n  help: --force overwrites it\n");
   CHECK(in_trace_folder(kOrrery + "run " + kQuick + "--trace t.json --trace-detail kernel").code == 2);
 }
@@ -131,13 +132,20 @@ TEST_CASE("--report writes a page of a run, a sweep and a validation") {
   const Outcome sweep = in_trace_folder(
       kOrrery + "sweep " + kScenarios +
       "quickstart-8gpu.yaml --space \"tensor=1,2,4; pipeline=1,2\" --report s.html >/dev/null 2>/dev/null; cat s.html");
-  for (const char* part : {"Step time against memory", "Best step time, s", "<h2>The best</h2>", "<circle"})
+  for (const char* part : {"Step time against memory", "Best step time, s", "Every layout that was played",
+                           "<h2>The best</h2>", "<circle"})
     CHECK(sweep.text.find(part) != std::string::npos);
   const Outcome validation =
       in_trace_folder(kOrrery + "validate " + kSource +
                       "/tests/data/validation/runs_sample.csv --report v.html >/dev/null 2>/dev/null; cat v.html");
   for (const char* part : {"Validation: ", "step_time_s: the worst rows", "measured"})
     CHECK(validation.text.find(part) != std::string::npos);
+}
+
+TEST_CASE("validate draws predicted against measured") {
+  const Outcome drawn = run_orrery("validate tests/data/validation/runs_sample.csv --plot - 2>/dev/null");
+  CHECK(drawn.text.starts_with("<svg "));
+  CHECK(drawn.text.find("step_time_s") != std::string::npos);
 }
 
 }  // namespace orrery::trace_test

@@ -7,6 +7,7 @@
 #include "../count.hpp"
 #include "answers.hpp"
 #include "orrery/planning/budget.hpp"
+#include "orrery/planning/fit.hpp"
 #include "orrery/planning/scaling.hpp"
 #include "orrery/report/chart.hpp"
 
@@ -97,6 +98,32 @@ TEST_CASE("training compute of BERT, RoBERTa, T5 and GPT-3 are bars of a colour 
     CHECK(svg.find(std::string(">") + name + "<") != std::string::npos);
   CHECK(count(svg, "<rect") == 17 + 2);
   CHECK(svg.find(">3637<") != std::string::npos);  // petaFLOP/s-days of GPT-3
+}
+
+TEST_CASE("a limit of bars is a dashed line across at its height, and the axis holds it") {
+  Panel panel{"title", "", "GB"};
+  panel.bars = {{"one", 1, 0}};
+  panel.limit = 80;
+  const std::string svg = svg_of(std::vector<Panel>{panel});
+  // From 0.1 to 100 over pixels 288 to 40: 80 is at 288 − 248 · (lg 80 + 1) / 3 = 48.0.
+  CHECK(svg.find("y1=\"48.0\"") != std::string::npos);
+  CHECK(count(svg, "class=\"limit\"") == 1);
+}
+
+TEST_CASE("a fit is drawn by class and by sharding or format, beside what the GPU has") {
+  FitQuestion q;
+  q.parameters = 1e9;
+  q.gpu.usable_memory = {41'000'000'000};
+  q.gpu.context_memory = {1'000'000'000};
+  q.purpose = Purpose::training;
+  const std::string training = value_of(chart_of(value_of(fit_model(q))));
+  for (const char* bar : {">weights<", ">gradients<", ">optimizer<", ">in all<", ">ZeRO-1<", ">int8<"})
+    CHECK(training.find(bar) != std::string::npos);
+  CHECK(count(training, "class=\"limit\"") == 3);  // classes, formats, strategies
+  q.purpose = Purpose::inference;
+  const std::string inference = value_of(chart_of(value_of(fit_model(q))));
+  CHECK(inference.find(">gradients<") == std::string::npos);
+  CHECK(inference.find(">ZeRO-1<") == std::string::npos);
 }
 
 TEST_CASE("answers that a picture says more of have one, the others are refused") {

@@ -6,7 +6,8 @@ import { browser } from './lib.mjs';
 const [folder, ...pages] = process.argv.slice(2);
 fs.mkdirSync(folder, { recursive: true });
 // Pictures, tables and sections at the least.
-const wanted = { run: { img: 5, table: 5, heading: 13 }, sweep: { img: 2, table: 2, heading: 3 }, validate: { img: 1, table: 2, heading: 2 } };
+const wanted = { run: { img: 5, table: 5, heading: 13 }, sweep: { img: 3, table: 2, heading: 5 },
+  validate: { img: 1, table: 2, heading: 2 }, plan: { img: 1, table: 3, heading: 4 } };
 let ok = 0, bad = 0;
 const check = (what, holds, seen) => { holds ? ok++ : bad++; if (!holds) console.log('FAIL', what, JSON.stringify(seen)); };
 for (const page of pages) {
@@ -35,7 +36,7 @@ for (const page of pages) {
       await b.page.waitForTimeout(100);
       check(`${label}: the timeline says what is under the pointer`, (await b.page.locator('#hover').textContent()) !== null, null);
     }
-    await b.page.screenshot({ path: path.join(folder, `${name}-${scheme}-${width}.png`), fullPage: true });
+    await b.page.screenshot({ path: path.join(folder, `${name}-${scheme}-${width}.jpg`), fullPage: true, type: 'jpeg', quality: 70 });
     await b.close();
   }
 }

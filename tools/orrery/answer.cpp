@@ -7,6 +7,8 @@
 #include <sstream>
 
 #include "json_text.hpp"
+#include "orrery/core/file.hpp"
+#include "orrery/planning/chart.hpp"
 #include "table.hpp"
 
 namespace orrery::cli {
@@ -113,6 +115,13 @@ std::string answer_json(const Answer& answer) {
   }
   json["notes"] = answer.notes;
   return json_text(json);
+}
+
+int plot_answer(const std::string& path, const Answer& answer, bool force, const Console& console) {
+  const auto svg = chart_of(answer);
+  if (!svg.ok()) return console.refuse(svg.errors());
+  const Diagnostics errors = write_file(path, *svg, force);
+  return errors.empty() ? kOk : console.refuse(errors);
 }
 
 int print_answer(const Result<Answer>& answer, bool json, const Console& console) {

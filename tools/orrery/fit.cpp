@@ -8,6 +8,7 @@
 
 #include "answer.hpp"
 #include "orrery/core/field_table.hpp"
+#include "orrery/core/file.hpp"
 #include "orrery/hardware/catalogue.hpp"
 #include "orrery/model/presets.hpp"
 #include "orrery/planning/amounts.hpp"
@@ -21,10 +22,10 @@ namespace {
 using namespace planning;
 
 struct FitCommand {
-  std::string model, parameters, gpu, gpu_memory, cpu_memory, precision, purpose;
+  std::string model, parameters, gpu, gpu_memory, cpu_memory, precision, purpose, plot;
   double pcie = 25, price = -1;
   int gpus = 8, sequence_length = 0, micro_batch = 1;
-  bool rule_of_thumb = false, json = false;
+  bool rule_of_thumb = false, json = false, force = false;
   Questions questions{{"a GPU of the catalogue", "--rule-of-thumb"}};
 };
 
@@ -103,6 +104,14 @@ Result<Answer> answer_to(const FitCommand& o, const Arguments& arguments) {
   return by_bytes(o, *purpose);
 }
 
+int run(const FitCommand& o, const Arguments& arguments, const Console& console) {
+  const auto answer = answer_to(o, arguments);
+  if (answer.ok() && !o.plot.empty())
+    if (const int code = plot_answer(o.plot, *answer, o.force, console); code != kOk) return code;
+  if (answer.ok() && is_standard_output(o.plot)) return answer->yes ? kOk : kNo;
+  return print_answer(answer, o.json, console);
+}
+
 }  // namespace
 
 Action add_fit(Arguments& app, const Console& console) {
@@ -126,9 +135,11 @@ Action add_fit(Arguments& app, const Console& console) {
   app.add_option("--cpu-memory", o->cpu_memory, "second tier beside it: 32GB");
   app.add_option("--pcie", o->pcie, "GB/s that reach it").range(0.1, 1000.0);
   app.add_option("--price", o->price, "dollars for one GPU and hour, in place of the GPU's").range(0.0, 1e6);
+  app.add_option("--plot", o->plot, "write bytes by class, sharding and formats as SVG (- for standard output)");
+  app.add_flag("--force", o->force, "replace an existing picture");
   app.add_flag("--json", o->json, "one JSON object instead of the text");
   app.footer("Exit code: 0 it fits; 1 it does not; 2 the input is wrong.");
-  return [o, app, &console] { return print_answer(answer_to(*o, app), o->json, console); };
+  return [o, app, &console] { return run(*o, app, console); };
 }
 
 }  // namespace orrery::cli

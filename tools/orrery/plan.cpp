@@ -1,6 +1,7 @@
 // orrery plan: what a training run takes, from a scenario, a budget, or the rule of thumb; and the tables behind it.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <sstream>
@@ -11,13 +12,15 @@
 #include "orrery/hardware/catalogue.hpp"
 #include "orrery/planning/amounts.hpp"
 #include "orrery/planning/budget.hpp"
-#include "orrery/planning/chart.hpp"
 #include "orrery/planning/mix.hpp"
+#include "orrery/planning/page.hpp"
 #include "orrery/planning/rule_of_thumb.hpp"
 #include "orrery/planning/run_plan.hpp"
 #include "orrery/planning/sweep_plan.hpp"
 #include "orrery/scenario/simulate.hpp"
 #include "plan_options.hpp"
+#include "progress.hpp"
+#include "report_option.hpp"
 
 namespace orrery::cli {
 namespace {
@@ -61,12 +64,14 @@ Result<Answer> by_rule_of_thumb(const PlanCommand& o, double tokens) {
 Result<std::vector<int>> gpus_of(const PlanCommand& o) {
   std::vector<int> all;
   if (o.gpus == "auto") return all;
-  std::istringstream parts(o.gpus);
+  std::istringstream parts(o.gpus.ends_with(",") ? o.gpus + "," : o.gpus);  // nothing behind a comma is a part, too
   for (std::string part; std::getline(parts, part, ',');) {
     std::int64_t count = 0;
     if (!parse_integer(part, count).empty() || count < 1 || count > 1 << 20)
       return wrong_option("--gpus", fmt::format("'{}' is no number of GPUs from 1 to 1048576", part),
                           "such as --gpus 1024, --gpus 512,1024 or --gpus auto");
+    if (std::find(all.begin(), all.end(), static_cast<int>(count)) != all.end())
+      return wrong_option("--gpus", fmt::format("{} is there twice", part), "leave one of them out");
     all.push_back(static_cast<int>(count));
   }
   return all;
@@ -87,7 +92,7 @@ Result<RunPlan> run_plan_of(const PlanCommand& o, double tokens) {
   return plan;
 }
 
-Result<Answer> by_cluster(const PlanCommand& o, double tokens) {
+Result<Answer> by_cluster(const PlanCommand& o, double tokens, const Console& console) {
   if (o.model.empty()) return missing("--model", "--model llama3.1-405b");
   const auto plan = run_plan_of(o, tokens);
   const auto gpus = gpus_of(o);
@@ -101,6 +106,9 @@ Result<Answer> by_cluster(const PlanCommand& o, double tokens) {
   }
   sweep.sequence_length = o.sequence_length;
   sweep.run = *plan;
+  Progress progress(console, "plan");
+  progress.phase("looking for the best layout");
+  sweep.progress = [&](std::size_t done, std::size_t of) { progress.update(done, of, "numbers of GPUs"); };
   return plan_layouts(sweep);
 }
 
@@ -168,12 +176,12 @@ Result<double> tokens_of(const PlanCommand& o) {
   return *tokens * o.data_quality;
 }
 
-Result<Answer> by_tokens(const PlanCommand& o) {
+Result<Answer> by_tokens(const PlanCommand& o, const Console& console) {
   const auto tokens = tokens_of(o);
   if (!tokens.ok()) return tokens.errors();
   Result<Answer> answer = o.rule_of_thumb       ? by_rule_of_thumb(o, *tokens)
                           : !o.scenario.empty() ? by_scenario(o, *tokens)
-                                                : by_cluster(o, *tokens);
+                                                : by_cluster(o, *tokens, console);
   if (answer.ok() && o.data_quality != 1)
     answer.value().notes.push_back(
         fmt::format("Tokens are {} times {}: a quality of data that you assume, no law.", o.data_quality, o.tokens));
@@ -205,7 +213,7 @@ Result<Answer> by_means(const PlanCommand& o) {
   return with_mix(o, best.tokens, std::move(answer));
 }
 
-Result<Answer> answer_to(const PlanCommand& o, const Arguments& arguments) {
+Result<Answer> answer_to(const PlanCommand& o, const Arguments& arguments, const Console& console) {
   if (Diagnostics errors = o.mistakes(arguments); !errors.empty()) return errors;
   switch (o.question()) {
     case PlanQuestion::table:
@@ -213,25 +221,19 @@ Result<Answer> answer_to(const PlanCommand& o, const Arguments& arguments) {
     case PlanQuestion::budget:
       return by_means(o);
     default:
-      return by_tokens(o);
+      return by_tokens(o, console);
   }
 }
 
-int write_plot(const PlanCommand& o, const Answer& answer, const Console& console) {
-  const auto svg = chart_of(answer);
-  if (!svg.ok()) return console.refuse(svg.errors());
-  auto file = OutputFile::create(o.plot, o.force);
-  if (!file.ok()) return console.refuse(file.errors());
-  file->write(*svg);
-  const Diagnostics errors = file->commit();
-  return errors.empty() ? kOk : console.refuse(errors);
-}
-
 int run(const PlanCommand& o, const Arguments& arguments, const Console& console) {
-  const auto answer = answer_to(o, arguments);
+  if (const Diagnostics wrong = check_report(o.report, o.force); !wrong.empty()) return console.refuse(wrong);
+  const auto answer = answer_to(o, arguments, console);
   if (answer.ok() && !o.plot.empty())
-    if (const int code = write_plot(o, *answer, console); code != kOk) return code;
-  return is_standard_output(o.plot) ? kOk : print_answer(answer, o.json, console);
+    if (const int code = plot_answer(o.plot, *answer, o.force, console); code != kOk) return code;
+  if (answer.ok() && !o.report.empty())
+    if (const int code = write_report(planning::page_of(*answer), o.report, o.force, console); code != kOk) return code;
+  if (answer.ok() && is_standard_output(o.plot)) return answer->yes ? kOk : kNo;
+  return print_answer(answer, o.json, console);
 }
 
 }  // namespace

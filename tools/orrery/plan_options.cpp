@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "orrery/planning/amounts.hpp"
+#include "report_option.hpp"
 
 namespace orrery::cli {
 namespace {
@@ -50,7 +51,8 @@ void add_subjects(Declaring& d, PlanCommand& o) {
   d.option("rb", "--gpu", o.gpu, "GPU (orrery list gpus; with --rule-of-thumb t4, v100, a100)");
   d.option("cb", "--gpus", o.gpus, "how many; with --cluster also several (512,1024) or auto");
   d.option("c", "--cluster", o.cluster, "find the best layout on this cluster (orrery list clusters)");
-  d.option("c", "--batch-tokens", o.batch_tokens, "tokens of a step, with --cluster: 4M");
+  d.option("c", "--batch-tokens", o.batch_tokens,
+           "tokens of a step, with --cluster: 4M; up to the critical batch of model and tokens");
   d.option("c", "--sequence-length", o.sequence_length,
            "tokens of a sequence, with --cluster; 4096, or what the model has positions for")
       .range(1, 1 << 24);
@@ -98,7 +100,8 @@ void add_plan_options(Arguments& app, PlanCommand& o) {
   app.add_option("--plot", o.plot,
                  "write the picture as SVG (- for standard output): loss of a budget, days and cost of several --gpus, "
                  "a --table");
-  app.add_flag("--force", o.force, "replace an existing picture");
+  add_report_option(app, o.report);
+  app.add_flag("--force", o.force, "replace an existing picture or page");
   app.add_flag("--json", o.json, "one JSON object instead of the text");
   add_memory_limit(app, o.memory_limit);
 }

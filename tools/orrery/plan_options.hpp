@@ -13,7 +13,7 @@ enum class PlanQuestion : std::size_t { table, rule_of_thumb, scenario, cluster,
 
 struct PlanCommand {
   std::string model, parameters, tokens, mix, gpu, table, budget, deadline, law = "chinchilla", scenario, preparation,
-                                                                            plot, cluster, gpus, batch_tokens;
+                                                                            plot, report, cluster, gpus, batch_tokens;
   std::vector<std::string> sets;
   // Below 0: not said.
   double efficiency = -1, price = -1;

@@ -23,6 +23,7 @@ namespace {
 struct SweepCommand {
   ScenarioOptions scenario;
   std::string space, csv, jsonl, store, shard, report;
+  PlotOption plot;
   std::vector<std::string> where, merge;
   int top = 10, threads = 0, verify = 0;
   std::int64_t sample = 0, seed = 1;
@@ -190,6 +191,7 @@ int sweep_scenario(const SweepCommand& options, sweep::Peers* peers, const Conso
   Leave leave{peers};
   if (const Diagnostics wrong_page = check_report(options.report, options.force); !wrong_page.empty())
     return console.refuse(wrong_page);
+  if (const Diagnostics plot = check_plot(options.plot, options.force); !plot.empty()) return console.refuse(plot);
   Result<Prepared> ready = prepare(options, peers != nullptr);
   if (!ready.ok()) return console.refuse(ready.errors());
   auto& [tree, space, how] = ready.value();
@@ -203,11 +205,12 @@ int sweep_scenario(const SweepCommand& options, sweep::Peers* peers, const Conso
   }
   RowFiles files;
   if (const Diagnostics errors = files.open(options, space); !errors.empty()) return console.refuse(errors);
-  std::vector<sweep::Row> rows;  // for the page
-  if (files.any() || !options.report.empty())
+  std::vector<sweep::Row> rows;  // for the page and the picture
+  const bool drawn = !options.report.empty() || !options.plot.path.empty();
+  if (files.any() || drawn)
     how.row = [&, &space = space](const sweep::Row& row) {
       if (files.any()) files.add(row, space);
-      if (!options.report.empty()) rows.push_back(row);
+      if (drawn) rows.push_back(row);
     };
   Progress progress(console, "sweep");
   how.progress = [&](std::int64_t done, std::int64_t of) {
@@ -219,12 +222,20 @@ int sweep_scenario(const SweepCommand& options, sweep::Peers* peers, const Conso
   if (!outcome.ok()) return console.refuse(outcome.errors());
   if (const Diagnostics errors = files.commit(); !errors.empty()) return console.refuse(errors);
   const SweepShown shown{options.scenario.path, options.scenario.sets, &tree, how.top};
-  const bool talk = is_standard_output(options.csv) || is_standard_output(options.jsonl);
+  const bool talk =
+      is_standard_output(options.csv) || is_standard_output(options.jsonl) || is_standard_output(options.plot.path);
   const std::string text = options.json ? sweep_json(*outcome, shown) : sweep_text(*outcome, shown);
   talk ? console.say(text) : console.print(text);
   if (!options.report.empty())
     if (const int code = write_report(sweep_page(*outcome, rows, "Sweep of " + options.scenario.path), options.report,
                                       options.force, console);
+        code != kOk)
+      return code;
+  if (!options.plot.path.empty())
+    if (const int code = write_plot(options.plot, sweep_chart(*outcome, rows, options.plot.chart),
+                                    "heat takes tensor and pipeline in --space, scaling several numbers of nodes or "
+                                    "GPUs, and all of them a layout that is played",
+                                    options.force, console);
         code != kOk)
       return code;
   if (options.verify > 0) say_verified(outcome->verified, console);
@@ -258,6 +269,7 @@ Action add_sweep(Arguments& app, const Console& console) {
   app.add_option("--csv", o->csv, "write a row for each point (- for standard output); nothing is pruned then");
   app.add_option("--jsonl", o->jsonl, "the same as one JSON object a line");
   add_report_option(app, o->report);
+  add_plot_option(app, o->plot, {kSweepCharts.begin(), kSweepCharts.end()});
   app.add_flag("--force", o->force, "replace existing files");
   app.add_flag("--json", o->json, "one JSON object instead of the table");
   app.add_option("--threads", o->threads, "layouts played at once, default all processors (same result)")

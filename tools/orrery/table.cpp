@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "orrery/planning/amounts.hpp"
+
 namespace orrery::cli {
 namespace {
 
@@ -37,6 +39,10 @@ std::string Table::text() const {
 
 std::string gibibytes_text(double bytes) {
   return fmt::format("{:.4g} GiB", bytes / (1 << 30));
+}
+
+std::string rate_text(double per_second) {
+  return per_second < 999.95 ? fmt::format("{:.4g}", per_second) : planning::grouped_text(per_second);
 }
 
 std::string bandwidth_text(double bytes_per_second) {

@@ -24,6 +24,7 @@ class Table {
 
 // Figures as data sheets write them: "80 GiB", "312 TFLOP/s", "2.04 TB/s", "175.2 B" of parameters.
 std::string gibibytes_text(double bytes);
+std::string rate_text(double per_second);  // "149.1", "3,008": as the report of a run
 std::string bandwidth_text(double bytes_per_second);
 std::string tera_text(double per_second);
 std::string parameters_text(double count);

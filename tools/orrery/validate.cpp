@@ -5,6 +5,7 @@
 
 #include "cli.hpp"
 #include "memory_limit.hpp"
+#include "orrery/core/file.hpp"
 #include "orrery/validation/page.hpp"
 #include "progress.hpp"
 #include "report_option.hpp"
@@ -16,6 +17,7 @@ struct ValidateCommand {
   std::string path;
   validation::Options options;
   std::string row, report;
+  PlotOption plot;
   bool json = false, force = false;
   std::vector<std::string> fail_on;
 };
@@ -36,6 +38,7 @@ std::string mechanism_help() {
 int validate(const ValidateCommand& command, const Console& console) {
   if (const Diagnostics wrong = check_report(command.report, command.force); !wrong.empty())
     return console.refuse(wrong);
+  if (const Diagnostics wrong = check_plot(command.plot, command.force); !wrong.empty()) return console.refuse(wrong);
   std::vector<validation::Condition> conditions;
   for (const std::string& text : command.fail_on) {
     const Result<validation::Condition> condition = validation::parse_condition(text);
@@ -49,7 +52,14 @@ int validate(const ValidateCommand& command, const Console& console) {
   const Result<validation::Report> report = validation::validate_file(command.path, options);
   progress.clear();
   if (!report.ok()) return console.refuse(report.errors());
-  console.print(command.json ? validation::to_json(*report) : validation::to_text(*report));
+  const std::string text = command.json ? validation::to_json(*report) : validation::to_text(*report);
+  is_standard_output(command.plot.path) ? console.say(text) : console.print(text);
+  if (!command.plot.path.empty())
+    if (const int written =
+            write_plot(command.plot, validation::chart_of(*report),
+                       "a table of measured runs has one: predicted against measured", command.force, console);
+        written != kOk)
+      return written;
   int code = kOk;
   if (!command.report.empty())
     if (const int written = write_report(validation::page_of(*report), command.report, command.force, console);
@@ -80,7 +90,8 @@ Action add_validate(Arguments& app, const Console& console) {
       .required();
   app.add_flag("--json", command->json, "one JSON object instead of the tables");
   add_report_option(app, command->report);
-  app.add_flag("--force", command->force, "replace an existing report");
+  add_plot_option(app, command->plot, {});
+  app.add_flag("--force", command->force, "replace an existing report or picture");
   app.add_option("--fail-on", command->fail_on,
                  "end with 1 if CONDITION holds, any number of times: [GROUP:][FIGURE.]STATISTIC OPERATOR NUMBER, as "
                  "in mape>0.15, "

@@ -33,6 +33,7 @@ struct Panel {
   std::vector<Series> series = {};
   std::vector<Mark> marks = {};
   std::vector<Bar> bars = {};
+  double limit = 0;  // of bars: more than 0 is a dashed line
   std::vector<Dot> dots = {};
   std::vector<std::string> groups = {};  // names of the colours of dots
   bool x_log = true, y_log = false;
@@ -52,6 +53,24 @@ struct HeatMap {
   std::vector<std::vector<Cell>> cells;  // [row][column]
 };
 std::string svg_of(const HeatMap& map);
+
+// A line for each thing over upright axes, one an attribute, each with values of its own.
+struct ParallelAxes {
+  struct Axis {
+    std::string name;
+    std::vector<std::pair<double, std::string>> ticks;  // from 0, below, to 1, above
+  };
+  struct Line {
+    std::vector<double> at;  // [axis] from 0 to 1
+    std::string text;        // shown where the pointer rests on it
+    int group = 0;           // colour; those of lower groups are above
+  };
+  std::string title;
+  std::vector<Axis> axes;
+  std::vector<Line> lines;
+  std::vector<std::string> groups = {};  // names of the colours
+};
+std::string svg_of(const ParallelAxes& chart);
 
 // Text as it may stand in SVG and HTML.
 std::string escaped(const std::string& text);

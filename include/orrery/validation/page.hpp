@@ -6,5 +6,7 @@
 namespace orrery::validation {
 
 report::Page page_of(const Report& report);
+// Predicted against measured of each figure, side by side, as SVG; empty where there is nothing measured.
+std::string chart_of(const Report& report);
 
 }  // namespace orrery::validation
