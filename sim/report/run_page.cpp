@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "format.hpp"
@@ -124,13 +125,32 @@ std::string inputs_html(const RunResult& run) {
                      escaped(run.scenario_json));
 }
 
-std::string trust_html(const RunResult& run) {
+std::string held_html(const std::vector<HeldAgainst>& held) {
+  if (held.empty())
+    return paragraph_html(
+        "No measured run on this GPU or with this stack is among those that Orrery was held against: the step time is "
+        "a prediction without a measured neighbour.");
+  std::vector<std::vector<std::string>> rows;
+  double sum = 0;
+  for (const HeldAgainst& h : held) {
+    rows.push_back({h.id, h.what, fmt::format("{:+.1f} %", 100 * h.time_error)});
+    sum += std::abs(h.time_error);
+  }
+  return paragraph_html(fmt::format("The measured runs most like this one, by stack, GPU, cluster, number format and "
+                                    "number of GPUs: the predicted step times are {:.1f} % off in the mean.",
+                                    100 * sum / static_cast<double>(held.size()))) +
+         table_html({{"run", false}, {"what", false}, {"error"}}, rows);
+}
+
+std::string trust_html(const RunResult& run, const std::vector<HeldAgainst>& held) {
   std::string html = paragraph_html(
       "Schedules, memory and FLOPs are exact: oracles and closed forms hold them. Times of kernels, collectives and "
       "the "
-      "host are models with constants of the GPU, cluster and software stack, from the sources above; `orrery "
-      "validate` "
-      "holds them against a table of measured runs and prints the error of each.");
+      "host are models with constants of the GPU, cluster and software stack, from the sources above.");
+  html += held_html(held);
+  html += paragraph_html(
+      "ACCURACY.md has the errors by source, stack and cluster; `orrery validate` holds the simulator against a table "
+      "of measured runs.");
   for (const std::string& note : run.notes) html += paragraph_html(note);
   for (const std::string& wrong : run.books) html += paragraph_html("The books do not balance: " + wrong);
   return html;
@@ -169,7 +189,7 @@ std::string run_chart(const RunResult& run, std::string_view name) {
                                : staircase_svg(run);
 }
 
-Page page_of(const RunResult& run) {
+Page page_of(const RunResult& run, const std::vector<HeldAgainst>& held) {
   const Metrics m = metrics_of(run);
   Page page{run.title, run.setting, figures_of(run, m)};
   page.sections = {
@@ -185,7 +205,7 @@ Page page_of(const RunResult& run) {
       {"Ranks and GPUs", ranks_html(run)},
       {"Network", links_html(run)},
       {"Inputs", inputs_html(run)},
-      {"How far to trust it", trust_html(run)}};
+      {"How far to trust it", trust_html(run, held)}};
   page.script = timeline_script();
   return page;
 }

@@ -49,4 +49,16 @@ TEST_CASE("the page of a run has its pictures and its tables") {
   CHECK(bars["names"][bars["rows"][0]["p"][0][2].get<std::size_t>()] == "F");
 }
 
+TEST_CASE("the page names the measured runs most like it and their error, or says that there are none") {
+  const RunResult run = orrery::report::testing::run_example({.ranks = 2, .micro_batches = 2});
+  const std::string alone = to_html(page_of(run));
+  CHECK(alone.find("a prediction without a measured neighbour") != std::string::npos);
+  // Sizes of errors: (10 + 4) / 2 = 7 %.
+  const std::string held = to_html(page_of(run, {{"row-1", "a < b", 0.10}, {"row-2", "another", -0.04}}));
+  for (const char* words :
+       {"are 7.0 % off in the mean", "<td>row-1</td><td>a &lt; b</td><td class=\"r\">+10.0 %</td>", "-4.0 %"})
+    CHECK(held.find(words) != std::string::npos);
+  CHECK(count(held, "<table>") == count(alone, "<table>") + 1);
+}
+
 }  // namespace orrery::report::page_test

@@ -4,6 +4,7 @@
 
 #include "orrery/core/file.hpp"
 #include "orrery/scenario/simulate.hpp"
+#include "orrery/validation/measured.hpp"
 #include "progress.hpp"
 #include "report_option.hpp"
 #include "scenario_options.hpp"
@@ -17,12 +18,13 @@ struct RunCommand {
   scenario::RunOptions run;
   bool json = false, audit = false, force = false, unfused = false, no_art = false;
   TraceChoice trace;
-  std::string report, plot, chart = "timeline";
+  std::string report;
+  PlotOption plot;
 };
 
 // One stream holds one thing: a trace on standard output sends the report to stderr, JSON the books.
 void say_results(const report::RunResult& run, const RunCommand& options, const Console& console) {
-  const bool talk = is_standard_output(options.trace.path) || is_standard_output(options.plot);
+  const bool talk = is_standard_output(options.trace.path) || is_standard_output(options.plot.path);
   const auto out = [&](const std::string& text) { talk ? console.say(text) : console.print(text); };
   const bool terminal = !talk && console.is_terminal();
   const int width = std::min(100, terminal ? console.width() : 100);
@@ -43,6 +45,10 @@ int run_scenario(const RunCommand& options, const Console& console) {
                          {.memory_limit = options.scenario.memory_limit, .phase = phase});
   progress.clear();
   if (!ready.ok()) return console.refuse(ready.errors());
+  if (const Diagnostics wrong = check_plot(options.plot, options.force); !wrong.empty()) return console.refuse(wrong);
+  Result<std::vector<report::HeldAgainst>> held = std::vector<report::HeldAgainst>();
+  if (!options.report.empty()) held = validation::measured_runs_like(ready->scenario());
+  if (!held.ok()) return console.refuse(held.errors());
   scenario::RunOptions how = options.run;
   how.record_links = !options.trace.path.empty();
   how.memory_limit = options.scenario.memory_limit;
@@ -57,12 +63,14 @@ int run_scenario(const RunCommand& options, const Console& console) {
   if (!options.trace.path.empty())
     if (const int code = write_trace_files(*run, options.trace, options.force, console); code != kOk) return code;
   if (!options.report.empty())
-    if (const int code = write_report(report::page_of(*run), options.report, options.force, console); code != kOk)
+    if (const int code = write_report(report::page_of(*run, *held), options.report, options.force, console);
+        code != kOk)
       return code;
-  if (!options.plot.empty())
-    if (const Diagnostics errors = write_file(options.plot, report::run_chart(*run, options.chart), options.force);
-        !errors.empty())
-      return console.refuse(errors);
+  if (!options.plot.path.empty())
+    if (const int code = write_plot(options.plot, report::run_chart(*run, options.plot.chart), "--chart split",
+                                    options.force, console);
+        code != kOk)
+      return code;
   say_results(*run, options, console);
   if (!run->books.empty()) {
     console.complain("orrery run: the books of this run do not balance: " + run->books.front());
@@ -79,9 +87,7 @@ Action add_run(Arguments& app, const Console& console) {
   app.add_flag("--json", options->json, "one JSON object instead of the report");
   add_trace_options(app, options->trace);
   add_report_option(app, options->report);
-  app.add_option("--plot", options->plot, "write one picture: FILE.svg");
-  app.add_option("--chart", options->chart, "which one, default timeline")
-      .one_of({report::kRunCharts.begin(), report::kRunCharts.end()});
+  add_plot_option(app, options->plot, {report::kRunCharts.begin(), report::kRunCharts.end()});
   app.add_flag("--no-art", options->no_art, "no timeline and no bars of memory, on a terminal either");
   app.add_flag("--force", options->force, "replace existing files");
   app.add_flag("--audit", options->audit, "print the books that balance at the end of the run");

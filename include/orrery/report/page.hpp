@@ -36,7 +36,13 @@ std::string paragraph_html(const std::string& text);
 inline constexpr std::array<std::string_view, 4> kRunCharts{"timeline", "split", "waterfall", "memory"};
 std::string run_chart(const RunResult& run, std::string_view name);
 
+// A measured run that the simulator was held against, and how far off it was.
+struct HeldAgainst {
+  std::string id, what;
+  double time_error = 0;  // predicted / measured - 1
+};
+
 // The report of a run: timeline, pipeline, split, waterfall, critical path, memory, operators, ranks, links, inputs.
-Page page_of(const RunResult& run);
+Page page_of(const RunResult& run, const std::vector<HeldAgainst>& held = {});
 
 }  // namespace orrery::report
