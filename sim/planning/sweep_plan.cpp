@@ -21,8 +21,9 @@ Result<std::vector<int>> gpus_of(const SweepPlan& plan, const hardware::ClusterS
   const int most = cluster.nodes * cluster.gpus_per_node;
   for (const int n : plan.gpus)
     if (n > most)
-      return wrong_option("--gpus", fmt::format("{} is more than the {} of {}", n, most, plan.cluster),
-                          fmt::format("take at most {}, or another cluster (orrery list clusters)", most));
+      return wrong_option(
+          "--gpus", fmt::format("{} is more than the {} of {}", grouped_text(n), grouped_text(most), plan.cluster),
+          fmt::format("take at most {}, or another cluster (orrery list clusters)", most));
   if (!plan.gpus.empty()) return plan.gpus;
   std::vector<int> all;
   for (int n = cluster.gpus_per_node; n <= most; n *= 2) all.push_back(n);
@@ -80,7 +81,7 @@ Result<Answer> table_of(const SweepPlan& plan, const std::vector<BestLayout>& al
   double least = 0;
   for (const BestLayout& f : all) {
     auto& row = table.rows.emplace_back();
-    row.push_back({std::int64_t{f.gpus}, std::to_string(f.gpus)});
+    row.push_back({std::int64_t{f.gpus}, grouped_text(f.gpus)});
     if (!f.why.empty()) {
       for (int i = 0; i < 4; ++i) row.push_back(cell("-"));
       row.push_back(cell(f.why));
@@ -109,7 +110,7 @@ Result<Answer> table_of(const SweepPlan& plan, const std::vector<BestLayout>& al
   if (cheapest > 0)
     part.figures.push_back({"cheapest_gpus", std::int64_t{cheapest},
                             plan.run.deadline ? "cheapest in time" : "cheapest",
-                            fmt::format("{} GPUs, {}", cheapest, money_text(least))});
+                            fmt::format("{} GPUs, {}", grouped_text(cheapest), money_text(least))});
   answer.parts.push_back(std::move(part));
   return answer;
 }

@@ -11,6 +11,7 @@
 #include "orrery/model/flops.hpp"
 #include "places.hpp"
 #include "playing.hpp"
+#include "report/format.hpp"
 #include "run_maker.hpp"
 #include "sharing.hpp"
 #include "size.hpp"
@@ -78,10 +79,10 @@ std::string title_of(const Scenario& s) {
     places = fmt::format(" · placement {}", hardware::name_of(s.placement.kind));
   if (const std::size_t n = s.cluster.perturb.size(); n > 0)
     places += fmt::format(" · {} perturbation{}", n, n == 1 ? "" : "s");
-  const std::string title = fmt::format("{} on {} × {} ({}):{}{} · {} · batch {} × {} tokens", s.model.name, l.ranks(),
-                                        s.gpu.name, s.cluster.name, degrees.empty() ? " one GPU" : degrees, places,
-                                        s.schedule.file.empty() ? s.schedule.type : s.schedule.file,
-                                        s.training.global_batch, s.training.sequence_length);
+  const std::string title = fmt::format(
+      "{} on {} × {} ({}):{}{} · {} · batch {} × {} tokens", s.model.name, report::integer_text(l.ranks()), s.gpu.name,
+      s.cluster.name, degrees.empty() ? " one GPU" : degrees, places,
+      s.schedule.file.empty() ? s.schedule.type : s.schedule.file, s.training.global_batch, s.training.sequence_length);
   return safe_to_show(title, Shown::one_line);
 }
 

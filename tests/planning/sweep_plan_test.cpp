@@ -100,7 +100,7 @@ TEST_CASE("models, clusters and numbers of GPUs that cannot be are refused by th
   plan = asked({8});
   plan.cluster = "dgx-a101";
   CHECK(path_of(plan) == "--cluster");
-  CHECK(mistake_of(plan_layouts(asked({8, 4096}))).message == "4096 is more than the 1120 of dgx-a100");
+  CHECK(mistake_of(plan_layouts(asked({8, 4096}))).message == "4,096 is more than the 1,120 of dgx-a100");
 }
 
 }  // namespace

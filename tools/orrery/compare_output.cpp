@@ -134,8 +134,8 @@ report::Page compare_page(const Compared& all) {
     panel.dots.push_back({gib, r.metrics.step_time_s,
                           fmt::format("{}: {:.4g} s, {:.1f} GiB", o.schedule, r.metrics.step_time_s, gib), 0});
     panel.marks.push_back({gib, r.metrics.step_time_s, o.schedule});
-    rows.push_back({o.schedule, fmt::format("{:.4g} s", r.metrics.step_time_s),
-                    fmt::format("{:.0f}", r.metrics.tokens_per_s), fmt::format("{:.1f} %", 100 * r.metrics.mfu),
+    rows.push_back({o.schedule, fmt::format("{:.4g} s", r.metrics.step_time_s), rate_text(r.metrics.tokens_per_s),
+                    fmt::format("{:.1f} %", 100 * r.metrics.mfu),
                     fmt::format("{:.1f} %", 100 * r.metrics.bubble_fraction),
                     gibibytes_text(static_cast<double>(r.memory)), parameters_of(r.variant)});
   }

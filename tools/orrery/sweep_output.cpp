@@ -113,9 +113,9 @@ std::string table_of(const std::vector<Row>& rows, const Space& space, bool cost
     for (const auto& [key, value] : keys_of(rows[i], space)) cells.push_back(value);
     const double step = static_cast<double>(f.step_time_ps) / 1e12;
     for (std::string& cell : std::vector<std::string>{
-             fmt::format("{:.4g} s", step), fmt::format("{:.1f}", f.tokens_per_s_per_gpu),
-             fmt::format("{:.1f} %", 100 * f.mfu), fmt::format("{:.1f} %", 100 * f.bubble_fraction),
-             fmt::format("{:.1f} %", 100 * exposed(f) / step), gibibytes_text(static_cast<double>(f.memory_bytes))})
+             fmt::format("{:.4g} s", step), rate_text(f.tokens_per_s_per_gpu), fmt::format("{:.1f} %", 100 * f.mfu),
+             fmt::format("{:.1f} %", 100 * f.bubble_fraction), fmt::format("{:.1f} %", 100 * exposed(f) / step),
+             gibibytes_text(static_cast<double>(f.memory_bytes))})
       cells.push_back(std::move(cell));
     if (cost) cells.push_back(cost_text(f));
     cells.push_back(i == 0 ? "" : what_is_worse(f, rows.front().figures));
