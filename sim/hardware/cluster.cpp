@@ -128,6 +128,18 @@ class ClusterTopology final : public Topology {
 
 }  // namespace
 
+// Leaves and pods of whole domains shrink with them.
+ClusterSpec allocated(ClusterSpec spec) {
+  ScaleUp& up = spec.scale_up;
+  const int domain = up.nodes_per_domain;
+  const bool segments = up.segment > 0 && spec.nodes > domain && spec.nodes % domain != 0;
+  if (!segments || up.kind == ScaleUpKind::none) return spec;
+  int& unit = spec.scale_out.fat_tree.nodes_per_unit;
+  if (unit % domain == 0) unit = unit / domain * up.segment;
+  up.nodes_per_domain = up.segment;
+  return spec;
+}
+
 Result<std::unique_ptr<Topology>> build_topology(const ClusterSpec& spec, int nodes) {
   if (Diagnostics errors = check_cluster(spec, nodes); !errors.empty()) return errors;
   Result<std::unique_ptr<Topology>> built =

@@ -54,6 +54,9 @@ class ClusterCheck {
     if (spec_.nodes < 1) fail("nodes", fmt::format("must be at least 1, got {}", spec_.nodes));
     if (spec_.gpus_per_node < 1) fail("gpus_per_node", fmt::format("must be at least 1, got {}", spec_.gpus_per_node));
     if (spec_.scale_up.nodes_per_domain < 1) fail("scale_up.nodes_per_domain", "must be at least 1");
+    if (spec_.scale_up.segment < 0 || spec_.scale_up.segment > spec_.scale_up.nodes_per_domain)
+      fail("scale_up.segment", fmt::format("must be from 0 to the {} nodes of a domain, got {}",
+                                           spec_.scale_up.nodes_per_domain, spec_.scale_up.segment));
     if (!errors_.empty()) return;
     const std::int64_t gpus = spec_.gpus_per_node;
     if (nodes_ < 1 || nodes_ > spec_.nodes)

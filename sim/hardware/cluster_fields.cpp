@@ -22,7 +22,10 @@ const Fields<ScaleUp>& scale_up_fields() {
           .add("latency", &ScaleUp::latency, "GPU to GPU; per hop on meshes")
           .add("in_switch_reduction", &ScaleUp::in_switch_reduction, "the switch adds (NVLink SHARP)")
           .add("nodes_per_domain", &ScaleUp::nodes_per_domain, "nodes in one domain, 18 in an NVL72")
-          .range(1, kMany);
+          .range(1, kMany)
+          .add("segment", &ScaleUp::segment,
+               "nodes of a domain that a job gets where it is larger than one and not of whole ones; 0 = all")
+          .range(0, kMany);
   return table;
 }
 

@@ -20,6 +20,7 @@ namespace {
 void fill_in(Scenario& s, const ResolveOptions& options) {
   if (s.schedule.type.empty() && s.schedule.file.empty()) s.schedule.type = default_schedule(s);
   if (s.network.mode == NetworkModeChoice::automatic) s.network.mode = options.automatic;
+  s.cluster = hardware::allocated(std::move(s.cluster));
 }
 
 Diagnostics check_values(const Scenario& s, const ResolveOptions& options) {

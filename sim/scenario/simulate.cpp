@@ -162,6 +162,16 @@ void play_without(const Run& of, const RunOptions& asked, report::RunResult& run
   }
 }
 
+// Of a job that is larger than a domain.
+std::string note_on_segments(const hardware::ClusterSpec& c) {
+  const hardware::ScaleUp& up = c.scale_up;
+  if (up.segment == 0 || up.nodes_per_domain != up.segment || c.nodes <= up.segment) return {};
+  return fmt::format(
+      "The job is larger than a domain of {} and takes {} nodes ({} GPUs) of each (cluster.scale_up.segment; 0: all of "
+      "them).",
+      c.name, up.segment, up.segment * c.gpus_per_node);
+}
+
 // Of a model whose tokens meet a part of it.
 std::string note_on_experts(const model::ModelSpec& m) {
   const auto billions = [](std::int64_t n) { return static_cast<double>(n) / 1e9; };
@@ -202,6 +212,7 @@ Result<report::RunResult> play(const Run& of, const RunOptions& options) {
   run.notes = notes_of(of, *lowered, !options.every_rank);
   run.simulation_notes = run.notes.size();
   if (s.model.experts.count > 0) run.notes.push_back(note_on_experts(s.model));
+  if (const std::string note = note_on_segments(s.cluster); !note.empty()) run.notes.push_back(note);
   for (std::string& note : rerouted(s, places)) run.notes.push_back(std::move(note));
   run.notes.insert(run.notes.end(), s.notes.begin(), s.notes.end());
   if (input.layout.zero != s.layout.zero)

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string_view>
 
 #include "orrery/network/collective.hpp"
@@ -96,6 +97,31 @@ TEST_CASE("published models run on one GPU and on copies of it") {
           model, std::string_view(layout).back(), layout);
       CHECK(report::metrics_of(simulated(text)).step_time_s > 0);
     }
+}
+
+// 128 GPUs, experts over 64 neighbours: a rack of 72 would hold the first of these groups and 8 GPUs of the second,
+// which then calls over the NICs. A job larger than a rack has 64 GPUs of each.
+TEST_CASE("jobs larger than an NVLink domain have a segment of each, and say so") {
+  const auto run = [](int segment) {
+    return simulated(fmt::format(
+        "model: {{layers: 1, hidden: 1024, heads: 4, ffn_hidden: 512, vocab: 1024, position: rotary, experts: {{count: "
+        "64, top_k: 2, "
+        "hidden: "
+        "64}}}}\ncluster: {{type: gb200-nvl72, gpus: 128, scale_up: {{segment: {}}}}}\nlayout: {{data: 128, expert: "
+        "64}}\ntraining: {{sequence_length: 4096, global_batch: 128}}\nnetwork: steady\n",
+        segment));
+  };
+  const auto noted = [](const report::RunResult& of) {
+    return std::ranges::count_if(of.notes, [](const std::string& note) {
+      return note ==
+             "The job is larger than a domain of gb200-nvl72 and takes 16 nodes (64 GPUs) of each "
+             "(cluster.scale_up.segment; 0: all of them).";
+    });
+  };
+  const report::RunResult segments = run(16), straddling = run(0);
+  CHECK(noted(segments) == 1);
+  CHECK(noted(straddling) == 0);
+  CHECK(2 * share(segments, program::Category::expert_comm) < share(straddling, program::Category::expert_comm));
 }
 
 // Half of the layers see 1024 of 4096 positions: less attention, and the same of all else.

@@ -138,7 +138,10 @@ int run(const CollectiveCommand& options, const Console& console) {
         fmt::format("orrery collective: --gpus {} is more than the {} GPUs of {}", options.gpus, there, spec->name));
     return kWrong;
   }
-  const auto topology = hardware::build_topology(*spec, (options.gpus + spec->gpus_per_node - 1) / spec->gpus_per_node);
+  hardware::ClusterSpec job = *spec;
+  job.nodes = (options.gpus + spec->gpus_per_node - 1) / spec->gpus_per_node;
+  job = hardware::allocated(std::move(job));
+  const auto topology = hardware::build_topology(job, job.nodes);
   if (!topology.ok()) return console.refuse(topology.errors());
   const auto tuning = network::tuning_for(*spec);
   if (!tuning.ok()) return console.refuse(tuning.errors());

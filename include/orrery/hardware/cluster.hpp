@@ -26,6 +26,7 @@ struct ScaleUp {
   Time latency{};                    // GPU to GPU (through the switch, where there is one; per hop on meshes)
   bool in_switch_reduction = false;  // NVLink SHARP
   int nodes_per_domain = 1;          // 18 trays of an NVL72
+  int segment = 0;                   // of them, those that a job of several domains takes of each; 0 = all
   friend bool operator==(const ScaleUp&, const ScaleUp&) = default;
 };
 
@@ -143,6 +144,10 @@ Diagnostics check_cluster(const ClusterSpec& spec, int nodes);
 
 // What is left of the speed of each GPU's kernels: the product of the factors that name it.
 std::vector<double> compute_factors(const ClusterSpec& spec);
+
+// The cluster as a job on all of its nodes meets it: one of more than a domain, but not of whole domains, is given a
+// segment of each (Slurm, topology/block, --segment), and its nodes are numbered through these.
+ClusterSpec allocated(ClusterSpec spec);
 
 // The network of the first `nodes` nodes, with the switches that so many nodes need.
 Result<std::unique_ptr<Topology>> build_topology(const ClusterSpec& spec, int nodes);
