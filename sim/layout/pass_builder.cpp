@@ -38,13 +38,8 @@ BackwardPass::BackwardPass(const Tape& tape, const Recomputation& recomputed)
     if (recomputed.saved[t]) forward_[t] = hold(tape.tensors[t], -1, static_cast<TensorId>(t));
   for (const TensorId t : tape.outputs) gradient_[at(t)] = hold(tape.tensors[at(t)], 0);
   for (std::size_t i = tape.ops.size(); i-- > 0;) {
-    const bool enters =
-        recomputed.segment[i] >= 0 && (i + 1 == tape.ops.size() || recomputed.segment[i + 1] != recomputed.segment[i]);
-    if (enters) {
-      std::size_t first = i;
-      while (first > 0 && recomputed.segment[first - 1] == recomputed.segment[i]) --first;
-      run_again(first, i);
-    }
+    for (const Recomputation::Segment& s : recomputed.segments)
+      if (at(s.at) == i) run_again(at(s.first), at(s.last));
     differentiate(tape.ops[i]);
   }
   for (const TensorId t : tape.inputs)

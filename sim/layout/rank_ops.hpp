@@ -38,8 +38,9 @@ struct Workspace {
 
 struct RankOp {
   const char* name = "";
+  model::OperatorKind kind = model::OperatorKind::embedding;
   std::int64_t layer = -1;
-  bool attention_core = false;  // what selective recompute runs again
+  bool attention_core = false;  // what the module core_attn runs again
   bool loss = false;            // gradients begin here
   std::vector<TensorId> in, out;
   std::vector<TensorId> keep_for_input, keep_for_weight;  // forward tensors its backward reads

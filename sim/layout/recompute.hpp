@@ -5,9 +5,14 @@
 namespace orrery::layout {
 
 struct Recomputation {
-  // Per operator: operators of one segment (≥ 0) run again together when the backward pass reaches its last one; −1 =
-  // never.
-  std::vector<std::int64_t> segment;
+  // Operators [first, last] run again, in their order, when the backward pass reaches operator `at`: the last of them,
+  // or the last that reads what they make.
+  struct Segment {
+    std::int32_t first = 0, last = 0, at = 0;
+    bool until_read = false;
+  };
+  std::vector<Segment> segments;       // in the order of the operators
+  std::vector<std::int32_t> segment;   // per operator: of `segments`; −1 = never run again
   std::vector<bool> again;             // per operator: runs again
   std::vector<bool> saved;             // per tensor: held from the forward to the backward pass
   std::vector<std::int32_t> producer;  // per tensor; −1 = from the stage before
@@ -18,5 +23,8 @@ Recomputation recomputation_of(const Tape& tape, std::int64_t model_layers, cons
 inline bool runs_again(const Tape& tape, const OpStep& step) {
   return step.makes == kNoTensor || !tape.keep_always[static_cast<std::size_t>(step.makes)];
 }
+
+// Whether the policy drops what an operator makes behind its readers, and makes it again for their backward passes.
+bool dropped_until_read(model::OperatorKind kind, const PassOptions& options);
 
 }  // namespace orrery::layout

@@ -165,9 +165,9 @@ class Builder {
     TensorIndex from = x;
     if (l.query_rank > 0)
       from = norm(K::latent_norm, linear(K::latent_down, x, {{l.query_rank, Spread::stream}}, m_.qkv_bias));
-    TensorIndex query = linear(K::latent_up, from, {{q, Spread::columns}}, false);
     const TensorIndex down = linear(K::latent_down, x, {{l.key_value_rank + l.rope_dim, Spread::stream}}, m_.qkv_bias);
     const TensorIndex narrow = norm(K::latent_norm, down, l.key_value_rank);
+    TensorIndex query = linear(K::latent_up, from, {{q, Spread::columns}}, false);
     TensorIndex key =
         linear(K::latent_keys_values, narrow,
                {{m_.heads * l.nope_dim, Spread::columns}, {m_.heads * l.value_dim, Spread::columns}}, false);

@@ -25,6 +25,11 @@ void scale(FlopCount& count, Int128 times) {
   count.linear *= times, count.attention *= times;
 }
 
+// Korthikanti et al., eq. 8, where the attention core alone is run again.
+bool counts_attention_twice(const PassOptions& o) {
+  return o.recompute == Recompute::selective && o.recompute_modules == layout::RecomputeModules{};
+}
+
 // ---- closed form ----------------------------------------------------------------------------------------------------
 
 // What one layer runs again, as parts of its forward pass (pass.hpp, Recompute).
@@ -49,8 +54,7 @@ class ClosedForm {
     add_linear((1 + static_cast<WideFlops>(m_.prediction_layers)) * m_.hidden * m_.vocab);
     f_.executed.linear += f_.model.linear + f_.again.linear - unneeded_;
     f_.executed.attention += f_.again.attention;
-    f_.korthikanti =
-        f_.model.total() + (o_.recompute == Recompute::selective ? f_.model.attention : f_.again.linear + in_full_);
+    f_.korthikanti = f_.model.total() + (counts_attention_twice(o_) ? f_.model.attention : f_.again.linear + in_full_);
     return f_;
   }
 
@@ -117,6 +121,31 @@ class ClosedForm {
     return !early || m_.dropout || cast_kept || m_.norm_place != model::NormPlace::before;
   }
 
+  // The context of unfused attention, and the result of a module's last product, are read outside of what is run again.
+  Again of_modules(std::int64_t layer) const {
+    using M = layout::RecomputeModule;
+    const layout::RecomputeModules& modules = o_.recompute_modules;
+    const bool early = o_.kernels.recompute_stops_early, core = modules.has(M::core_attn),
+               cast_kept = o_.compute == DType::fp8 && o_.kernels.fp8_saves_input, last = !early || cast_kept;
+    const WideFlops h = m_.hidden, first = h * (m_.gated() ? 2 : 1);
+    const auto mlp = [&](WideFlops width, bool whole) { return width * (first + (whole ? h : 0)); };
+    const model::Experts& e = m_.experts;
+    const model::LatentAttention& l = m_.latent_attention;
+    Again again{0, core && !flash_, core && !flash_ && !early, core && flash_, false};
+    if (modules.has(M::mla_up_proj) && m_.latent())
+      again.features += (l.query_rank > 0 ? l.query_rank : h) * m_.query_features() +
+                        static_cast<WideFlops>(l.key_value_rank) * m_.heads * (l.nope_dim + l.value_dim);
+    if (!e.in_layer(layer)) {
+      if (modules.has(M::mlp)) again.features += mlp(m_.ffn_hidden, last);
+      return again;
+    }
+    if (modules.has(M::moe))
+      again.features += h * e.count + mlp(e.top_k * e.hidden, last) + mlp(e.shared_hidden, true);
+    else if (modules.has(M::shared_experts))
+      again.features += mlp(e.shared_hidden, last || e.shared_gate);
+    return again;
+  }
+
   Again again_in(std::int64_t layer) const {
     const WideFlops h = m_.hidden, projection = h * m_.context_features(),
                     encodings = is_relative() ? h * m_.query_features() : 0,
@@ -125,8 +154,8 @@ class ClosedForm {
     switch (o_.recompute) {
       case Recompute::none:
         return {};
-      case Recompute::selective:  // the context is read outside of what is run again
-        return {0, !flash_, !flash_ && !o_.kernels.recompute_stops_early, flash_, false};
+      case Recompute::selective:
+        return of_modules(layer);
       case Recompute::full:
       case Recompute::alternate_layers:
         return {all - (last_again() ? 0 : last), !flash_, !flash_, flash_, is_relative()};
@@ -176,7 +205,7 @@ StepFlops count_flops(const StepInput& input, StageCosts& stages) {
   std::optional<StepFlops>& known = stages.flops();
   if (!known) known = sum_over_stages(input, stages);
   StepFlops f = *known;
-  if (input.pass.recompute == Recompute::selective) f.korthikanti = f.model.attention;
+  if (counts_attention_twice(input.pass)) f.korthikanti = f.model.attention;
   f.korthikanti += f.model.total();
   const layout::Layout& l = input.layout;
   const Int128 times = static_cast<Int128>(input.schedule->micro_batches) * (l.ranks() / l.pipeline);

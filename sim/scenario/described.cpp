@@ -16,12 +16,22 @@ std::string sharding_text(const layout::Layout& l) {
   return text;
 }
 
+// " of core_attn, moe_act"; of the attention core alone, as ever, nothing.
+std::string modules_text(const Training& t) {
+  const layout::RecomputeModules modules = layout::modules_of(t.recompute_modules);
+  if (modules == layout::RecomputeModules{}) return {};
+  std::string text;
+  for (const auto& [name, module] : layout::recompute_module_names())
+    if (modules.has(module)) text += (text.empty() ? " of " : ", ") + name;
+  return text;
+}
+
 std::string recompute_text(const Training& t) {
   switch (t.recompute) {
     case layout::Recompute::none:
       return "no recomputation";
     case layout::Recompute::selective:
-      return "selective recomputation";
+      return "selective recomputation" + modules_text(t);
     case layout::Recompute::selective_op:
       return "recomputation by operator";
     case layout::Recompute::full:

@@ -185,8 +185,32 @@ Result<schedule::Schedule> make_schedule(const Scenario& s, const schedule::Stag
   return made;
 }
 
+// A module that no layer has.
+void check_modules(const Scenario& s, Diagnostics& errors) {
+  using M = layout::RecomputeModule;
+  const auto& chosen = s.training.recompute_modules;
+  if (chosen.empty()) {
+    errors.push_back(broken("training.recompute_modules", "names nothing to run again"));
+    errors.back().help = "training: {recompute: none}, or {recompute: selective, recompute_modules: [core_attn]}";
+  }
+  const auto names = layout::recompute_module_names();
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    const M m = chosen[i];
+    const std::string why = m == M::mla_up_proj && !s.model.latent()                         ? "has no latent attention"
+                            : (m == M::moe || m == M::moe_act) && s.model.experts.count == 0 ? "has no experts"
+                            : m == M::shared_experts && s.model.experts.shared_hidden == 0   ? "has no shared experts"
+                                                                                             : "";
+    if (why.empty()) continue;
+    const auto name = std::find_if(names.begin(), names.end(), [&](const auto& n) { return n.second == m; })->first;
+    errors.push_back(broken(fmt::format("training.recompute_modules[{}]", i),
+                            fmt::format("'{}' is of no layer: {} {}", name, s.model.name, why)));
+    errors.back().help = "core_attn, layernorm and mlp are of every model";
+  }
+}
+
 // selective_op keeps every second product of a layer as torchtitan counts them, which is told of plain layers alone.
 void check_recompute(const Scenario& s, Diagnostics& errors) {
+  if (s.training.recompute == layout::Recompute::selective) return check_modules(s, errors);
   if (s.training.recompute != layout::Recompute::selective_op || (s.model.experts.count == 0 && !s.model.latent()))
     return;
   errors.push_back(broken("training.recompute", "selective_op is not described for experts and latent attention"));

@@ -45,6 +45,7 @@ layout::PassOptions pass_options(const Scenario& s) {
   o.compute = compute_type(t.precision);
   o.activation = is_fp32(t.precision) ? DType::fp32 : t.precision == Precision::fp16 ? DType::fp16 : DType::bf16;
   o.recompute = t.recompute;
+  o.recompute_modules = layout::modules_of(t.recompute_modules);
   o.recompute_every = t.recompute_every;
   o.attention = t.attention.value_or(s.stack.kernels.attention.front());
   o.gradient_bytes = gradient_bytes(s);

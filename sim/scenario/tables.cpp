@@ -80,6 +80,8 @@ const Fields<Training>& training_fields() {
                    {"full", Recompute::full},
                    {"alternate_layers", Recompute::alternate_layers}},
                   "activations computed again in the backward pass instead of kept")
+          .choice("recompute_modules", &Training::recompute_modules, layout::recompute_module_names(),
+                  "recompute selective: what of each layer runs again, as in Megatron-LM's --recompute-modules")
           .add("recompute_every", &Training::recompute_every, "recompute full: of every k-th layer")
           .range(1, 1 << 16)
           .choice("attention", &Training::attention, layout::attention_names(),

@@ -2,8 +2,10 @@
 // word that is not known here refuses its row alone. Either way the row goes on with the default.
 #pragma once
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "orrery/core/csv.hpp"
 
@@ -28,6 +30,18 @@ class Cells {
 
   // The row cannot be played: a word that is not known, or something that is not simulated.
   void refuse_row(const char* column, const std::string& message) const;
+  // The value that a word stands for; where it stands for none the row is refused, with all that are known.
+  template <class T>
+  T word(const char* column, std::initializer_list<std::pair<const char*, T>> words) const {
+    const std::string cell = text(column);
+    std::string allowed;
+    for (const auto& [name, value] : words) {
+      if (cell == name) return value;
+      if (*name != '\0') allowed += (allowed.empty() ? "" : ", ") + std::string(name);
+    }
+    refuse_row(column, "'" + cell + "' is not known, allowed: " + allowed);
+    return words.begin()->second;
+  }
   // Why the row is refused, each reason once; empty = it is not.
   const std::string& why() const { return why_; }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "layout/layout_string.hpp"
 
 namespace orrery::validation {
@@ -48,6 +50,24 @@ void read_experts(const Cells& cells, model::ModelSpec& m) {
   check_dispatcher(cells);
   if (cells.text("ep_overlap") == "1")
     cells.refuse_row("ep_overlap", "the exchange of one micro-batch beside another's passes is not simulated");
+}
+
+// `modules:a+b`; an unknown one refuses the row.
+std::vector<layout::RecomputeModule> read_modules(const Cells& cells) {
+  const std::string text = cells.text("recompute");
+  const auto names = layout::recompute_module_names();
+  std::vector<layout::RecomputeModule> modules;
+  for (std::size_t begin = text.find(':') + 1; begin <= text.size();) {
+    const std::size_t end = std::min(text.find('+', begin), text.size());
+    const std::string name = text.substr(begin, end - begin);
+    const auto found = std::find_if(names.begin(), names.end(), [&](const auto& n) { return n.first == name; });
+    if (found == names.end())
+      cells.refuse_row("recompute", fmt::format("'{}' is no module of a layer", name));
+    else
+      modules.push_back(found->second);
+    begin = end + 1;
+  }
+  return modules;
 }
 
 void read_expert_layout(const Cells& cells, const model::ModelSpec& m, layout::Layout& l) {

@@ -49,18 +49,6 @@ constexpr Dialect kDialects[] = {
     {"nanotron", Position::rotary, false, false, false, 1, 14, 14, true, true},
 };
 
-template <class T>
-T word(const Cells& cells, const char* column, std::initializer_list<std::pair<const char*, T>> words) {
-  const std::string text = cells.text(column);
-  std::string allowed;
-  for (const auto& [name, value] : words) {
-    if (text == name) return value;
-    if (*name != '\0') allowed += fmt::format("{}{}", allowed.empty() ? "" : ", ", name);
-  }
-  cells.refuse_row(column, fmt::format("'{}' is not known, allowed: {}", text, allowed));
-  return words.begin()->second;
-}
-
 model::ModelChoice model_of(const Cells& cells, const Dialect& dialect) {
   model::ModelChoice m;
   m.name = cells.text("model");
@@ -82,9 +70,9 @@ model::ModelChoice model_of(const Cells& cells, const Dialect& dialect) {
   }
   m.position = cells.text("position").empty()
                    ? dialect.position
-                   : word<Position>(cells, "position", {{"learned", Position::learned}, {"rotary", Position::rotary}});
+                   : cells.word<Position>("position", {{"learned", Position::learned}, {"rotary", Position::rotary}});
   m.bias = m.norm_bias = dialect.bias;
-  m.dropout = dialect.dropout;
+  m.dropout = dialect.dropout && cells.integer("cp", 1, 1 << 20, 1) == 1;  // Transformer Engine has none beside it
   m.embedding_norm = dialect.embedding_norm;
   if (m.position == Position::learned) m.max_positions = cells.integer("seq_len", 1, kMostOfColumn);
   return m;
@@ -101,12 +89,12 @@ layout::Layout layout_of(const Cells& cells, const model::ModelSpec& m) {
   l.sequence_parallel = cells.flag("sequence_parallel") && l.tensor > 1;
   constexpr Zero zeros[] = {Zero::none, Zero::optimizer, Zero::gradients, Zero::parameters};
   l.zero = zeros[cells.integer("zero_stage", 0, 3, 0)];
-  l.partition = word<Partition>(cells, "partition",
-                                {{"even", Partition::even},
-                                 {"", Partition::even},
-                                 {"ends_count_as_layers", Partition::ends_count_as_layers},
-                                 {"balanced", Partition::balanced},
-                                 {cells.text("pipeline_layout").empty() ? "" : "custom", Partition::explicit_layers}});
+  l.partition = cells.word<Partition>(
+      "partition", {{"even", Partition::even},
+                    {"", Partition::even},
+                    {"ends_count_as_layers", Partition::ends_count_as_layers},
+                    {"balanced", Partition::balanced},
+                    {cells.text("pipeline_layout").empty() ? "" : "custom", Partition::explicit_layers}});
   read_expert_layout(cells, m, l);
   return l;
 }
@@ -118,21 +106,22 @@ scenario::Training training_of(const Cells& cells) {
   t.global_batch = cells.integer("global_batch", 1, kMostOfColumn);
   t.micro_batch = cells.integer("micro_batch", 1, 1 << 24);
   // mxfp8 has the peak and the width of fp8 (slow_block_scales).
-  t.precision = word<Precision>(cells, "dtype",
-                                {{"bf16", Precision::bf16},
-                                 {"fp16", Precision::fp16},
-                                 {"fp8", Precision::fp8},
-                                 {"mxfp8", Precision::fp8},
-                                 {"fp32", Precision::fp32}});
-  t.recompute = word<Recompute>(cells, "recompute",
-                                {{"none", Recompute::none},
-                                 {"", Recompute::none},
-                                 {"full", Recompute::full},
-                                 {"selective", Recompute::selective},
-                                 {"selective_op", Recompute::selective_op},
-                                 {"alternate_layers", Recompute::alternate_layers}});
-  t.attention = word<layout::AttentionKind>(
-      cells, "attention", {{"flash", layout::AttentionKind::flash}, {"unfused", layout::AttentionKind::unfused}});
+  t.precision = cells.word<Precision>("dtype", {{"bf16", Precision::bf16},
+                                                {"fp16", Precision::fp16},
+                                                {"fp8", Precision::fp8},
+                                                {"mxfp8", Precision::fp8},
+                                                {"fp32", Precision::fp32}});
+  const bool by_module = cells.text("recompute").rfind("modules:", 0) == 0;
+  if (by_module) t.recompute_modules = read_modules(cells);
+  t.recompute = by_module ? Recompute::selective
+                          : cells.word<Recompute>("recompute", {{"none", Recompute::none},
+                                                                {"", Recompute::none},
+                                                                {"full", Recompute::full},
+                                                                {"selective", Recompute::selective},
+                                                                {"selective_op", Recompute::selective_op},
+                                                                {"alternate_layers", Recompute::alternate_layers}});
+  t.attention = cells.word<layout::AttentionKind>(
+      "attention", {{"flash", layout::AttentionKind::flash}, {"unfused", layout::AttentionKind::unfused}});
   t.gradient_bytes = cells.integer("grad_bytes", 1, 16, 4);
   t.overlap_data = cells.flag("overlap_dp");
   t.overlap_tensor = cells.flag("overlap_tp");
@@ -191,7 +180,6 @@ Result<scenario::Scenario> scenario_of(const Cells& cells, Catalogue& catalogue)
   const auto gpus = static_cast<int>(cells.integer("gpus", 1, 1 << 24));
   const auto per_node = static_cast<int>(cells.integer("gpus_per_node", 1, 1 << 16, 8));
   const bool scatter_gather = cells.flag("p2p_scatter_gather");
-  choose_schedule(cells, s);
 
   Diagnostics errors;
   take(hardware::load_cluster(cells.text("cluster"), catalogue), s.cluster, errors);
@@ -209,6 +197,7 @@ Result<scenario::Scenario> scenario_of(const Cells& cells, Catalogue& catalogue)
   s.cluster.nodes = (gpus + per_node - 1) / per_node;
   s.cluster.gpus = gpus;
   s.stack.communication.scatter_gather_messages = scatter_gather;
+  choose_schedule(cells, s);
   const bool in_16_bits = *s.training.gradient_bytes == 2;
   if (s.training.precision != scenario::Precision::fp32 && dialect.state_bytes > 0)
     s.training.optimizer_bytes = (in_16_bits ? dialect.state_bytes_16 : dialect.state_bytes) - 2;

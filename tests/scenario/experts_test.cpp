@@ -124,6 +124,24 @@ TEST_CASE("jobs larger than an NVLink domain have a segment of each, and say so"
   CHECK(2 * share(segments, program::Category::expert_comm) < share(straddling, program::Category::expert_comm));
 }
 
+TEST_CASE("modules that no layer has are refused by name, each with what is allowed") {
+  const auto refusal = [](const char* modules) {
+    const auto scenario = read_scenario_text(
+        fmt::format("model: llama3.1-8b\ncluster: {{type: dgx-h100, nodes: 1}}\nlayout: {{data: 8}}\ntraining: "
+                    "{{sequence_length: 4096, global_batch: 8, recompute: selective, recompute_modules: {}}}\n",
+                    modules),
+        "test.yaml");
+    return scenario.ok() ? std::string() : render(scenario.errors());
+  };
+  CHECK(refusal("[core_attn, mlp, layernorm]").empty());
+  CHECK(refusal("[mlp, moe_act]")
+            .find("test.yaml:4:99: training.recompute_modules[1]: 'moe_act' is of no layer: "
+                  "llama3.1-8b has no experts") != std::string::npos);
+  CHECK(refusal("[mla_up_proj]").find("has no latent attention") != std::string::npos);
+  CHECK(refusal("[shared_experts]").find("core_attn, layernorm and mlp are of every model") != std::string::npos);
+  CHECK(refusal("[]").find("names nothing to run again") != std::string::npos);
+}
+
 // Half of the layers see 1024 of 4096 positions: less attention, and the same of all else.
 TEST_CASE("windows take time off attention alone") {
   const auto run = [](const char* more) {

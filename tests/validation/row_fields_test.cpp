@@ -99,6 +99,14 @@ TEST_CASE("number formats, recomputation and attention by their words") {
         std::pair{"selective", Recompute::selective}, std::pair{"selective_op", Recompute::selective_op},
         std::pair{"alternate_layers", Recompute::alternate_layers}})
     CHECK(scenario_with({{"recompute", word}}).training.recompute == recompute);
+  const scenario::Training modules = scenario_with({{"recompute", "modules:mla_up_proj+moe_act"}}).training;
+  CHECK(modules.recompute == Recompute::selective);
+  using Module = layout::RecomputeModule;
+  CHECK(modules.recompute_modules == std::vector{Module::mla_up_proj, Module::moe_act});
+  const auto wrong =
+      validate_table(table({{"recompute", "modules:mlp+mpl"}}), "test.csv", {.expected = {}, .threads = 1});
+  REQUIRE(wrong.ok());
+  CHECK(wrong->rows[0].why == "recompute: 'mpl' is no module of a layer");
   CHECK(scenario_with({{"attention", "flash"}}).training.attention == layout::AttentionKind::flash);
   CHECK(scenario_with({{"attention", "unfused"}}).training.attention == layout::AttentionKind::unfused);
 }

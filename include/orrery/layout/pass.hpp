@@ -26,6 +26,17 @@
 namespace orrery::layout {
 
 enum class Recompute : std::uint8_t { none, selective, selective_op, full, alternate_layers };
+// Of selective recompute (Megatron-LM, --recompute-modules): what of a layer runs again. layernorm, mla_up_proj and
+// moe_act do so where their results are read, the others where their own backward pass begins.
+enum class RecomputeModule : std::uint8_t { core_attn, layernorm, mla_up_proj, mlp, moe, moe_act, shared_experts };
+std::vector<std::pair<std::string, RecomputeModule>> recompute_module_names();  // for field tables
+struct RecomputeModules {
+  std::uint32_t bits = 1;  // core_attn
+  bool has(RecomputeModule module) const { return (bits >> static_cast<int>(module) & 1) != 0; }
+  friend bool operator==(const RecomputeModules&, const RecomputeModules&) = default;
+};
+RecomputeModules modules_of(std::span<const RecomputeModule> list);
+
 enum class AttentionKind : std::uint8_t { unfused, flash };
 std::vector<std::pair<std::string, AttentionKind>> attention_names();  // for field tables
 enum class ContextExchange : std::uint8_t { ring, all_gather };  // how keys and values reach the other context ranks
@@ -69,7 +80,8 @@ struct PassOptions {
   DType compute = DType::bf16;     // linear layers (fp8 casts linear layers only)
   DType activation = DType::bf16;  // storage of activations
   Recompute recompute = Recompute::none;
-  std::int64_t recompute_every = 1;  // full: every k-th layer
+  RecomputeModules recompute_modules;  // selective
+  std::int64_t recompute_every = 1;    // full: every k-th layer
   AttentionKind attention = AttentionKind::unfused;
   std::int64_t gradient_bytes = 4;  // per parameter; 4 = weight gradients accumulate in fp32
   bool compiled = false;            // a compiler fuses every elementwise chain

@@ -32,11 +32,12 @@ struct Training {
   std::int64_t micro_batch = 1;   // sequences per micro-batch
   Precision precision = Precision::bf16;
   layout::Recompute recompute = layout::Recompute::none;
-  std::int64_t recompute_every = 1;                // full: every k-th layer
-  std::optional<layout::AttentionKind> attention;  // default: the stack's
-  std::optional<std::int64_t> weight_bytes;        // per parameter; default by precision
-  std::optional<std::int64_t> gradient_bytes;      // default 4 (2 where the stack reduces in 16 bits)
-  std::optional<std::int64_t> optimizer_bytes;     // default 12 (8 in fp32)
+  std::vector<layout::RecomputeModule> recompute_modules{layout::RecomputeModule::core_attn};  // selective
+  std::int64_t recompute_every = 1;                                                            // full: every k-th layer
+  std::optional<layout::AttentionKind> attention;                                              // default: the stack's
+  std::optional<std::int64_t> weight_bytes;     // per parameter; default by precision
+  std::optional<std::int64_t> gradient_bytes;   // default 4 (2 where the stack reduces in 16 bits)
+  std::optional<std::int64_t> optimizer_bytes;  // default 12 (8 in fp32)
   std::optional<bool> overlap_data, overlap_tensor, overlap_context;  // default: the stack's
   bool compiled = false;                                              // elementwise chains fused by a compiler
   FlopsCount flops = FlopsCount::full;

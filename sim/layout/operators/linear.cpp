@@ -36,13 +36,14 @@ std::int64_t gathered_bytes(const Splitter& s, const Linear& linear) {
 }
 
 // What the weight gradient will read of the input `op.in[0]`, and the cast to fp8: read once, written as it is and
-// transposed, the transposed copy being the one kept (Transformer Engine on Hopper).
+// transposed, the transposed copy being the one kept (Transformer Engine on Hopper), but where recompute drops the
+// original (Megatron-LM: set_save_original_input).
 void keep_input(Splitter& s, RankOp& op, const Linear& linear, std::int64_t rows) {
   const std::int64_t values = rows * linear.in;
   if (linear.type == DType::fp8) {
     const std::int64_t width = linear.input_cast_fused ? 2 : s.width() + 2;
     op.forward.push_back({s.memory("fp8.cast", width * values)});
-    if (s.options.kernels.fp8_saves_input) {
+    if (s.options.kernels.fp8_saves_input && !s.is_dropped(0)) {
       op.out.push_back(s.tensor(values, 1));
       op.keep_for_weight = {op.out.back()};
       return;

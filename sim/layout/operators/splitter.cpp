@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "layout/recompute.hpp"
 #include "operators.hpp"
 
 namespace orrery::layout {
@@ -73,6 +74,10 @@ bool Splitter::shares_matrix_in_stage() const {
       return true;
   return false;
 }
+bool Splitter::is_dropped(int slot) const {
+  const model::Tensor* read = read_at(slot);
+  return read != nullptr && dropped_until_read(graph.operators[at(read->producer)].kind, options);
+}
 std::int64_t Splitter::features(int slot) const {
   const model::Tensor* read = read_at(slot);
   return read == nullptr ? 0 : read->features;
@@ -97,7 +102,7 @@ std::int64_t Splitter::out_values(int result) const {
 
 RankOp Splitter::start() const {
   RankOp op;
-  op.name = model::name_of(node_->kind), op.layer = node_->layer;
+  op.name = model::name_of(node_->kind), op.kind = node_->kind, op.layer = node_->layer;
   for (std::int32_t e = node_->first_edge; e < node_->first_edge + node_->reads; ++e)
     for (const TensorId t : on_rank_[at(graph.edges[at(e)].tensor)]) op.in.push_back(t), op.gradients.push_back({t});
   return op;

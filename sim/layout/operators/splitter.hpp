@@ -25,6 +25,7 @@ class Splitter {
   bool in_last_part() const { return node_->layer == model.layers; }  // final norm, head, loss
   TensorId in(int slot) const;                                        // kNoTensor where no edge leads there
   bool shares_matrix_in_stage() const;    // one of its matrices is that of an operator of this stage
+  bool is_dropped(int slot) const;        // recompute keeps it from no pass to another, but makes it again
   std::int64_t features(int slot) const;  // of the whole tensor; 0 without an edge
   std::int64_t columns(int slot) const;   // of them, those on this rank
   std::int64_t values(int slot) const;    // elements on this rank
