@@ -98,6 +98,23 @@ const Fields<StackCommunication>& communication_fields() {
   return table;
 }
 
+const Fields<layout::OperatorExperts>& expert_fields() {
+  using layout::Dispatcher;
+  using E = layout::OperatorExperts;
+  static const auto table =
+      Fields<E>("experts", "How routed experts are run.")
+          .choice(
+              "dispatcher", &E::dispatcher,
+              {{"all_to_all", Dispatcher::all_to_all},
+               {"all_gather", Dispatcher::all_gather},
+               {"deepep", Dispatcher::deepep},
+               {"hybridep", Dispatcher::hybridep}},
+              "a copy of a token to each of its experts | every token to every rank | one to each rank that has any")
+          .add("launched_apart", &E::launched_apart,
+               "grouped products are launched for each expert of a rank, not all at once");
+  return table;
+}
+
 const Fields<StackLaunch>& launch_fields() {
   using L = StackLaunch;
   static const auto table =
@@ -105,6 +122,12 @@ const Fields<StackLaunch>& launch_fields() {
           .choice("mode", &L::mode,
                   {{"eager", LaunchMode::eager}, {"graph", LaunchMode::graph}, {"blocking", LaunchMode::blocking}},
                   "launches ahead of the device | captured once | waits for each kernel")
+          .choice("graphs", &L::graphs,
+                  {{"attn", GraphModule::attn},
+                   {"mlp", GraphModule::mlp},
+                   {"moe_router", GraphModule::moe_router},
+                   {"moe_preprocess", GraphModule::moe_preprocess}},
+                  "eager: parts of a layer that are captured once, whose launches cost nothing")
           .add("per_kernel", &L::per_kernel, "host time per kernel, forward and recompute")
           .add("per_kernel_backward", &L::per_kernel_backward, "host time per kernel, backward")
           .add("per_collective", &L::per_collective, "host time per collective, on top of the launch")
@@ -160,6 +183,7 @@ const Fields<Stack>& stack_fields() {
           .section("communication", &Stack::communication, communication_fields(), "what overlaps")
           .section("launch", &Stack::launch, launch_fields(), "what the host costs")
           .section("optimizer", &Stack::optimizer, optimizer_fields(), "the update of the parameters")
+          .section("experts", &Stack::experts, expert_fields(), "mixtures of experts")
           .add("expandable_segments", &Stack::expandable_segments,
                "PyTorch's allocator grows its segments (PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True)")
           .rule("name",

@@ -22,6 +22,7 @@ struct PassCounts {
   double layers = 0;   // that hold parameters
   double units = 0;    // of gradients that each backward pass reduces (ZeRO-2: as many layers as fill a bucket)
   double buckets = 0;  // of gradients that are reduced beside it
+  double reads = 0;    // times that the host reads what the device made
   double all_calls() const { return std::accumulate(calls.values.begin(), calls.values.end(), 0.0); }
   double steps() const { return compute + all_calls(); }
 };
@@ -40,9 +41,10 @@ double buckets(const std::vector<layout::PassStep>& steps, const cost::Stack& st
   return full;
 }
 
-PassCounts count(const layout::StageModel& stage, const std::vector<layout::PassStep>& steps,
+PassCounts count(const layout::StageModel& stage, const std::vector<layout::PassStep>& steps, PassKind kind,
                  const cost::Stack& stack) {
   PassCounts counts;
+  for (std::size_t i = 1; i < steps.size(); ++i) counts.reads += host_reads_counts(steps, i, kind) ? 1 : 0;
   for (const layout::PassStep& s : steps) (s.is_communication ? counts.calls[s.along] : counts.compute) += 1;
   counts.buckets = buckets(steps, stack);
   const cost::StackOptimizer& o = stack.optimizer;
@@ -64,6 +66,7 @@ PassCounts count(const layout::StageModel& stage, const std::vector<layout::Pass
 PassCounts at_most(const layout::StageSpan& span) {
   constexpr double kKernels = 200, kCalls = 40;
   PassCounts counts;
+  counts.reads = 2 * static_cast<double>(span.layers);
   counts.layers = counts.units = static_cast<double>(span.layers) + (span.embedding ? 1 : 0) + (span.head ? 1 : 0);
   counts.compute = kKernels * counts.layers;
   counts.buckets = kCalls * counts.layers + 1;
@@ -127,7 +130,8 @@ void Estimate::add_passes(const PassCounts& c, PassKind kind, double passes, boo
   const bool slowed = apart || ((gathers || reduces) && c_.overlap_data && c_.data_slowdown_percent != 100);
   const double fused = s_.fuse && !s_.flows && !slowed ? t_.alike : 0;
   const double units = gathers ? c.layers : c.units;
-  const double pieces = gathers || reduces ? std::max(1.0, units) : 1, steps = c.steps();
+  const double steps = c.steps(), reads = host_ ? c.reads : 0;
+  const double pieces = (gathers || reduces ? std::max(1.0, units) : 1) + reads;
   double apart_of_team = c.compute * t_.members;
   for (std::size_t d = 0; d < layout::kDimensions; ++d) apart_of_team += c.calls.values[d] * t_.groups.values[d];
   const double of_team = fused * pieces + (1 - fused) * apart_of_team;
@@ -201,7 +205,8 @@ std::map<PassKind, PassCounts> Estimate::counts_of(const layout::StageSpan& span
   if (from_ == From::bounds) {
     for (const PassKind kind : kinds()) counts[kind] = at_most(span);
   } else if (made_ != nullptr && stage < made_->stages()) {
-    for (const PassKind kind : kinds()) counts[kind] = count(made_->stage(stage), made_->steps(stage, kind), s_.stack);
+    for (const PassKind kind : kinds())
+      counts[kind] = count(made_->stage(stage), made_->steps(stage, kind), kind, s_.stack);
   } else {
     model::ModelSpec part = s_.model;  // no more of the model than the stage needs
     // Where layers differ (experts, windows) the stage is as it stands.
@@ -212,7 +217,7 @@ std::map<PassKind, PassCounts> Estimate::counts_of(const layout::StageSpan& span
     const model::ModelGraph graph = layout::graph_of(part, s_.pass);
     const auto operators = layout::operators_of(layout::stage_of_operators(graph, {&alike, 1}), 0);
     const layout::StageModel model(graph, l_, operators, s_.pass);
-    for (const PassKind kind : kinds()) counts[kind] = count(model, model.pass(kind), s_.stack);
+    for (const PassKind kind : kinds()) counts[kind] = count(model, model.pass(kind), kind, s_.stack);
   }
   return counts;
 }

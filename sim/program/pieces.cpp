@@ -1,4 +1,5 @@
-// The tasks of a pass: cut where collectives of the gradient group begin or end, each piece fused or step by step.
+// The tasks of a pass: cut where collectives of the gradient group begin or end, and where the host reads what the
+// device made; each piece fused or step by step.
 #include <algorithm>
 #include <array>
 
@@ -14,6 +15,10 @@ void PipelineLowering::emit_pass(const Team& team, const std::vector<std::vector
   const bool slowable = input_.slowdown_class != 0 && !calls.empty() && !calls.front().empty();
   for (const auto& of_member : calls)
     for (const DataCall& c : of_member) cuts.push_back(c.position);
+  const std::vector<std::uint32_t> of_calls = cuts;
+  const std::vector<TimedStep>& steps = pass_[team.members.front()]->steps;
+  for (std::uint32_t i = 0; i < steps.size(); ++i)
+    if (steps[i].host_waits) cuts.push_back(i + 1);
   std::sort(cuts.begin(), cuts.end());
   cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
   std::vector<std::vector<TaskId>> issued(calls.size());  // gathers of each member so far
@@ -21,6 +26,11 @@ void PipelineLowering::emit_pass(const Team& team, const std::vector<std::vector
     for (std::size_t m = 0; m < calls.size(); ++m) gather_before(team.members[m], calls[m], cuts[i], issued[m]);
     if (i + 1 >= cuts.size()) break;
     emit_piece(team, cuts[i], cuts[i + 1], slowable);
+    for (const DeviceIndex d : team.members) {
+      if (std::find(of_calls.begin(), of_calls.end(), cuts[i + 1]) != of_calls.end())
+        history_[d].push_back(waits_[d].front());
+      if (steps[cuts[i + 1] - 1].host_waits) host_waits_[d].push_back(waits_[d].front());
+    }
     for (std::size_t m = 0; m < calls.size(); ++m) reduce_after(team, m, calls[m], cuts[i + 1]);
   }
 }
@@ -34,7 +44,6 @@ void PipelineLowering::emit_piece(const Team& team, std::uint32_t begin, std::ui
   } else {
     emit_steps(team, begin, end);
   }
-  for (const DeviceIndex d : team.members) history_[d].push_back(waits_[d].front());
 }
 
 // The new task waits for all the device's open inputs and becomes the one the next waits for.

@@ -77,7 +77,7 @@ class PipelineLowering {
       pass_;  // the one being lowered: of the same steps, but not the same times, for all of a team
   std::vector<std::vector<TaskId>> history_;
   std::vector<std::vector<TaskId>> step_tasks_;        // [device] of the piece being emitted, step by step
-  std::vector<std::vector<TaskId>> host_waits_;        // [device] blocking messages that the host has yet to wait for
+  std::vector<std::vector<TaskId>> host_waits_;        // [device] what the host has yet to wait for
   std::vector<std::vector<TaskId>> output_, arrived_;  // [device][slot] last task of a pass; message to this device
   static constexpr std::size_t kDataKinds = 4;         // of shards or replicas, of experts or of all else
   std::vector<std::vector<TaskId>> data_tasks_;  // [first device of the group · kinds + kind] in order of the calls

@@ -83,6 +83,15 @@ std::int64_t StageCosts::parameters_of_rank(int pipeline_rank, layout::Parameter
   return sum;
 }
 
+// How many tokens each expert is given: what moves and multiplies them is launched by these counts (Megatron-LM,
+// token_dispatcher.py: tokens_per_expert is copied to the host).
+bool host_reads_counts(const std::vector<PassStep>& steps, std::size_t before, PassKind kind) {
+  using K = model::OperatorKind;
+  const auto by_counts = [](const PassStep& s) { return s.kind == K::dispatch || s.kind == K::expert_fc1; };
+  const bool forward = kind == PassKind::forward || steps[before].role == layout::StepRole::recompute;
+  return before > 0 && forward && by_counts(steps[before]) && !by_counts(steps[before - 1]);
+}
+
 std::vector<LayerRange> layer_ranges(const std::vector<PassStep>& steps) {
   std::vector<LayerRange> ranges;
   for (std::uint32_t i = 0; i < steps.size(); ++i) {
@@ -143,12 +152,38 @@ Time at_speed(Time nominal, double speed) {
   return {static_cast<double>(whole) < slowed ? whole + 1 : whole};
 }
 
+namespace {
+
+// Megatron-LM, core/transformer/transformer_layer.py: attn is all of a layer before the MLP's norm and add, mlp that of
+// dense layers, moe_router the norm, shared experts and router, moe_preprocess what permutes and counts the tokens.
+bool is_replayed(model::OperatorKind kind, const std::vector<cost::GraphModule>& graphs) {
+  using K = model::OperatorKind;
+  using G = cost::GraphModule;
+  const auto part = [&](G module) { return std::find(graphs.begin(), graphs.end(), module) != graphs.end(); };
+  if (graphs.empty()) return false;
+  if (kind >= K::norm && kind <= K::attention_residual) return part(G::attn);
+  if (kind == K::mlp_norm) return part(G::mlp) || part(G::moe_router);
+  if (kind >= K::fc1 && kind <= K::fc2) return part(G::mlp);
+  if (kind == K::router || (kind >= K::shared_fc1 && kind <= K::shared_gate)) return part(G::moe_router);
+  return kind == K::permute && part(G::moe_preprocess);
+}
+
+}  // namespace
+
 StageCosts::Place StageCosts::place_of(std::int32_t rank) const {
   const auto r = static_cast<std::size_t>(rank);
   Place place{{}, ranks_.speed_of[r]};
   for (const Dimension d : layout::dimensions_that(&layout::DimensionFacts::in_pass))
     place.group[d] = class_[d][static_cast<std::size_t>(ranks_.along_of[d][r])];
   return place;
+}
+
+// Of a grouped product that is launched for each expert apart, and of the casts of its inputs.
+std::int64_t StageCosts::launches_of(const PassStep& step) const {
+  using K = model::OperatorKind;
+  const bool grouped = step.kind == K::expert_fc1 || step.kind == K::expert_fc2;
+  const StagesKey& of = key_.stages->of;
+  return grouped && of.pass.experts.launched_apart ? cut_.of.graph->spec.experts.count / of.layout.expert : 1;
 }
 
 // A chain of elementwise kernels: each moves its share of the bytes.
@@ -161,7 +196,9 @@ Time StageCosts::kernel_time(const PassStep& step, double speed) {
 TimedStep StageCosts::cost(const PassStep& from, PassKind kind, const Place& place) {
   const cost::StackLaunch& host = key_.launch;
   const bool forward = kind == PassKind::forward || from.role == layout::StepRole::recompute;
-  const Time launch = forward ? host.per_kernel : host.per_kernel_backward;
+  const Time each = forward ? host.per_kernel : host.per_kernel_backward;
+  const bool replayed = is_replayed(from.kind, host.graphs);
+  const Time launch = replayed ? Time{} : each * launches_of(from);
   TimedStep step;
   step.name = from.name;
   for (MemoryChange m : from.memory) {
@@ -182,7 +219,7 @@ TimedStep StageCosts::cost(const PassStep& from, PassKind kind, const Place& pla
   step.category = among.category;
   step.lane = among.lane;
   const auto size = static_cast<std::int64_t>(among.groups[group].size());
-  step.launch = launch + host.per_collective + host.per_collective_rank * size;
+  if (!replayed) step.launch = launch + host.per_collective + host.per_collective_rank * size;
   step.bytes_sent = bytes_sent(from.collective, from.message, size);
   if (calls_along(from.along).overlap_in(key_.calls)) step.beside = from.beside;
   if (!call.transfer.phases.empty()) step.transfer = &call.transfer;
@@ -293,6 +330,9 @@ const Pass& StageCosts::pass(std::int32_t rank, int stage, PassKind kind, int pi
                               : head         ? kHeadLayer
                                              : static_cast<std::int32_t>(step.layer - of.first_layer);
   }
+  if (key_.launch.mode == cost::LaunchMode::eager)
+    for (std::size_t i = 1; i < pass.steps.size(); ++i)
+      pass.steps[i - 1].host_waits = host_reads_counts(steps(stage, kind), i, kind) && pass.steps[i].launch.value > 0;
   note_uses(pass, stage, kind);
   // I takes over what came, and W where I has nothing to do (an embedding alone).
   const bool takes_over = kind != PassKind::weight_gradient || steps(stage, PassKind::input_gradient).empty();

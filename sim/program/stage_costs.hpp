@@ -67,6 +67,7 @@ class StageCosts {
   };
   Place place_of(std::int32_t rank) const;  // the first groups with the same costs
   TimedStep cost(const layout::PassStep& step, layout::PassKind kind, const Place& place);
+  std::int64_t launches_of(const layout::PassStep& step) const;
   Time kernel_time(const layout::PassStep& step, double speed);
   void launch_blocking(Pass& pass);
   void find_messages();
@@ -103,6 +104,9 @@ struct LayerRange {
   std::int64_t layer;
   std::uint32_t begin, end;
 };
+// Whether the host reads what the steps before one of them made before it launches that.
+bool host_reads_counts(const std::vector<layout::PassStep>& steps, std::size_t before, layout::PassKind kind);
+
 std::vector<LayerRange> layer_ranges(const std::vector<layout::PassStep>& steps);
 
 }  // namespace orrery::program

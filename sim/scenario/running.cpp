@@ -52,6 +52,7 @@ layout::PassOptions pass_options(const Scenario& s) {
   o.compiled = t.compiled;
   o.kernels = s.stack.kernels;
   o.calls = s.stack.communication;
+  o.experts = s.stack.experts;
   return o;
 }
 

@@ -22,15 +22,6 @@ void read_latents(const Cells& cells, model::ModelSpec& m) {
   m.head_dim = m.dim_per_head(), m.kv_heads = m.heads;
 }
 
-// How tokens travel. DeepEP and HybridEP send one copy to a rank where all-to-all sends one to each expert: of 8 of 256
-// experts over 64 ranks 4 % fewer, over 8 ranks 34 % (1 − distinct ranks / 8), which is not told apart yet.
-void check_dispatcher(const Cells& cells) {
-  const std::string how = cells.text("dispatcher");
-  for (const char* known : {"", "alltoall", "deepep", "hybridep"})
-    if (how == known) return;
-  cells.refuse_row("dispatcher", fmt::format("tokens by {} are not simulated", how));
-}
-
 }  // namespace
 
 void read_experts(const Cells& cells, model::ModelSpec& m) {
@@ -41,33 +32,67 @@ void read_experts(const Cells& cells, model::ModelSpec& m) {
   model::Experts& e = m.experts;
   e.count = cells.integer("experts", 0, 1 << 16, 0);
   if (e.count == 0) return;
+  m.bias = false;  // as the README of the table says of the stack megatron-2026; others have gated ones
   e.top_k = cells.integer("top_k", 1, e.count);
   e.hidden = cells.integer("expert_hidden", 1, kWidest, m.ffn_hidden);
   e.shared = cells.integer("shared_experts", 0, 1 << 10, 0);
   e.shared_hidden = cells.integer("shared_expert_hidden", 0, kWidest, e.shared * e.hidden);
   e.first_dense = cells.integer("first_k_dense", 0, m.layers - 1, 0);
   e.every = cells.integer("moe_layer_interval", 1, 1 << 10, 1);
-  check_dispatcher(cells);
-  if (cells.text("ep_overlap") == "1")
-    cells.refuse_row("ep_overlap", "the exchange of one micro-batch beside another's passes is not simulated");
+  e.bias = m.attention_sinks;  // gpt-oss
 }
 
-// `modules:a+b`; an unknown one refuses the row.
-std::vector<layout::RecomputeModule> read_modules(const Cells& cells) {
-  const std::string text = cells.text("recompute");
-  const auto names = layout::recompute_module_names();
-  std::vector<layout::RecomputeModule> modules;
+layout::Dispatcher read_dispatcher(const Cells& cells) {
+  using layout::Dispatcher;
+  return cells.word<Dispatcher>("dispatcher", {{"alltoall", Dispatcher::all_to_all},
+                                               {"", Dispatcher::all_to_all},
+                                               {"allgather", Dispatcher::all_gather},
+                                               {"deepep", Dispatcher::deepep},
+                                               {"hybridep", Dispatcher::hybridep}});
+}
+
+namespace {
+
+// `modules:a+b` by names; an unknown one refuses the row.
+template <class T>
+std::vector<T> modules_in(const Cells& cells, const char* column, const std::vector<std::pair<std::string, T>>& names) {
+  const std::string text = cells.text(column);
+  std::vector<T> modules;
   for (std::size_t begin = text.find(':') + 1; begin <= text.size();) {
     const std::size_t end = std::min(text.find('+', begin), text.size());
     const std::string name = text.substr(begin, end - begin);
     const auto found = std::find_if(names.begin(), names.end(), [&](const auto& n) { return n.first == name; });
     if (found == names.end())
-      cells.refuse_row("recompute", fmt::format("'{}' is no module of a layer", name));
+      cells.refuse_row(column, fmt::format("'{}' is no module of a layer", name));
     else
       modules.push_back(found->second);
     begin = end + 1;
   }
   return modules;
+}
+
+}  // namespace
+
+std::vector<layout::RecomputeModule> read_modules(const Cells& cells) {
+  return modules_in(cells, "recompute", layout::recompute_module_names());
+}
+
+// Of a whole layer or of the iteration nothing is launched that would count.
+void read_graphs(const Cells& cells, cost::StackLaunch& launch) {
+  using cost::GraphModule;
+  const std::string what = cells.text("cuda_graph");
+  if (launch.mode != cost::LaunchMode::eager || what.empty()) return;
+  if (what.rfind("modules:", 0) != 0) {
+    launch.mode = cells.word<cost::LaunchMode>(
+        "cuda_graph",
+        {{"full", cost::LaunchMode::graph}, {"layer", cost::LaunchMode::graph}, {"yes", cost::LaunchMode::graph}});
+    return;
+  }
+  launch.graphs = modules_in<GraphModule>(cells, "cuda_graph",
+                                          {{"attn", GraphModule::attn},
+                                           {"mlp", GraphModule::mlp},
+                                           {"moe_router", GraphModule::moe_router},
+                                           {"moe_preprocess", GraphModule::moe_preprocess}});
 }
 
 void read_expert_layout(const Cells& cells, const model::ModelSpec& m, layout::Layout& l) {

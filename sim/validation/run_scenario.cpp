@@ -129,6 +129,16 @@ scenario::Training training_of(const Cells& cells) {
   return t;
 }
 
+// The exchanges of a forward pass beside the compute of a backward pass, and the other way round (Megatron-LM,
+// overlap_moe_expert_parallel_comm, which asks for interleaving in a pipeline).
+void overlap_exchanges(const Cells& cells, scenario::Scenario& s) {
+  if (!cells.flag("ep_overlap")) return;
+  if (s.schedule.type != "interleaved_1f1b")
+    return cells.refuse_row("ep_overlap", "exchanges beside another micro-batch are simulated with interleaving alone");
+  s.schedule.type = "interleaved_1f1b_overlap";
+  s.stack.communication.pass_overlap_percent = 100;
+}
+
 // zb_1p and zb_2p: the search with a cap of p and 2p micro-batches. A schedule with chunks of its own brings them.
 void choose_schedule(const Cells& cells, scenario::Scenario& s) {
   const std::string name = cells.text("schedule");
@@ -137,6 +147,7 @@ void choose_schedule(const Cells& cells, scenario::Scenario& s) {
     s.schedule.type = "zb_auto";
     s.schedule.memory_cap = s.layout.pipeline * (name == "zb_2p" ? 2.0 : 1.0);
   }
+  overlap_exchanges(cells, s);
   for (const schedule::ScheduleKind& kind : schedule::schedule_kinds())
     if (s.schedule.type == kind.name && kind.chunks > 1) s.layout.virtual_stages = kind.chunks;
 }
@@ -198,6 +209,8 @@ Result<scenario::Scenario> scenario_of(const Cells& cells, Catalogue& catalogue)
   s.cluster.gpus = gpus;
   s.stack.communication.scatter_gather_messages = scatter_gather;
   choose_schedule(cells, s);
+  s.stack.experts.dispatcher = read_dispatcher(cells);
+  read_graphs(cells, s.stack.launch);
   const bool in_16_bits = *s.training.gradient_bytes == 2;
   if (s.training.precision != scenario::Precision::fp32 && dialect.state_bytes > 0)
     s.training.optimizer_bytes = (in_16_bits ? dialect.state_bytes_16 : dialect.state_bytes) - 2;

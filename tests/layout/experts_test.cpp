@@ -2,6 +2,7 @@
 // exchange, activations and FLOPs, each worked out by hand from the formulas beside it.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <string_view>
 
 #include "orrery/layout/rank_grid.hpp"
@@ -187,6 +188,55 @@ TEST_CASE("what a rank of DeepSeek-V3 sends to the others") {
   CHECK(sent(shared.pass(PassKind::forward), "dispatch", Collective::all_gather).value == 2 * bytes);
   CHECK(sent(shared.pass(PassKind::forward), "combine", Collective::reduce_scatter).value == 2 * bytes);
   CHECK(sent(shared.pass(PassKind::backward), "dispatch", Collective::reduce_scatter).value == 2 * bytes);
+}
+
+// All tokens of 16 ranks in 2 bytes, and of each and expert a byte that says who is chosen and a weight.
+TEST_CASE("dispatch by gathering all tokens") {
+  const model::ModelSpec m = preset("deepseek-v3");
+  Layout l;
+  l.data = 16, l.expert = 8, l.expert_tensor = 2;
+  PassOptions o = plain(4096);
+  o.experts.dispatcher = Dispatcher::all_gather;
+  const StageModel s = stage_of(m, l, {3, 1, false, false}, o);
+  const auto forward = s.pass(PassKind::forward), backward = s.pass(PassKind::backward);
+  const std::int64_t token = 7168 * 2, chosen = 256 * 5;
+  // A call among the 2 that share an expert gathers 2 of 16 parts, one among the 8 that hold different ones the rest.
+  CHECK(sent(forward, "dispatch", Collective::all_gather).value == 4096 * (2 + 16) * (token + chosen));
+  CHECK(sent(forward, "combine", Collective::reduce_scatter).value == 4096 * (2 + 16) * token);
+  CHECK(sent(backward, "combine", Collective::all_gather).value == 4096 * (2 + 16) * token);
+  CHECK(sent(backward, "dispatch", Collective::reduce_scatter).value == 4096 * (2 + 16) * (token + chosen));
+  CHECK(sent(forward, "dispatch", Collective::all_to_all).value == 0);
+  // What is kept is as if copies were sent, but for weights of copies at the sender.
+  const StageModel copies = stage_of(m, l, {3, 1, false, false}, plain(4096));
+  CHECK(s.saved_activations() == copies.saved_activations());
+  // Alone there is nothing to gather, and the tokens are permuted as ever.
+  CHECK(sent(stage_of(m, {}, {3, 1, false, false}, o).pass(PassKind::forward), "dispatch", Collective::all_gather)
+            .value == 0);
+}
+
+// One copy to each rank that has any of a token's 8 of 256 experts: of 32 ranks 32 · (1 − C(248, 8)/C(256, 8)) = 7.267,
+// of 8 ranks 8 · (1 − C(224, 8)/C(256, 8)) = 5.295; beside it an index and a weight of 12 bytes for each choice.
+TEST_CASE("dispatchers that send a token once to each rank") {
+  const model::ModelSpec m = preset("deepseek-v3");
+  for (const auto& [ranks, copies] : {std::pair{32, 7.267}, std::pair{8, 5.295}})
+    for (const Dispatcher dispatcher : {Dispatcher::deepep, Dispatcher::hybridep}) {
+      Layout l;
+      l.data = l.expert = ranks;
+      PassOptions o = plain(4096);
+      o.experts.dispatcher = dispatcher;
+      const StageModel s = stage_of(m, l, {3, 1, false, false}, o);
+      const auto forward = s.pass(PassKind::forward);
+      const double rows = 4096 * copies;
+      const auto bytes = [&](const char* name) {
+        return static_cast<double>(sent(forward, name, Collective::all_to_all).value);
+      };
+      CHECK(bytes("dispatch") == doctest::Approx(rows * (7168 * 2 + 12 * 8)).epsilon(2e-4));
+      CHECK(bytes("combine") == doctest::Approx(rows * 7168 * 2).epsilon(2e-4));
+      const auto sorts = std::ranges::count_if(
+          forward, [](const PassStep& step) { return std::string_view(step.name) == "sort_by_expert"; });
+      CHECK(sorts == 2);
+      CHECK(std::ranges::none_of(forward, [](const PassStep& p) { return std::string_view(p.name) == "permute"; }));
+    }
 }
 
 // 4096 tokens, bf16, fused attention, no dropout. The fp32 statistic of a norm, 4 bytes a token, is left out here.

@@ -74,6 +74,23 @@ TEST_CASE("the exchange is what the network room says of it, and alone in its ca
   CHECK(share(simulated(text_of("data: 8")), program::Category::expert_comm) == 0);
 }
 
+TEST_CASE("every dispatcher gives the same however it is played, and its books balance") {
+  for (const char* dispatcher : {"all_gather", "deepep", "hybridep"})
+    for (const char* layout :
+         {"data: 8, expert: 4", "tensor: 2, sequence_parallel: true, data: 4, expert: 2, expert_tensor: 2"}) {
+      CAPTURE(dispatcher);
+      CAPTURE(layout);
+      const std::string text =
+          text_of(layout, ", recompute: selective, recompute_modules: [moe, layernorm]") +
+          fmt::format("stack: {{type: nemo-2026, experts: {{dispatcher: {}, launched_apart: true}}}}\n", dispatcher);
+      const report::RunResult folded = simulated(text);
+      CHECK(folded.books.empty());
+      CHECK(simulated(text, {.every_rank = true}).timeline.makespan == folded.timeline.makespan);
+      CHECK(simulated(text, {.fuse = false}).timeline.makespan == folded.timeline.makespan);
+      CHECK(simulated(text, {.every_rank = true, .fuse = false}).timeline.makespan == folded.timeline.makespan);
+    }
+}
+
 // Of 8 ranks, experts over 2: four hold the same ones. 4 layers of 8 experts of 3 · 1024 · 512 on each.
 TEST_CASE("experts have states and gradients of their own group") {
   const std::int64_t experts = 4 * 8 * 3 * kHidden * kExpert;

@@ -111,6 +111,15 @@ TEST_CASE("number formats, recomputation and attention by their words") {
   CHECK(scenario_with({{"attention", "unfused"}}).training.attention == layout::AttentionKind::unfused);
 }
 
+TEST_CASE("what is replayed as graphs") {
+  const auto launch = [](const char* graphs) { return scenario_with({{"cuda_graph", graphs}}).stack.launch; };
+  using cost::GraphModule;
+  CHECK(launch("").mode == cost::LaunchMode::eager);
+  for (const char* whole : {"full", "layer", "yes"}) CHECK(launch(whole).mode == cost::LaunchMode::graph);
+  CHECK(launch("modules:attn+moe_router").mode == cost::LaunchMode::eager);
+  CHECK(launch("modules:attn+moe_router").graphs == std::vector{GraphModule::attn, GraphModule::moe_router});
+}
+
 TEST_CASE("degrees and sizes") {
   const scenario::Scenario s = scenario_with({{"sequence_parallel", "1"},
                                               {"zero_stage", "2"},

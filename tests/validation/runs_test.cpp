@@ -190,9 +190,9 @@ TEST_CASE("memory of the last rank is that of the last stage, not of the fullest
 TEST_CASE("a word, GPU, cluster or stack that is not known refuses its row, by reason, and no other") {
   CsvTable table = sample();
   const std::vector<std::pair<const char*, const char*>> words{
-      {"gpu", "a100-sxm-81gb"}, {"cluster", "selena"},        {"stack", "megatron-1999"},
+      {"gpu", "a100-sxm-81gb"}, {"cluster", "selena"},   {"stack", "megatron-1999"},
       {"dtype", "nvfp4"},       {"recompute", "partly"}, {"partition", "custom"},
-      {"attention", "linear"},  {"schedule", "2f2b"},         {"memory_kind", "guessed"}};
+      {"attention", "linear"},  {"schedule", "2f2b"},    {"memory_kind", "guessed"}};
   const std::vector<std::vector<CsvCell>> rows = table.rows;
   for (const auto& [column, word] : words) {
     std::vector<CsvCell> row = rows[0];
@@ -238,7 +238,11 @@ TEST_CASE("what a row says of experts is simulated, or refuses it by name") {
   REQUIRE_MESSAGE(sparse.why.empty(), sparse.why);
   CHECK(std::get<double>(sparse.figures[0].predicted) >
         std::get<double>(dense.figures[0].predicted));  // each token goes to two of them
-  CHECK(with({{"dispatcher", "allgather"}}).why == "dispatcher: tokens by allgather are not simulated");
+  for (const char* dispatcher : {"alltoall", "allgather", "deepep", "hybridep"}) {
+    CAPTURE(dispatcher);
+    CHECK(with({{"dispatcher", dispatcher}}).why.empty());
+  }
+  CHECK(with({{"dispatcher", "pigeon"}}).why.starts_with("dispatcher: 'pigeon' is not known, allowed: alltoall, "));
   CHECK(with({{"ep_overlap", "1"}}).why.starts_with("ep_overlap: "));
   CHECK(first_row({{"pipeline_layout", "tL"}}).why ==
         "pipeline_layout: the embedding, E, stands at the beginning, and there alone");

@@ -64,15 +64,19 @@ struct StackCommunication : layout::OperatorCalls {
 // casts, random-number state) and run their interpreter: the figure holds the cost of all of that per kernel listed.
 enum class LaunchMode : std::uint8_t { eager, graph, blocking };
 
+// Parts of a layer replayed as graphs where the rest is launched one by one (Megatron-LM, --cuda-graph-modules).
+enum class GraphModule : std::uint8_t { attn, mlp, moe_router, moe_preprocess };
+
 struct StackLaunch {
   LaunchMode mode = LaunchMode::eager;
-  Time per_kernel{};           // host, forward and recompute: interpreter, dispatch, launch
-  Time per_kernel_backward{};  // host, backward: the autograd engine's thread
-  Time per_collective{};       // host, on top of the launch
-  Time per_collective_rank{};  // host, more per rank of the group, where a pipeline spans several nodes (see
-                               // nanotron.yaml)
-  Time per_micro_batch{};      // host: data loader, schedule, bookkeeping
-  Time per_step{};             // host: logging, loss scale, learning rate, timers, barriers
+  std::vector<GraphModule> graphs;  // eager: whose launches cost nothing
+  Time per_kernel{};                // host, forward and recompute: interpreter, dispatch, launch
+  Time per_kernel_backward{};       // host, backward: the autograd engine's thread
+  Time per_collective{};            // host, on top of the launch
+  Time per_collective_rank{};       // host, more per rank of the group, where a pipeline spans several nodes (see
+                                    // nanotron.yaml)
+  Time per_micro_batch{};           // host: data loader, schedule, bookkeeping
+  Time per_step{};                  // host: logging, loss scale, learning rate, timers, barriers
   friend bool operator==(const StackLaunch&, const StackLaunch&) = default;
 };
 
@@ -107,6 +111,7 @@ struct Stack {
   StackCommunication communication;
   StackLaunch launch;
   StackOptimizer optimizer;
+  layout::OperatorExperts experts;
   bool expandable_segments = false;  // PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True
   friend bool operator==(const Stack&, const Stack&) = default;
 };

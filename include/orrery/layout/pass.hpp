@@ -73,6 +73,18 @@ struct OperatorCalls {
   friend bool operator==(const OperatorCalls&, const OperatorCalls&) = default;
 };
 
+// How tokens reach their experts and come back (Megatron-LM, core/transformer/moe/token_dispatcher.py): a copy for each
+// expert; all tokens to every rank; a copy for each rank (DeepEP: for each node and from there for each rank).
+enum class Dispatcher : std::uint8_t { all_to_all, all_gather, deepep, hybridep };
+
+// Routed experts: the section `experts` of a software stack.
+struct OperatorExperts {
+  Dispatcher dispatcher = Dispatcher::all_to_all;
+  // Grouped products are launched for each expert apart (Transformer Engine: cuBLAS on several streams), not once.
+  bool launched_apart = false;
+  friend bool operator==(const OperatorExperts&, const OperatorExperts&) = default;
+};
+
 // What shapes the operators of a rank.
 struct PassOptions {
   std::int64_t sequence_length = 0;
@@ -87,6 +99,7 @@ struct PassOptions {
   bool compiled = false;            // a compiler fuses every elementwise chain
   OperatorKernels kernels;
   OperatorCalls calls;
+  OperatorExperts experts;
   friend bool operator==(const PassOptions&, const PassOptions&) = default;
 };
 
@@ -107,9 +120,10 @@ struct MemoryChange {
 struct PassStep {
   bool is_communication = false;
   StepRole role = StepRole::compute;
-  const char* name = "";    // operator, e.g. "qkv", "attention.softmax"; static text
-  std::int64_t layer = -1;  // −1 embedding; = number of layers: head
-  model::Kernel kernel;     // of a compute step
+  model::OperatorKind kind = model::OperatorKind::embedding;  // of the operator it is a step of
+  const char* name = "";                                      // operator, e.g. "qkv", "attention.softmax"; static text
+  std::int64_t layer = -1;                                    // −1 embedding; = number of layers: head
+  model::Kernel kernel;                                       // of a compute step
   int kernels = 1;          // launches this step stands for (unfused elementwise chains)
   bool of_experts = false;  // gradients_ready: of routed experts, which their own groups reduce
   // of a communication step

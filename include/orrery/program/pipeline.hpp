@@ -26,6 +26,7 @@ struct TimedStep {
   Category category = Category::compute;
   Lane lane = Lane::compute;  // of a dimension: a communication call along it
   bool backward = false;      // of a backward pass
+  bool host_waits = false;    // the host reads what it made before it launches the next
   std::uint32_t beside = 0;   // of a call: so many of the next steps run beside it, and the one behind them waits
   const char* name = "";      // static text
   const Transfer* transfer = nullptr;  // network.mode flows

@@ -1,6 +1,10 @@
-// Copies of tokens to the ranks of their experts and back (Megatron-LM, core/transformer/moe/token_dispatcher.py,
-// all-to-all): an exchange among the ranks that the experts are spread over, then a gather among those that share each
-// expert, then a sort by expert. What one direction does forward the other does backward.
+// Copies of tokens to the ranks of their experts and back (Megatron-LM, core/transformer/moe/token_dispatcher.py). What
+// one direction does forward the other does backward.
+//   all_to_all  a copy for each expert to its rank, then a gather among those that share each expert
+//   all_gather  all tokens to all ranks of the experts, whose own each picks; home by reduce-scatter
+//   deepep, hybridep  a copy for each rank that has any of a token's experts, there spread to these
+#include "dispatch.hpp"
+
 #include <algorithm>
 
 #include "operators.hpp"
@@ -8,53 +12,118 @@
 namespace orrery::layout {
 namespace {
 
-struct Exchange {
-  std::int64_t sent, received, weights;  // bytes of the copies, and of their weights
+constexpr std::int64_t kChosenBytes = 1, kIndexBytes = 8;
+
+using Steps = std::vector<OpStep>;
+
+class Exchange {
+ public:
+  Exchange(const Splitter& s, std::int64_t features) : s_(s), row_(features * s.width()) {}
+
+  // `weights`: of the rows, which travel with them.
+  Steps outward(bool weights) {
+    steps_.clear();
+    switch (s_.options.experts.dispatcher) {
+      case Dispatcher::all_to_all:
+        send_copies(weights);
+        break;
+      case Dispatcher::all_gather:
+        gather_all(weights ? kChosenBytes + kRouterWeight : 0);
+        break;
+      case Dispatcher::deepep:
+      case Dispatcher::hybridep:
+        send_once(weights);
+    }
+    return std::move(steps_);
+  }
+  Steps homeward(bool weights) {
+    Steps steps = outward(weights);
+    std::reverse(steps.begin(), steps.end());
+    for (OpStep& step : steps)
+      if (step.step.collective == Collective::all_gather) step.step.collective = Collective::reduce_scatter;
+    return steps;
+  }
+  // Of all tokens on one rank.
+  Bytes workspace() const { return {s_.options.experts.dispatcher == Dispatcher::all_gather ? gathered() * row_ : 0}; }
+
+ private:
+  std::int64_t gathered() const { return checked_mul(s_.rank.shard_tokens, s_.rank.expert * s_.rank.expert_tensor); }
+  void call(Collective kind, std::int64_t bytes, Dimension along) {
+    steps_.push_back({s_.communicate(model::name_of(s_.node().kind), kind, bytes, along)});
+  }
+  void sort(std::int64_t rows) {
+    if (s_.rank.experts > 1) steps_.push_back({s_.memory("sort_by_expert", rows * row_)});
+  }
+
+  void send_copies(bool weights) {
+    const std::int64_t copies = s_.rank.copies, received = s_.rank.received;
+    if (s_.rank.expert > 1) call(Collective::all_to_all, copies * row_, Dimension::expert);
+    if (s_.rank.expert > 1 && weights) call(Collective::all_to_all, copies * kRouterWeight, Dimension::expert);
+    if (s_.rank.expert_tensor > 1) call(Collective::all_gather, received * row_, Dimension::expert_tensor);
+    sort(2 * received);
+  }
+
+  void gather_all(std::int64_t of_expert) {
+    const std::int64_t among = checked_mul(s_.rank.shard_tokens, s_.rank.expert_tensor), all = gathered();
+    for (const std::int64_t width : {row_, of_expert * s_.model.experts.count}) {
+      if (width == 0) continue;
+      if (s_.rank.expert_tensor > 1) call(Collective::all_gather, among * width, Dimension::expert_tensor);
+      if (s_.rank.expert > 1) call(Collective::all_gather, all * width, Dimension::expert);
+    }
+    steps_.push_back({s_.memory("sort_by_expert", 2 * s_.rank.received * row_)});
+  }
+
+  // As many rows arrive as leave.
+  void send_once(bool weights) {
+    const std::int64_t rows = rows_once(s_), received = s_.rank.received;
+    const std::int64_t choice = weights ? (kIndexBytes + kRouterWeight) * s_.model.experts.top_k : 0;
+    if (s_.rank.expert > 1) call(Collective::all_to_all, rows * (row_ + choice), Dimension::expert);
+    if (s_.rank.expert_tensor > 1) call(Collective::all_gather, received * row_, Dimension::expert_tensor);
+    sort(rows + received);  // hybridep: in the same kernel, but over the same bytes
+  }
+
+  const Splitter& s_;
+  std::int64_t row_;  // bytes
+  Steps steps_;
 };
 
-Exchange exchange_of(const Splitter& s, std::int64_t features) {
-  return {s.rank.copies * features * s.width(), s.rank.received * features * s.width(), s.rank.copies * kRouterWeight};
-}
+}  // namespace
 
-std::vector<OpStep> outward(const Splitter& s, const Exchange& e, bool weights) {
-  std::vector<OpStep> steps;
-  const char* name = model::name_of(s.node().kind);
-  const auto call = [&](Collective kind, std::int64_t bytes, Dimension along) {
-    steps.push_back({s.communicate(name, kind, bytes, along)});
-  };
-  if (s.rank.expert > 1) call(Collective::all_to_all, e.sent, Dimension::expert);
-  if (s.rank.expert > 1 && weights) call(Collective::all_to_all, e.weights, Dimension::expert);
-  if (s.rank.expert_tensor > 1) call(Collective::all_gather, e.received, Dimension::expert_tensor);
-  if (s.rank.experts > 1) steps.push_back({s.memory("sort_by_expert", 2 * e.received)});
-  return steps;
-}
-
-std::vector<OpStep> homeward(const Splitter& s, const Exchange& e, bool weights) {
-  std::vector<OpStep> steps = outward(s, e, weights);
-  std::reverse(steps.begin(), steps.end());
-  for (OpStep& step : steps)
-    if (step.step.collective == Collective::all_gather) step.step.collective = Collective::reduce_scatter;
-  return steps;
+// A token goes to rank r with the chance that any of its k experts is there: 1 − Π (E − E/R − i)/(E − i), i < k.
+std::int64_t rows_once(const Splitter& s) {
+  const model::Experts& e = s.model.experts;
+  double nowhere = 1;
+  for (std::int64_t i = 0; i < e.top_k; ++i)
+    nowhere *=
+        static_cast<double>(std::max<std::int64_t>(e.count - s.rank.experts - i, 0)) / static_cast<double>(e.count - i);
+  const double ranks = static_cast<double>(s.rank.expert) * (1 - nowhere);
+  return static_cast<std::int64_t>(static_cast<double>(s.rank.shard_tokens) * ranks);
 }
 
 bool stays(const Splitter& s) {
   return s.rank.expert == 1 && s.rank.expert_tensor == 1;
 }
 
-}  // namespace
+bool sends_tokens(const Splitter& s) {
+  return !stays(s) && s.options.experts.dispatcher != Dispatcher::all_to_all;
+}
 
-// Copies and their weights: inputs 0 and 1.
+// Rows and their weights: inputs 0 and 1.
 void split_dispatch(Splitter& s) {
   if (stays(s)) {
     s.passes_through(0, 0), s.passes_through(1, 1);
     return;
   }
   RankOp op = s.start();
-  const Exchange e = exchange_of(s, s.features(0));
+  Exchange exchange(s, s.features(0));
   const TensorId weights = s.tensor(s.rank.received, kRouterWeight);
   op.out = {s.result(0), weights};
   s.results_are(1, {weights});
-  op.forward = outward(s, e, true), op.backward = homeward(s, e, true);
+  op.forward = exchange.outward(true), op.backward = exchange.homeward(true);
+  if (sends_tokens(s) && !s.options.compiled)  // the gradient of the branch meets that of the router's product
+    op.backward.push_back({s.memory("input.add_gradient", 3 * s.width() * s.rank.shard_tokens * s.features(0))});
+  op.forward_workspace = exchange.workspace();
+  if (op.forward_workspace.value > 0) op.backward_workspace.push_back({op.forward_workspace, true, false});
   s.finish(std::move(op));
 }
 
@@ -64,9 +133,11 @@ void split_combine(Splitter& s) {
     return;
   }
   RankOp op = s.start();
-  const Exchange e = exchange_of(s, s.features(0));
-  op.out = {s.result(0)};
-  op.forward = homeward(s, e, false), op.backward = outward(s, e, false);
+  Exchange exchange(s, s.features(0));
+  op.out = {s.result(0, (sends_tokens(s) ? s.rank.shard_tokens : s.rank.copies) * s.features(0))};
+  op.forward = exchange.homeward(false), op.backward = exchange.outward(false);
+  op.forward_workspace = exchange.workspace();
+  if (op.forward_workspace.value > 0) op.backward_workspace.push_back({op.forward_workspace, true, false});
   s.finish(std::move(op));
 }
 

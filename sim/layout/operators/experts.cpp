@@ -5,8 +5,9 @@
 namespace orrery::layout {
 namespace {
 
-void grouped(Splitter& s, std::int64_t in, std::int64_t out) {
+void grouped(Splitter& s, std::int64_t in, std::int64_t out, bool weighted_bias) {
   Linear linear = linear_of(s, in, out);
+  linear.weighted_bias = weighted_bias;
   linear.tokens = s.rank.received, linear.matrices = s.rank.experts;
   plain_linear(s, linear);
 }
@@ -14,11 +15,12 @@ void grouped(Splitter& s, std::int64_t in, std::int64_t out) {
 }  // namespace
 
 void split_expert_fc1(Splitter& s) {
-  grouped(s, s.features(0), s.out_columns(0));
+  grouped(s, s.features(0), s.out_columns(0), false);
 }
 
+// Rows are weighed before this product, so what it adds must be weighed too.
 void split_expert_fc2(Splitter& s) {
-  grouped(s, s.columns(0), s.out_features(0));
+  grouped(s, s.columns(0), s.out_features(0), true);
 }
 
 // The output of the shared experts (input 0) times a sigmoid of the token (input 1).

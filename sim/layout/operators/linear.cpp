@@ -171,11 +171,22 @@ void weight_gradient(const Splitter& s, RankOp& op, const Linear& linear, std::i
     op.backward_workspace.push_back({{weights * s.width()}, false, true});
 }
 
+// Megatron-LM, core/transformer/moe/experts.py, _apply_bias: b·p, t + b·p, torch.cat and the cast back, each a kernel;
+// weights and with them products and sums are fp32. Backward the casts and what both factors' gradients are summed of.
+void weigh_bias(const Splitter& s, RankOp& op, const Linear& linear) {
+  constexpr std::int64_t kWide = 4;
+  const std::int64_t values = checked_mul(linear.tokens, linear.out), width = s.width();
+  op.forward.push_back({s.memory("bias.weighted", (6 * kWide + 2 * width) * values, 4)});
+  op.backward.push_back({s.memory("bias.weighted", (8 * kWide + 2 * width) * values, 6)});
+  op.forward_workspace = {2 * kWide * values};
+}
+
 void plain_linear(Splitter& s, Linear linear) {
   RankOp op = s.start();
   op.out = op.weight_reads_gradient_of = {s.result(0)};
   keep_input(s, op, linear, linear.tokens);
   op.forward.push_back({s.compute(linear.name, row_gemm(s, linear, linear.out, linear.in, GemmLayout::tn))});
+  if (linear.weighted_bias && linear.bias > 0) weigh_bias(s, op, linear);
   cast_gradient(s, op, linear, linear.tokens);
   op.backward.push_back({s.compute(linear.name, row_gemm(s, linear, linear.in, linear.out, GemmLayout::nn))});
   weight_gradient(s, op, linear, linear.tokens);

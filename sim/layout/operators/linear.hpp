@@ -21,6 +21,7 @@ struct Linear {
   DType type = DType::bf16;       // of the product
   bool input_cast_fused = false;  // fp8: the operator before writes the cast
   bool keep_output = false;       // selective_op
+  bool weighted_bias = false;     // each row adds its bias times its weight
   std::int64_t tokens = 0;        // rows of the input
   std::int64_t matrices = 1;      // so many, each times its share of them
 };

@@ -1,9 +1,14 @@
+#include "dispatch.hpp"
 #include "operators.hpp"
 
 namespace orrery::layout {
 
 // Tokens (input 0) and scores (input 1) become a copy of each token for each of its experts, with the weight of it.
 void split_permute(Splitter& s) {
+  if (sends_tokens(s)) {
+    s.passes_through(0, 0), s.passes_through(1, 1);
+    return;
+  }
   RankOp op = s.start();
   const TensorId weights = s.tensor(s.out_values(1), kRouterWeight);
   op.out = {s.result(0), weights};
@@ -18,6 +23,10 @@ void split_permute(Splitter& s) {
 
 // The copies (input 0) summed to their tokens.
 void split_unpermute(Splitter& s) {
+  if (sends_tokens(s)) {
+    s.passes_through(0, 0);
+    return;
+  }
   RankOp op = s.start();
   op.out = {s.result(0)};
   const PassStep step = s.memory(op.name, (s.values(0) + s.out_values(0)) * s.width());

@@ -129,7 +129,7 @@ void Splitter::passes_through(int index, int slot) {
 
 PassStep Splitter::compute(const char* name, const model::Kernel& kernel, int kernels) const {
   PassStep step;
-  step.name = name, step.layer = node_->layer, step.kernel = kernel, step.kernels = kernels;
+  step.name = name, step.kind = node_->kind, step.layer = node_->layer, step.kernel = kernel, step.kernels = kernels;
   return step;
 }
 
@@ -142,7 +142,8 @@ PassStep Splitter::memory(const char* name, std::int64_t bytes, int kernels) con
 PassStep Splitter::communicate(const char* name, Collective kind, std::int64_t bytes, Dimension along) const {
   PassStep step;
   step.is_communication = true;
-  step.name = name, step.layer = node_->layer, step.collective = kind, step.message = {bytes}, step.along = along;
+  step.name = name, step.kind = node_->kind, step.layer = node_->layer;
+  step.collective = kind, step.message = {bytes}, step.along = along;
   return step;
 }
 

@@ -1,0 +1,14 @@
+// What the operators on either side of an exchange of tokens must know of it.
+#pragma once
+#include "splitter.hpp"
+
+namespace orrery::layout {
+
+// Every rank has all experts: nothing is exchanged.
+bool stays(const Splitter& s);
+// The dispatcher takes tokens as they are and gives back their sums, and permutes by itself.
+bool sends_tokens(const Splitter& s);
+// Rows that a rank sends where each rank gets a token once, however many of its experts are there: balanced, expected.
+std::int64_t rows_once(const Splitter& s);
+
+}  // namespace orrery::layout

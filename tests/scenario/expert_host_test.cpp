@@ -1,0 +1,74 @@
+// What the host costs layers with experts: counts of tokens that it reads, products launched for each expert, parts
+// that are replayed.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include "simulated.hpp"
+
+namespace orrery::scenario::expert_host_test {
+namespace {
+
+constexpr int kLayers = 4, kMicroBatches = 16, kExperts = 16;
+
+// One GPU; the stack says nothing of the host but what the test says.
+double step_s(const std::string& launch, const std::string& experts = "{}", const char* layers = "layers: 4") {
+  const report::RunResult run = simulated(fmt::format(
+      "model: {{{}, hidden: 1024, heads: 16, ffn_hidden: 2048, vocab: 32000, position: rotary, activation: swiglu, "
+      "norm: "
+      "rms_norm, bias: false, tied_embeddings: false, dropout: false, experts: {{count: {}, top_k: 2, hidden: "
+      "512}}}}\ncluster: {{type: dgx-h100, nodes: 1, gpus: 1}}\nlayout: {{data: 1}}\ntraining: {{sequence_length: "
+      "4096, "
+      "global_batch: {}}}\nstack: {{type: megatron-2024, launch: {}, experts: {}}}\n",
+      layers, kExperts, kMicroBatches, launch, experts));
+  return report::metrics_of(run).step_time_s;
+}
+
+std::string eager(const char* per_kernel, const char* graphs = "[]") {
+  return fmt::format(
+      "{{mode: eager, graphs: {}, per_kernel: {}, per_kernel_backward: {}, per_collective: 0 s, per_micro_batch: 0 s, "
+      "per_step: 0 s}}",
+      graphs, per_kernel, per_kernel);
+}
+
+const char* const kGraph = "{mode: graph, per_step: 0 s}";
+
+}  // namespace
+
+// The host is ahead, but for the one launch behind each reading of the counts, which the device waits for: one a layer
+// and micro-batch. Beside these there is the first launch of the step, and what the optimizer is launched with.
+TEST_CASE("behind the counts of tokens the device waits for a launch") {
+  const double more = step_s(eager("0.1 us")) - step_s(kGraph), reads = 0.1e-6 * kLayers * kMicroBatches;
+  CHECK(more >= reads * 0.999);
+  CHECK(more < reads + 20e-6);
+  // Dense layers have none.
+  const char* const dense = "layers: 4, position: rotary";
+  const auto without = [&](const std::string& launch) {
+    const report::RunResult run = simulated(fmt::format(
+        "model: {{{}, hidden: 1024, heads: 16, vocab: 32000}}\ncluster: {{type: dgx-h100, nodes: 1, gpus: 1}}\nlayout: "
+        "{{data: 1}}\ntraining: {{sequence_length: 2048, global_batch: {}}}\nstack: {{type: megatron-2024, launch: "
+        "{}}}\n",
+        dense, kMicroBatches, launch));
+    return report::metrics_of(run).step_time_s;
+  };
+  CHECK(without(eager("0.1 us")) - without(kGraph) < 5e-6);
+}
+
+// A host slower than any kernel: the step is the sum of its launches. Of two grouped products three kernels each, one
+// forward and two backward, are launched 16 times instead of once.
+TEST_CASE("grouped products launched for each expert apart") {
+  const std::string slow = eager("1 ms");
+  const double more = step_s(slow, "{launched_apart: true}") - step_s(slow);
+  CHECK(more == doctest::Approx(kLayers * kMicroBatches * (kExperts - 1) * 6 * 1e-3).epsilon(1e-3));
+}
+
+// Of a router 13 launches forward and 8 backward (two products, six small kernels; one product's weight gradient among
+// them) are gone, with them those of the norm before it: 1 and 2, and one for the sum of two gradients.
+TEST_CASE("what is replayed is not launched") {
+  const double all = step_s(eager("1 ms")), routed = step_s(eager("1 ms", "[moe_router]")),
+               attention = step_s(eager("1 ms", "[attn, moe_router, moe_preprocess]"));
+  const double launches = (all - routed) / (kLayers * kMicroBatches * 1e-3);
+  CHECK(launches == doctest::Approx(13 + 8 + 1 + 3).epsilon(0.002));
+  CHECK(attention < routed);
+}
+
+}  // namespace orrery::scenario::expert_host_test
