@@ -90,7 +90,7 @@ cost::Stack running_stack(const Scenario& s) {
   c.overlap_context = s.training.overlap_context.value_or(c.overlap_context);
   stack.optimizer.gradient_bytes = gradient_bytes(s);
   cost::StackLaunch& l = stack.launch;
-  if (l.mode == cost::LaunchMode::graph) l = {.mode = l.mode, .per_step = l.per_step};
+  if (l.mode == cost::LaunchMode::graph) l = {.mode = l.mode, .graphs = {}, .per_step = l.per_step};
   const bool pipeline_spans_nodes = s.layout.pipeline > 1 && s.gpus() > s.cluster.gpus_per_node;
   if (!pipeline_spans_nodes) l.per_collective_rank = {};
   return stack;

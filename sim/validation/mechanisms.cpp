@@ -14,7 +14,7 @@ using scenario::Scenario;
 
 constexpr Mechanism kMechanisms[] = {
     {"host", "time of the host: launches, calls, micro-batches, steps",
-     [](Scenario& s) { s.stack.launch = {.mode = cost::LaunchMode::graph}; }},
+     [](Scenario& s) { s.stack.launch = {.mode = cost::LaunchMode::graph, .graphs = {}}; }},
     {"slowdown", "what a call costs the kernels that it runs beside",
      [](Scenario& s) {
        cost::StackCommunication& c = s.stack.communication;

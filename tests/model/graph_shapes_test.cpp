@@ -168,7 +168,7 @@ TEST_CASE("latent attention: what is narrow, what is made of it, and the one key
   m.kv_heads = 4;
   ModelGraph graph = model_graph(m, kFlash);
   CHECK(
-      layer(graph, 0).starts_with("norm latent.down latent.norm latent.up latent.down latent.norm "
+      layer(graph, 0).starts_with("norm latent.down latent.norm latent.down latent.norm latent.up "
                                   "latent.keys_values rotary attention projection"));
   auto count = parameters(graph, 0);
   CHECK(count[K::latent_down] == 48 * 30 + 48 * (24 + 4));
@@ -180,7 +180,7 @@ TEST_CASE("latent attention: what is narrow, what is made of it, and the one key
   CHECK(read_by(graph, K::attention_flash) == "rotary rotary latent.keys_values");
   m.latent_attention.query_rank = 0, m.qkv_bias = true;
   graph = model_graph(m, kFlash);
-  CHECK(layer(graph, 0).starts_with("norm latent.up latent.down latent.norm latent.keys_values rotary"));
+  CHECK(layer(graph, 0).starts_with("norm latent.down latent.norm latent.up latent.keys_values rotary"));
   count = parameters(graph, 0);
   CHECK(count[K::latent_up] == 48 * 4 * 16);
   CHECK(count[K::latent_down] == 49 * (24 + 4));

@@ -164,18 +164,32 @@ TEST_CASE("experts of a row, and what follows where it does not say") {
   CHECK(why == "t.csv:2:5: first_k_dense: '4' is not a whole number from 0 to 3\n");
 }
 
-TEST_CASE("how tokens travel, and what is not simulated of experts") {
-  std::string why;
-  for (const char* known : {"", "alltoall", "deepep", "hybridep"}) {
-    experts_of("experts,top_k,dispatcher", fmt::format("8,2,{}", known), why);
-    CHECK(why.empty());
+TEST_CASE("how tokens travel, what runs again, and whose launches cost nothing") {
+  using layout::Dispatcher;
+  const std::vector<std::pair<std::string, Dispatcher>> known{{"", Dispatcher::all_to_all},
+                                                              {"alltoall", Dispatcher::all_to_all},
+                                                              {"allgather", Dispatcher::all_gather},
+                                                              {"deepep", Dispatcher::deepep},
+                                                              {"hybridep", Dispatcher::hybridep}};
+  for (const auto& [word, dispatcher] : known) {
+    const Row row("id,dispatcher\na," + word + "\n");
+    CHECK(read_dispatcher(row.cells) == dispatcher);
+    CHECK(row.cells.why().empty());
   }
-  experts_of("experts,top_k,dispatcher,ep_overlap", "8,2,allgather,1", why);
-  CHECK(why ==
-        "dispatcher: tokens by allgather are not simulated; "
-        "ep_overlap: the exchange of one micro-batch beside another's passes is not simulated");
-  experts_of("experts,top_k,dispatcher,ep_overlap", "0,2,allgather,1", why);  // no experts, no tokens that travel
-  CHECK(why.empty());
+  const Row pigeons("id,dispatcher\na,pigeons\n");
+  read_dispatcher(pigeons.cells);
+  CHECK(!(pigeons.cells.why().empty() && pigeons.errors.empty()));
+  const Row modules("id,recompute\na,modules:mlp+moe_act\n");
+  CHECK(read_modules(modules.cells) ==
+        std::vector<layout::RecomputeModule>{layout::RecomputeModule::mlp, layout::RecomputeModule::moe_act});
+  const Row unknown("id,recompute\na,modules:mlp+brain\n");
+  CHECK(read_modules(unknown.cells).size() == 1);
+  CHECK(unknown.cells.why() == "recompute: 'brain' is no module of a layer");
+  const Row graphs("id,cuda_graph\na,modules:attn+moe_router\n");
+  cost::StackLaunch launch;
+  read_graphs(graphs.cells, launch);
+  CHECK(launch.mode == cost::LaunchMode::eager);
+  CHECK(launch.graphs == std::vector<cost::GraphModule>{cost::GraphModule::attn, cost::GraphModule::moe_router});
 }
 
 TEST_CASE("latents, windows and modules that predict further, of a row") {
