@@ -84,4 +84,18 @@ TEST_CASE("unfused attention repeats grouped keys and values, and only grouped o
   }
 }
 
+// 128 tokens of 128 values of 2 bytes: the addition reads two and writes one, a bias reads and writes one more.
+TEST_CASE("each addition to the residual stream has the bias of its own projection") {
+  PassOptions o;
+  o.sequence_length = 64, o.micro_batch = 2, o.kernels.fused_bias_dropout_add = false;
+  for (const bool attention : {true, false}) {
+    model::ModelSpec m = llama(1, 128, 8, 4, 256, 512);
+    (attention ? m.projection_bias : m.mlp_bias) = true;
+    const auto forward = stage_of(m, {}, {.layers = 1}, o).pass(PassKind::forward);
+    const auto bytes = [&](std::string_view name) { return kernels_of(forward, name).at(0).bytes.value; };
+    CHECK(bytes("attention.residual") == (attention ? 5 : 3) * 2 * 128 * 128);
+    CHECK(bytes("mlp.residual") == (attention ? 3 : 5) * 2 * 128 * 128);
+  }
+}
+
 }  // namespace orrery::layout::exact_kernels_test

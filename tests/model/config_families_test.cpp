@@ -86,6 +86,8 @@ TEST_CASE("families like Llama") {
       {{"llama", "", "2x64 4/4x16 f96 v128 rms swiglu rotary"},
        {"llama", R"(, "num_key_value_heads": 2, "head_dim": 32, "attention_bias": true, "tie_word_embeddings": true)",
         "2x64 4/2x32 f96 v128 rms swiglu rotary qkv_bias projection_bias tied"},
+       {"llama", R"(, "attention_dropout": 0.0)", "2x64 4/4x16 f96 v128 rms swiglu rotary"},
+       {"llama", R"(, "attention_dropout": 0.1)", "2x64 4/4x16 f96 v128 rms swiglu rotary dropout"},
        {"llama", R"(, "mlp_bias": true)", "2x64 4/4x16 f96 v128 rms swiglu rotary mlp_bias"},
        {"smollm3", R"(, "sliding_window": 8)", "2x64 4/4x16 f96 v128 rms swiglu rotary tied"},
        {"smollm3", R"(, "sliding_window": 8, "use_sliding_window": true, "tie_word_embeddings": false)",

@@ -35,6 +35,9 @@ TEST_CASE("dots have their hint, groups their name, equal axes their diagonal") 
   CHECK(svg.find("● two") != std::string::npos);
   // From 1 to 1000 on both axes, 440 by 304 pixels: (10, 9) stands at a third, and a little less than a third.
   CHECK(svg.find("cx=\"210.7\" cy=\"247.3\"") != std::string::npos);
+  // The title stands over the middle of [64, 504], the label below it.
+  CHECK(svg.find("<text x=\"284.0\" y=\"26.0\" text-anchor=\"middle\" class=\"ink bold\">Errors") != std::string::npos);
+  CHECK(svg.find("<text x=\"284.0\" y=\"392.0\" text-anchor=\"middle\"") != std::string::npos);
 }
 
 TEST_CASE("lines and bars, side by side") {

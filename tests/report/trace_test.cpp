@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "example.hpp"
 #include "orrery/core/random.hpp"
 #include "trace_rules.hpp"
@@ -87,6 +89,16 @@ TEST_CASE("every operation, message and arrow is there once") {
   check_rules(at_once);
   CHECK(slices_named(at_once, "send activation") == 0);  // they take no time
   CHECK(events_of(at_once.trace, "s").size() == 48);     // operation → operation
+}
+
+// Two copies in opposite directions, 4 micro-batches each: 3 · 4 messages each way and copy, whoever waits for them, an
+// operation that runs a forward and a backward pass together too.
+TEST_CASE("arrows lead to joint passes and from them") {
+  const RunResult run = run_example({.schedule = "dualpipe", .ranks = 4, .micro_batches = 8});
+  CHECK(std::ranges::count(run.program.operations, program::Activity::overlapped, &program::Operation::activity) > 0);
+  const Written w = written(run);
+  CHECK(slices_named(w, "receive activation") == 2 * 3 * 4);
+  CHECK(events_of(w.trace, "s").size() == 2 * 2 * 2 * 3 * 4);
 }
 
 // An end may be a nanosecond early, where ts + dur in doubles would be late.

@@ -205,6 +205,12 @@ TEST_CASE("latents, windows and modules that predict further, of a row") {
   CHECK(m.kv_heads == 2);
   experts_of(latent, "24,30,,4,10", why);
   CHECK(why == "t.csv:2:7: qk_nope_head_dim: '' is not a whole number from 1 to 65536\n");
+  for (const char* wide : {"24,30,65537,4,10", "24,30,12,65537,10", "24,30,12,4,65537"}) {
+    experts_of(latent, "24,30,65536,65536,65536", why);
+    CHECK(why.empty());
+    experts_of(latent, wide, why);
+    CHECK(why.find("'65537' is not a whole number from 1 to 65536\n") != std::string::npos);
+  }
   m = experts_of("mtp_layers,sliding_window", "2,128", why);
   CHECK(m.prediction_layers == 2);
   CHECK(m.attention_window == 128);
