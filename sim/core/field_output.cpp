@@ -21,7 +21,7 @@ std::string pattern_of(FieldType type) {
     case FieldType::bandwidth:
       return number + "(([KMGTP]?B|[KMGT]iB|[KMGT]?b)/s)$";
     case FieldType::time:
-      return number + "[pnum]?s$";
+      return number + "([pnum]?s|min|h|d)$";
     case FieldType::rate:
       return number + "[KMGTPE]?FLOP/s$";
     default:

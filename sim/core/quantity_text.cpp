@@ -31,8 +31,9 @@ constexpr std::array kBandwidthUnits{Unit{"B/s", 1},         Unit{"KB/s", kKilo}
                                      Unit{"KiB/s", kKibi},   Unit{"MiB/s", kMebi},   Unit{"GiB/s", kGibi},
                                      Unit{"TiB/s", kTebi},   Unit{"b/s", 1, 8},      Unit{"Kb/s", kKilo, 8},
                                      Unit{"Mb/s", kMega, 8}, Unit{"Gb/s", kGiga, 8}, Unit{"Tb/s", kTera, 8}};
-constexpr std::array kTimeUnits{Unit{"ps", 1}, Unit{"ns", kKilo}, Unit{"us", kMega}, Unit{"ms", kGiga},
-                                Unit{"s", kTera}};
+constexpr std::array kTimeUnits{Unit{"ps", 1},           Unit{"ns", kKilo},       Unit{"us", kMega},
+                                Unit{"ms", kGiga},       Unit{"s", kTera},        Unit{"min", 60 * kTera},
+                                Unit{"h", 3600 * kTera}, Unit{"d", 86400 * kTera}};
 constexpr std::array kRateUnits{Unit{"FLOP/s", 1},      Unit{"KFLOP/s", kKilo}, Unit{"MFLOP/s", kMega},
                                 Unit{"GFLOP/s", kGiga}, Unit{"TFLOP/s", kTera}, Unit{"PFLOP/s", kPeta},
                                 Unit{"EFLOP/s", kExa}};

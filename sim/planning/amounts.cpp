@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "orrery/core/field_table.hpp"
+#include "report/long_run.hpp"
 
 namespace orrery::planning {
 namespace {
@@ -181,11 +182,7 @@ std::string money_text(double usd) {
 }
 
 std::string seconds_text(Seconds seconds) {
-  const auto s = static_cast<double>(seconds.value);
-  if (s < 3600) return fmt::format("{:.3g} min", s / 60);
-  if (s < 2 * kSecondsPerDay) return fmt::format("{:.3g} h", s / 3600);
-  return fmt::format("{} days", s < 1000.0 * kSecondsPerDay ? fmt::format("{:.3g}", s / kSecondsPerDay)
-                                                            : grouped_text(s / kSecondsPerDay));
+  return report::duration_text(static_cast<double>(seconds.value));
 }
 
 std::string gigabytes_text(double bytes) {

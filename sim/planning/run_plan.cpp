@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "long_run.hpp"
 #include "orrery/core/show.hpp"
 
 namespace orrery::planning {
@@ -12,15 +13,22 @@ namespace {
 struct Totals {
   std::int64_t steps = 0;
   Seconds stepping{}, whole{};
+  std::optional<AnswerPart> losses{};  // of a scenario that says what stops it
   double flops = 0, gpu_hours = 0;
 };
 
-Totals totals_of(const PlayedRun& run, const RunPlan& plan) {
+Result<Totals> totals_of(const PlayedRun& run, const RunPlan& plan) {
   Totals t;
   t.steps = static_cast<std::int64_t>(std::ceil(plan.tokens / static_cast<double>(run.result.tokens)));
   t.stepping = run_time(t.steps, run.result.timeline.step_time);
   const double beside = static_cast<double>(t.stepping.value) * (plan.evaluation_percent + plan.restarts_percent) / 100;
-  t.whole = t.stepping + plan.preparation + whole_seconds(beside);
+  Seconds running = t.stepping;
+  if (run.result.long_run) {
+    Result<LongRun> lost = long_run_of(*run.result.long_run, t.stepping, plan);
+    if (!lost.ok()) return lost.errors();
+    running = lost->time, t.losses = std::move(lost->part);
+  }
+  t.whole = running + plan.preparation + whole_seconds(beside);
   t.flops = static_cast<double>(t.steps) * static_cast<double>(run.result.flops.model.total());
   t.gpu_hours = static_cast<double>(run.result.gpus) * static_cast<double>(t.whole.value) / 3600;
   return t;
@@ -80,7 +88,7 @@ AnswerPart thumb(const PlayedRun& run, const RunPlan& plan, const Totals& t, dou
            {"cost_usd", hours * price, "cost", money_text(hours * price)}}};
 }
 
-void add_beside(const RunPlan& plan, Answer& answer) {
+void add_beside(const RunPlan& plan, bool failures, Answer& answer) {
   std::string none, some;
   const auto say = [&](bool is, const std::string& name, const std::string& text) {
     std::string& list = is ? some : none;
@@ -88,7 +96,10 @@ void add_beside(const RunPlan& plan, Answer& answer) {
   };
   say(plan.preparation.value > 0, "preparation of data", "preparation " + seconds_text(plan.preparation));
   say(plan.evaluation_percent > 0, "evaluation", fmt::format("evaluation {:g} %", plan.evaluation_percent));
-  say(plan.restarts_percent > 0, "restarts", fmt::format("restarts {:g} %", plan.restarts_percent));
+  if (failures)
+    say(true, "", "failures, by the scenario");
+  else
+    say(plan.restarts_percent > 0, "restarts", fmt::format("restarts {:g} %", plan.restarts_percent));
   if (!some.empty()) answer.notes.push_back("Counted beside the steps: " + some + ".");
   if (!none.empty()) answer.notes.push_back("Not counted: " + none + " (--preparation, --evaluation, --restarts).");
 }
@@ -112,14 +123,23 @@ Result<Answer> plan_run(const PlayedRun& run, const RunPlan& plan) {
     return wrong_option("--price",
                         fmt::format("is missing: nobody has written down a price of {}", run.scenario.gpu.name),
                         "write --price 2.50, dollars for one GPU and hour, or price_usd_per_hour in its YAML");
-  const Totals t = totals_of(run, plan);
+  if (run.result.long_run && plan.restarts_percent > 0)
+    return wrong_option("--restarts", "is said, and the scenario has a section reliability",
+                        "leave one of them out: the section counts failures one by one");
+  if (!run.result.long_run && plan.played_runs > 0)
+    return wrong_option("--play", "needs failures to play, and the scenario says nothing of them",
+                        "--set reliability=llama3-2024, or a section of your own (orrery list reliability)");
+  const Result<Totals> totals = totals_of(run, plan);
+  if (!totals.ok()) return totals.errors();
+  const Totals& t = *totals;
   if (plan.deadline && t.whole > *plan.deadline) return too_late(plan, run, t);
   Answer answer{"orrery.plan/1", fmt::format("{} tokens: {}", count_text(plan.tokens), run.result.title)};
   AnswerPart part = simulated(run, plan, t);
   add_money(run, plan, t, part, answer);
   answer.parts.push_back(std::move(part));
+  if (t.losses) answer.parts.push_back(*t.losses);
   answer.parts.push_back(thumb(run, plan, t, price));
-  add_beside(plan, answer);
+  add_beside(plan, t.losses.has_value(), answer);
   answer.yes = report::metrics_of(run.result).fits();
   if (!answer.yes)
     answer.notes.insert(answer.notes.begin(), "The step does not fit into the memory of the GPUs: no such run.");

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "long_run.hpp"
 #include "orrery/core/error.hpp"
 #include "orrery/report/run_result.hpp"
 #include "waterfall.hpp"
@@ -136,6 +137,14 @@ ordered_json link_use_json(const RunResult& run) {
   return object;
 }
 
+ordered_json long_run_json(const RunResult& run) {
+  ordered_json object = ordered_json::object();
+  if (!run.long_run) return object;
+  for (const auto& [key, value] : long_run_figures(*run.long_run)) object[key] = value;
+  object["checkpoint_interval_steps"] = run.long_run->steps;
+  return object;
+}
+
 std::string hex(std::uint64_t hash) {
   return fmt::format("{:016x}", hash);
 }
@@ -176,6 +185,7 @@ std::string to_json(const RunResult& run) {
   object.add("fits", m.fits());
   object.add("verdict", name_of(m.verdict));
   object.add("limit", what_limits(run, m));
+  object.add("long_run", long_run_json(run));
   object.add("critical_path_ps", by_category(run.critical.of));
   object.add_text("breakdown_ps", total_text(m));
   object.add("breakdown_s", by_category(m.mean_s));

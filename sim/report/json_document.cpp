@@ -70,6 +70,14 @@ const std::vector<JsonField>& json_fields() {
       {"fits", "boolean", "", "in the memory of each GPU"},
       {"verdict", "string", "", "fits, fits_by_releasing (once cached memory is given back) or does_not_fit"},
       {"limit", "string", "", "what limits the step, in words"},
+      {"long_run", "object", "",
+       "what failures, checkpoints and restarts make of a run of many such steps; empty: the scenario says nothing of "
+       "them"},
+      {"long_run.*", "number", "",
+       "expected parts of its time: goodput (training), checkpoints, lost (work done again), restarts, waiting (for "
+       "nodes); failures_per_day; in seconds checkpoint_s (until it can be read back), checkpoint_hold_s (the step "
+       "stands still), checkpoint_interval_s (with its steps), best_interval_s (of the greatest goodput), "
+       "young_interval_s"},
       {"critical_path_ps", "object", "", "the tasks that the step is as long as, by kind"},
       {"critical_path_ps.*", "integer", "ps",
        "by category; all sum to the step time, less what lies before the first task"},

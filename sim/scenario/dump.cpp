@@ -66,6 +66,7 @@ std::string to_json(const Scenario& s) {
   json["perturb"] = Json::array();
   for (const hardware::Perturbation& p : s.cluster.perturb)
     json["perturb"].push_back(section(hardware::perturbation_fields(), p));
+  if (s.reliability.given()) json["reliability"] = section(reliability::reliability_fields(), s.reliability);
   return dump(json, 2) + "\n";
 }
 
@@ -82,10 +83,12 @@ std::string json_schema() {
   properties["perturb"] = {{"type", "array"},
                            {"description", "What is slow or down."},
                            {"items", schema_of(hardware::perturbation_fields())}};
+  properties["reliability"] = preset_schema_of(reliability::reliability_fields());
   properties["sweep"] = sweep_schema();
   offer(properties["model"], "type", model::list_models());
   offer(properties["cluster"], "type", hardware::cluster_names());
   offer(properties["stack"], "type", cost::stack_names());
+  offer(properties["reliability"], "type", reliability::reliability_names());
   std::vector<std::string> schedules;
   for (const schedule::ScheduleKind& kind : schedule::schedule_kinds()) schedules.emplace_back(kind.name);
   offer(properties["schedule"], "type", schedules);

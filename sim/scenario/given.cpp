@@ -48,6 +48,11 @@ Diagnostics check_given(const Scenario& s) {
   hold(network_fields(), &s.network, "network");
   hold(hardware::placement_fields(), &s.placement, "placement");
   if (!s.stack.about.empty()) hold(cost::stack_fields(), &s.stack, "stack");
+  if (s.reliability.given()) {
+    hold(reliability::reliability_fields(), &s.reliability, "reliability");
+    for (const reliability::Missing& m : reliability::missing_in(s.reliability))
+      errors.push_back(missing(m.path, m.message, m.help));
+  }
   if (!errors.empty()) return errors;
   for (Diagnostic& e : hardware::check_cluster(s.cluster, s.cluster.nodes)) {
     e.place = {};

@@ -27,6 +27,10 @@ bool takes_groups(const std::string& schedule) {
   return schedule.starts_with("interleaved") || schedule.starts_with("looped");
 }
 
+bool takes_nodes(const reliability::Reliability& r) {
+  return std::any_of(r.failures.begin(), r.failures.end(), [](const auto& f) { return f.takes_node; });
+}
+
 // The fabric is not the one whose section it is, or the graph is given.
 template <hardware::FabricKind kind>
 bool is_other_fabric(const Scenario& s) {
@@ -48,6 +52,12 @@ std::vector<Reason> make_reasons() {
       {[](S s) { return s.layout.tensor == 1; },
        "there is one tensor rank",
        {"training.overlap_tensor", c + "overlap_tensor", c + "tensor_slowdown_percent", c + "scatter_gather_messages"}},
+      {[](S s) { return s.reliability.spare_nodes > 0 && !takes_nodes(s.reliability); },
+       "no failure takes a node",
+       {"reliability.spare_nodes", "reliability.repair"}},
+      {[](S s) { return s.reliability.checkpoint.time.has_value(); },
+       "reliability.checkpoint.time says how long a checkpoint takes",
+       {"reliability.checkpoint.bytes", "reliability.checkpoint.bandwidth"}},
       {[](S s) { return s.layout.context == 1; },
        "there is one context rank",
        {"training.overlap_context", c + "overlap_context", c + "context_slowdown_percent", c + "context_exchange"}},
@@ -98,6 +108,7 @@ Values values_of(const Scenario& s) {
            {"training", section(training_fields(), Training{})},
            {"schedule", section(schedule_fields(), ScheduleChoice{})},
            {"stack", section(cost::stack_fields(), cost::Stack{})},
+           {"reliability", section(reliability::reliability_fields(), reliability::Reliability{})},
            {"cluster", section(hardware::cluster_fields(), hardware::ClusterSpec{})}}};
 }
 

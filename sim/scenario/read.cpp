@@ -43,10 +43,22 @@ class Reader {
     tree_.locate(errors);
     return errors;
   }
+  // What is wrong with a preset's name stands where it is said, in `section`.
+  template <class T>
+  Result<T> at_type(Result<T> result, NodeId type, NodeId section, const std::string& name) const {
+    if (result.ok() || type == kNoNode) return result;
+    Diagnostics errors = result.errors();
+    for (Diagnostic& e : errors)
+      if (e.place.file.empty()) e = tree_.at(type, section == type ? name : name + ".type", e.message, e.help);
+    return errors;
+  }
   void check_keys();
   void read_model();
   void read_cluster();
   void read_stack();
+  std::string preset_name(NodeId type) const { return said_in(tree_, type, tree_[type].text); }
+  NodeId preset_of(NodeId section) const;
+  void read_reliability();
   void resolve_layout();
 
   const YamlTree& tree_;
@@ -54,7 +66,7 @@ class Reader {
   Scenario scenario_;
   Diagnostics errors_;
   bool have_model_ = false, have_cluster_ = false, have_layout_ = false, have_training_ = false, have_places_ = true,
-       have_stack_ = true;
+       have_stack_ = true, have_reliability_ = true;
 };
 
 void Reader::check_keys() {
@@ -93,25 +105,38 @@ void Reader::read_cluster() {
   if (!kernels.note.empty()) scenario_.notes.push_back(std::move(kernels.note));
 }
 
+// Where a section names the preset whose values it changes: the section itself, or its `type`.
+NodeId Reader::preset_of(NodeId section) const {
+  if (section == kNoNode || tree_[section].kind == NodeKind::scalar) return section;
+  return tree_.find(section, "type");
+}
+
 void Reader::read_stack() {
-  const NodeId node = section("stack");
-  const NodeId type = node == kNoNode                        ? kNoNode
-                      : tree_[node].kind == NodeKind::scalar ? node
-                                                             : tree_.find(node, "type");
-  const std::string name = type == kNoNode ? "megatron-2024" : said_in(tree_, type, tree_[type].text);
-  Result<cost::Stack> stack = cost::load_stack(name, catalogue_);
-  if (!stack.ok()) {
-    Diagnostics errors = stack.errors();
-    for (Diagnostic& e : errors)
-      if (e.place.file.empty() && type != kNoNode)
-        e = tree_.at(type, node == type ? "stack" : "stack.type", e.message, e.help);
-    have_stack_ = take(errors);
-    return;
-  }
-  scenario_.stack = std::move(stack).value();
+  const NodeId node = section("stack"), type = preset_of(node);
+  const std::string name = type == kNoNode ? "megatron-2024" : preset_name(type);
+  have_stack_ = take(at_type(cost::load_stack(name, catalogue_), type, node, "stack"), scenario_.stack);
+  if (!have_stack_) return;
   if (node != kNoNode && tree_[node].kind != NodeKind::scalar)
     have_stack_ = take(read_over(cost::stack_fields(), tree_, node, "stack", scenario_.stack));
   scenario_.stack.type = name;
+}
+
+void Reader::read_reliability() {
+  const NodeId node = section("reliability"), type = preset_of(node);
+  if (node == kNoNode) return;
+  reliability::Reliability r;
+  have_reliability_ =
+      type == kNoNode ||
+      take(at_type(reliability::load_reliability(preset_name(type), catalogue_), type, node, "reliability"), r);
+  if (have_reliability_ && tree_[node].kind != NodeKind::scalar)
+    have_reliability_ = take(read_over(reliability::reliability_fields(), tree_, node, "reliability", r));
+  if (!have_reliability_) return;
+  if (type != kNoNode) r.type = preset_name(type);
+  if (!r.given()) return;  // every key is at its default
+  for (const reliability::Missing& missing : reliability::missing_in(r))
+    errors_.push_back(tree_.at(node, missing.path, missing.message, missing.help));
+  have_reliability_ = reliability::missing_in(r).empty();
+  scenario_.reliability = std::move(r);
 }
 
 // The degree that is not said follows from the GPUs; degrees that are said must multiply to them.
@@ -131,6 +156,7 @@ bool Reader::read_sections() {
   read_model();
   read_cluster();
   read_stack();
+  read_reliability();
   have_layout_ = section("layout") == kNoNode ||
                  take(orrery::read(layout_fields(), tree_, section("layout"), "layout"), scenario_.layout);
   if (section("training") != kNoNode)
@@ -146,7 +172,9 @@ bool Reader::read_sections() {
         take(orrery::read(hardware::placement_fields(), tree_, section("placement"), "placement"), scenario_.placement);
   if (section("perturb") != kNoNode)
     have_places_ = take(read_perturbations(tree_, section("perturb")), scenario_.cluster.perturb) && have_places_;
-  if (!have_model_ || !have_cluster_ || !have_layout_ || !have_training_ || !have_places_ || !have_stack_) return false;
+  if (!have_model_ || !have_cluster_ || !have_layout_ || !have_training_ || !have_places_ || !have_stack_ ||
+      !have_reliability_)
+    return false;
   resolve_layout();
   return true;
 }

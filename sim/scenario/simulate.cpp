@@ -6,6 +6,7 @@
 
 #include "described.hpp"
 #include "located.hpp"
+#include "long_run.hpp"
 #include "orrery/core/show.hpp"
 #include "orrery/hardware/cluster.hpp"
 #include "orrery/model/flops.hpp"
@@ -247,6 +248,7 @@ Result<report::RunResult> play(const Run& of, const RunOptions& options) {
   run.books.insert(run.books.end(), flops_book.begin(), flops_book.end());
   for (std::string& wrong : report::audit_rates(run)) run.books.push_back(std::move(wrong));
   run.slow_ranks = slow_ranks(places);
+  if (s.reliability.given()) run.long_run = long_run_of(s, run.timeline.step_time);
   if (options.what_if) play_without(of, options, run);
   const hardware::Topology& topology = *input.topology;
   for (std::string& wrong : engine::audit_traffic(run.program, run.timeline, topology.links(), topology.devices()))

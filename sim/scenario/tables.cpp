@@ -151,8 +151,8 @@ const Fields<NetworkChoice>& network_fields() {
 }
 
 const std::vector<std::string>& section_names() {
-  static const std::vector<std::string> names{"model", "cluster", "layout",    "training", "schedule",
-                                              "stack", "network", "placement", "perturb",  "sweep"};
+  static const std::vector<std::string> names{"model",   "cluster",   "layout",  "training",    "schedule", "stack",
+                                              "network", "placement", "perturb", "reliability", "sweep"};
   return names;
 }
 

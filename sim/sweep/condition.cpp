@@ -26,13 +26,15 @@ const std::vector<Known>& known_figures() {
       {"tokens_per_s_per_gpu", FieldType::number, [](const Figures& f) { return f.tokens_per_s_per_gpu; }},
       {"gpus", FieldType::number, [](const Figures& f) { return static_cast<double>(f.gpus); }},
       {"cost_usd", FieldType::number, [](const Figures& f) { return f.cost_usd; }},
+      {"goodput", FieldType::number, [](const Figures& f) { return f.goodput; }},
   };
   return figures;
 }
 
 constexpr const char* kHelp =
     "FIGURE OPERATOR VALUE, such as 'memory <= 76 GiB'; figures: memory, peak_memory, step_time, mfu, hfu, bubble, "
-    "tokens_per_s_per_gpu, gpus, cost_usd (of a step), and the keys of the scenario; operators: <= < >= > == !=";
+    "tokens_per_s_per_gpu, gpus, cost_usd (of a step), goodput, and the keys of the scenario; operators: <= < >= > == "
+    "!=";
 
 Diagnostic condition_error(const std::string& said_in, const std::string& text, const std::string& message,
                            const std::string& help = kHelp) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "orrery/scenario/evaluate.hpp"
+#include "scenario/long_run.hpp"
 
 namespace orrery::sweep {
 
@@ -77,6 +78,8 @@ Evaluation Evaluator::evaluate(const scenario::Scenario& scenario, std::optional
   Figures& f = result.figures;
   f.cost_usd =
       scenario.gpu.price_usd_per_hour * static_cast<double>(f.gpus) * static_cast<double>(f.step_time_ps) / 3.6e15;
+  if (scenario.reliability.given() && f.step_time_ps > 0)
+    f.goodput = reliability::losses_of_interval(scenario::long_run_of(scenario, Time{f.step_time_ps}).job).goodput();
   return result;
 }
 

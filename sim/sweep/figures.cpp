@@ -36,6 +36,7 @@ const std::vector<FigureColumn>& figure_columns() {
       {"tokens_per_s_per_gpu", false, {}, real<&Figures::tokens_per_s_per_gpu>},
       {"gpus", true, whole<&Figures::gpus>, {}},
       {"cost_usd", false, {}, real<&Figures::cost_usd>},
+      {"goodput", false, {}, real<&Figures::goodput>},
       {"compute_s", false, {}, mean<Category::compute>},
       {"recompute_s", false, {}, mean<Category::recompute>},
       {"optimizer_s", false, {}, mean<Category::optimizer>},

@@ -11,10 +11,11 @@
 namespace orrery::sweep {
 namespace {
 
-constexpr Section kSections[] = {Section::model,    Section::cluster, Section::layout,  Section::training,
-                                 Section::schedule, Section::stack,   Section::network, Section::placement};
-constexpr std::string_view kNames[] = {"model",    "cluster", "layout",  "training",
-                                       "schedule", "stack",   "network", "placement"};
+constexpr Section kSections[] = {Section::model,    Section::cluster,   Section::layout,
+                                 Section::training, Section::schedule,  Section::stack,
+                                 Section::network,  Section::placement, Section::reliability};
+constexpr std::string_view kNames[] = {"model", "cluster", "layout",    "training",   "schedule",
+                                       "stack", "network", "placement", "reliability"};
 
 void collect(Section section, const FieldTable& table, const std::string& path, std::vector<const Field*>& way,
              std::vector<Key>& keys) {
@@ -64,6 +65,8 @@ const FieldTable& table_of(Section section) {
       return scenario::network_fields();
     case Section::placement:
       return hardware::placement_fields();
+    case Section::reliability:
+      return reliability::reliability_fields();
   }
   internal_error("unknown section");
 }
@@ -90,6 +93,8 @@ const void* object_of(Section section, const scenario::Scenario& s) {
       return &s.network;
     case Section::placement:
       return &s.placement;
+    case Section::reliability:
+      return &s.reliability;
   }
   internal_error("unknown section");
 }

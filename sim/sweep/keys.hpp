@@ -10,7 +10,17 @@
 
 namespace orrery::sweep {
 
-enum class Section : std::uint8_t { model, cluster, layout, training, schedule, stack, network, placement };
+enum class Section : std::uint8_t {
+  model,
+  cluster,
+  layout,
+  training,
+  schedule,
+  stack,
+  network,
+  placement,
+  reliability
+};
 
 struct Key {
   std::string path;  // layout.tensor

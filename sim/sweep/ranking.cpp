@@ -21,7 +21,7 @@ double cost_of(const Figures& f) {
 
 bool as_good(const Figures& a, const Figures& b) {
   return a.step_time_ps <= b.step_time_ps && a.memory_bytes <= b.memory_bytes && a.gpus <= b.gpus &&
-         a.tokens >= b.tokens && cost_of(a) <= cost_of(b);
+         a.tokens >= b.tokens && cost_of(a) <= cost_of(b) && a.goodput >= b.goodput;
 }
 
 bool dominates(const Figures& a, const Figures& b) {
@@ -43,6 +43,7 @@ void add_to_front(const Row& row, std::vector<Row>& front) {
 
 bool better(const Row& a, const Row& b) {
   if (const int order = compare_speed(a.figures, b.figures); order != 0) return order < 0;
+  if (a.figures.goodput != b.figures.goodput) return a.figures.goodput > b.figures.goodput;
   if (a.figures.memory_bytes != b.figures.memory_bytes) return a.figures.memory_bytes < b.figures.memory_bytes;
   return a.point < b.point;
 }

@@ -61,7 +61,7 @@ TEST_CASE("orrery alone, orrery help and orrery list alone help") {
   expect("", 0, help);
   expect("help", 0, help);
   expect("help run", 0, run_orrery("run --help").text);
-  expect("list", 0, "models, gpus, clusters, schedules or stacks: `orrery list models`\n");
+  expect("list", 0, "models, gpus, clusters, schedules, stacks or reliability: `orrery list models`\n");
   // Every command says its exit codes.
   for (const char* command : {"run", "check", "explain", "list", "topology", "trace", "validate"})
     CHECK(run_orrery(std::string(command) + " --help").text.find("Exit code: 0") != std::string::npos);

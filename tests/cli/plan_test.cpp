@@ -117,6 +117,10 @@ TEST_CASE("mistakes in plans are refused with a remedy") {
                            "plan --scenario scenarios/quickstart-16gpu.yaml --tokens 133B --deadline 1d",
                            "plan --scenario scenarios/quickstart-16gpu.yaml --tokens 133B --mix 51/50",
                            "plan --scenario scenarios/quickstart-16gpu.yaml",
+                           "plan --scenario scenarios/quickstart-8gpu.yaml --tokens 1B --play 10",
+                           "plan --scenario scenarios/bloom-176b-384xa100.yaml --tokens 1B --restarts 4",
+                           "plan --scenario scenarios/bloom-176b-384xa100.yaml --tokens 1B --set "
+                           "reliability.failures.0.per_gpu_year=1000000 --set reliability.checkpoint.interval=90d",
                            "fit --parameters 20B --for training",
                            "fit --gpu t4 --for training",
                            "fit --parameters 20B --gpu t4 --for training --precision int8",

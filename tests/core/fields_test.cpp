@@ -202,13 +202,13 @@ TEST_CASE("quantities are exact to the unit") {
   };
   CHECK(wrong(FieldType::bandwidth, "9 b/s") == "is not a whole number of B/s");
   CHECK(wrong(FieldType::time, "0.5 ps") == "is not a whole number of ps");
-  CHECK(wrong(FieldType::time, "107 days") == "has the unknown unit 'days', write one of ps, ns, us, ms, s");
+  CHECK(wrong(FieldType::time, "107 days") == "has the unknown unit 'days', write one of ps, ns, us, ms, s, min, h, d");
   CHECK(wrong(FieldType::time, "9223373 s") == "is beyond 64 bits");  // 2^63 ps = 9223372.04 s
   CHECK(wrong(FieldType::time, "9223372 s").empty());
   CHECK(wrong(FieldType::time, "1e999999999999 s") == "is beyond 64 bits");
   CHECK(wrong(FieldType::time, "0e999 s").empty());
   CHECK(wrong(FieldType::time, "-1 s") == "is negative");
-  CHECK(wrong(FieldType::time, "5") == "has no unit, write one of ps, ns, us, ms, s");
+  CHECK(wrong(FieldType::time, "5") == "has no unit, write one of ps, ns, us, ms, s, min, h, d");
   CHECK(wrong(FieldType::bytes, "80 gib") ==
         "has the unknown unit 'gib', write one of B, KB, MB, GB, TB, PB, KiB, MiB, GiB, TiB, PiB");
   CHECK(wrong(FieldType::bytes, "80 GiB x") ==

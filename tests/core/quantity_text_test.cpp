@@ -126,14 +126,14 @@ TEST_CASE("what is no quantity says why") {
   CHECK(wrong(FieldType::bytes, "5. B") == "does not start with a decimal number");
   CHECK(wrong(FieldType::bytes, "-0 B") == "is negative");
   // The unit is looked at first: who writes "-5" forgot it, too.
-  CHECK(wrong(FieldType::time, "-5") == "has no unit, write one of ps, ns, us, ms, s");
+  CHECK(wrong(FieldType::time, "-5") == "has no unit, write one of ps, ns, us, ms, s, min, h, d");
   const std::string rates = "write one of FLOP/s, KFLOP/s, MFLOP/s, GFLOP/s, TFLOP/s, PFLOP/s, EFLOP/s";
   CHECK(wrong(FieldType::rate, "312e TFLOP/s") == "has the unknown unit 'e TFLOP/s', " + rates);
   CHECK(wrong(FieldType::rate, "312 e") == "has the unknown unit 'e', " + rates);
   CHECK(wrong(FieldType::rate, "312e+ FLOP/s") == "has the unknown unit 'e+ FLOP/s', " + rates);
   CHECK(wrong(FieldType::flops, "2 GFLOP/s") ==
         "has the unknown unit 'GFLOP/s', write one of FLOP, KFLOP, MFLOP, GFLOP, TFLOP, PFLOP, EFLOP");
-  CHECK(wrong(FieldType::time, "2\ts") == "has the unknown unit '\ts', write one of ps, ns, us, ms, s");
+  CHECK(wrong(FieldType::time, "2\ts") == "has the unknown unit '\ts', write one of ps, ns, us, ms, s, min, h, d");
   CHECK_THROWS_AS(wrong(FieldType::integer, "2"), InternalError);
 }
 
@@ -213,7 +213,8 @@ TEST_CASE("the pattern of the schema takes the same units and notation as the re
                          .add("rate", &Quantities::rate, "")
                          .add("flops", &Quantities::flops, "");
   const std::string schema = json_schema(table, "q");
-  std::vector<std::string> units{"", "B/s/s", "BB", "Ki", "minutes", "h", "KiBps", "Bytes", "EB", "EiB", "ks", "fs"};
+  std::vector<std::string> units{"",  "B/s/s", "BB",    "Ki", "minutes", "min", "d",
+                                 "h", "KiBps", "Bytes", "EB", "EiB",     "ks",  "fs"};
   for (const char* prefix : {"", "K", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "p", "n", "u", "m", "k"})
     for (const char* base : {"B", "b", "B/s", "b/s", "s", "FLOP", "FLOP/s"})
       units.push_back(std::string(prefix) + base);
@@ -233,8 +234,8 @@ TEST_CASE("the pattern of the schema takes the same units and notation as the re
         taken += wrong(field.type, text).empty() ? 1 : 0;
       }
   }
-  // Four notations are taken, of the 10 + 15 + 5 + 7 + 7 units that are listed here (PiB is not).
-  CHECK(taken == 4 * 44);
+  // Four notations are taken, of the 10 + 15 + 8 + 7 + 7 units that are listed here (PiB is not).
+  CHECK(taken == 4 * 47);
 }
 
 }  // namespace orrery::quantity_text_test

@@ -32,6 +32,8 @@ const std::map<std::string, std::string> kWithoutEffect{
     {"cluster.gpu_definition.price_source", "a source"},
     {"stack.name", "a name"},
     {"stack.about", "a text"},
+    {"reliability.about", "a text"},
+    {"reliability.failures.0.cause", "a name"},
 };
 
 // Of other commands than run: their tests set them.

@@ -10,7 +10,7 @@ import re
 import sys
 
 # From the top of the house down; each room may include itself and the ones before it.
-ROOMS = ["core", "hardware", "model", "layout", "cost", "schedule", "network", "program", "engine", "report", "scenario",
+ROOMS = ["core", "reliability", "hardware", "model", "layout", "cost", "schedule", "network", "program", "engine", "report", "scenario",
          "validation", "sweep", "planning"]
 # Kept out of public headers: they are heavy to compile, and a user of the library need not have them.
 PRIVATE = re.compile(r"(yaml-cpp|fmt|nlohmann|boost|CLI|doctest|benchmark)/")

@@ -81,6 +81,37 @@ TEST_CASE("preparation, evaluation and restarts are counted where they are said,
   for (const std::string& note : a.notes) CHECK(note.find("Not counted") == std::string::npos);
 }
 
+// A failure every 10 h that takes an hour to be noticed and mended, checkpoints of 30 s every 1 500 s (1 000 steps):
+// 100 intervals, each expected to take 10 h · e^(1/10) · (e^(1530/36000) − 1) = 1 727.7 s.
+TEST_CASE("what stops a run is counted cause by cause, and played") {
+  Round round;
+  reliability::Plan run;
+  run.job.causes = {{1 / 36'000.0, 3600, false}};
+  run.job.interval = 1500, run.job.hold = 30, run.steps = 1000, run.checkpoint = 30;
+  round.result.long_run = run;
+  RunPlan what{kTokens};
+  what.played_runs = 2000;
+  const Answer a = value_of(round.plan(what));
+  const double expected = 100 * 36'000 * std::exp(0.1) * std::expm1(1530 / 36'000.0);
+  CHECK(number(a, "days") == doctest::Approx(expected / 86'400).epsilon(1e-4));
+  CHECK(number(a, "goodput", "long_run") == doctest::Approx(150'000 / expected));
+  CHECK(number(a, "checkpoints_s", "long_run") == 3000);
+  CHECK(number(a, "failures", "long_run") == doctest::Approx(expected / 36'000));
+  CHECK(std::abs(number(a, "played_mean_s", "long_run") - expected) <
+        3 * number(a, "played_standard_error_s", "long_run"));
+  CHECK(says(a, "Counted beside the steps: failures, by the scenario"));
+  CHECK(says(a, "Not counted: preparation of data, evaluation ("));
+  const double without = number(value_of(Round().plan({kTokens})), "cost_usd");
+  CHECK(number(a, "cost_usd") == doctest::Approx(without * expected / 150'000).epsilon(1e-4));
+
+  what.restarts_percent = 5;
+  CHECK(round.plan(what).errors().front().path == "--restarts");
+  what.restarts_percent = 0;
+  CHECK(Round().plan(what).errors().front().path == "--play");
+  round.result.long_run->job.causes = {{1, 3600, false}};
+  CHECK(round.plan(what).errors().front().message == "such a run never ends: it fails before a checkpoint is written");
+}
+
 TEST_CASE("price and power that are given stand before those of the GPU") {
   const Round round;
   RunPlan plan{kTokens, 3.0, 700};

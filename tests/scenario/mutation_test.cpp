@@ -56,7 +56,8 @@ const char* const kAny =
     "s, "
     "bandwidth: 100 GB/s}, {from: node0.gpu1, to: s, bandwidth: 100 GB/s}]}}\n"
     "layout: {data: 2}\ntraining: {sequence_length: 1024, global_batch: 2}\nstack: megatron-2022\n"
-    "perturb: [{device: 0, compute_factor: 0.9}]\n";
+    "perturb: [{device: 0, compute_factor: 0.9}]\n"
+    "reliability: {failures: [{cause: gpu, per_gpu_year: 1}], checkpoint: {time: 1 s}}\n";
 
 // Takes any text.
 bool is_free_text(const nlohmann::json& schema) {

@@ -126,8 +126,8 @@ TEST_CASE("keys of all sections are there, each once") {
     CHECK(paths.insert(key.path).second);
     sections.insert(key.path.substr(0, key.path.find('.')));
   }
-  CHECK(sections ==
-        std::set<std::string>{"model", "cluster", "layout", "training", "schedule", "stack", "network", "placement"});
+  CHECK(sections == std::set<std::string>{"model", "cluster", "layout", "training", "schedule", "stack", "network",
+                                          "placement", "reliability"});
   for (const char* path :
        {"layout.tensor", "training.micro_batch", "cluster.nodes", "cluster.scale_out.nic_bandwidth", "model.type",
         "model.layers", "stack.type", "stack.communication.bucket", "schedule.type", "network.mode", "placement.type"})

@@ -46,6 +46,14 @@ TEST_CASE("better is less time of a GPU for a token, then less memory, then the 
   CHECK(better(row(1, 60, 100, 16, 0, 2000), row(0, 100, 100, 8)));
 }
 
+TEST_CASE("of layouts as fast, the one whose long run trains more of its time is better, and is on the front") {
+  std::vector<Row> rows{row(0, 100, 90), row(1, 100, 100), row(2, 100, 110)};
+  rows[0].figures.goodput = 0.90, rows[1].figures.goodput = 0.95, rows[2].figures.goodput = 0.94;
+  CHECK(points(ranked(rows).best) == Points{1, 2, 0});
+  Points front = points(ranked(rows).pareto);
+  CHECK(front == Points{1, 0});  // the third has less of it than the second, and more memory
+}
+
 TEST_CASE("speeds are compared without rounding") {
   // 10¹⁸ ps · 2²⁰ GPUs and one picosecond more: beyond what doubles tell apart, and beyond 64 bits.
   const std::int64_t step = 1'000'000'000'000'000'000;

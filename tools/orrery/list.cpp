@@ -11,6 +11,7 @@
 #include "orrery/hardware/catalogue.hpp"
 #include "orrery/model/presets.hpp"
 #include "orrery/planning/model_kinds.hpp"
+#include "orrery/reliability/failures.hpp"
 #include "orrery/schedule/schedule.hpp"
 #include "questions.hpp"
 #include "table.hpp"
@@ -178,11 +179,23 @@ Listing stacks() {
   return list;
 }
 
+Listing reliabilities() {
+  Listing list{Json::array(), {}, Table({{"reliability"}, {"failures/GPU-year", true}, {"what it is"}})};
+  load_each(reliability::reliability_names(), reliability::load_reliability, list,
+            [&](const std::string& name, const reliability::Reliability& r) {
+              double rate = 0;
+              for (const reliability::FailureCause& f : r.failures) rate += f.per_gpu_year;
+              list.entries.push_back({{"name", name}, {"failures_per_gpu_year", rate}, {"about", r.about}});
+              list.table.add({name, fmt::format("{:.3g}", rate), beginning(r.about)});
+            });
+  return list;
+}
+
 Listing listing_of(const std::string& what) {
   if (what == "gpus") return gpus();
   if (what == "clusters") return clusters();
   if (what == "schedules") return schedules();
-  return stacks();
+  return what == "stacks" ? stacks() : reliabilities();
 }
 
 // What the kind is for, how it is trained and what it is named after, then the models of it.
@@ -216,13 +229,14 @@ Action add_list(Arguments& app, const Console& console) {
     bool json = false;
   };
   auto o = std::make_shared<ListCommand>();
-  app.add_option("WHAT", o->what, "what to list").one_of({"models", "gpus", "clusters", "schedules", "stacks"});
+  app.add_option("WHAT", o->what, "what to list")
+      .one_of({"models", "gpus", "clusters", "schedules", "stacks", "reliability"});
   app.add_option("--kind", o->kind, "models of one kind, and what it is: decoder, encoder or encoder_decoder");
   app.add_flag("--json", o->json, "one JSON object, with sources");
   return [o, app, &console] {
     const bool of_kind = was_said(app, "--kind");
     if (o->what.empty() && !of_kind) {
-      console.print("models, gpus, clusters, schedules or stacks: `orrery list models`\n");
+      console.print("models, gpus, clusters, schedules, stacks or reliability: `orrery list models`\n");
       return kOk;
     }
     if (of_kind && o->what != "models") {

@@ -86,6 +86,7 @@ Result<RunPlan> run_plan_of(const PlanCommand& o, double tokens) {
   plan.preparation = preparation->value_or(Seconds{});
   plan.evaluation_percent = o.evaluation;
   plan.restarts_percent = o.restarts;
+  plan.played_runs = o.play, plan.seed = static_cast<std::uint64_t>(o.seed);
   plan.deadline = *deadline;
   if (o.efficiency > 0) plan.efficiency = o.efficiency;
   plan.bytes_per_token = o.bytes_per_token;

@@ -65,6 +65,10 @@ void add_assumptions(Declaring& d, PlanCommand& o) {
   d.option("sc", "--preparation", o.preparation, "time before the first step with the GPUs rented; none");
   d.option("sc", "--evaluation", o.evaluation, "percent of the time of the steps; none").range(0.0, 1000.0);
   d.option("sc", "--restarts", o.restarts, "percent of the time of the steps; none").range(0.0, 1000.0);
+  d.option("s", "--play", o.play,
+           "play so many random runs beside the expected one, where the scenario has a section reliability")
+      .range(0, 10'000'000);
+  d.option("s", "--seed", o.seed, "of the random runs").range(0, 1'000'000'000);
   d.option("t", "--table", o.table, "published models and laws: optimal, compute, sample_efficiency or petaflop_day");
   d.flag("r", "--rule-of-thumb", o.rule_of_thumb, "the course notes' arithmetic, with their table of t4, v100, a100");
 }

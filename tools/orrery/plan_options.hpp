@@ -18,7 +18,7 @@ struct PlanCommand {
   // Below 0: not said.
   double efficiency = -1, price = -1;
   double bytes_per_token = 4, evaluation = 0, restarts = 0, data_quality = 1;
-  int power = 0, sequence_length = 0;
+  int power = 0, sequence_length = 0, play = 0, seed = 1;
   bool rule_of_thumb = false, json = false, force = false;
   MemoryLimit memory_limit;
   Questions questions{

@@ -47,6 +47,7 @@ std::vector<std::pair<std::string, std::string>> keys_of(const Row& row, const S
 std::string figure_text(const sweep::FigureColumn& column, sweep::Figures f) {
   if (column.whole_of && column.whole_of(f) == &f.reserved_bytes && f.reserved_bytes < 0) return {};  // not asked for
   if (column.of && column.of(f) == &f.cost_usd && f.cost_usd == 0) return {};                         // no price
+  if (column.of && column.of(f) == &f.goodput && f.goodput < 0) return {};  // no failures said
   return column.whole ? fmt::format("{}", *column.whole_of(f)) : fmt::format("{}", *column.of(f));
 }
 
@@ -81,7 +82,7 @@ std::string what_is_worse(const sweep::Figures& f, const sweep::Figures& best) {
   double most = 0;
   for (std::size_t c = 0; c < program::kCategories; ++c)
     if (const double more = f.mean_s[c] - best.mean_s[c]; more > most) most = more, worst = c;
-  if (most <= 0) return "more memory";
+  if (most <= 0) return f.goodput < best.goodput ? "less goodput" : "more memory";
   return fmt::format("{} +{:.3g} s", program::kCategoryNames[worst], most);
 }
 
@@ -105,6 +106,8 @@ std::string table_of(const std::vector<Row>& rows, const Space& space, bool cost
   for (const char* title : {"step", "tokens/s/GPU", "MFU", "bubble", "exposed", "memory"})
     columns.push_back({title, true});
   if (cost) columns.push_back({"cost/B tokens", true});
+  const bool goodput = rows.front().figures.goodput >= 0;
+  if (goodput) columns.push_back({"goodput", true});
   columns.push_back({"worse by"});
   Table table(columns);
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -118,6 +121,7 @@ std::string table_of(const std::vector<Row>& rows, const Space& space, bool cost
              gibibytes_text(static_cast<double>(f.memory_bytes))})
       cells.push_back(std::move(cell));
     if (cost) cells.push_back(cost_text(f));
+    if (goodput) cells.push_back(fmt::format("{:.2f} %", 100 * f.goodput));
     cells.push_back(i == 0 ? "" : what_is_worse(f, rows.front().figures));
     table.add(std::move(cells));
   }

@@ -21,6 +21,10 @@ struct RunPlan {
   std::optional<Seconds> deadline{};  // refused where it cannot hold, with what to relax
   double efficiency = 0.5;            // of the rule of thumb
   double bytes_per_token = 4;         // of text
+  // Of a scenario that says what stops it (section `reliability`, in place of restarts_percent): random runs beside the
+  // expected one.
+  std::int64_t played_runs = 0;
+  std::uint64_t seed = 1;
 };
 
 Result<Answer> plan_run(const PlayedRun& run, const RunPlan& plan);

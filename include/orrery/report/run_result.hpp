@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "orrery/engine/critical_path.hpp"
 #include "orrery/hardware/topology.hpp"
 #include "orrery/program/kernel_book.hpp"
+#include "orrery/reliability/goodput.hpp"
 
 namespace orrery::report {
 
@@ -81,6 +83,8 @@ struct RunResult {
   std::vector<LevelUse> link_use;       // network mode flows; by level
   std::vector<std::string> notes;       // how it was simulated, and why so
   std::size_t simulation_notes = 0;     // so many of the first are of interest to developers of Orrery alone
+
+  std::optional<reliability::Plan> long_run = {};  // where the scenario says what stops one
 
   // The step played again without one thing a user can change; 0 = not played.
   std::vector<std::string> perturbations;  // in words: "GPU 70 at 0.7 of its speed"

@@ -15,6 +15,7 @@
 #include "orrery/layout/pass.hpp"
 #include "orrery/model/presets.hpp"
 #include "orrery/program/lower.hpp"
+#include "orrery/reliability/failures.hpp"
 #include "orrery/schedule/schedule.hpp"
 
 namespace orrery::scenario {
@@ -70,6 +71,7 @@ struct Scenario {
   ScheduleChoice schedule;
   cost::Stack stack;
   NetworkChoice network;
+  reliability::Reliability reliability;    // of a long run; no failures: nothing is said of one
   std::vector<std::string> notes;          // what a report must say of how the scenario was read
   std::shared_ptr<const YamlTree> source;  // it was read from: gives errors of a run their place; may be empty
 

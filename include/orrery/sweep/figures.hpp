@@ -22,6 +22,7 @@ struct Figures {
   std::int64_t headroom_bytes = 0;     // below 0: what it lacks
   double bubble_fraction = 0, mfu = 0, hfu = 0, tokens_per_s_per_gpu = 0;
   double cost_usd = 0;  // of the step, by the price of its GPUs; 0 = nobody has written down a price
+  double goodput = -1;  // part of a long run that is training; -1 = the scenario says nothing of failures
   std::array<double, program::kCategories> mean_s{};  // of the split, per rank
 };
 
@@ -42,8 +43,8 @@ const std::vector<FigureColumn>& figure_columns();
 struct Key;
 
 // FIGURE OPERATOR VALUE or KEY OPERATOR VALUE: "memory <= 76 GiB", "mfu >= 0.4", "gpus == 16384", "zero != none".
-// Figures: memory, peak_memory, step_time, mfu, hfu, bubble, tokens_per_s_per_gpu, gpus, cost_usd. Values carry the
-// unit that a scenario would give them.
+// Figures: memory, peak_memory, step_time, mfu, hfu, bubble, tokens_per_s_per_gpu, gpus, cost_usd, goodput. Values
+// carry the unit that a scenario would give them.
 class Condition {
  public:
   static Result<Condition> parse(const std::string& text, const std::string& said_in);
