@@ -192,4 +192,18 @@ TEST_CASE("three flows on two links, by hand, as they come and go") {
   CHECK(outcomes[2].completion == Time{4'000'000'000'000});
 }
 
+// Eight GPUs: a half of it at the greatest distance, a quarter, an eighth; gathered the other way round.
+TEST_CASE("halving sends most of it first, doubling last") {
+  const test::Nodes on(8, 1, {1'000'000'000}, {1'000'000'000}, Time{}, Time{});
+  for (const Collective kind : {Collective::reduce_scatter, Collective::all_gather}) {
+    const std::vector<DeviceId> group{0, 1, 2, 3, 4, 5, 6, 7};
+    const CollectiveCall call{kind, Bytes{8'000}, group, "halving_doubling", "ideal"};
+    std::vector<std::int64_t> us;
+    for (const Phase& phase : plan_collective(call, on, Tuning{}).phases)
+      us.push_back(unshared_time(phase, on.links()).value / kPicosecondsPerMicrosecond);
+    CHECK(us == (kind == Collective::reduce_scatter ? std::vector<std::int64_t>{4, 2, 1}
+                                                    : std::vector<std::int64_t>{1, 2, 4}));
+  }
+}
+
 }  // namespace orrery::network::traffic_test

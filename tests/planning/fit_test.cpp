@@ -1,6 +1,8 @@
 // Bytes by class, sharding and what would make a model fit, on a GPU of round numbers.
 #include "orrery/planning/fit.hpp"
 
+#include <set>
+
 #include "answers.hpp"
 #include "orrery/hardware/catalogue.hpp"
 #include "planning/fit_ways.hpp"
@@ -222,6 +224,28 @@ TEST_CASE("of a model with layers each way is played with the fewest GPUs on whi
   CHECK(recomputed);
   CHECK(tried.nearest.size() <= 3);
   for (const TriedWay& t : tried.nearest) CHECK_FALSE(fits(q, t.way));
+}
+
+// Of 2 to 7 GPUs each is the fewest of some model.
+TEST_CASE("on a node every number of GPUs is tried") {
+  FitQuestion q = small_model();
+  std::set<int> smallest;
+  struct Asked {
+    const char *model, *gpu;
+    int micro_batch;
+  };
+  for (const Asked& a : {Asked{"gpt2-xl", "v100-sxm-16gb", 1}, Asked{"gpt3-2.7b", "v100-sxm-32gb", 4},
+                         Asked{"gpt3-6.7b", "v100-sxm-16gb", 1}, Asked{"gpt3-2.7b", "v100-sxm-16gb", 1},
+                         Asked{"gpt3-6.7b", "v100-sxm-32gb", 2}, Asked{"gpt3-6.7b", "v100-sxm-16gb", 4}}) {
+    q.model = a.model, q.micro_batch = a.micro_batch;
+    q.gpu = value_of(hardware::load_gpu(a.gpu));
+    for (const TriedWay& t : try_ways(q, Catalogue::shared()).fitting)
+      if (t.way.zero != layout::Zero::none) smallest.insert(t.way.gpus);
+  }
+  for (int gpus = 2; gpus <= 7; ++gpus) {
+    CAPTURE(gpus);
+    CHECK(smallest.contains(gpus));
+  }
 }
 
 TEST_CASE("the words of a way name what it changes") {

@@ -200,6 +200,7 @@ TEST_CASE("the host launches ahead, and a device waits where it is slower") {
   // Launched at 30 and 60: the second step starts at 60. Of the pass of 20 the host is 50 ahead of the rest.
   const Played played = play(stage);
   CHECK(played.of.at("pass") == Spans{{50, 70}, {70, 110}});
+  CHECK(played.of.at("launch").front() == std::pair<std::int64_t, std::int64_t>{0, 50});
   CHECK(played.makespan == 110);
   OneStage apart(1);
   apart.input.fuse = false, apart.forward = stage.forward, apart.backward = stage.backward;
@@ -214,6 +215,7 @@ TEST_CASE("a blocking launch is time of the device, fused or not") {
     const Played played = play(stage);
     CHECK(played.makespan == 30 + 10 + 30 + 10 + 40);
     if (!fuse) CHECK(played.of.at("launch") == Spans{{0, 30}, {40, 70}});
+    if (fuse) CHECK(played.of.at("pass") == Spans{{0, 80}, {80, 120}});
   }
 }
 

@@ -26,6 +26,20 @@ TEST_CASE("a page is one file that asks for nothing") {
     CHECK(html.find(from_outside) == std::string::npos);
 }
 
+// Bars of the waterfall begin at 300 and are 620 long; names end left of them, values stand right of them.
+TEST_CASE("rows of the charts of a run stand where their bars do") {
+  const RunResult run = orrery::report::testing::run_example({.ranks = 4, .micro_batches = 8});
+  const std::string waterfall = run_chart(run, "waterfall");
+  CHECK(waterfall.find("x=\"290.0\" y=\"18.0\" text-anchor=\"end\" class=\"ink\">peak<") != std::string::npos);
+  CHECK(waterfall.find("<title>peak: 100.0 %</title>") != std::string::npos);
+  CHECK(waterfall.find("x=\"928.0\"") != std::string::npos);
+  const std::string staircase = run_chart(run, "timeline");
+  const std::size_t label = staircase.find(">stage 0, rank 0<");
+  REQUIRE(label != std::string::npos);
+  const std::size_t text = staircase.rfind("<text x=\"", label) + 9, bar = staircase.find("<rect x=\"", label) + 9;
+  CHECK(std::stod(staircase.substr(bar)) - std::stod(staircase.substr(text)) == 8);
+}
+
 // Four stages, each a row of the staircase and of the split, a panel of the memory, a row of the timeline.
 TEST_CASE("the page of a run has its pictures and its tables") {
   RunResult run = orrery::report::testing::run_example({.ranks = 4, .micro_batches = 8});
@@ -37,6 +51,8 @@ TEST_CASE("the page of a run has its pictures and its tables") {
   CHECK(count(html, "<h2>") == 13);
   CHECK(count(html, "<table>") == 5);  // path, stages, operators, ranks, inputs
   CHECK(html.find("stage 3, rank 3") != std::string::npos);
+  const std::size_t stages = html.find("parameters of a GPU");
+  CHECK(count(html.substr(stages, html.find("</table>", stages) - stages), "<tr>") == 4);
   CHECK(html.find("nowhere &lt;really&gt;") != std::string::npos);
   CHECK(html.find("nan") == std::string::npos);
   // Two nodes of two GPUs.

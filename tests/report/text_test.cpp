@@ -4,6 +4,7 @@
 
 #include "example.hpp"
 #include "report/format.hpp"
+#include "report/long_run.hpp"
 #include "report/text_parts.hpp"
 
 namespace orrery::report::text_test {
@@ -139,6 +140,28 @@ TEST_CASE("a report keeps to its width and colour changes no word") {
   CHECK(coloured.substr(coloured.find("Limit")) == plain.substr(plain.find("Limit")));
   CHECK(has(to_text(run, {.colour = false, .width = 80}), "in flight"));
   CHECK_FALSE(has(to_text(run, {.colour = false, .width = 80}), "reserved\n"));
+}
+
+TEST_CASE("what is wrong stands out") {
+  RunResult run = testing::run_example();
+  run.warnings = {"this schedule runs at a loss"};
+  run.books = {"a picosecond is missing"};
+  const std::string text = to_text(run, {.colour = true, .width = 100});
+  CHECK(has(text, "\x1b[1;31mwarning:\x1b[0m this schedule"));
+  CHECK(has(text, "\x1b[1;31mthe books do not balance:\x1b[0m a picosecond"));
+}
+
+TEST_CASE("durations, of seconds to years") {
+  for (const auto& [seconds, text] : {std::pair{0.25, "0.25 s"},
+                                      {59.0, "59 s"},
+                                      {60.0, "1 min"},
+                                      {3599.0, "60 min"},
+                                      {3600.0, "1 h"},
+                                      {47.0 * 3600, "47 h"},
+                                      {48.0 * 3600, "2 days"},
+                                      {999.0 * 86400, "999 days"},
+                                      {1000.0 * 86400, "1,000 days"}})
+    CHECK(duration_text(seconds) == text);
 }
 
 TEST_CASE("the bar fills its width whatever the shares") {

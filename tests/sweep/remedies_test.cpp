@@ -93,6 +93,15 @@ TEST_CASE("a degree takes its ranks from the replicas") {
   }
 }
 
+// 29 layers lack 0.5 GiB on 16 replicas, of which each holds 12/16 bytes of optimizer states a parameter: 12/32 on 32.
+TEST_CASE("where states are shared, twice the nodes are tried before more") {
+  YamlTree scenario = tree("data: 16, zero: optimizer", "micro_batch: 1, recompute: full");
+  REQUIRE(scenario.set("model.layers=29").empty());
+  const std::vector<Remedy> all = remedies(scenario);
+  CHECK(std::ranges::any_of(all, [](const Remedy& r) { return r.sets.front() == "cluster.nodes=4"; }));
+  check_each(scenario, all);
+}
+
 TEST_CASE("where no single change is enough, two are tried") {
   // Neither activations nor states alone: 8 sequences of 16 layers, and 61 GB of states.
   const YamlTree scenario = tree("data: 4, pipeline: 4", "micro_batch: 8");

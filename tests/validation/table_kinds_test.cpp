@@ -112,6 +112,16 @@ TEST_CASE("rows of kernels: the efficiency is that of the FLOPs over the peak th
   CHECK(rows[0].id == "1");
 }
 
+// 16384² results of 4 bytes are read and written, 2 · 16384 · 4 operands of 4 bytes read, at 88 % of 3.35 TB/s.
+TEST_CASE("products that add to what is there read it") {
+  const auto rows = of("kernel,gpu,batch,m,n,k,layout,dtype,out_dtype,accumulate,peak_tflops,efficiency\n"
+                       "gemm,h100-sxm-80gb,1,16384,16384,4,TN,tf32,fp32,1,1000,\n")
+                        .rows;
+  const double flops = 2.0 * 16384 * 16384 * 4, bytes = 2.0 * 4 * 16384 * 16384 + 2 * 16384 * 4 * 4;
+  CHECK(flops / (1e15 * std::get<double>(rows[0].figures[0].predicted)) ==
+        doctest::Approx(bytes / (0.88 * 3.35e12)).epsilon(0.006));
+}
+
 TEST_CASE("rows of collectives: what each is refused for, and what is measured where a rate is said") {
   const std::string header = "id,collective,system,cluster,nodes,gpus,msg_bytes,time_us,algbw,algorithm,protocol\n";
   const auto row = [&](const std::string& cells) { return of(header + cells + "\n").rows[0]; };
