@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "orrery/core/field_table.hpp"
-#include "report/long_run.hpp"
+#include "orrery/report/numbers.hpp"
 
 namespace orrery::planning {
 namespace {

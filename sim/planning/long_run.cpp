@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "report/long_run.hpp"
+#include "orrery/report/numbers.hpp"
 
 namespace orrery::planning {
 namespace {

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "orrery/planning/amounts.hpp"
+#include "orrery/report/numbers.hpp"
 #include "report/text_parts.hpp"
 
 namespace orrery::planning {
@@ -58,7 +59,7 @@ const std::map<std::string, Show>& table() {
   };
   const auto worst = [](const Metrics& m) { return static_cast<std::size_t>(m.worst_device); };
   static const std::map<std::string, Show> shows{
-      {"step_time_s", [](const PlayedRun&, const Metrics& m) { return fmt::format("{:.4g} s", m.step_time_s); }},
+      {"step_time_s", [](const PlayedRun&, const Metrics& m) { return report::seconds_text(m.step_time_s); }},
       {"tokens_per_s", [](const PlayedRun&, const Metrics& m) { return grouped_text(m.tokens_per_s); }},
       {"mfu", [](const PlayedRun&, const Metrics& m) { return percent(m.mfu); }},
       {"hfu", [](const PlayedRun&, const Metrics& m) { return percent(m.hfu); }},

@@ -6,6 +6,7 @@
 
 #include "long_run.hpp"
 #include "orrery/core/show.hpp"
+#include "orrery/report/numbers.hpp"
 
 namespace orrery::planning {
 namespace {
@@ -41,7 +42,7 @@ AnswerPart simulated(const PlayedRun& run, const RunPlan& plan, const Totals& t)
       "By the simulated step",
       {{"flops", t.flops, "training compute", flops_text(t.flops), "by operator, attention in full, no recomputation"},
        {"petaflop_days", t.flops / kPetaflopDay, "petaFLOP/s-days", petaflop_days_text(t.flops)},
-       {"step_time_s", m.step_time_s, "step time", fmt::format("{:.4g} s", m.step_time_s),
+       {"step_time_s", m.step_time_s, "step time", report::seconds_text(m.step_time_s),
         fmt::format("MFU {:.1f} %, {} tokens", 100 * m.mfu, grouped_text(static_cast<double>(run.result.tokens)))},
        {"verdict", std::string(report::name_of(m.verdict)), "memory", std::string(report::name_of(m.verdict))},
        {"corpus_bytes", plan.tokens * plan.bytes_per_token, "text of the tokens",

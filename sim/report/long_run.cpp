@@ -8,14 +8,6 @@
 
 namespace orrery::report {
 
-std::string duration_text(double s) {
-  if (s < 60) return fmt::format("{:.3g} s", s);
-  if (s < 3600) return fmt::format("{:.3g} min", s / 60);
-  if (s < 48 * 3600) return fmt::format("{:.3g} h", s / 3600);
-  const double days = s / 86400;
-  return fmt::format("{} days", days < 1000 ? fmt::format("{:.3g}", days) : count_text(days));
-}
-
 std::string long_run_text(const reliability::Plan& plan) {
   const reliability::Job& job = plan.job;
   const double rate = job.rate(), held = job.hold;

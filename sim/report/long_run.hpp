@@ -8,9 +8,6 @@
 
 namespace orrery::report {
 
-// "31 s", "17.2 min", "3.1 h", "30.4 days".
-std::string duration_text(double seconds);
-
 std::string long_run_text(const reliability::Plan& plan);
 // In the order of the JSON document.
 std::vector<std::pair<std::string, double>> long_run_figures(const reliability::Plan& plan);

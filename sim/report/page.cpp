@@ -15,15 +15,15 @@ main{max-width:1180px;margin:0 auto;padding:24px 20px 60px}
 h1{font-size:1.45rem;line-height:1.25;margin:0 0 4px}h1,.sub{overflow-wrap:anywhere}
 h2{font-size:1.1rem;margin:36px 0 8px;border-bottom:1px solid var(--grid);padding-bottom:4px}
 .sub,.note,footer{color:var(--faint)}
-dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:10px 18px;margin:20px 0}
-dt{color:var(--faint);font-size:.85rem}dd{margin:0;font-size:1.2rem;font-weight:600}
+dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(155px,1fr));gap:10px 14px;margin:20px 0}
+dt{color:var(--faint);font-size:.85rem}dd{margin:0;font-size:1.1rem;font-weight:600}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;font-size:.9rem}
 th,td{padding:3px 12px 3px 0;text-align:left;vertical-align:top;white-space:nowrap}
 th{color:var(--faint);font-weight:600;border-bottom:1px solid var(--grid)}
 .r{text-align:right;font-variant-numeric:tabular-nums}
-section{overflow-x:auto}svg{max-width:100%;height:auto}
-@media (max-width:700px){svg{max-width:none}}
+section{overflow-x:auto}svg{max-width:100%;height:auto}svg.small{width:min(100%,1.35*var(--w))}
+@media (max-width:700px){svg{max-width:none}svg.small{max-width:100%}}
 canvas{width:100%;border:1px solid var(--grid);display:block;touch-action:none;cursor:grab}
 #hover{min-height:1.5em;font-size:.9rem;font-variant-numeric:tabular-nums}
 footer{margin-top:40px;font-size:.85rem}

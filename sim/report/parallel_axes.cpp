@@ -41,7 +41,8 @@ std::string svg_of(const ParallelAxes& chart) {
     // Names stand on two levels in turn: neighbours are often longer than the room between their axes.
     svg.text(axis_x(a), kAxisTop - (a % 2 == 0 ? 10 : 24), chart.axes[a].name, "middle", "ink bold");
     svg.line(axis_x(a), axis_y(0), axis_x(a), axis_y(1), "grid");
-    for (const auto& [part, text] : chart.axes[a].ticks) svg.text(axis_x(a) + 5, axis_y(part) + 4, text);
+    for (const auto& [part, text] : chart.axes[a].ticks)
+      svg.text(axis_x(a) + 5, axis_y(part) + 4, text, "start", "ink halo");
   }
   return svg.close();
 }

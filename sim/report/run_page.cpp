@@ -97,9 +97,8 @@ std::string links_html(const RunResult& run) {
   for (const LevelUse& u : run.link_use) use.push_back({std::string(name_of(u.level)), percent_text(u.mean)});
   for (const SharedTransfers& s : run.shared)
     shared.push_back({std::string(program::kCategoryNames[static_cast<std::size_t>(s.category)]),
-                      std::string(name_of(s.collective)), fmt::format("{:.4g} s", s.took_s),
-                      fmt::format("{:.4g} s", s.alone_s), percent_text(s.took_s / s.alone_s - 1),
-                      std::string(name_of(s.level)), s.link});
+                      std::string(name_of(s.collective)), seconds_text(s.took_s), seconds_text(s.alone_s),
+                      percent_text(s.took_s / s.alone_s - 1), std::string(name_of(s.level)), s.link});
   std::string html;
   if (!use.empty()) html += table_html({{"level", false}, {"in use over the step"}}, use);
   if (!shared.empty())

@@ -106,8 +106,9 @@ function draw() {
     bars(g, row.p, y + 2, 16); bars(g, row.w, y + 19, 4);
   });
   g.fillStyle = css('--faint');
-  for (let i = 0; i <= 4; ++i) {
-    const t = from + (to - from) * i / 4, label = time(t);
+  const marks = Math.max(1, Math.min(4, Math.floor(width() / 90)));
+  for (let i = 0; i <= marks; ++i) {
+    const t = from + (to - from) * i / marks, label = time(t);
     g.fillText(label, Math.min(canvas.clientWidth - 4 - g.measureText(label).width, x(t)), high - 6);
   }
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <map>
 
 #include "orrery/report/chart.hpp"
@@ -98,7 +99,7 @@ std::string chart_of(const Report& report) {
 }
 
 report::Page page_of(const Report& report) {
-  report::Page page{fmt::format("Validation: {}", report.file),
+  report::Page page{fmt::format("Validation: {}", std::filesystem::path(report.file).filename().string()),
                     "Predicted against measured; the line is where they are equal. Rest on a dot to see its row."};
   page.figures = {{"rows", std::to_string(report.rows.size()), "of the table"},
                   {"refused", std::to_string(report.refused()), "for want of a word, GPU, cluster or stack"}};

@@ -84,7 +84,7 @@ TEST_CASE("figures are those of the run") {
   Run run;
   run.result.timeline.step_time = Time{2'500'000'000'000};
   const PlayedRun played = run.played();
-  CHECK(run_figure("step_time_s", played) == "2.5 s");
+  CHECK(run_figure("step_time_s", played) == "2.500 s");
   CHECK(run_figure("tokens_per_s", played) == "6,554");                              // 16 · 1024 in 2.5 s
   CHECK(run_figure("micro_batches", played) == "4 of 2 sequences on each replica");  // 16 / 2 / 2
   CHECK(run_figure("sequences_per_step", played) == "16");

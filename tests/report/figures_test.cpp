@@ -171,9 +171,11 @@ TEST_CASE("elements of a drawing, with texts that may hold anything") {
   svg.text(5, 6, "1 < 2");
   svg.text(5, 6, "x", "end", "faint");
   const std::string all = svg.close();
-  CHECK(
-      all.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-label=\"&lt;label&gt;\" "
-                      "width=\"100\" height=\"50\" viewBox=\"0 0 100 50\">\n<style>"));
+  CHECK(all.starts_with(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-label=\"&lt;label&gt;\" "
+      "width=\"100\" height=\"50\" viewBox=\"0 0 100 50\" class=\"small\" style=\"--w:100px\">\n<style>"));
+  CHECK(Svg(620, 50, "").close().find("class=\"small\"") != std::string::npos);
+  CHECK(Svg(621, 50, "").close().find("class=\"small\"") == std::string::npos);
   CHECK(all.ends_with(
       "<rect x=\"1.0\" y=\"2.2\" width=\"3.0\" height=\"4.0\" class=\"k0\"/>\n"
       "<rect x=\"1.0\" y=\"2.0\" width=\"3.0\" height=\"4.0\" class=\"k1\"><title>a &amp; b</title></rect>\n"

@@ -4,7 +4,6 @@
 
 #include "example.hpp"
 #include "report/format.hpp"
-#include "report/long_run.hpp"
 #include "report/text_parts.hpp"
 
 namespace orrery::report::text_test {

@@ -1,5 +1,6 @@
 // Opens pages (--report) in headless Chromium, light and dark, on a laptop and on a phone: no error on the console, no
-// request to anywhere, the elements that there must be counted by role, a screenshot of each into the folder given.
+// request to anywhere, the elements that there must be counted by role, a screenshot of each into the folder given (those of
+// run, sweep and validate are kept in docs/pages: look at them when a page changes).
 //   node check_pages.mjs FOLDER NAME=page.html …
 import fs from 'node:fs'; import path from 'node:path'; import { pathToFileURL } from 'node:url';
 import { browser } from './lib.mjs';
@@ -36,7 +37,7 @@ for (const page of pages) {
       await b.page.waitForTimeout(100);
       check(`${label}: the timeline says what is under the pointer`, (await b.page.locator('#hover').textContent()) !== null, null);
     }
-    await b.page.screenshot({ path: path.join(folder, `${name}-${scheme}-${width}.jpg`), fullPage: true, type: 'jpeg', quality: 70 });
+    await b.page.screenshot({ path: path.join(folder, `${name}-${scheme}-${width}.jpg`), fullPage: true, type: 'jpeg', quality: 45 });
     await b.close();
   }
 }

@@ -122,8 +122,7 @@ Outcome Comparison::best_of(const schedule::ScheduleKind& kind) const {
       for (const double cap : searched ? std::vector<double>{p, 1.5 * p, 2 * p} : std::vector<double>{0})
         adapt({kind.name, micro_batch, chunks, cap, {}, asynchronous}, outcome);
   if (outcome.leanest)
-    outcome.why = fmt::format("does not fit: {} at its leanest, with {}",
-                              gibibytes_text(static_cast<double>(outcome.leanest->memory)),
+    outcome.why = fmt::format("does not fit: {} at its leanest, with {}", report::bytes_text(outcome.leanest->memory),
                               parameters_of(outcome.leanest->variant));
   return outcome;
 }

@@ -63,7 +63,7 @@ std::string compare_text(const Compared& all) {
   const std::vector<Outcome>&ranked = all.ranked, &refused = all.refused;
   std::string text = fmt::format("{} on {} × {}: {} pipeline ranks, batch {} × {} tokens, at most {} a GPU\n\n",
                                  s.model.name, s.layout.ranks(), s.gpu.name, s.layout.pipeline, s.training.global_batch,
-                                 s.training.sequence_length, gibibytes_text(static_cast<double>(all.limit)));
+                                 s.training.sequence_length, report::bytes_text(all.limit));
   Table table({{"#", true},
                {"schedule"},
                {"tokens/s", true},
@@ -76,11 +76,10 @@ std::string compare_text(const Compared& all) {
   for (std::size_t i = 0; i < ranked.size(); ++i) {
     const Best& r = *ranked[i].best;
     table.add({std::to_string(i + 1), ranked[i].schedule, fmt::format("{:.0f}", r.metrics.tokens_per_s),
-               fmt::format("{:.4g} s", r.metrics.step_time_s),
+               report::seconds_text(r.metrics.step_time_s),
                fmt::format("{:.1f} %", 100 * (r.metrics.tokens_per_s / ranked[0].best->metrics.tokens_per_s - 1)),
                fmt::format("{:.1f} %", 100 * r.metrics.mfu), fmt::format("{:.1f} %", 100 * r.metrics.bubble_fraction),
-               gibibytes_text(static_cast<double>(r.memory)) + (releases(r) ? " by releasing" : ""),
-               parameters_of(r.variant)});
+               report::bytes_text(r.memory) + (releases(r) ? " by releasing" : ""), parameters_of(r.variant)});
   }
   if (!ranked.empty()) text += table.text();
   const auto other_messages = [](const Outcome& o) { return o.best->variant.asynchronous; };
@@ -125,19 +124,21 @@ std::string compare_json(const Compared& all, const std::string& path) {
 report::Page compare_page(const Compared& all) {
   const scenario::Scenario& s = all.scenario;
   report::Page page{fmt::format("Schedules of {} on {} × {}", s.model.name, s.layout.ranks(), s.gpu.name),
-                    fmt::format("each at its best within {} a GPU", gibibytes_text(static_cast<double>(all.limit)))};
+                    fmt::format("each at its best within {} a GPU", report::bytes_text(all.limit))};
   report::Panel panel{"Step time against memory", "GiB of the fullest GPU", "step time, s"};
   std::vector<std::vector<std::string>> rows;
   for (const Outcome& o : all.ranked) {
     const Best& r = *o.best;
     const double gib = static_cast<double>(r.memory) / (1 << 30);
     panel.dots.push_back({gib, r.metrics.step_time_s,
-                          fmt::format("{}: {:.4g} s, {:.1f} GiB", o.schedule, r.metrics.step_time_s, gib), 0});
+                          fmt::format("{}: {}, {}", o.schedule, report::seconds_text(r.metrics.step_time_s),
+                                      report::bytes_text(r.memory)),
+                          0});
     panel.marks.push_back({gib, r.metrics.step_time_s, o.schedule});
-    rows.push_back({o.schedule, fmt::format("{:.4g} s", r.metrics.step_time_s), rate_text(r.metrics.tokens_per_s),
+    rows.push_back({o.schedule, report::seconds_text(r.metrics.step_time_s), report::count_text(r.metrics.tokens_per_s),
                     fmt::format("{:.1f} %", 100 * r.metrics.mfu),
-                    fmt::format("{:.1f} %", 100 * r.metrics.bubble_fraction),
-                    gibibytes_text(static_cast<double>(r.memory)), parameters_of(r.variant)});
+                    fmt::format("{:.1f} %", 100 * r.metrics.bubble_fraction), report::bytes_text(r.memory),
+                    parameters_of(r.variant)});
   }
   panel.x_log = false;
   if (!rows.empty()) {

@@ -92,7 +92,7 @@ std::vector<Difference> differences(const Side& a, const Side& b) {
 }
 
 std::string value_text(double value, const char* unit) {
-  if (unit[0] == 'B') return gibibytes_text(value);
+  if (unit[0] == 'B') return report::bytes_text(static_cast<std::int64_t>(value));
   return fmt::format("{:.4g}{}{}", value, unit[0] ? " " : "", unit);
 }
 

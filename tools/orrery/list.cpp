@@ -67,9 +67,9 @@ Listing models(const std::string& kind) {
                             {"ffn_hidden", m.ffn_hidden},
                             {"vocab", m.vocab},
                             {"source", m.source}});
-    list.table.add({name, parameters_text(static_cast<double>(count)), std::to_string(m.layers),
-                    std::to_string(m.hidden), std::to_string(m.heads), std::to_string(m.kv_heads),
-                    std::to_string(m.ffn_hidden), std::to_string(m.vocab), m.source});
+    list.table.add({name, report::parameters_text(count), std::to_string(m.layers), std::to_string(m.hidden),
+                    std::to_string(m.heads), std::to_string(m.kv_heads), std::to_string(m.ffn_hidden),
+                    std::to_string(m.vocab), m.source});
   });
   return list;
 }
@@ -102,7 +102,7 @@ Listing gpus() {
     const auto peak = [&](DType type) {
       return g.peak(type).value == 0 ? std::string("-") : tera_text(static_cast<double>(g.peak(type).value));
     };
-    list.table.add({name, g.architecture, gibibytes_text(static_cast<double>(g.usable_memory.value)),
+    list.table.add({name, g.architecture, report::bytes_text(g.usable_memory.value),
                     bandwidth_text(static_cast<double>(g.memory_bandwidth.value)), peak(DType::fp16), peak(DType::bf16),
                     peak(DType::fp8)});
   });

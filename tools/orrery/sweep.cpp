@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -227,8 +228,9 @@ int sweep_scenario(const SweepCommand& options, sweep::Peers* peers, const Conso
   const std::string text = options.json ? sweep_json(*outcome, shown) : sweep_text(*outcome, shown);
   talk ? console.say(text) : console.print(text);
   if (!options.report.empty())
-    if (const int code = write_report(sweep_page(*outcome, rows, "Sweep of " + options.scenario.path), options.report,
-                                      options.force, console);
+    if (const int code = write_report(
+            sweep_page(*outcome, rows, "Sweep of " + std::filesystem::path(options.scenario.path).filename().string()),
+            options.report, options.force, console);
         code != kOk)
       return code;
   if (!options.plot.path.empty())

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "orrery/report/chart.hpp"
+#include "orrery/report/numbers.hpp"
 #include "sweep_output.hpp"
 #include "sweep_page.hpp"
 
@@ -41,10 +42,11 @@ std::string pareto(const sweep::Outcome& o, const std::vector<Row>& rows) {
   for (const Row& row : o.pareto) best.insert(row.point);
   for (const Row& row : rows) {
     if (!played(row)) continue;
-    panel.dots.push_back({gibibytes(row), step_seconds(row),
-                          fmt::format("{}: {:.4g} s, {:.1f} GiB, MFU {:.1f} %", in_words(row, o.space),
-                                      step_seconds(row), gibibytes(row), 100 * row.figures.mfu),
-                          group_of(row, best)});
+    panel.dots.push_back(
+        {gibibytes(row), step_seconds(row),
+         fmt::format("{}: {}, {}, MFU {:.1f} %", in_words(row, o.space), report::time_text(row.figures.step_time_ps),
+                     report::bytes_text(row.figures.memory_bytes), 100 * row.figures.mfu),
+         group_of(row, best)});
   }
   if (panel.dots.empty()) return {};
   panel.x_log = false;
@@ -85,7 +87,7 @@ std::string heat(const sweep::Outcome& o, const std::vector<Row>& rows) {
       const auto& [fits, not_fitting] = at->second;
       const Row& row = fits ? *fits : *not_fitting;
       line.push_back({fits ? std::optional(step_seconds(row)) : std::nullopt,
-                      fits ? fmt::format("{:.4g}", step_seconds(row)) : "no fit", in_words(row, o.space)});
+                      fits ? fmt::format("{:#.4g}", step_seconds(row)) : "no fit", in_words(row, o.space)});
     }
   }
   return map.rows.empty() ? std::string() : report::svg_of(map);
@@ -135,7 +137,8 @@ std::string parallel(const sweep::Outcome& o, const std::vector<Row>& rows) {
   for (const Row& row : rows) {
     if (!played(row)) continue;
     const std::vector<std::string> values = sweep::values_of(row.point, o.space);
-    report::ParallelAxes::Line line{{}, fmt::format("{}: {:.4g} s", in_words(row, o.space), step_seconds(row))};
+    report::ParallelAxes::Line line{
+        {}, fmt::format("{}: {}", in_words(row, o.space), report::time_text(row.figures.step_time_ps))};
     for (std::size_t a = 0; a < shown.size(); ++a)
       for (const auto& [part, value] : chart.axes[a].ticks)
         if (value == values[shown[a]]) line.at.push_back(part);

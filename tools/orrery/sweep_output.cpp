@@ -116,9 +116,9 @@ std::string table_of(const std::vector<Row>& rows, const Space& space, bool cost
     for (const auto& [key, value] : keys_of(rows[i], space)) cells.push_back(value);
     const double step = static_cast<double>(f.step_time_ps) / 1e12;
     for (std::string& cell : std::vector<std::string>{
-             fmt::format("{:.4g} s", step), rate_text(f.tokens_per_s_per_gpu), fmt::format("{:.1f} %", 100 * f.mfu),
-             fmt::format("{:.1f} %", 100 * f.bubble_fraction), fmt::format("{:.1f} %", 100 * exposed(f) / step),
-             gibibytes_text(static_cast<double>(f.memory_bytes))})
+             report::time_text(f.step_time_ps), report::count_text(f.tokens_per_s_per_gpu),
+             fmt::format("{:.1f} %", 100 * f.mfu), fmt::format("{:.1f} %", 100 * f.bubble_fraction),
+             fmt::format("{:.1f} %", 100 * exposed(f) / step), report::bytes_text(f.memory_bytes)})
       cells.push_back(std::move(cell));
     if (cost) cells.push_back(cost_text(f));
     if (goodput) cells.push_back(fmt::format("{:.2f} %", 100 * f.goodput));
@@ -159,11 +159,10 @@ namespace {
 std::string unfit_text(const char* title, const Row& row, const Space& space) {
   if (!has_figures(row))
     return fmt::format("{}: {}: lacks at least {}\n", title, in_words(row, space),
-                       gibibytes_text(static_cast<double>(-row.figures.headroom_bytes)));
-  return fmt::format("{}: {}: {:.4g} s, lacks {} ({} of memory)\n", title, in_words(row, space),
-                     static_cast<double>(row.figures.step_time_ps) / 1e12,
-                     gibibytes_text(static_cast<double>(-row.figures.headroom_bytes)),
-                     gibibytes_text(static_cast<double>(row.figures.memory_bytes)));
+                       report::bytes_text(-row.figures.headroom_bytes));
+  return fmt::format("{}: {}: {}, lacks {} ({} of memory)\n", title, in_words(row, space),
+                     report::time_text(row.figures.step_time_ps), report::bytes_text(-row.figures.headroom_bytes),
+                     report::bytes_text(row.figures.memory_bytes));
 }
 
 // In GPU time for a token against the layout as it is.
@@ -173,9 +172,8 @@ std::string remedies_text(const sweep::Outcome& o) {
   for (const sweep::Remedy& r : o.remedies) {
     std::string sets;
     for (const std::string& set : r.sets) sets += (sets.empty() ? "" : " ") + set;
-    text += fmt::format("  fits with {}: {:.4g} s, {}, {:+.1f} % of a GPU's time for a token\n", sets,
-                        static_cast<double>(r.figures.step_time_ps) / 1e12,
-                        gibibytes_text(static_cast<double>(r.figures.memory_bytes)),
+    text += fmt::format("  fits with {}: {}, {}, {:+.1f} % of a GPU's time for a token\n", sets,
+                        report::time_text(r.figures.step_time_ps), report::bytes_text(r.figures.memory_bytes),
                         100 * (before.tokens_per_s_per_gpu / r.figures.tokens_per_s_per_gpu - 1));
   }
   return text;

@@ -11,7 +11,7 @@ namespace {
 using sweep::Row;
 
 std::string memory_text(const Row& row) {
-  return gibibytes_text(static_cast<double>(row.figures.memory_bytes));
+  return report::bytes_text(row.figures.memory_bytes);
 }
 
 std::string table_html(const sweep::Outcome& o) {
@@ -22,9 +22,10 @@ std::string table_html(const sweep::Outcome& o) {
   for (const Row& row : o.best) {
     std::vector<std::string> cells{std::to_string(rows.size() + 1)};
     for (const std::string& value : sweep::values_of(row.point, o.space)) cells.push_back(value);
-    cells.insert(cells.end(), {fmt::format("{:.4g} s", step_seconds(row)), rate_text(row.figures.tokens_per_s_per_gpu),
-                               fmt::format("{:.1f} %", 100 * row.figures.mfu),
-                               fmt::format("{:.1f} %", 100 * row.figures.bubble_fraction), memory_text(row)});
+    cells.insert(cells.end(),
+                 {report::time_text(row.figures.step_time_ps), report::count_text(row.figures.tokens_per_s_per_gpu),
+                  fmt::format("{:.1f} %", 100 * row.figures.mfu),
+                  fmt::format("{:.1f} %", 100 * row.figures.bubble_fraction), memory_text(row)});
     rows.push_back(std::move(cells));
   }
   return report::table_html(columns, rows);
@@ -48,9 +49,9 @@ report::Page sweep_page(const sweep::Outcome& o, const std::vector<Row>& rows, c
                                        c.space, c.refused, c.duplicate, c.pruned, c.evaluated, c.fit)};
   if (!o.best.empty()) {
     const Row& best = o.best.front();
-    page.figures = {{"best step time", fmt::format("{:.4g} s", step_seconds(best)), in_words(best, o.space)},
+    page.figures = {{"best step time", report::time_text(best.figures.step_time_ps), in_words(best, o.space)},
                     {"MFU", fmt::format("{:.1f} %", 100 * best.figures.mfu), "of the best"},
-                    {"tokens/s/GPU", rate_text(best.figures.tokens_per_s_per_gpu), "of the best"},
+                    {"tokens/s/GPU", report::count_text(best.figures.tokens_per_s_per_gpu), "of the best"},
                     {"memory", memory_text(best), "of the fullest GPU"}};
     page.sections.push_back({"The best", table_html(o)});
   }

@@ -37,14 +37,6 @@ std::string Table::text() const {
   return text;
 }
 
-std::string gibibytes_text(double bytes) {
-  return fmt::format("{:.4g} GiB", bytes / (1 << 30));
-}
-
-std::string rate_text(double per_second) {
-  return per_second < 999.95 ? fmt::format("{:.4g}", per_second) : planning::grouped_text(per_second);
-}
-
 std::string bandwidth_text(double bytes_per_second) {
   return bytes_per_second >= 1e12 ? fmt::format("{:.4g} TB/s", bytes_per_second / 1e12)
                                   : fmt::format("{:.4g} GB/s", bytes_per_second / 1e9);
@@ -52,12 +44,6 @@ std::string bandwidth_text(double bytes_per_second) {
 
 std::string tera_text(double per_second) {
   return fmt::format("{:.4g}", per_second / 1e12);
-}
-
-std::string parameters_text(double count) {
-  return count >= 1e12  ? fmt::format("{:.3g} T", count / 1e12)
-         : count >= 1e9 ? fmt::format("{:.4g} B", count / 1e9)
-                        : fmt::format("{:.4g} M", count / 1e6);
 }
 
 }  // namespace orrery::cli

@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "orrery/report/numbers.hpp"
+
 namespace orrery::cli {
 
 struct Column {
@@ -22,11 +24,8 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-// Figures as data sheets write them: "80 GiB", "312 TFLOP/s", "2.04 TB/s", "175.2 B" of parameters.
-std::string gibibytes_text(double bytes);
-std::string rate_text(double per_second);  // "149.1", "3,008": as the report of a run
+// Figures as data sheets write them: "2.04 TB/s", "312" TFLOP/s. Others are written as orrery/report/numbers.hpp does.
 std::string bandwidth_text(double bytes_per_second);
 std::string tera_text(double per_second);
-std::string parameters_text(double count);
 
 }  // namespace orrery::cli
