@@ -78,7 +78,7 @@ Result<std::string> gunzip(std::string_view bytes, const std::string& name, std:
     z.avail_out = kPart;
     const int code = ::inflate(&z, Z_NO_FLUSH);
     if (code == Z_BUF_ERROR || (code == Z_OK && z.avail_in == 0 && z.avail_out > 0))
-      return broken(name, "the gzip ends before its end: the file is truncated");
+      return broken(name, "the gzip ends before its end: the file is truncated; write or copy it again");
     if (code != Z_OK && code != Z_STREAM_END) return broken(name, "is damaged: no valid gzip");
     text.append(buffer.data(), kPart - z.avail_out);
     if (text.size() > most) return broken(name, "unpacks to more than " + std::to_string(most >> 20) + " MiB");

@@ -17,7 +17,7 @@ using nlohmann::json;
 
 constexpr std::size_t kMostBytes = std::size_t{2} << 30;
 
-Diagnostic wrong(const std::string& file, std::string message, std::string help = {}) {
+Diagnostic wrong(const std::string& file, std::string message, std::string help) {
   Diagnostic d;
   d.place.file = file;
   d.message = std::move(message), d.help = std::move(help);
@@ -40,23 +40,33 @@ class Reader {
 
   Result<TracedRank> read(const json& trace) {
     if (!trace.is_object() || !trace.contains("traceEvents") || !trace["traceEvents"].is_array())
-      return wrong(path_, "is no trace: it has no list traceEvents");
+      return wrong(path_, "is no trace: it has no list traceEvents",
+                   "take what PyTorch's profiler or `orrery run --trace-format kineto` writes");
     TracedRank rank;
     rank.from = path_;
     if (const auto it = trace.find("distributedInfo"); it != trace.end() && it->is_object() && it->contains("rank")) {
       const json& said = (*it)["rank"];
       if (!said.is_number_integer() || said < 0 || said > std::numeric_limits<std::int32_t>::max())
-        return wrong(path_, "distributedInfo.rank: " + said.dump() + " is no rank, expected an integer of at least 0");
+        return wrong(path_, "distributedInfo.rank: " + said.dump() + " is no rank, expected an integer of at least 0",
+                     "leave distributedInfo out for rank 0");
       rank.rank = said.get<std::int32_t>();
     }
     for (const json& event : trace["traceEvents"]) look_at(event);
-    if (kernels_.empty()) return wrong(path_, "has no kernels: it was made without a GPU");
+    if (kernels_.empty() && trace.contains("otherData"))
+      return wrong(
+          path_, "is a trace to look at, one process a rank, and has no kernels of one rank",
+          "compare what `orrery run --trace FOLDER --trace-format kineto` writes, or give the scenario itself");
+    if (kernels_.empty())
+      return wrong(path_, "has no kernels: it was made without a GPU",
+                   "record ProfilerActivity.CUDA too: torch.profiler.profile(activities=[CPU, CUDA])");
     if (steps_.empty())
       return wrong(path_, "has no steps (ProfilerStep)",
                    "call the profiler's step() behind each training step, or let `orrery run --trace-format kineto` "
                    "write the trace");
     take_steps(rank);
-    if (rank.kernels.empty()) return wrong(path_, "has no kernels in its steps");
+    if (rank.kernels.empty())
+      return wrong(path_, "has no kernels in its steps",
+                   "wait for the GPU (torch.cuda.synchronize) before the profiler's step()");
     return rank;
   }
 
@@ -115,7 +125,7 @@ Result<TracedRank> read_kineto(const std::string& path) {
   if (is_gzip(*text)) text = gunzip(*text, path, kMostBytes);
   if (!text.ok()) return text.errors();
   const json trace = json::parse(*text, nullptr, false);
-  if (trace.is_discarded()) return wrong(path, "is no JSON: it may be cut off");
+  if (trace.is_discarded()) return wrong(path, "is no JSON: it may be cut off", "write or copy it again");
   return Reader(path).read(trace);
 }
 

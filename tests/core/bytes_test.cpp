@@ -140,7 +140,8 @@ TEST_CASE("a gzip of exactly what is allowed, of nothing, and with something beh
   const std::string mega(1 << 20, 'm');
   CHECK(gunzip(packed(mega), "x", 1 << 20)->size() == mega.size());
   CHECK(render(gunzip(packed(mega + "m"), "x", 1 << 20).errors()) == "x: unpacks to more than 1 MiB\n");
-  CHECK(render(gunzip("", "x", 10).errors()) == "x: the gzip ends before its end: the file is truncated\n");
+  CHECK(render(gunzip("", "x", 10).errors()) ==
+        "x: the gzip ends before its end: the file is truncated; write or copy it again\n");
   CHECK(render(gunzip("plain text", "x", 10).errors()) == "x: is damaged: no valid gzip\n");
   CHECK(render(gunzip(packed("one") + "two", "x", 10).errors()).starts_with("x: "));
   CHECK(is_gzip("\x1f\x8b"));

@@ -48,7 +48,7 @@ TEST_CASE("a gzip that is cut, damaged or too large is refused") {
   const std::string bytes = packed(std::string(100'000, 'a') + "b", 1000);
   for (const std::size_t kept : {std::size_t{2}, std::size_t{12}, bytes.size() - 8, bytes.size() - 1})
     CHECK(error_of(gunzip(bytes.substr(0, kept), "t.json.gz", 1 << 20)) ==
-          "t.json.gz: the gzip ends before its end: the file is truncated\n");
+          "t.json.gz: the gzip ends before its end: the file is truncated; write or copy it again\n");
   std::string damaged = bytes;
   damaged[bytes.size() - 6] = static_cast<char>(damaged[bytes.size() - 6] ^ 1);  // the checksum
   CHECK(error_of(gunzip(damaged, "t.gz", 1 << 20)) == "t.gz: is damaged: no valid gzip\n");

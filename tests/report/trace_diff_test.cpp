@@ -132,23 +132,32 @@ TEST_CASE("traces of other ranks are not compared") {
 }
 
 TEST_CASE("what is no trace of steps is refused by what it lacks") {
-  CHECK(error_of(data("cpu_only_rank34.json.gz")) == ": has no kernels: it was made without a GPU\n");
+  CHECK(error_of(data("cpu_only_rank34.json.gz")) ==
+        ": has no kernels: it was made without a GPU\n  help: record ProfilerActivity.CUDA too: "
+        "torch.profiler.profile(activities=[CPU, CUDA])\n");
+  CHECK(error_of(file_of("to_look_at.json", R"({"otherData": {"generator": "orrery"}, "traceEvents": []})")) ==
+        ": is a trace to look at, one process a rank, and has no kernels of one rank\n  help: compare what `orrery run "
+        "--trace FOLDER --trace-format kineto` writes, or give the scenario itself\n");
   CHECK(
       error_of(file_of("no_steps.json", "{\"traceEvents\": [" + kKernel + "]}")) ==
       ": has no steps (ProfilerStep)\n  help: call the profiler's step() behind each training step, or let `orrery run "
       "--trace-format kineto` write the trace\n");
-  CHECK(error_of(file_of("none.json", "{\"a\": 1}")) == ": is no trace: it has no list traceEvents\n");
-  CHECK(error_of(file_of("cut.json", "{\"traceEvents\": [")) == ": is no JSON: it may be cut off\n");
+  CHECK(error_of(file_of("none.json", "{\"a\": 1}")) ==
+        ": is no trace: it has no list traceEvents\n  help: take what PyTorch's profiler or `orrery run --trace-format "
+        "kineto` writes\n");
+  CHECK(error_of(file_of("cut.json", "{\"traceEvents\": [")) ==
+        ": is no JSON: it may be cut off\n  help: write or copy it again\n");
   std::string packed;
   GzipWriter gzip([&](std::string_view out) { packed += out; });
   gzip.write("{\"traceEvents\": [" + kKernel + "]}");
   gzip.close();
   CHECK(error_of(file_of("cut.json.gz", packed.substr(0, packed.size() - 4))) ==
-        ": the gzip ends before its end: the file is truncated\n");
+        ": the gzip ends before its end: the file is truncated; write or copy it again\n");
   CHECK(error_of("/nowhere/t.json") == ": cannot be opened: No such file or directory\n");
   const std::string step = R"(,{"ph":"X","cat":"user_annotation","name":"ProfilerStep#0","ts":100,"dur":5})";
   CHECK(error_of(file_of("outside.json", "{\"traceEvents\": [" + kKernel + step + "]}")) ==
-        ": has no kernels in its steps\n");
+        ": has no kernels in its steps\n  help: wait for the GPU (torch.cuda.synchronize) before the profiler's "
+        "step()\n");
 }
 
 }  // namespace orrery::report::trace_diff_test
