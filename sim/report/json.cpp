@@ -137,6 +137,17 @@ ordered_json link_use_json(const RunResult& run) {
   return object;
 }
 
+ordered_json varied_json(const RunResult& run) {
+  ordered_json object = ordered_json::object();
+  if (!run.varied) return object;
+  const VariedSteps& v = *run.varied;
+  object = {{"steps", v.steps},        {"mean_s", v.mean_s},      {"p50_s", seconds(v.p50)},
+            {"p95_s", seconds(v.p95)}, {"p99_s", seconds(v.p99)}, {"slowest_s", seconds(v.slowest)}};
+  object["waited_for"] = ordered_json::array();
+  for (const auto& [rank, share] : v.waited_for) object["waited_for"].push_back({{"rank", rank}, {"share", share}});
+  return object;
+}
+
 ordered_json long_run_json(const RunResult& run) {
   ordered_json object = ordered_json::object();
   if (!run.long_run) return object;
@@ -185,6 +196,7 @@ std::string to_json(const RunResult& run) {
   object.add("fits", m.fits());
   object.add("verdict", name_of(m.verdict));
   object.add("limit", what_limits(run, m));
+  object.add("varied_steps", varied_json(run));
   object.add("long_run", long_run_json(run));
   object.add("critical_path_ps", by_category(run.critical.of));
   object.add_text("breakdown_ps", total_text(m));

@@ -8,6 +8,25 @@
 
 namespace orrery::report {
 
+std::string varied_text(const RunResult& run) {
+  constexpr std::size_t kMost = 3;
+  const VariedSteps& v = *run.varied;
+  std::string text = fmt::format(
+      " of {} with a spread of {} between GPUs and {} from step to step, half take {} ({:+.1f} %) or less, 95 of 100 "
+      "{}, 99 "
+      "{}. The others wait for ",
+      integer_text(v.steps), percent_text(v.gpus), percent_text(v.from_step_to_step), time_text(v.p50.value),
+      100 * (seconds(v.p50) / seconds(run.timeline.step_time) - 1), time_text(v.p95.value), time_text(v.p99.value));
+  const std::size_t shown = std::min(kMost, v.waited_for.size());
+  for (std::size_t i = 0; i < shown; ++i)
+    text += fmt::format("{}rank {} ({} of the steps)",
+                        i == 0           ? ""
+                        : i + 1 == shown ? " and "
+                                         : ", ",
+                        v.waited_for[i].first, percent_text(v.waited_for[i].second));
+  return text + (v.waited_for.size() > shown ? " most." : ".");
+}
+
 std::string long_run_text(const reliability::Plan& plan) {
   const reliability::Job& job = plan.job;
   const double rate = job.rate(), held = job.hold;

@@ -1,4 +1,4 @@
-// What a scenario's failures make of a run of many such steps, for text and JSON.
+// What many such steps are: of unlike GPUs, and with failures; for text and JSON.
 #pragma once
 #include <string>
 #include <utility>
@@ -8,6 +8,7 @@
 
 namespace orrery::report {
 
+std::string varied_text(const RunResult& run);
 std::string long_run_text(const reliability::Plan& plan);
 // In the order of the JSON document.
 std::vector<std::pair<std::string, double>> long_run_figures(const reliability::Plan& plan);

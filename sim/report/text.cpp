@@ -181,6 +181,7 @@ std::string to_text(const RunResult& run, const TextStyle& style) {
   page.paragraph(Tone::bold, "Limit:", " " + what_limits(run, m));
   if (const std::string shared = shared_text(run.shared); !shared.empty())
     page.paragraph(Tone::bold, "Shared links:", shared);
+  if (run.varied) page.paragraph(Tone::bold, "Unlike steps:", varied_text(run));
   if (run.long_run) page.paragraph(Tone::bold, "Long run:", long_run_text(*run.long_run));
   if (run.placement.type != "packed") page.paragraph(Tone::bold, "Placement:", placement_text(run.placement));
   page.line("");

@@ -66,6 +66,7 @@ std::string to_json(const Scenario& s) {
   json["perturb"] = Json::array();
   for (const hardware::Perturbation& p : s.cluster.perturb)
     json["perturb"].push_back(section(hardware::perturbation_fields(), p));
+  if (s.variation.given()) json["variation"] = section(variation_fields(), s.variation);
   if (s.reliability.given()) json["reliability"] = section(reliability::reliability_fields(), s.reliability);
   return dump(json, 2) + "\n";
 }
@@ -83,6 +84,7 @@ std::string json_schema() {
   properties["perturb"] = {{"type", "array"},
                            {"description", "What is slow or down."},
                            {"items", schema_of(hardware::perturbation_fields())}};
+  properties["variation"] = schema_of(variation_fields());
   properties["reliability"] = preset_schema_of(reliability::reliability_fields());
   properties["sweep"] = sweep_schema();
   offer(properties["model"], "type", model::list_models());

@@ -48,6 +48,7 @@ Diagnostics check_given(const Scenario& s) {
   hold(network_fields(), &s.network, "network");
   hold(hardware::placement_fields(), &s.placement, "placement");
   if (!s.stack.about.empty()) hold(cost::stack_fields(), &s.stack, "stack");
+  hold(variation_fields(), &s.variation, "variation");
   if (s.reliability.given()) {
     hold(reliability::reliability_fields(), &s.reliability, "reliability");
     for (const reliability::Missing& m : reliability::missing_in(s.reliability))

@@ -55,6 +55,9 @@ std::vector<Reason> make_reasons() {
       {[](S s) { return s.reliability.spare_nodes > 0 && !takes_nodes(s.reliability); },
        "no failure takes a node",
        {"reliability.spare_nodes", "reliability.repair"}},
+      {[](S s) { return !s.variation.given(); },
+       "no spread and no slow GPU is said",
+       {"variation.count", "variation.seed", "variation.slow_speed"}},
       {[](S s) { return s.reliability.checkpoint.time.has_value(); },
        "reliability.checkpoint.time says how long a checkpoint takes",
        {"reliability.checkpoint.bytes", "reliability.checkpoint.bandwidth"}},
@@ -108,6 +111,7 @@ Values values_of(const Scenario& s) {
            {"training", section(training_fields(), Training{})},
            {"schedule", section(schedule_fields(), ScheduleChoice{})},
            {"stack", section(cost::stack_fields(), cost::Stack{})},
+           {"variation", section(variation_fields(), Variation{})},
            {"reliability", section(reliability::reliability_fields(), reliability::Reliability{})},
            {"cluster", section(hardware::cluster_fields(), hardware::ClusterSpec{})}}};
 }

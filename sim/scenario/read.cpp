@@ -170,6 +170,8 @@ bool Reader::read_sections() {
   if (section("placement") != kNoNode)
     have_places_ =
         take(orrery::read(hardware::placement_fields(), tree_, section("placement"), "placement"), scenario_.placement);
+  if (section("variation") != kNoNode)
+    take(orrery::read(variation_fields(), tree_, section("variation"), "variation"), scenario_.variation);
   if (section("perturb") != kNoNode)
     have_places_ = take(read_perturbations(tree_, section("perturb")), scenario_.cluster.perturb) && have_places_;
   if (!have_model_ || !have_cluster_ || !have_layout_ || !have_training_ || !have_places_ || !have_stack_ ||

@@ -16,6 +16,7 @@
 #include "run_maker.hpp"
 #include "sharing.hpp"
 #include "size.hpp"
+#include "varied.hpp"
 
 namespace orrery::scenario {
 
@@ -250,6 +251,12 @@ Result<report::RunResult> play(const Run& of, const RunOptions& options) {
   run.slow_ranks = slow_ranks(places);
   if (s.reliability.given()) run.long_run = long_run_of(s, run.timeline.step_time);
   if (options.what_if) play_without(of, options, run);
+  if (options.what_if && s.variation.given()) {
+    begins(fmt::format("playing {} steps of unlike GPUs", s.variation.count));
+    Result<report::VariedSteps> varied = varied_steps(of, options);
+    if (!varied.ok()) return varied.errors();
+    run.varied = std::move(varied).value();
+  }
   const hardware::Topology& topology = *input.topology;
   for (std::string& wrong : engine::audit_traffic(run.program, run.timeline, topology.links(), topology.devices()))
     run.books.push_back(std::move(wrong));

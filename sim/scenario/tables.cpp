@@ -150,9 +150,29 @@ const Fields<NetworkChoice>& network_fields() {
   return table;
 }
 
+const Fields<Variation>& variation_fields() {
+  using V = Variation;
+  static const auto table =
+      Fields<V>("variation", "How unlike GPUs and steps are: the step played again and again, every rank.")
+          .add("gpus", &V::gpus,
+               "standard deviation of the speed of kernels between GPUs, as a part of it: 0.01 is 1 %")
+          .number_range(0, 0.2)
+          .add("steps", &V::steps, "of each GPU from step to step")
+          .number_range(0, 0.2)
+          .add("slow_share", &V::slow_share, "chance of a GPU to be a slow one")
+          .number_range(0, 1)
+          .add("slow_speed", &V::slow_speed, "of such a one, as a part of what it should be")
+          .number_range(0.01, 1)
+          .add("count", &V::count, "steps to play")
+          .range(1, 1'000'000)
+          .add("seed", &V::seed, "of the random numbers")
+          .range(0, std::int64_t{1} << 53);
+  return table;
+}
+
 const std::vector<std::string>& section_names() {
-  static const std::vector<std::string> names{"model",   "cluster",   "layout",  "training",    "schedule", "stack",
-                                              "network", "placement", "perturb", "reliability", "sweep"};
+  static const std::vector<std::string> names{"model",   "cluster",   "layout",  "training",  "schedule",    "stack",
+                                              "network", "placement", "perturb", "variation", "reliability", "sweep"};
   return names;
 }
 

@@ -9,6 +9,7 @@ const Fields<layout::Layout>& layout_fields();
 const Fields<Training>& training_fields();
 const Fields<ScheduleChoice>& schedule_fields();
 const Fields<NetworkChoice>& network_fields();
+const Fields<Variation>& variation_fields();
 
 // The keys of a scenario, in order. What `sweep` says is read by whoever sweeps over it.
 const std::vector<std::string>& section_names();

@@ -11,11 +11,11 @@
 namespace orrery::sweep {
 namespace {
 
-constexpr Section kSections[] = {Section::model,    Section::cluster,   Section::layout,
-                                 Section::training, Section::schedule,  Section::stack,
-                                 Section::network,  Section::placement, Section::reliability};
-constexpr std::string_view kNames[] = {"model", "cluster", "layout",    "training",   "schedule",
-                                       "stack", "network", "placement", "reliability"};
+constexpr Section kSections[] = {Section::model,     Section::cluster,    Section::layout,  Section::training,
+                                 Section::schedule,  Section::stack,      Section::network, Section::placement,
+                                 Section::variation, Section::reliability};
+constexpr std::string_view kNames[] = {"model", "cluster", "layout",    "training",  "schedule",
+                                       "stack", "network", "placement", "variation", "reliability"};
 
 void collect(Section section, const FieldTable& table, const std::string& path, std::vector<const Field*>& way,
              std::vector<Key>& keys) {
@@ -65,6 +65,8 @@ const FieldTable& table_of(Section section) {
       return scenario::network_fields();
     case Section::placement:
       return hardware::placement_fields();
+    case Section::variation:
+      return scenario::variation_fields();
     case Section::reliability:
       return reliability::reliability_fields();
   }
@@ -93,6 +95,8 @@ const void* object_of(Section section, const scenario::Scenario& s) {
       return &s.network;
     case Section::placement:
       return &s.placement;
+    case Section::variation:
+      return &s.variation;
     case Section::reliability:
       return &s.reliability;
   }

@@ -19,6 +19,7 @@ enum class Section : std::uint8_t {
   stack,
   network,
   placement,
+  variation,
   reliability
 };
 

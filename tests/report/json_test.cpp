@@ -116,6 +116,7 @@ TEST_CASE("the JSON has exactly its keys, in order") {
                                                  "fits",
                                                  "verdict",
                                                  "limit",
+                                                 "varied_steps",
                                                  "long_run",
                                                  "critical_path_ps",
                                                  "breakdown_ps",

@@ -127,7 +127,7 @@ TEST_CASE("keys of all sections are there, each once") {
     sections.insert(key.path.substr(0, key.path.find('.')));
   }
   CHECK(sections == std::set<std::string>{"model", "cluster", "layout", "training", "schedule", "stack", "network",
-                                          "placement", "reliability"});
+                                          "placement", "variation", "reliability"});
   for (const char* path :
        {"layout.tensor", "training.micro_batch", "cluster.nodes", "cluster.scale_out.nic_bandwidth", "model.type",
         "model.layers", "stack.type", "stack.communication.bucket", "schedule.type", "network.mode", "placement.type"})

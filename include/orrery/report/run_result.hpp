@@ -46,6 +46,17 @@ struct LevelUse {
 };
 std::string_view name_of(hardware::LinkLevel level);  // scale_up, nic, leaf, spine, core, other
 
+// The step played many times, GPUs as fast as they were drawn (section `variation`).
+struct VariedSteps {
+  std::int64_t steps = 0;
+  double gpus = 0, from_step_to_step = 0;  // the spreads
+  double mean_s = 0;
+  Time p50{}, p95{}, p99{}, slowest{};
+  // Ranks that the others waited for, with the part of the steps, most first: of each step the one that waits least for
+  // others' work.
+  std::vector<std::pair<std::int32_t, double>> waited_for;
+};
+
 struct RunResult {
   // What ran.
   std::string title;          // one line: model, GPUs, layout, schedule
@@ -84,6 +95,7 @@ struct RunResult {
   std::vector<std::string> notes;       // how it was simulated, and why so
   std::size_t simulation_notes = 0;     // so many of the first are of interest to developers of Orrery alone
 
+  std::optional<VariedSteps> varied = {};          // where the scenario says how unlike GPUs and steps are
   std::optional<reliability::Plan> long_run = {};  // where the scenario says what stops one
 
   // The step played again without one thing a user can change; 0 = not played.

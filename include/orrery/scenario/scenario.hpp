@@ -59,6 +59,18 @@ struct NetworkChoice {
   std::string algorithm = "auto", protocol = "auto";  // of collectives; auto = by size, ranks and topology
 };
 
+// How unlike GPUs and steps are; parts of the speed of kernels. Drawn for each rank's GPU: one figure for the whole
+// run, one for each step.
+struct Variation {
+  double gpus = 0;        // standard deviation between GPUs
+  double steps = 0;       // of one GPU from step to step
+  double slow_share = 0;  // chance of a GPU to be a slow one
+  double slow_speed = 1;  // of such a one
+  std::int64_t count = 100;
+  std::int64_t seed = 1;
+  bool given() const { return gpus > 0 || steps > 0 || slow_share > 0; }
+};
+
 struct Scenario {
   std::string name;  // of the file
   model::ModelChoice model;
@@ -71,6 +83,7 @@ struct Scenario {
   ScheduleChoice schedule;
   cost::Stack stack;
   NetworkChoice network;
+  Variation variation;
   reliability::Reliability reliability;    // of a long run; no failures: nothing is said of one
   std::vector<std::string> notes;          // what a report must say of how the scenario was read
   std::shared_ptr<const YamlTree> source;  // it was read from: gives errors of a run their place; may be empty
