@@ -124,11 +124,12 @@ std::string provenance(const RunResult& run, bool verbose) {
 // What a placement other than packed does to the groups.
 std::string placement_text(const PlacementResult& p) {
   std::string text = " " + p.type + ":";
-  int spread = 0;
+  std::size_t spread = 0;
   for (const layout::DimensionFacts& d : layout::kDimensionList)
     if (const int domains = p.domains[d.dimension]; domains > 1)
       text += fmt::format("{} {} groups reach over {} domains", spread++ > 0 ? "," : "", d.name, domains);
-  return text + (spread == 0 ? " each group stays in one domain." : ", the others stay in one.");
+  if (spread == 0) return text + " each group stays in one domain.";
+  return text + (spread == std::size(layout::kDimensionList) ? "." : ", the others stay in one.");
 }
 
 std::string transfers_text(const SharedTransfers& s) {
