@@ -1,4 +1,4 @@
-// The time of the last step of a timeline.
+// The time of the last step of a timeline, and whether training has settled by then.
 #pragma once
 #include "orrery/engine/engine.hpp"
 

@@ -11,10 +11,11 @@ namespace orrery::program {
 using layout::Dimension;
 using layout::PassKind;
 
-// Where work crosses the boundary between steps, the second of two steps is the one that is asked for.
+// Where work crosses the boundary between steps, the last is the one that is asked for, and whether it takes as long as
+// the one before it must be seen.
 int StepLowering::steps() const {
   if (options_.steps > 0) return options_.steps;
-  return post_validates(input_) ? 2 : 1;
+  return post_validates(input_) ? kStepsToSettle : 1;
 }
 
 // The host prepares a step once the device has ended the one before (it reads the loss and the norm).

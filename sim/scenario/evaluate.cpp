@@ -20,11 +20,11 @@ Result<Evaluation> evaluated(const Run& run, EvaluationCosts& costs, std::option
   const RunOptions options;
   program::LowerOptions how = lower_options(run.scenario(), options);
   how.stage_times = false;
-  Result<program::LoweredStep> lowered = program::lower_step(run.input(), how, costs.steps);
-  if (!lowered.ok()) return lowered.errors();
+  Result<PlayedStep> played = lower_and_play(run.input(), how, options, costs.steps);
+  if (!played.ok()) return played.errors();
   report::RunResult result;
-  fill_in(result, run, std::move(lowered).value());
-  result.timeline = timeline_of(run.input(), result.program, options);
+  fill_in(result, run, std::move(played->step));
+  result.timeline = std::move(played->timeline);
   result.split = engine::split_time(result.program, result.timeline);
   Evaluation evaluation;
   // metrics_of() asks for the memory of each device: of the fullest alone, which the verdict has judged.

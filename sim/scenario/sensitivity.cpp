@@ -90,12 +90,10 @@ std::vector<Sensitivity> sensitivities(const Run& run, const RunOptions& options
     const Result<Time> played = located(run.scenario(), [&]() -> Result<Time> {
       const Result<Run> changed = grown(run, resource);
       if (!changed.ok()) return changed.errors();
-      const Result<program::LoweredStep> lowered =
-          program::lower_step(changed->input(), lower_options(changed->scenario(), options));
-      if (!lowered.ok()) return lowered.errors();
-      const Time step = timeline_of(changed->input(), lowered->program, options).step_time;
+      const Result<Time> step = step_time_of(changed->input(), lower_options(changed->scenario(), options), options);
+      if (!step.ok()) return step.errors();
       const std::int64_t now = changed->scenario().training.global_batch;
-      return Time{checked_narrow(static_cast<Int128>(step.value) * batch / now)};
+      return Time{checked_narrow(static_cast<Int128>(step->value) * batch / now)};
     });
     if (played.ok()) all.push_back({&resource, *played});
   }

@@ -20,14 +20,6 @@
 
 namespace orrery::scenario {
 
-engine::Timeline timeline_of(const program::StepInput& input, const program::Program& program,
-                             const RunOptions& options) {
-  if (input.mode == program::NetworkMode::flows)
-    return engine::play_events(program, input.topology->links(), options.record_links);
-  const bool one_pass = !options.force_events && engine::one_pass_applies(program);
-  return one_pass ? engine::evaluate_one_pass(program) : engine::play_events(program);
-}
-
 program::LowerOptions lower_options(const Scenario& s, const RunOptions& options) {
   return {.fold = !options.every_rank,
           .fuse = options.fuse,
@@ -125,16 +117,6 @@ const char* name_of(program::NetworkMode mode) {
   return names[static_cast<std::size_t>(mode)];
 }
 
-// The step time alone: no accounts are made.
-Result<Time> step_time_of(const Run& run, const RunOptions& options) {
-  return located(run.scenario(), [&]() -> Result<Time> {
-    const Result<program::LoweredStep> lowered =
-        program::lower_step(run.input(), lower_options(run.scenario(), options));
-    if (!lowered.ok()) return lowered.errors();
-    return timeline_of(run.input(), lowered->program, options).step_time;
-  });
-}
-
 // Beyond so many tasks the step is not played again for a sentence of the report.
 constexpr std::size_t kQuick = 3'000'000;
 
@@ -146,7 +128,9 @@ void play_without(const Run& of, const RunOptions& asked, report::RunResult& run
     options.record_links = false;
     const Result<Run> changed = RunMaker::again(of, std::move(other));
     if (!changed.ok()) return Time{};
-    const Result<Time> played = step_time_of(*changed, options);
+    const Result<Time> played = located(changed->scenario(), [&] {
+      return step_time_of(changed->input(), lower_options(changed->scenario(), options), options);
+    });
     return played.ok() ? *played : Time{};
   };
   if (!s.cluster.perturb.empty()) {
@@ -203,15 +187,17 @@ Result<report::RunResult> play(const Run& of, const RunOptions& options) {
   };
   begins("laying out the step");
   program::Costs costs;
-  Result<program::LoweredStep> lowered = program::lower_step(input, how, costs);
-  if (!lowered.ok()) return lowered.errors();
+  Result<PlayedStep> played = lower_and_play(input, how, options, costs);
+  if (!played.ok()) return played.errors();
+  program::LoweredStep& lowered = played->step;
 
   report::RunResult run;
+  run.timeline = std::move(played->timeline);
   run.title = title_of(s);
   run.expected = expected;
   run.scenario_json = to_json(s);
   run.network_mode = name_of(input.mode);
-  run.notes = notes_of(of, *lowered, !options.every_rank);
+  run.notes = notes_of(of, lowered, !options.every_rank);
   run.simulation_notes = run.notes.size();
   if (s.model.experts.count > 0) run.notes.push_back(note_on_experts(s.model));
   if (const std::string note = note_on_segments(s.cluster); !note.empty()) run.notes.push_back(note);
@@ -229,11 +215,12 @@ Result<report::RunResult> play(const Run& of, const RunOptions& options) {
   run.placement.per_node = input.topology->devices_per_node();
   run.warnings = input.schedule->warnings;
   describe(run, of, costs);
-  const std::vector<std::string> flops_book = lowered->flops_book;
-  fill_in(run, of, std::move(lowered).value());
+  const std::vector<std::string> flops_book = lowered.flops_book;
+  if (lowered.program.steps == kMostSteps && options.steps == 0 && !engine::has_settled(lowered.program, run.timeline))
+    run.notes.push_back(
+        fmt::format("The step time has not settled after {} steps; it is that of the last.", kMostSteps));
+  fill_in(run, of, std::move(lowered));
 
-  begins(fmt::format("playing {} tasks on {} devices", run.program.tasks(), run.program.devices.size()));
-  run.timeline = timeline_of(input, run.program, options);
   if (input.mode == program::NetworkMode::flows) run.link_use = link_use(*input.topology, run.program, run.timeline);
   run.shared = shared_transfers(s, *input.topology, run.program, run.timeline);
   begins("splitting the time of each device");

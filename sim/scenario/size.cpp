@@ -29,7 +29,7 @@ schedule::ScheduleKind kind_of(const Scenario& s) {
 
 int steps_of(const Scenario& s, bool split, const RunOptions& options) {
   if (options.steps > 0) return options.steps;
-  return program::post_validates(s.stack.optimizer, s.layout, split) ? 2 : 1;
+  return program::post_validates(s.stack.optimizer, s.layout, split) ? program::kStepsToSettle : 1;
 }
 
 program::Footprint estimate(const Scenario& s, const RunOptions& options, const Mode& mode, std::int64_t micro_batches,

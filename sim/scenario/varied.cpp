@@ -34,10 +34,10 @@ std::int32_t waited_for(const program::Program& program, const engine::Timeline&
 Result<VariedStep> play_one(const Run& run, std::int64_t step, const RunOptions& options) {
   program::StepInput input = run.input();
   input.speed = varied_speeds(run, step);
-  const Result<program::LoweredStep> lowered = program::lower_step(input, lower_options(run.scenario(), options));
-  if (!lowered.ok()) return lowered.errors();
-  const engine::Timeline timeline = timeline_of(input, lowered->program, options);
-  return VariedStep{timeline.step_time, waited_for(lowered->program, timeline)};
+  program::Costs costs;
+  const Result<PlayedStep> played = lower_and_play(input, lower_options(run.scenario(), options), options, costs);
+  if (!played.ok()) return played.errors();
+  return VariedStep{played->timeline.step_time, waited_for(played->step.program, played->timeline)};
 }
 
 report::VariedSteps summary_of(const Variation& v, const std::vector<VariedStep>& all) {
@@ -82,7 +82,7 @@ std::vector<double> varied_speeds(const Run& run, std::int64_t step) {
 
 Result<report::VariedSteps> varied_steps(const Run& run, const RunOptions& asked) {
   RunOptions options = asked;
-  options.every_rank = true, options.record_links = false;
+  options.every_rank = true, options.record_links = false, options.phase = {};
   const Variation& v = run.scenario().variation;
   const auto count = static_cast<std::size_t>(v.count);
   std::vector<VariedStep> all(count);

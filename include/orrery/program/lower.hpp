@@ -48,11 +48,14 @@ struct StepInput {
   std::string algorithm, protocol;
 };
 
+// The fewest that tell whether more of them will be as long, where work crosses from a step to the next.
+inline constexpr int kStepsToSettle = 4;
+
 // These change only the speed of the simulation, never its result.
 struct LowerOptions {
   bool fold = true;         // ranks that are alike are played once
   bool fuse = true;         // one task a piece of a pass, not one a kernel
-  int steps = 0;            // of the Program; 0 = two where work crosses from a step to the next, else one
+  int steps = 0;            // of the Program; 0 = kStepsToSettle where work crosses from one to the next, else one
   bool stage_times = true;  // LoweredStep::stages is asked for
   // Asked before the first task is made; what it returns refuses the step.
   std::function<Diagnostics(const Footprint&)> admit = {};

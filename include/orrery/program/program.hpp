@@ -1,6 +1,6 @@
 // The Program: a training step as a graph of tasks in flat arrays. Everything before it produces it, everything after
-// it consumes it, nothing passes around it. Where work crosses the boundary between steps it holds two steps, and the
-// step time is from the end of the first to the end of the second.
+// it consumes it, nothing passes around it. Where work crosses the boundary between steps it holds several steps, and
+// the step time is from the end of the first to the end of the second.
 //
 // A task starts when its last predecessor has ended; edges are the only ordering. A task is work on one device or a
 // transfer among several (one message, or one collective). What tasks share (duration, category, memory effects) stands

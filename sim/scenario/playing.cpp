@@ -1,0 +1,41 @@
+#include "playing.hpp"
+
+#include <fmt/format.h>
+
+namespace orrery::scenario {
+
+engine::Timeline timeline_of(const program::StepInput& input, const program::Program& program,
+                             const RunOptions& options) {
+  if (input.mode == program::NetworkMode::flows)
+    return engine::play_events(program, input.topology->links(), options.record_links);
+  const bool one_pass = !options.force_events && engine::one_pass_applies(program);
+  return one_pass ? engine::evaluate_one_pass(program) : engine::play_events(program);
+}
+
+Result<PlayedStep> lower_and_play(const program::StepInput& input, program::LowerOptions how, const RunOptions& options,
+                                  program::Costs& costs) {
+  for (;;) {
+    Result<program::LoweredStep> lowered = program::lower_step(input, how, costs);
+    if (!lowered.ok()) return lowered.errors();
+    if (options.phase)
+      options.phase(
+          fmt::format("playing {} tasks on {} devices", lowered->program.tasks(), lowered->program.devices.size()));
+    engine::Timeline timeline = timeline_of(input, lowered->program, options);
+    const int steps = lowered->program.steps;
+    if (options.steps > 0 || steps >= kMostSteps || engine::has_settled(lowered->program, timeline))
+      return PlayedStep{std::move(lowered).value(), std::move(timeline)};
+    how.steps = 2 * steps;
+  }
+}
+
+Result<Time> step_time_of(const program::StepInput& input, const program::LowerOptions& how,
+                          const RunOptions& options) {
+  RunOptions quiet = options;
+  quiet.phase = {}, quiet.record_links = false;
+  program::Costs costs;
+  const Result<PlayedStep> played = lower_and_play(input, how, quiet, costs);
+  if (!played.ok()) return played.errors();
+  return played->timeline.step_time;
+}
+
+}  // namespace orrery::scenario
