@@ -163,7 +163,8 @@ struct Tuner::Facts {
 
 Tuner::Tuner(Collective kind, const Group& group, const Tuning& tuning, const Choice& asked)
     : kind_(kind), group_(group), tuning_(tuning), asked_(asked) {
-  const bool point_to_point = kind == Collective::all_to_all || kind == Collective::send_receive;
+  const bool point_to_point =
+      kind == Collective::all_to_all || kind == Collective::send_receive || kind == Collective::dispatch;
   const bool mesh = group.one_domain() && tuning.direct_on_mesh;
   std::string& algorithm = asked_.algorithm;
   if (algorithm.empty() && (point_to_point || (mesh && kind != Collective::broadcast))) algorithm = "direct";

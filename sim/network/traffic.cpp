@@ -21,6 +21,7 @@ std::pair<Bytes, Bytes> least_traffic(Collective kind, Bytes size, std::int64_t 
     case Collective::reduce_scatter:
       return {others, switches_add ? size : others};
     case Collective::all_to_all:
+    case Collective::dispatch:
       return {others, others};
     case Collective::send_receive:
       return {size, size};

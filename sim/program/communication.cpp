@@ -7,6 +7,16 @@
 
 namespace orrery::program {
 
+namespace {
+
+ChosenExperts chosen_of(const StepInput& input) {
+  const model::Experts& experts = input.graph->spec.experts;
+  if (experts.count == 0) return {};
+  return {experts.count, experts.count / input.layout.expert, experts.top_k};
+}
+
+}  // namespace
+
 NetworkKey::NetworkKey(const StepInput& input, std::shared_ptr<const Ranks> groups)
     : ranks(std::move(groups)),
       topology(input.topology),
@@ -15,7 +25,8 @@ NetworkKey::NetworkKey(const StepInput& input, std::shared_ptr<const Ranks> grou
       mode(input.mode),
       algorithm(input.algorithm),
       protocol(input.protocol),
-      step(input.stack.communication.network_step) {}
+      step(input.stack.communication.network_step),
+      chosen(chosen_of(input)) {}
 
 void NetworkKey::add_to(Hash& hash) const {
   add_pointer(hash, ranks);
@@ -37,6 +48,7 @@ Bytes bytes_sent(Collective kind, Bytes size, std::int64_t members) {
     case Collective::all_gather:
     case Collective::reduce_scatter:
     case Collective::all_to_all:
+    case Collective::dispatch:
       return {ceil_div(checked_mul(n - 1, size.value), n)};
     case Collective::broadcast:
     case Collective::send_receive:
@@ -69,6 +81,7 @@ const std::vector<CallCost>& Communication::costs(const ProcessGroups& among, Co
 network::CollectivePlan Communication::plan(Collective kind, Bytes bytes,
                                             std::span<const hardware::DeviceId> devices) const {
   network::CollectiveCall call{kind, bytes, devices, network_.algorithm, network_.protocol};
+  call.chosen = network_.chosen;
   if (!call.algorithm.empty() && !network::unsupported(call, *network_.topology, *network_.tuning).empty())
     call.algorithm.clear();
   return network::plan_collective(call, *network_.topology, *network_.tuning);

@@ -40,7 +40,8 @@ struct NetworkKey {
   std::vector<hardware::DeviceId> placement;
   NetworkMode mode;
   std::string algorithm, protocol;
-  Time step{};  // between nodes, of calls inside the passes (StackCommunication::network_step)
+  Time step{};           // between nodes, of calls inside the passes (StackCommunication::network_step)
+  ChosenExperts chosen;  // by each token
 };
 
 class Communication {

@@ -18,6 +18,7 @@ constexpr std::int64_t kComputeStream = 7;  // PyTorch's default stream on most 
 constexpr std::int64_t kProcess = 10'000;   // of the host program: its rank behind it
 
 std::string nccl_name(Collective kind) {
+  if (kind == Collective::dispatch) return "deep_ep::dispatch";
   constexpr std::array<std::string_view, 6> names{"AllReduce", "AllGather", "ReduceScatter",
                                                   "AllToAll",  "Broadcast", "SendRecv"};
   return fmt::format("ncclDevKernel_{}", names[static_cast<std::size_t>(kind)]);

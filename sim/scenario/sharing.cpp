@@ -14,7 +14,7 @@ using program::Call;
 using program::Program;
 using program::TaskId;
 
-constexpr std::size_t kLevels = 6, kCollectives = 6;
+constexpr std::size_t kLevels = 6;
 
 std::size_t index_of(LinkLevel level) {
   return static_cast<std::size_t>(level);

@@ -79,6 +79,7 @@ TEST_CASE("formats and calls: a name and a size for each") {
   CHECK(name_of(Collective::all_to_all) == "all_to_all");
   CHECK(name_of(Collective::broadcast) == "broadcast");
   CHECK(name_of(Collective::send_receive) == "send_receive");
+  CHECK(name_of(Collective::dispatch) == "dispatch");
 }
 
 TEST_CASE("a text of any length has words of its own in the hash, and hex its sixteen digits") {

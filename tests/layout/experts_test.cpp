@@ -228,7 +228,7 @@ TEST_CASE("dispatchers that send a token once to each rank") {
       const auto forward = s.pass(PassKind::forward);
       const double rows = 4096 * copies;
       const auto bytes = [&](const char* name) {
-        return static_cast<double>(sent(forward, name, Collective::all_to_all).value);
+        return static_cast<double>(sent(forward, name, Collective::dispatch).value);
       };
       CHECK(bytes("dispatch") == doctest::Approx(rows * (7168 * 2 + 12 * 8)).epsilon(2e-4));
       CHECK(bytes("combine") == doctest::Approx(rows * 7168 * 2).epsilon(2e-4));

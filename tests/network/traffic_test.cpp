@@ -24,14 +24,15 @@ struct Moved {
 };
 
 // Eight GPUs on so many nodes, links of 1 GB/s.
-Moved moved(Collective kind, const char* algorithm, int nodes) {
+Moved moved(Collective kind, const char* algorithm, int nodes, ChosenExperts chosen = {}) {
   const test::Nodes on(nodes, 8 / nodes, {1'000'000'000}, {1'000'000'000}, Time{}, Time{});
   std::vector<DeviceId> group(8);
   std::iota(group.begin(), group.end(), 0);
   if (kind == Collective::send_receive) group = {0, 1};
   Tuning tuning;
   tuning.in_switch_reduction = tuning.fabric_reduction = true;
-  const CollectiveCall call{kind, Bytes{kSize}, group, algorithm, "ideal"};
+  CollectiveCall call{kind, Bytes{kSize}, group, algorithm, "ideal"};
+  call.chosen = chosen;
   REQUIRE_MESSAGE(unsupported(call, on, tuning).empty(), unsupported(call, on, tuning));
   const Traffic traffic = traffic_of(call, plan_collective(call, on, tuning), on);
   return {traffic, static_cast<double>(traffic.wire.value) / (kSize * 1000.0)};
@@ -84,6 +85,53 @@ TEST_CASE("the same over two nodes of four and over eight of one") {
   // Chunks of S/8 at distances 1, 2 and 4, from each of eight trees.
   CHECK(moved(Collective::all_gather, "pat", 8).traffic.sent.value == 7 * kSize);
   CHECK(moved(Collective::all_gather, "pat", 8).wire == doctest::Approx(0.875));
+}
+
+// Rows that choose 2 of 8 experts, one a GPU: one is here with chance 1 − 7·6/(8·7) = 1/4, one is among these four with
+// 1 − 4·3/(8·7) = 11/14. A row that goes to the other node goes there once, 22/7 of what goes to one GPU of it, and is
+// handed on to the three others; to the three of its own node each GPU sends as ever.
+TEST_CASE("a row goes to another node once and is handed on there") {
+  const ChosenExperts two_of_eight{8, 1, 2};
+  CHECK(chance_of_any(two_of_eight, 1) == doctest::Approx(0.25));
+  CHECK(chance_of_any(two_of_eight, 4) == doctest::Approx(11. / 14));
+  CHECK(chance_of_any(two_of_eight, 8) == 1);
+  const auto [traffic, wire] = moved(Collective::dispatch, "direct", 2, two_of_eight);
+  CHECK(static_cast<double>(traffic.sent.value) == doctest::Approx(kSize * (22. / 7 + 3 + 3)).epsilon(1e-3));
+  CHECK(traffic.received == traffic.sent);
+  CHECK(wire == doctest::Approx(6. / 8));  // the switch of a node; its NICs 22/7/8
+  // A NIC of its own for each copy, where the rows of a node go to one GPU of it in any case.
+  CHECK(moved(Collective::dispatch, "direct", 2, {8, 1, 1}).traffic.sent.value == (4 + 3 + 3) * kSize);
+  // Within a node, and between nodes of one GPU, nothing can be saved.
+  for (const int nodes : {1, 8}) {
+    const Moved once = moved(Collective::dispatch, "direct", nodes, two_of_eight),
+                copies = moved(Collective::all_to_all, "direct", nodes);
+    CHECK(once.traffic.sent == copies.traffic.sent);
+    CHECK(once.wire == doctest::Approx(copies.wire));
+  }
+}
+
+// DeepSeek-V3 over 32 GPUs on 4 nodes: of 7.267 copies of a token 7.267 · 24/32 = 5.45 are for other nodes, where
+// 3 · (1 − C(192, 8)/C(256, 8)) = 2.710 go.
+TEST_CASE("what leaves a node of DeepSeek-V3's dispatch") {
+  const ChosenExperts v3{256, 8, 8};
+  CHECK(32 * chance_of_any(v3, 1) == doctest::Approx(7.267).epsilon(1e-4));
+  CHECK(4 * chance_of_any(v3, 8) == doctest::Approx(3.614).epsilon(1e-4));
+  const test::Nodes on(4, 8, {1'000'000'000}, {1'000'000'000}, Time{}, Time{});
+  std::vector<DeviceId> group(32);
+  std::iota(group.begin(), group.end(), 0);
+  CollectiveCall call{Collective::dispatch, Bytes{7'267'000}, group, "", "ideal"};
+  call.chosen = v3;
+  const CollectivePlan plan = plan_collective(call, on, Tuning{});
+  REQUIRE(plan.phases.size() == 1);
+  const Phase& phase = plan.phases.front();
+  for (const LinkUse use : phase.links) {
+    const double bytes = static_cast<double>(phase.bytes.value) / phase.divisor * use.multiplicity;
+    // Of each of four sources to seven of eight: 7.267 · 4 · 7/32.
+    const double expected = on.links()[static_cast<std::size_t>(use.link)].level == hardware::LinkLevel::nic
+                                ? 2'710'000.
+                                : 7'267'000. * 28 / 32;
+    CHECK(bytes == doctest::Approx(expected).epsilon(1e-3));
+  }
 }
 
 TEST_CASE("traffic of several calls adds up") {

@@ -44,6 +44,7 @@ TEST_CASE("bytes that each member sends, of the whole array") {
   CHECK(bytes_sent(Collective::reduce_scatter, {1000}, 4) == Bytes{750});
   CHECK(bytes_sent(Collective::all_gather, {1000}, 4) == Bytes{750});
   CHECK(bytes_sent(Collective::all_to_all, {1000}, 8) == Bytes{875});
+  CHECK(bytes_sent(Collective::dispatch, {1000}, 8) == Bytes{875});
   CHECK(bytes_sent(Collective::send_receive, {1000}, 2) == Bytes{1000});
   CHECK(bytes_sent(Collective::broadcast, {1000}, 4) == Bytes{1000});
   CHECK(bytes_sent(Collective::all_gather, {10}, 3) == Bytes{7});  // 6.67, and no byte is cut

@@ -52,6 +52,7 @@ struct CollectiveCall {
   std::string algorithm = {};                 // empty = chosen by size, ranks and topology
   std::string protocol = {};                  // empty = chosen
   hardware::DeviceId root = -1;               // broadcast; -1 = the first of the group
+  ChosenExperts chosen = {};                  // dispatch
 };
 // A call named by itself (algorithm, protocol) that cannot be served throws std::invalid_argument; ask `unsupported`
 // first.

@@ -77,7 +77,7 @@ class Exchange {
   void send_once(bool weights) {
     const std::int64_t rows = rows_once(s_), received = s_.rank.received;
     const std::int64_t choice = weights ? (kIndexBytes + kRouterWeight) * s_.model.experts.top_k : 0;
-    if (s_.rank.expert > 1) call(Collective::all_to_all, rows * (row_ + choice), Dimension::expert);
+    if (s_.rank.expert > 1) call(Collective::dispatch, rows * (row_ + choice), Dimension::expert);
     if (s_.rank.expert_tensor > 1) call(Collective::all_gather, received * row_, Dimension::expert_tensor);
     sort(rows + received);  // hybridep: in the same kernel, but over the same bytes
   }
@@ -89,14 +89,9 @@ class Exchange {
 
 }  // namespace
 
-// A token goes to rank r with the chance that any of its k experts is there: 1 − Π (E − E/R − i)/(E − i), i < k.
 std::int64_t rows_once(const Splitter& s) {
-  const model::Experts& e = s.model.experts;
-  double nowhere = 1;
-  for (std::int64_t i = 0; i < e.top_k; ++i)
-    nowhere *=
-        static_cast<double>(std::max<std::int64_t>(e.count - s.rank.experts - i, 0)) / static_cast<double>(e.count - i);
-  const double ranks = static_cast<double>(s.rank.expert) * (1 - nowhere);
+  const ChosenExperts chosen{s.model.experts.count, s.rank.experts, s.model.experts.top_k};
+  const double ranks = static_cast<double>(s.rank.expert) * chance_of_any(chosen, 1);
   return static_cast<std::int64_t>(static_cast<double>(s.rank.shard_tokens) * ranks);
 }
 

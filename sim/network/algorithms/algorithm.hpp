@@ -13,7 +13,8 @@ struct PlanContext {
   Collective kind;
   hardware::DeviceId root = 0;  // broadcast
   const Group& group;
-  Bytes bytes{1};  // outlines are of a call of one byte: all that moves is in proportion to S
+  ChosenExperts chosen = {};  // dispatch
+  Bytes bytes{1};             // outlines are of a call of one byte: all that moves is in proportion to S
 };
 
 struct Algorithm {

@@ -1,9 +1,13 @@
 // Direct: every pair exchanges its part at once.
 //   all_to_all, all_gather, reduce_scatter: α + (n−2)·o + (n−1)/n · S/B, o = cost of each message after the first (0
 //   when ideal) all_reduce: reduce_scatter and all_gather: 2·(…);  broadcast: α + (n−1)·S/B out of the root;
-//   send_receive: α + S/B
+//   send_receive: α + S/B; dispatch: as all_to_all, but a row that has several of its ranks in a domain goes there
+//   once, to the member of its own place, which hands it on (DeepEP, csrc/kernels/internode.cu), all in one pipeline
 // Groups above kAllPairs ranks load the links by domain: each member sends its part for a whole domain to the member of
 // its own place there.
+#include <algorithm>
+#include <vector>
+
 #include "algorithm.hpp"
 
 namespace orrery::network {
@@ -32,6 +36,30 @@ void load_pairs(const Group& group, HopLoads& loads) {
   }
 }
 
+// In 1/parts of what goes to one rank: as fine as the sums on shared links leave room for.
+std::int32_t parts_for(const Group& group) {
+  const std::int64_t n = group.size();
+  return static_cast<std::int32_t>(std::clamp<std::int64_t>((std::int64_t{1} << 28) / (n * n), 1, 1024));
+}
+
+void load_dispatch(const PlanContext& context, std::int32_t parts, HopLoads& loads) {
+  const double to_one = chance_of_any(context.chosen, 1);
+  for (const Domain& to : context.group.domains()) {
+    const double to_all = chance_of_any(context.chosen, std::ssize(to.members));
+    const auto copies = std::max(parts, static_cast<std::int32_t>(to_all / to_one * parts + 0.5));
+    std::vector<std::int32_t> handed(to.members.size(), parts);  // by each member to each other, of its own at first
+    for (const Domain& from : context.group.domains()) {
+      if (&from == &to) continue;
+      for (std::size_t i = 0; i < from.members.size(); ++i) {
+        loads.hop(from.members[i], to.members[i % to.members.size()], copies);
+        handed[i % to.members.size()] += parts;
+      }
+    }
+    for (std::size_t a = 0; a < to.members.size(); ++a)
+      for (const auto b : to.members) loads.hop(to.members[a], b, handed[a]);
+  }
+}
+
 std::string unsupported_direct(Collective kind, const Group& group) {
   return kind == Collective::send_receive && group.size() != 2 ? "send_receive takes two ranks: from and to" : "";
 }
@@ -47,6 +75,10 @@ void plan_direct(const PlanContext& context, Outline& out) {
   } else if (context.kind == Collective::broadcast) {
     for (const auto to : group.members()) loads.hop(context.root, to);
     out.add(loads, {context.bytes, 1, 1 - network, network, -1, n - 2});
+  } else if (context.kind == Collective::dispatch) {
+    const std::int32_t parts = group.one_domain() ? 1 : parts_for(group);
+    load_dispatch(context, parts, loads);
+    out.add(loads, {context.bytes, n * parts, 1 - network, network, -1, n - 2});
   } else {
     load_pairs(group, loads);
     HopLoads again = loads;
