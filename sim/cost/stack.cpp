@@ -170,6 +170,16 @@ const Fields<StackOptimizer>& optimizer_fields() {
   return table;
 }
 
+const Fields<StackLibraries>& held_library_fields() {
+  using L = StackLibraries;
+  static const auto table =
+      Fields<L>("libraries", "Memory that libraries hold.")
+          .add("held", &L::held, "on any GPU, from the first call on")
+          .add("workspaces", &L::workspaces, "so many of what the GPU's library of products asks for")
+          .range(0, 1000);
+  return table;
+}
+
 }  // namespace
 
 const Fields<Stack>& stack_fields() {
@@ -184,6 +194,7 @@ const Fields<Stack>& stack_fields() {
           .section("launch", &Stack::launch, launch_fields(), "what the host costs")
           .section("optimizer", &Stack::optimizer, optimizer_fields(), "the update of the parameters")
           .section("experts", &Stack::experts, expert_fields(), "mixtures of experts")
+          .section("libraries", &Stack::libraries, held_library_fields(), "memory that libraries hold")
           .add("expandable_segments", &Stack::expandable_segments,
                "PyTorch's allocator grows its segments (PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True)")
           .rule("name",

@@ -40,6 +40,8 @@ const Fields<GpuDefinition>& gpu_fields() {
                "what a process can get, its context included; default: follows memory")
           .positive()
           .add("context_memory", &G::context_memory, "taken by the driver's context and the libraries' kernels")
+          .add("library_workspace", &G::library_workspace,
+               "work space that the library of matrix products asks for; stacks count it (stack.libraries)")
           .add("memory_bandwidth", &G::memory_bandwidth, "of the board's memory")
           .positive()
           .add("power_watts", &G::power_watts, "thermal design power, of which plans compute energy")
@@ -81,6 +83,7 @@ void apply(const GpuDefinition& said, Gpu& gpu) {
   take(said.memory, gpu.memory);
   take(said.usable_memory, gpu.usable_memory);
   take(said.context_memory, gpu.context_memory);
+  take(said.library_workspace, gpu.library_workspace);
   take(said.memory_bandwidth, gpu.memory_bandwidth);
   take(said.power_watts, gpu.power_watts);
   take(said.price_usd_per_hour, gpu.price_usd_per_hour);

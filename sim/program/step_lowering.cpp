@@ -78,6 +78,9 @@ void StepLowering::add_devices() {
       std::int64_t& buffers = device.resident[static_cast<std::size_t>(MemoryClass::buffers)];
       buffers = std::max(buffers, stages_.stage(s).placeholders().value);
     }
+    const cost::StackLibraries& libraries = input_.stack.libraries;
+    device.resident[static_cast<std::size_t>(MemoryClass::other)] =
+        (libraries.held + input_.gpu.library_workspace * libraries.workspaces).value;
     builder_.add_device(std::move(device));
   }
 }

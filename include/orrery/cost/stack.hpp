@@ -103,6 +103,13 @@ struct StackOptimizer {
   friend bool operator==(const StackOptimizer&, const StackOptimizer&) = default;
 };
 
+// What libraries hold of the memory that the framework allocates, from their first call on.
+struct StackLibraries {
+  Bytes held{};                 // on any GPU
+  std::int64_t workspaces = 0;  // so many of what the GPU's library of products asks for (Gpu::library_workspace)
+  friend bool operator==(const StackLibraries&, const StackLibraries&) = default;
+};
+
 struct Stack {
   std::string type;  // the stack whose values are changed, in a scenario or in a file of its own
   std::string name;
@@ -112,6 +119,7 @@ struct Stack {
   StackLaunch launch;
   StackOptimizer optimizer;
   layout::OperatorExperts experts;
+  StackLibraries libraries;
   bool expandable_segments = false;  // PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True
   friend bool operator==(const Stack&, const Stack&) = default;
 };

@@ -19,6 +19,7 @@ struct Gpu {
   Bytes memory{};                                           // of the board
   Bytes usable_memory{};                                    // what an allocator can get, context included
   Bytes context_memory{};                                   // CUDA context and libraries
+  Bytes library_workspace{4 << 20};  // that cuBLAS asks for (cublasSetWorkspace: 32 MiB from Hopper on, 4 MiB before)
   BytesPerSecond memory_bandwidth{};
   std::vector<std::string> sources;
   // What plans count with, no step: 0 and empty where nobody said.
@@ -51,7 +52,7 @@ struct GpuDefinition {
   std::optional<std::string> architecture;
   std::optional<int> multiprocessors, tensor_clock_mhz;
   DensePeaks dense_peak;
-  std::optional<Bytes> memory, usable_memory, context_memory;
+  std::optional<Bytes> memory, usable_memory, context_memory, library_workspace;
   std::optional<BytesPerSecond> memory_bandwidth;
   std::optional<int> power_watts;
   std::optional<double> price_usd_per_hour;
