@@ -130,6 +130,8 @@ const Fields<StackLaunch>& launch_fields() {
                   "eager: parts of a layer that are captured once, whose launches cost nothing")
           .add("per_kernel", &L::per_kernel, "host time per kernel, forward and recompute")
           .add("per_kernel_backward", &L::per_kernel_backward, "host time per kernel, backward")
+          .add("per_expert_kernel", &L::per_expert_kernel,
+               "experts.launched_apart: host time per product or cast of one expert; 0 s = as of any kernel")
           .add("per_collective", &L::per_collective, "host time per collective, on top of the launch")
           .add("per_collective_rank", &L::per_collective_rank,
                "host time per collective and rank of its group, where a pipeline spans several nodes")

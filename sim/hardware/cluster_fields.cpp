@@ -168,6 +168,9 @@ const Fields<ClusterSpec>& cluster_fields() {
           .range(1, 4096)
           .add("gpus", &C::gpus, "GPUs that the run uses, the first of its nodes; 0 = all")
           .range(0, kMany)
+          .add("host_percent", &C::host_percent,
+               "time that a host takes for what the stack says under launch, of a hundred of an x86 server")
+          .range(1, 10'000)
           .section("scale_up", &C::scale_up, scale_up_fields(), "inside a node or NVLink domain")
           .add("pcie_bandwidth", &C::pcie_bandwidth, "between a GPU and its NIC, one direction")
           .add("pcie_latency", &C::pcie_latency, "between a GPU and its NIC, where nic_latency does not hold it")

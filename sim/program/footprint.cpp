@@ -83,7 +83,8 @@ class Estimate {
   explicit Estimate(const StepSize& size, From from, StageCosts* made = nullptr)
       : s_(size), l_(size.layout), c_(size.stack.communication), t_(size.teams), from_(from), made_(made) {
     const cost::StackLaunch& host = s_.stack.launch;
-    const Time launches = host.per_kernel + host.per_kernel_backward + host.per_collective + host.per_micro_batch;
+    const Time launches = host.per_kernel + host.per_kernel_backward + host.per_expert_kernel + host.per_collective +
+                          host.per_micro_batch;
     host_ = host.mode != cost::LaunchMode::blocking && launches.value > 0;
     blocking_ = host.mode == cost::LaunchMode::blocking && launches.value > 0;
     devices_ = t_.teams * t_.members;

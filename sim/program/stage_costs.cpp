@@ -178,12 +178,18 @@ StageCosts::Place StageCosts::place_of(std::int32_t rank) const {
   return place;
 }
 
-// Of a grouped product that is launched for each expert apart, and of the casts of its inputs.
-std::int64_t StageCosts::launches_of(const PassStep& step) const {
+// What the host takes to launch a kernel: grouped products and the casts of their inputs may be launched for each
+// expert apart.
+Time StageCosts::launch_of(const PassStep& step, bool forward) const {
   using K = model::OperatorKind;
-  const bool grouped = step.kind == K::expert_fc1 || step.kind == K::expert_fc2;
+  const cost::StackLaunch& host = key_.launch;
   const StagesKey& of = key_.stages->of;
-  return grouped && of.pass.experts.launched_apart ? cut_.of.graph->spec.experts.count / of.layout.expert : 1;
+  if (is_replayed(step.kind, host.graphs)) return {};
+  const Time any = forward ? host.per_kernel : host.per_kernel_backward;
+  const bool grouped = step.kind == K::expert_fc1 || step.kind == K::expert_fc2;
+  if (!grouped || !of.pass.experts.launched_apart) return any;
+  const Time each = host.per_expert_kernel.value > 0 ? host.per_expert_kernel : any;
+  return each * (cut_.of.graph->spec.experts.count / of.layout.expert);
 }
 
 // A chain of elementwise kernels: each moves its share of the bytes.
@@ -196,9 +202,7 @@ Time StageCosts::kernel_time(const PassStep& step, double speed) {
 TimedStep StageCosts::cost(const PassStep& from, PassKind kind, const Place& place) {
   const cost::StackLaunch& host = key_.launch;
   const bool forward = kind == PassKind::forward || from.role == layout::StepRole::recompute;
-  const Time each = forward ? host.per_kernel : host.per_kernel_backward;
-  const bool replayed = is_replayed(from.kind, host.graphs);
-  const Time launch = replayed ? Time{} : each * launches_of(from);
+  const Time launch = launch_of(from, forward);
   TimedStep step;
   step.name = from.name;
   for (MemoryChange m : from.memory) {
@@ -219,7 +223,8 @@ TimedStep StageCosts::cost(const PassStep& from, PassKind kind, const Place& pla
   step.category = among.category;
   step.lane = among.lane;
   const auto size = static_cast<std::int64_t>(among.groups[group].size());
-  if (!replayed) step.launch = launch + host.per_collective + host.per_collective_rank * size;
+  if (!is_replayed(from.kind, host.graphs))
+    step.launch = launch + host.per_collective + host.per_collective_rank * size;
   step.bytes_sent = bytes_sent(from.collective, from.message, size);
   if (calls_along(from.along).overlap_in(key_.calls)) step.beside = from.beside;
   if (!call.transfer.phases.empty()) step.transfer = &call.transfer;

@@ -67,7 +67,7 @@ class StageCosts {
   };
   Place place_of(std::int32_t rank) const;  // the first groups with the same costs
   TimedStep cost(const layout::PassStep& step, layout::PassKind kind, const Place& place);
-  std::int64_t launches_of(const layout::PassStep& step) const;
+  Time launch_of(const layout::PassStep& step, bool forward) const;
   Time kernel_time(const layout::PassStep& step, double speed);
   void launch_blocking(Pass& pass);
   void find_messages();

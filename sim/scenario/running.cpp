@@ -91,6 +91,11 @@ cost::Stack running_stack(const Scenario& s) {
   stack.optimizer.gradient_bytes = gradient_bytes(s);
   cost::StackLaunch& l = stack.launch;
   if (l.mode == cost::LaunchMode::graph) l = {.mode = l.mode, .graphs = {}, .per_step = l.per_step};
+  for (Time cost::StackLaunch::*each :
+       {&cost::StackLaunch::per_kernel, &cost::StackLaunch::per_kernel_backward, &cost::StackLaunch::per_expert_kernel,
+        &cost::StackLaunch::per_collective, &cost::StackLaunch::per_collective_rank,
+        &cost::StackLaunch::per_micro_batch, &cost::StackLaunch::per_step})
+    (l.*each).value = ceil_div(checked_mul((l.*each).value, s.cluster.host_percent), 100);
   const bool pipeline_spans_nodes = s.layout.pipeline > 1 && s.gpus() > s.cluster.gpus_per_node;
   if (!pipeline_spans_nodes) l.per_collective_rank = {};
   return stack;

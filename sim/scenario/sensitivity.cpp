@@ -70,8 +70,8 @@ const std::vector<Resource>& resources() {
       {"host", "speed of the host",
        [](Scenario& s) {
          cost::StackLaunch& l = s.stack.launch;
-         for (Time* time : {&l.per_kernel, &l.per_kernel_backward, &l.per_collective, &l.per_collective_rank,
-                            &l.per_micro_batch, &l.per_step})
+         for (Time* time : {&l.per_kernel, &l.per_kernel_backward, &l.per_expert_kernel, &l.per_collective,
+                            &l.per_collective_rank, &l.per_micro_batch, &l.per_step})
            less(*time);
        }},
       {"micro_batches", "micro-batches a step",

@@ -11,15 +11,16 @@ namespace {
 constexpr int kLayers = 4, kMicroBatches = 16, kExperts = 16;
 
 // One GPU; the stack says nothing of the host but what the test says.
-double step_s(const std::string& launch, const std::string& experts = "{}", const char* layers = "layers: 4") {
+double step_s(const std::string& launch, const std::string& experts = "{}", const char* layers = "layers: 4",
+              int host_percent = 100) {
   const report::RunResult run = simulated(fmt::format(
       "model: {{{}, hidden: 1024, heads: 16, ffn_hidden: 2048, vocab: 32000, position: rotary, activation: swiglu, "
       "norm: "
       "rms_norm, bias: false, tied_embeddings: false, dropout: false, experts: {{count: {}, top_k: 2, hidden: "
-      "512}}}}\ncluster: {{type: dgx-h100, nodes: 1, gpus: 1}}\nlayout: {{data: 1}}\ntraining: {{sequence_length: "
-      "4096, "
+      "512}}}}\ncluster: {{type: dgx-h100, nodes: 1, gpus: 1, host_percent: {}}}\nlayout: {{data: 1}}\ntraining: "
+      "{{sequence_length: 4096, "
       "global_batch: {}}}\nstack: {{type: megatron-2024, launch: {}, experts: {}}}\n",
-      layers, kExperts, kMicroBatches, launch, experts));
+      layers, kExperts, host_percent, kMicroBatches, launch, experts));
   return report::metrics_of(run).step_time_s;
 }
 
@@ -59,6 +60,17 @@ TEST_CASE("grouped products launched for each expert apart") {
   const std::string slow = eager("1 ms");
   const double more = step_s(slow, "{launched_apart: true}") - step_s(slow);
   CHECK(more == doctest::Approx(kLayers * kMicroBatches * (kExperts - 1) * 6 * 1e-3).epsilon(1e-3));
+}
+
+// The same on a host that takes three quarters more, and where a product or cast of one expert takes 5 ms: all products
+// of experts, 6 · 16, take 4 ms more.
+TEST_CASE("what a host takes goes by its cluster, and of experts by a figure of their own") {
+  const std::string slow = eager("1 ms"), apart = "{launched_apart: true}";
+  const double plain = step_s(slow, apart);
+  const double more = step_s("{per_expert_kernel: 5 ms, " + slow.substr(1), apart) - plain;
+  CHECK(more == doctest::Approx(kLayers * kMicroBatches * kExperts * 6 * 4e-3).epsilon(1e-3));
+  CHECK(step_s("{per_expert_kernel: 5 ms, " + slow.substr(1)) == doctest::Approx(step_s(slow)));
+  CHECK(step_s(slow, apart, "layers: 4", 175) == doctest::Approx(1.75 * plain).epsilon(1e-3));
 }
 
 // Of a router 13 launches forward and 8 backward (two products, six small kernels; one product's weight gradient among

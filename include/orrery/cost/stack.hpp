@@ -72,6 +72,7 @@ struct StackLaunch {
   std::vector<GraphModule> graphs;  // eager: whose launches cost nothing
   Time per_kernel{};                // host, forward and recompute: interpreter, dispatch, launch
   Time per_kernel_backward{};       // host, backward: the autograd engine's thread
+  Time per_expert_kernel{};         // host: where each expert is launched apart, per cast or product of one; 0 = as any
   Time per_collective{};            // host, on top of the launch
   Time per_collective_rank{};       // host, more per rank of the group, where a pipeline spans several nodes (see
                                     // nanotron.yaml)

@@ -128,7 +128,8 @@ struct ClusterSpec {
   std::optional<GpuDefinition> gpu_definition;  // laid over it
   int nodes = 1;                                // of the whole cluster
   int gpus_per_node = 1;
-  int gpus = 0;  // that the run uses, the first of the cluster; 0 = all
+  int gpus = 0;            // that the run uses, the first of the cluster; 0 = all
+  int host_percent = 100;  // time that one thread of its hosts takes, of a hundred of the x86 servers' stacks count
   ScaleUp scale_up;
   BytesPerSecond pcie_bandwidth{};  // GPU to NIC (to the host, where scale_up is pcie)
   Time pcie_latency{};
