@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "layout/layout_string.hpp"
+#include "orrery/model/presets.hpp"
 
 namespace orrery::validation {
 namespace {
@@ -40,6 +41,13 @@ void read_experts(const Cells& cells, model::ModelSpec& m) {
   e.first_dense = cells.integer("first_k_dense", 0, m.layers - 1, 0);
   e.every = cells.integer("moe_layer_interval", 1, 1 << 10, 1);
   e.bias = m.attention_sinks;  // gpt-oss
+}
+
+void read_unsaid(Catalogue& catalogue, model::ModelSpec& m) {
+  if (m.experts.count == 0) return;
+  const auto preset = model::load_model(m.name, catalogue);
+  if (!preset.ok() || preset->layers != m.layers || preset->hidden != m.hidden || preset->heads != m.heads) return;
+  m.qk_norm = preset->qk_norm, m.qkv_bias = preset->qkv_bias, m.projection_bias = preset->projection_bias;
 }
 
 layout::Dispatcher read_dispatcher(const Cells& cells) {

@@ -1,6 +1,7 @@
 // What the columns of runs_moe.csv say of experts, latent attention and pipelines that are written out.
 #pragma once
 #include "cells.hpp"
+#include "orrery/core/catalogue.hpp"
 #include "orrery/cost/stack.hpp"
 #include "orrery/layout/pass.hpp"
 #include "orrery/model/spec.hpp"
@@ -8,6 +9,9 @@
 namespace orrery::validation {
 
 void read_experts(const Cells& cells, model::ModelSpec& m);
+// What no column says of attention, norms of the heads and biases: as the preset of that name, where its shapes are
+// those of the row.
+void read_unsaid(Catalogue& catalogue, model::ModelSpec& m);
 // Degrees of the experts, and layers of the stages where the row writes its pipeline out.
 void read_expert_layout(const Cells& cells, const model::ModelSpec& m, layout::Layout& l);
 

@@ -185,6 +185,7 @@ Result<scenario::Scenario> scenario_of(const Cells& cells, Catalogue& catalogue)
   s.name = s.model.name = cells.text("model");
   s.model = model_of(cells, dialect);
   read_experts(cells, s.model);
+  read_unsaid(catalogue, s.model);
   s.layout = layout_of(cells, s.model);
   if (dialect.splits_by_cost_shares) s.layout.partition = Partition::cost_shares;
   s.training = training_of(cells);

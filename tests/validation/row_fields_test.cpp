@@ -88,6 +88,23 @@ TEST_CASE("mxfp8 runs as fp8, four bits are refused by name") {
   CHECK(report->rows[0].why.starts_with("dtype: 'nvfp4' is not known"));
 }
 
+// Qwen3 norms its heads, gpt-oss has biases: no column says so. A model of that name and other shapes is another model.
+TEST_CASE("what no column says of a model with experts is as its preset has it") {
+  const Columns qwen{{"model", "qwen3-30b-a3b"}, {"layers", "48"},    {"hidden", "2048"},      {"heads", "32"},
+                     {"kv_heads", "4"},          {"experts", "128"},  {"top_k", "8"},          {"expert_hidden", "768"},
+                     {"gated_mlp", "1"},         {"zero_stage", "1"}, {"expert_parallel", "2"}};
+  CHECK(scenario_with(qwen).model.qk_norm == model::QkNorm::head);
+  Columns other = qwen;
+  other["hidden"] = "1024";
+  CHECK(scenario_with(other).model.qk_norm == model::QkNorm::none);
+  other = qwen, other["experts"] = "0";
+  CHECK(scenario_with(other).model.qk_norm == model::QkNorm::none);
+  Columns oss = qwen;
+  oss["model"] = "gpt-oss-120b", oss["layers"] = "36", oss["hidden"] = "2880", oss["heads"] = "64";
+  CHECK(scenario_with(oss).model.qkv_bias);
+  CHECK(scenario_with(oss).model.projection_bias);
+}
+
 TEST_CASE("number formats, recomputation and attention by their words") {
   using scenario::Precision;
   for (const auto& [word, precision] : {std::pair{"bf16", Precision::bf16}, std::pair{"fp16", Precision::fp16},
