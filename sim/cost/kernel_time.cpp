@@ -53,6 +53,12 @@ bool aligned(const Kernel& kernel) {
   return first % elements == 0 && kernel.n % elements == 0;
 }
 
+// Of a batch: rows of blocks, which are as many rows of the result high.
+std::int64_t rows_of_blocks(const Kernel& k, std::int64_t high) {
+  if (k.row_blocks[0] == 0) return ceil_div(k.m, high) * k.batch;
+  return k.row_blocks[high == 64 ? 0 : high == 128 ? 1 : 2];
+}
+
 // Time of the blocks of one grid.
 //   blocks  C = ⌈m/Tm⌉ ⌈n/Tn⌉ · batch · splits                (NVIDIA, "Matrix multiplication background": tile
 //   quantisation) waves   W = ⌈C/SMs⌉, smoothed: W + σ (C/SMs − W) for C > SMs                                (ibid.:
@@ -62,7 +68,7 @@ double grid_time(const Gemm& gemm, Tile tile, std::int64_t splits) {
   const Kernel& k = gemm.kernel;
   const std::int64_t step = kStepBytes / size_of(k.dtype);
   const std::int64_t depth = ceil_div(ceil_div(k.k, splits), step) * step;
-  const double blocks = real(ceil_div(k.m, tile.rows) * ceil_div(k.n, tile.columns)) * real(k.batch * splits);
+  const double blocks = real(rows_of_blocks(k, tile.rows) * ceil_div(k.n, tile.columns)) * real(splits);
   const double exact_waves = blocks / gemm.multiprocessors;
   const double whole_waves = real(static_cast<std::int64_t>(exact_waves) +
                                   (exact_waves > real(static_cast<std::int64_t>(exact_waves)) ? 1 : 0));

@@ -103,6 +103,7 @@ const Fields<layout::OperatorExperts>& expert_fields() {
   using E = layout::OperatorExperts;
   static const auto table =
       Fields<E>("experts", "How routed experts are run.")
+          .add("available", &E::available, "the framework has experts at all")
           .choice(
               "dispatcher", &E::dispatcher,
               {{"all_to_all", Dispatcher::all_to_all},

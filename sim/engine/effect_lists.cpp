@@ -57,14 +57,12 @@ const EffectList& EffectLists::of(TemplateId id, std::uint32_t participant) {
   std::vector<EffectList>& of_template = lists_[id];
   if (of_template.empty()) {
     const auto* effects = program_.effects.data() + task.effects.first;
-    const bool named =
-        std::any_of(effects, effects + task.effects.count, [](const auto& e) { return e.participant != kNone; });
-    of_template.push_back(make(task, 0));
-    if (named) of_template.push_back(make(task, 1));
-    check(std::all_of(effects, effects + task.effects.count,
-                      [](const auto& e) { return e.participant == kNone || e.participant < 2; }),
-          "memory effects name one of two participants");
+    std::uint32_t lists = 1;  // where none is named, one for all
+    for (const auto* e = effects; e != effects + task.effects.count; ++e)
+      if (e->participant != kNone) lists = std::max({lists, e->participant + 1, 2u});
+    for (std::uint32_t of = 0; of < lists; ++of) of_template.push_back(make(task, of));
   }
+  check(of_template.size() == 1 || participant < of_template.size(), "memory effects name none of a participant");
   return of_template[of_template.size() == 1 ? 0 : participant];
 }
 

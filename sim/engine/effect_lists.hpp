@@ -56,7 +56,7 @@ class EffectLists {
 
   const program::Program& program_;
   ListNumbers& numbers_;
-  std::vector<std::vector<EffectList>> lists_;  // [template] of all participants, or of the first and of the others
+  std::vector<std::vector<EffectList>> lists_;  // [template] of all participants, or of each
 };
 
 // A list on a device: when it begins and ends, and whose it is.

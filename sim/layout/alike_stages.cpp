@@ -87,6 +87,7 @@ class Signatures {
 
 // As recompute.cpp chooses layers.
 std::int64_t recompute_period(const PassOptions& options) {
+  if (!options.routing.alike()) return std::int64_t{1} << 40;  // each layer has loads of its own
   if (options.recompute == Recompute::full) return std::max<std::int64_t>(options.recompute_every, 1);
   if (options.recompute == Recompute::alternate_layers) return std::max<std::int64_t>(options.recompute_every, 2);
   return 1;

@@ -73,7 +73,10 @@ class Checker {
         wrong(fmt::format("layout.{}", name), fmt::format("{} has no experts to split", m_.name),
               "leave it out, or choose a model with experts (model.experts)");
     if (e.count == 0) return;
-    if (l_.expert > e.count || e.count % l_.expert != 0)
+    if (l_.expert > e.count)
+      wrong("layout.expert", fmt::format("{} is more ranks than the {} experts of {}", l_.expert, e.count, m_.name),
+            "choose a divisor of the number of experts; layout.expert_tensor shares each among more ranks");
+    else if (e.count % l_.expert != 0)
       wrong("layout.expert", fmt::format("{} experts do not divide over {} ranks", e.count, l_.expert),
             "choose a divisor of the number of experts");
     if (e.hidden % l_.expert_tensor != 0)

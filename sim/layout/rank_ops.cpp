@@ -6,7 +6,10 @@ namespace orrery::layout {
 
 using model::Spread;
 
-// Balanced: each rank of the experts is given as many copies as each sends, and from each that shares its experts.
+std::int64_t tokens_sent(const Layout& layout, const PassOptions& options) {
+  return rank_shape({}, layout, options).shard_tokens;
+}
+
 RankShape rank_shape(const model::ModelSpec& spec, const Layout& layout, const PassOptions& options) {
   RankShape r;
   r.micro_batch = options.micro_batch, r.tensor = layout.tensor, r.context = layout.context;
@@ -16,9 +19,17 @@ RankShape rank_shape(const model::ModelSpec& spec, const Layout& layout, const P
   r.shard_tokens = r.sequence_parallel ? r.tokens / r.tensor : r.tokens;
   if (spec.experts.count == 0) return r;
   r.expert = layout.expert, r.expert_tensor = layout.expert_tensor, r.experts = spec.experts.count / layout.expert;
-  r.copies = checked_mul(r.shard_tokens, spec.experts.top_k);
-  r.received = checked_mul(r.copies, r.expert_tensor);
   return r;
+}
+
+// Balanced: each rank of the experts is given as many copies as each sends, and from each that shares its experts.
+void set_rows(RankShape& rank, const model::ModelSpec& spec, const Layout& layout, const Routing& routing,
+              std::int64_t layer, std::int32_t place) {
+  const bool has = layer < spec.layers ? layer >= 0 && spec.experts.in_layer(layer) : layer > spec.layers;
+  if (spec.experts.count == 0 || !has) return;
+  const ExpertRows rows = expert_rows(spec.experts, spec.layers, layout, rank.shard_tokens, routing, layer);
+  rank.copies = rows.copies, rank.received = rows.received(place), rank.fullest = rows.fullest();
+  rank.of_expert = rows.grouped(place);
 }
 
 std::int64_t columns_on_rank(const model::Tensor& t, const RankShape& rank) {

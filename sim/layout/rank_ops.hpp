@@ -70,8 +70,14 @@ struct RankShape {
   std::int64_t expert = 1, expert_tensor = 1;
   std::int64_t experts = 0;               // routed ones that it holds, or shares with the ranks of expert_tensor
   std::int64_t copies = 0, received = 0;  // of its tokens for their experts; of any tokens for its own experts
+  std::int64_t fullest = 0;               // received by the rank that is given most
+  std::vector<std::int64_t> of_expert;    // [expert it holds] of `received`; empty where they are alike
 };
 RankShape rank_shape(const model::ModelSpec& spec, const Layout& layout, const PassOptions& options);
+// What a layer with experts gives the rank at `place` of their group; as the graph numbers layers, so that modules that
+// predict further tokens stand behind the head.
+void set_rows(RankShape& rank, const model::ModelSpec& spec, const Layout& layout, const Routing& routing,
+              std::int64_t layer, std::int32_t place);
 // Features of a tensor that a rank has, and its elements there.
 std::int64_t columns_on_rank(const model::Tensor& tensor, const RankShape& rank);
 std::int64_t values_on_rank(const model::Tensor& tensor, const RankShape& rank);

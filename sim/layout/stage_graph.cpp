@@ -34,7 +34,7 @@ StageGraph stage_chain(int stages) {
 
 StageGraph stage_graph(const model::ModelGraph& graph, std::span<const std::int32_t> stage, int stages,
                        const Layout& layout, const PassOptions& options) {
-  const RankShape rank = rank_shape(graph.spec, layout, options);
+  RankShape rank = rank_shape(graph.spec, layout, options);
   const auto stage_of = [&](std::int32_t op) { return stage[static_cast<std::size_t>(op)]; };
   std::set<std::pair<std::int32_t, std::int32_t>> cut;  // (tensor, stage that reads it)
   for (const model::Edge& e : graph.edges)
@@ -48,6 +48,7 @@ StageGraph stage_graph(const model::ModelGraph& graph, std::span<const std::int3
       shared.push_back({{stage_of(tensor.producer), reader}, ceil_div(tensor.features, layout.tensor)});
       continue;
     }
+    set_rows(rank, graph.spec, layout, options.routing, maker.layer, 0);  // of a cut between experts: the first rank's
     edges.push_back({stage_of(tensor.producer),
                      reader,
                      {checked_mul(values_on_rank(tensor, rank), size_of(options.activation))},

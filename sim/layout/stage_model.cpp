@@ -24,8 +24,8 @@ StageSpan span_of(const model::ModelGraph& graph, std::span<const std::int32_t> 
 
 struct StageOperators {
   StageOperators(const model::ModelGraph& graph, const Layout& layout, std::span<const std::int32_t> nodes,
-                 const PassOptions& options)
-      : tape(Splitter(graph, layout, options).split(nodes)),
+                 const PassOptions& options, std::int32_t place)
+      : tape(Splitter(graph, layout, options, place).split(nodes)),
         recomputed(recomputation_of(tape, graph.spec.layers, options)),
         backward(tape, recomputed),
         span(span_of(graph, nodes)),
@@ -74,8 +74,8 @@ model::ModelGraph graph_of(const model::ModelSpec& spec, const PassOptions& opti
 }
 
 StageModel::StageModel(const model::ModelGraph& graph, const Layout& layout, std::span<const std::int32_t> nodes,
-                       const PassOptions& options)
-    : operators_(std::make_shared<StageOperators>(graph, layout, nodes, options)) {}
+                       const PassOptions& options, std::int32_t place)
+    : operators_(std::make_shared<StageOperators>(graph, layout, nodes, options, place)) {}
 
 std::vector<PassStep> StageModel::pass(PassKind kind) const {
   std::vector<PassStep> steps = kind == PassKind::forward ? forward_pass(operators_->tape, operators_->recomputed)

@@ -16,6 +16,7 @@ struct FoldKey {
   std::shared_ptr<Communication> communication;  // of the ranks whose groups call
   std::vector<ObservedCall> calls;
   bool fold = true;
+  std::vector<std::int32_t> places;  // StageCosts::alike_places
   friend bool operator==(const FoldKey&, const FoldKey&) = default;
   void add_to(Hash& hash) const;
 };

@@ -35,6 +35,7 @@ bool counts_attention_twice(const PassOptions& o) {
 // What one layer runs again, as parts of its forward pass (pass.hpp, Recompute).
 struct Again {
   WideFlops features = 0;                // of the linear layers: in · out
+  WideFlops of_copy = 0;                 // those of them that a copy of a token meets in its expert
   bool scores = false, context = false;  // the products of unfused attention
   bool fused = false;                    // the attention kernel
   bool relative = false;
@@ -74,10 +75,23 @@ class ClosedForm {
     f_.executed.attention +=
         3 * relative + (flash_ ? fused(false, window) + fused(true, window) : 3 * (scores + context));
     f_.again.linear += 2 * tokens() * again.features;
+    if (m_.experts.in_layer(layer)) add_copies(layer, again);
     const WideFlops unfused =
         (again.scores ? scores : 0) + (again.context ? context : 0) + (again.relative ? relative : 0);
     f_.again.attention += unfused + (again.fused ? fused(false, window) : 0);
     in_full_ += unfused + (again.fused ? scores + context : 0);
+  }
+
+  // Copies that are dropped are not run, those of padding are.
+  void add_copies(std::int64_t layer, const Again& again) {
+    const layout::Layout& l = input_.layout;
+    const layout::ExpertRows rows =
+        layout::expert_rows(m_.experts, m_.layers, l, layout::tokens_sent(l, o_), o_.routing, layer);
+    const WideFlops ranks = l.ranks() / l.pipeline, all = ranks * rows.copies * input_.schedule->micro_batches;
+    const WideFlops more = all - tokens() * m_.experts.top_k;
+    const WideFlops matrices = static_cast<WideFlops>(m_.hidden) * m_.experts.hidden * (m_.gated() ? 3 : 2);
+    f_.executed.linear += 6 * more * matrices;
+    f_.again.linear += 2 * more * again.of_copy;
   }
 
   bool is_relative() const { return m_.position == model::Position::relative; }
@@ -131,7 +145,7 @@ class ClosedForm {
     const auto mlp = [&](WideFlops width, bool whole) { return width * (first + (whole ? h : 0)); };
     const model::Experts& e = m_.experts;
     const model::LatentAttention& l = m_.latent_attention;
-    Again again{0, core && !flash_, core && !flash_ && !early, core && flash_, false};
+    Again again{0, 0, core && !flash_, core && !flash_ && !early, core && flash_, false};
     if (modules.has(M::mla_up_proj) && m_.latent())
       again.features += (l.query_rank > 0 ? l.query_rank : h) * m_.query_features() +
                         static_cast<WideFlops>(l.key_value_rank) * m_.heads * (l.nope_dim + l.value_dim);
@@ -140,7 +154,8 @@ class ClosedForm {
       return again;
     }
     if (modules.has(M::moe))
-      again.features += h * e.count + mlp(e.top_k * e.hidden, last) + mlp(e.shared_hidden, true);
+      again.of_copy = mlp(e.hidden, last),
+      again.features += h * e.count + e.top_k * again.of_copy + mlp(e.shared_hidden, true);
     else if (modules.has(M::shared_experts))
       again.features += mlp(e.shared_hidden, last || e.shared_gate);
     return again;
@@ -158,10 +173,19 @@ class ClosedForm {
         return of_modules(layer);
       case Recompute::full:
       case Recompute::alternate_layers:
-        return {all - (last_again() ? 0 : last), !flash_, !flash_, flash_, is_relative()};
+        return {all - (last_again() ? 0 : last),
+                h * m_.experts.hidden * ((m_.gated() ? 2 : 1) + (last_again() ? 1 : 0)),
+                !flash_,
+                !flash_,
+                flash_,
+                is_relative()};
       case Recompute::selective_op:  // of q, k, v, projection, gate, up, fc2 every second
-        return {h * m_.kv_features() + projection + (m_.gated() || last_again() ? last : 0) + encodings, !flash_,
-                !flash_, false, is_relative()};
+        return {h * m_.kv_features() + projection + (m_.gated() || last_again() ? last : 0) + encodings,
+                0,
+                !flash_,
+                !flash_,
+                false,
+                is_relative()};
     }
     internal_error("closed_form_flops: unknown policy");
   }
@@ -178,23 +202,39 @@ class ClosedForm {
 
 namespace {
 
-// Of one micro-batch on one rank of each stage.
+// Those of an expert group, where they do unlike work.
+WideFlops ranks_told_apart(const StageCosts& stages) {
+  const auto& places = stages.alike_places();
+  const bool alike = std::all_of(places.begin(), places.end(), [](std::int32_t place) { return place == 0; });
+  return alike ? 1 : static_cast<WideFlops>(places.size());
+}
+
+void add_executed(const StepInput& input, StageCosts& stages, int stage, std::int32_t place, WideFlops times,
+                  StepFlops& f) {
+  for (const PassStep& step : stages.steps(stage, PassKind::forward, place))
+    part(f.executed, step) += times * cost::executed_flops(input.kernels, step.kernel).value;
+  for (const PassStep& step : stages.steps(stage, PassKind::backward, place)) {
+    const WideFlops executed = times * cost::executed_flops(input.kernels, step.kernel).value;
+    part(f.executed, step) += executed;
+    if (step.role != layout::StepRole::recompute) continue;
+    part(f.again, step) += executed;
+    f.korthikanti += times * step.kernel.flops.value;
+  }
+}
+
+// Of one micro-batch on the ranks of an expert group, one of each stage, or on one rank where they are alike.
 StepFlops sum_over_stages(const StepInput& input, StageCosts& stages) {
   StepFlops f;
   std::map<int, WideFlops> alike;  // how many stages do the work of this one
   for (int s = 0; s < stages.stages(); ++s) ++alike[stages.alike(s)];
+  std::map<std::int32_t, WideFlops> like;  // ranks of an expert group that do the work of this one
+  for (const std::int32_t place : stages.alike_places()) ++like[place];
+  const WideFlops all = ranks_told_apart(stages);
+  if (all == 1) like = {{0, 1}};
   for (const auto& [s, times] : alike) {
-    for (const PassStep& step : stages.steps(s, PassKind::forward)) {
-      part(f.model, step) += times * 3 * static_cast<WideFlops>(step.kernel.flops.value);
-      part(f.executed, step) += times * cost::executed_flops(input.kernels, step.kernel).value;
-    }
-    for (const PassStep& step : stages.steps(s, PassKind::backward)) {
-      const WideFlops executed = times * cost::executed_flops(input.kernels, step.kernel).value;
-      part(f.executed, step) += executed;
-      if (step.role != layout::StepRole::recompute) continue;
-      part(f.again, step) += executed;
-      f.korthikanti += times * step.kernel.flops.value;
-    }
+    for (const PassStep& step : stages.balanced_forward(s))
+      part(f.model, step) += all * times * 3 * static_cast<WideFlops>(step.kernel.flops.value);
+    for (const auto& [place, ranks] : like) add_executed(input, stages, s, place, times * ranks, f);
   }
   return f;
 }
@@ -208,7 +248,8 @@ StepFlops count_flops(const StepInput& input, StageCosts& stages) {
   if (counts_attention_twice(input.pass)) f.korthikanti = f.model.attention;
   f.korthikanti += f.model.total();
   const layout::Layout& l = input.layout;
-  const Int128 times = static_cast<Int128>(input.schedule->micro_batches) * (l.ranks() / l.pipeline);
+  const Int128 times =
+      static_cast<Int128>(input.schedule->micro_batches) * (l.ranks() / l.pipeline) / ranks_told_apart(stages);
   for (FlopCount* count : {&f.model, &f.executed, &f.again}) scale(*count, times);
   f.korthikanti *= times;
   return f;

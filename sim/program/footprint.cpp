@@ -42,9 +42,10 @@ double buckets(const std::vector<layout::PassStep>& steps, const cost::Stack& st
 }
 
 PassCounts count(const layout::StageModel& stage, const std::vector<layout::PassStep>& steps, PassKind kind,
-                 const cost::Stack& stack) {
+                 const cost::Stack& stack, const layout::PassOptions& pass) {
   PassCounts counts;
-  for (std::size_t i = 1; i < steps.size(); ++i) counts.reads += host_reads_counts(steps, i, kind) ? 1 : 0;
+  for (std::size_t i = 1; i < steps.size() && !pass.routing.pad; ++i)
+    counts.reads += host_reads_counts(steps, i, kind) ? 1 : 0;
   for (const layout::PassStep& s : steps) (s.is_communication ? counts.calls[s.along] : counts.compute) += 1;
   counts.buckets = buckets(steps, stack);
   const cost::StackOptimizer& o = stack.optimizer;
@@ -207,7 +208,7 @@ std::map<PassKind, PassCounts> Estimate::counts_of(const layout::StageSpan& span
     for (const PassKind kind : kinds()) counts[kind] = at_most(span);
   } else if (made_ != nullptr && stage < made_->stages()) {
     for (const PassKind kind : kinds())
-      counts[kind] = count(made_->stage(stage), made_->steps(stage, kind), kind, s_.stack);
+      counts[kind] = count(made_->stage(stage), made_->steps(stage, kind), kind, s_.stack, s_.pass);
   } else {
     model::ModelSpec part = s_.model;  // no more of the model than the stage needs
     // Where layers differ (experts, windows) the stage is as it stands.
@@ -217,8 +218,10 @@ std::map<PassKind, PassCounts> Estimate::counts_of(const layout::StageSpan& span
     part.layers = alike.first_layer + alike.layers;
     const model::ModelGraph graph = layout::graph_of(part, s_.pass);
     const auto operators = layout::operators_of(layout::stage_of_operators(graph, {&alike, 1}), 0);
-    const layout::StageModel model(graph, l_, operators, s_.pass);
-    for (const PassKind kind : kinds()) counts[kind] = count(model, model.pass(kind), kind, s_.stack);
+    layout::PassOptions balanced = s_.pass;  // loads change sizes, not steps
+    balanced.routing = {};
+    const layout::StageModel model(graph, l_, operators, balanced);
+    for (const PassKind kind : kinds()) counts[kind] = count(model, model.pass(kind), kind, s_.stack, s_.pass);
   }
   return counts;
 }

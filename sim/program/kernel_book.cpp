@@ -1,6 +1,7 @@
 #include "orrery/program/kernel_book.hpp"
 
 #include <algorithm>
+#include <map>
 #include <string_view>
 #include <utility>
 
@@ -78,6 +79,20 @@ Kernel one_launch(const PassStep& step) {
   return kernel;
 }
 
+void add_kernels(StageWork& work, Int128 passes, Ideals& ideals, KernelBook& book) {
+  for (const PassKind kind : {PassKind::forward, PassKind::backward})
+    for (const PassStep& step : work.steps(kind)) {
+      if (step.is_communication || step.role == layout::StepRole::recompute) continue;
+      const KernelLosses one = ideals.of(one_launch(step));
+      const Int128 times = passes * step.kernels;
+      if (step.kernel.kind == KernelKind::memory) {
+        book.memory_bound += one.time * times;
+        continue;
+      }
+      add(step.kernel.kind == KernelKind::gemm ? book.products : book.attention, one, times);
+    }
+}
+
 }  // namespace
 
 Result<KernelBook> kernel_book(const StepInput& input, Costs& costs) {
@@ -85,24 +100,18 @@ Result<KernelBook> kernel_book(const StepInput& input, Costs& costs) {
   if (!parts.ok()) return parts.errors();
   const std::vector<std::int32_t>& alike = parts->stages->of.cut->alike;
   const layout::Layout& l = input.layout;
-  const Int128 passes = static_cast<Int128>(input.schedule->micro_batches) * (l.ranks() / l.pipeline);
+  const Int128 passes = static_cast<Int128>(input.schedule->micro_batches) * (l.ranks() / l.pipeline / l.expert);
+  std::map<std::int32_t, std::int64_t> like;  // ranks of an expert group that do the work of this one
+  for (const std::int32_t place : parts->stages->alike_places) ++like[place];
   Ideals ideals(input);
   KernelBook book;
   for (std::int32_t s = 0; s < static_cast<std::int32_t>(alike.size()); ++s) {
     const auto stages = std::count(alike.begin(), alike.end(), s);
     if (stages == 0) continue;
-    const auto work = stage_work(*parts->stages, s, costs.parts().work);
-    for (const PassKind kind : {PassKind::forward, PassKind::backward})
-      for (const PassStep& step : work->steps(kind)) {
-        if (step.is_communication || step.role == layout::StepRole::recompute) continue;
-        const KernelLosses one = ideals.of(one_launch(step));
-        const Int128 times = passes * stages * step.kernels;
-        if (step.kernel.kind == KernelKind::memory) {
-          book.memory_bound += one.time * times;
-          continue;
-        }
-        add(step.kernel.kind == KernelKind::gemm ? book.products : book.attention, one, times);
-      }
+    for (const auto& [place, ranks] : like) {
+      const auto work = stage_work(*parts->stages, s, costs.parts().work, place);
+      add_kernels(*work, passes * stages * ranks, ideals, book);
+    }
   }
   return book;
 }

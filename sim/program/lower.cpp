@@ -102,7 +102,8 @@ StepExamination StepLowering::examine() {
         for (const TimedStep& s : stages_.pass(devices_.representative[d], stage, kind, 0).steps)
           time += static_cast<double>(micro_batches) *
                   (static_cast<double>(s.duration.value) + static_cast<double>((s.launch + s.before).value));
-      bytes += static_cast<double>(micro_batches) * static_cast<double>(stages_.stage(stage).saved_activations().value);
+      const layout::StageModel& own = stages_.stage(stage, stages_.place_in_experts(devices_.representative[d]));
+      bytes += static_cast<double>(micro_batches) * static_cast<double>(own.saved_activations().value);
     }
     e.longest += time;
     e.most_bytes = std::max(e.most_bytes, bytes);

@@ -147,6 +147,32 @@ TemplateId PipelineLowering::step_template(const Pass& pass, std::uint32_t index
   return steps_.emplace(key, builder_.add_template(t)).first->second;
 }
 
+// Members of unlike passes (experts of unlike loads) hold unlike tensors beside a call, which takes them all as long.
+TemplateId PipelineLowering::call_template(const std::vector<DeviceIndex>& group, std::uint32_t index) {
+  std::vector<const Pass*> passes;
+  for (const DeviceIndex d : group) passes.push_back(pass_[d]);
+  const Pass& first = *passes.front();
+  const auto alike = [&](const Pass* pass) {
+    return pass == &first || std::ranges::equal(pass->steps[index].memory, first.steps[index].memory,
+                                                [](const MemoryChange& a, const MemoryChange& b) {
+                                                  return a.bytes == b.bytes && a.tensor == b.tensor;
+                                                });
+  };
+  if (std::ranges::all_of(passes, alike)) return step_template(first, index);
+  const auto [it, fresh] = calls_.try_emplace({passes, index});
+  if (!fresh) return it->second;
+  std::vector<MemoryEffect> effects;
+  for (std::uint32_t member = 0; member < passes.size(); ++member) {
+    const TimedStep& s = passes[member]->steps[index];
+    check(s.duration == first.steps[index].duration, "a call takes its members unlike times");
+    for (const MemoryChange& m : s.memory)
+      effects.push_back({member, m.at_end, m.memory_class, {}, m.bytes.value, m.tensor, s.backward});
+  }
+  TaskTemplate t = builder_.template_at(step_template(first, index));
+  t.effects = builder_.add_effects(effects);
+  return it->second = builder_.add_template(t);
+}
+
 // The host's part of a piece is that of the fused one where the members go in lockstep. Else each step waits for its
 // own launch: a member that begins when the host is sure to be ahead of its own steps would begin the sooner, and with
 // it those that its calls wait for, the longer its last steps take.
@@ -189,7 +215,7 @@ void PipelineLowering::emit_step(const std::vector<DeviceIndex>& group, std::uin
     if (s.before.value > 0) launches.push_back(blocking_launch(d, s.before, before));
     if (launch_steps_ && s.launch.value > 0) ahead.push_back(launch_ahead(d, s.launch));
   }
-  const TaskId task = builder_.add_task(step_template(*pass_[group.front()], index), participants);
+  const TaskId task = builder_.add_task(call_template(group, index), participants);
   for (const TaskId launch : ahead) builder_.add_edge(launch, task);
   for (std::size_t m = 0; m < group.size(); ++m) {
     if (launches.empty())

@@ -34,6 +34,7 @@ class PipelineLowering {
   void emit_fused(const std::vector<DeviceIndex>& members, const Pass& pass, std::uint32_t begin, std::uint32_t end);
   void emit_steps(const Team& team, std::uint32_t begin, std::uint32_t end);
   TemplateId step_template(const Pass& pass, std::uint32_t index);
+  TemplateId call_template(const std::vector<DeviceIndex>& group, std::uint32_t index);
   // `before`: steps of the piece being emitted that it follows (PassOrder).
   void emit_step(const std::vector<DeviceIndex>& group, std::uint32_t index, const std::vector<std::uint32_t>& before);
   void follow(const std::vector<std::uint32_t>& steps, TaskId task, DeviceIndex device);
@@ -99,6 +100,7 @@ class PipelineLowering {
   const Fused& fused(const Pass& pass, std::uint32_t begin, std::uint32_t end);
   std::map<FusedKey, Fused> fused_;
   std::map<FusedKey, TemplateId> steps_;
+  std::map<std::pair<std::vector<const Pass*>, std::uint32_t>, TemplateId> calls_;  // among members of unlike passes
   std::map<std::int64_t, TemplateId> launches_, ahead_;
   bool slowable_ = false, launch_steps_ = false;  // the piece being emitted
   TemplateId join_;                               // no time: where an unfused piece waits for the calls still in flight

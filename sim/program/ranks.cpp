@@ -271,10 +271,14 @@ std::vector<std::string> splits_of(const Ranks& ranks, const std::vector<Observe
 }  // namespace
 
 Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, Communication& communication,
-                   bool alike_once) {
+                   bool alike_once, const std::vector<std::int32_t>& places) {
   std::vector<std::int64_t> initial;
-  for (std::size_t r = 0; r < ranks.at.size(); ++r)  // what a rank is by itself: its stages and its speed
-    initial.push_back(ranks.at[r][kPipeline] * static_cast<std::int64_t>(ranks.speeds.size()) + ranks.speed_of[r]);
+  const auto by_itself = [&](std::size_t r) {  // its stages, its speed, the loads of its experts
+    const layout::Coordinates& at = ranks.at[r];
+    const std::int64_t experts = places.empty() ? 0 : places[static_cast<std::size_t>(at[layout::Dimension::expert])];
+    return (at[kPipeline] * static_cast<std::int64_t>(ranks.speeds.size()) + ranks.speed_of[r]) * ranks.count + experts;
+  };
+  for (std::size_t r = 0; r < ranks.at.size(); ++r) initial.push_back(by_itself(r));
   std::vector<Relation> relations;
   for (const ObservedCall& call : calls) {
     Relation relation{&call.among->groups, {}, call.kind == Collective::send_receive && sends(*call.among)};
@@ -290,6 +294,8 @@ Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, C
   Devices devices;
   devices.fold_class = fold_classes(initial, relations);
   devices.splits = splits_of(ranks, calls, communication);
+  if (std::ranges::any_of(places, [](std::int32_t place) { return place != 0; }))
+    devices.splits.emplace_back("experts of unlike loads");
   for (std::int32_t r = 0; r < ranks.count; ++r) {
     const auto device = static_cast<std::size_t>(fold ? devices.fold_class[static_cast<std::size_t>(r)] : r);
     devices.device_of.push_back(static_cast<DeviceIndex>(device));

@@ -97,7 +97,8 @@ struct Devices {
   std::vector<std::string> splits;               // what tells ranks of one place in the pipeline apart
 };
 
-// The classes are equitable for the calls listed: their costs are compared group by group.
+// The classes are equitable for the calls listed: their costs are compared group by group. `places`: of the ranks of an
+// expert group, the first whose experts have as many rows; empty = they are all alike.
 struct ObservedCall {
   const ProcessGroups* among;
   Collective kind;
@@ -105,7 +106,7 @@ struct ObservedCall {
   friend bool operator==(const ObservedCall&, const ObservedCall&) = default;
 };
 Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, Communication& communication,
-                   bool alike_once = true);
+                   bool alike_once = true, const std::vector<std::int32_t>& places = {});
 
 // Simulated devices of a group of ranks, each once, ascending.
 std::vector<DeviceIndex> devices_of(const Devices& devices, const std::vector<std::int32_t>& ranks);

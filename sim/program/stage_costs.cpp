@@ -38,9 +38,17 @@ StageCosts::StageCosts(const StageCostsKey& key, Kept<StageWorkKey, StageWork>& 
       cut_(*key.stages->of.cut),
       graph_(key.stages->graph),
       ranks_(key.communication->ranks()),
-      communication_(*key.communication) {
-  for (std::int32_t s = 0; s < graph_.stages(); ++s)
-    work_.push_back(alike(s) == s ? stage_work(*key.stages, s, known) : work_[at(alike(s))]);
+      communication_(*key.communication),
+      known_(known) {
+  const std::vector<std::int32_t>& places = alike_places();
+  for (std::int32_t place = 0; place < static_cast<std::int32_t>(places.size()); ++place)
+    for (std::int32_t s = 0; s < graph_.stages(); ++s) {
+      if (places[at(place)] != place)
+        work_.emplace_back();
+      else
+        work_.push_back(alike(s) == s ? stage_work(*key.stages, s, known, place)
+                                      : work_[work_.size() - at(s) + at(alike(s))]);
+    }
   find_messages();
   for (const Dimension d : layout::dimensions_that(&layout::DimensionFacts::in_pass))
     class_[d] = classes_of(ranks_.along[d]);
@@ -64,8 +72,19 @@ std::vector<std::int32_t> StageCosts::classes_of(const ProcessGroups& among) {
   return result;
 }
 
-const std::vector<PassStep>& StageCosts::steps(int stage, PassKind kind) {
-  return work_[at(stage)]->steps(kind);
+const std::vector<PassStep>& StageCosts::steps(int stage, PassKind kind, std::int32_t place) {
+  return work(stage, place).steps(kind);
+}
+
+const std::vector<PassStep>& StageCosts::balanced_forward(int stage) {
+  const layout::Routing& routing = key_.stages->of.pass.routing;
+  if (routing == layout::Routing{}) return steps(stage, PassKind::forward);
+  balanced_ = balanced_work(*key_.stages, stage, known_);
+  return balanced_->steps(PassKind::forward);
+}
+
+std::int32_t StageCosts::place_in_experts(std::int32_t rank) const {
+  return alike_places()[at(ranks_.at[static_cast<std::size_t>(rank)][Dimension::expert])];
 }
 
 std::vector<int> StageCosts::on_rank(int pipeline_rank) const {
@@ -130,8 +149,11 @@ const std::vector<ObservedCall>& StageCosts::calls() {
   for (int s = 0; s < stages(); ++s) {
     for (const PassKind kind : {PassKind::forward, PassKind::backward}) {
       if (alike(s) != s) break;
-      for (const PassStep& step : steps(s, kind))
-        if (step.is_communication) add(ranks_.along[step.along], step.collective, step.message);
+      for (std::int32_t place = 0; place < static_cast<std::int32_t>(alike_places().size()); ++place) {
+        if (alike_places()[at(place)] != place) continue;
+        for (const PassStep& step : steps(s, kind, place))
+          if (step.is_communication) add(ranks_.along[step.along], step.collective, step.message);
+      }
     }
     for (int pipe = 0; pipe < placement.pipes; ++pipe)
       for (const bool forward : {true, false})
@@ -172,7 +194,7 @@ bool is_replayed(model::OperatorKind kind, const std::vector<cost::GraphModule>&
 
 StageCosts::Place StageCosts::place_of(std::int32_t rank) const {
   const auto r = static_cast<std::size_t>(rank);
-  Place place{{}, ranks_.speed_of[r]};
+  Place place{{}, ranks_.speed_of[r], place_in_experts(rank)};
   for (const Dimension d : layout::dimensions_that(&layout::DimensionFacts::in_pass))
     place.group[d] = class_[d][static_cast<std::size_t>(ranks_.along_of[d][r])];
   return place;
@@ -273,8 +295,8 @@ std::vector<StageCosts::GradientUnit> StageCosts::gradient_units(int stage, Pass
 
 // The last use in this pass of each tensor that outlives it or came before it, for the books: what is made and freed
 // within the pass has been looked at there (layout::audit_pass).
-void StageCosts::note_uses(Pass& pass, int stage, PassKind kind) {
-  const std::vector<PassStep>& from = steps(stage, kind);
+void StageCosts::note_uses(Pass& pass, int stage, PassKind kind, std::int32_t place) {
+  const std::vector<PassStep>& from = steps(stage, kind, place);
   std::vector<bool> across;  // [tensor] and not seen yet
   const auto mark = [&](layout::TensorId t) {
     if (t < 0) return;
@@ -328,17 +350,18 @@ const Pass& StageCosts::pass(std::int32_t rank, int stage, PassKind kind, int pi
   if (!fresh) return it->second;
   Pass& pass = it->second;
   const layout::StageSpan of = this->stage(stage).span();  // of the stage whose layers the steps name
-  for (const PassStep& step : steps(stage, kind)) {
+  for (const PassStep& step : steps(stage, kind, place.experts)) {
     pass.steps.push_back(cost(step, kind, place));
     const bool head = step.layer >= of.first_layer + of.layers;
     pass.steps.back().layer = step.layer < 0 ? kEmbeddingLayer
                               : head         ? kHeadLayer
                                              : static_cast<std::int32_t>(step.layer - of.first_layer);
   }
-  if (key_.launch.mode == cost::LaunchMode::eager)
+  const bool reads = !key_.stages->of.pass.routing.pad;  // the counts of tokens; padded ones are known
+  if (key_.launch.mode == cost::LaunchMode::eager && reads)
     for (std::size_t i = 1; i < pass.steps.size(); ++i)
       pass.steps[i - 1].host_waits = host_reads_counts(steps(stage, kind), i, kind) && pass.steps[i].launch.value > 0;
-  note_uses(pass, stage, kind);
+  note_uses(pass, stage, kind, place.experts);
   // I takes over what came, and W where I has nothing to do (an embedding alone).
   const bool takes_over = kind != PassKind::weight_gradient || steps(stage, PassKind::input_gradient).empty();
   std::vector<TimedStep> received;

@@ -32,16 +32,22 @@ class StageCosts {
   StageCosts(const StageCostsKey& key, Kept<StageWorkKey, StageWork>& known);
 
   // The work of a stage: that of any that does the same, whose layers its steps and parameters_of_layer() name.
-  const layout::StageModel& stage(int index) const { return work_[at(index)]->model(); }
+  const layout::StageModel& stage(int index, std::int32_t place = 0) const { return work(index, place).model(); }
+  // [rank of an expert group] the first that does the same work. Ranks at other places differ in sizes alone, not in
+  // steps.
+  const std::vector<std::int32_t>& alike_places() const { return key_.stages->alike_places; }
+  std::int32_t place_in_experts(std::int32_t rank) const;  // the first like that of the rank
   const layout::StageSpan& span(int index) const { return cut_.spans[at(index)]; }
   int alike(int index) const { return cut_.alike[at(index)]; }
   int stages() const { return cut_.of.stages; }
   std::vector<int> on_rank(int pipeline_rank) const;  // the stages it holds, of all pipes
   std::int64_t parameters_of_rank(int pipeline_rank, layout::Parameters of) const;
-  const std::vector<layout::PassStep>& steps(int stage, layout::PassKind kind);
+  const std::vector<layout::PassStep>& steps(int stage, layout::PassKind kind, std::int32_t place = 0);
   // The pass on a rank, with the costs of that rank's groups and the messages that reach the stage in that pipe. It
   // `opens` the gradients that it makes, or adds to those of the pass before it (Layout::reduces_after_runs).
   const Pass& pass(std::int32_t rank, int stage, layout::PassKind kind, int pipe, bool opens = true);
+  // What the model asks for: each expert given as much, whatever the routing.
+  const std::vector<layout::PassStep>& balanced_forward(int stage);
   Bytes message_bytes(std::int32_t edge) const;  // per rank, as sent
   // Gradients that are reduced together behind a backward pass (ZeRO-2, 3): those of steps [begin, end) of layout's.
   struct GradientUnit {
@@ -62,7 +68,7 @@ class StageCosts {
   std::vector<std::int32_t> classes_of(const ProcessGroups& among);
   struct Place {
     layout::PerDimension<std::int32_t> group;
-    std::int32_t speed = 0;
+    std::int32_t speed = 0, experts = 0;
     auto operator<=>(const Place&) const = default;
   };
   Place place_of(std::int32_t rank) const;  // the first groups with the same costs
@@ -79,7 +85,7 @@ class StageCosts {
   }
   std::vector<TimedStep> receive_messages(Pass& pass, const Place& place, const std::vector<std::int32_t>& edges,
                                           layout::PassKind kind);
-  void note_uses(Pass& pass, int stage, layout::PassKind kind);
+  void note_uses(Pass& pass, int stage, layout::PassKind kind, std::int32_t place);
   void hold_gathered_layers(Pass& pass, int stage, layout::PassKind kind, bool opens);
 
   const StageCostsKey key_;
@@ -87,7 +93,12 @@ class StageCosts {
   const layout::StageGraph& graph_;
   const Ranks& ranks_;
   Communication& communication_;
-  std::vector<std::shared_ptr<StageWork>> work_;  // [stage]
+  StageWork& work(int stage, std::int32_t place) const {
+    return *work_[static_cast<std::size_t>(place) * static_cast<std::size_t>(stages()) + at(stage)];
+  }
+  std::vector<std::shared_ptr<StageWork>> work_;  // [place in the expert group][stage]; empty of places like another
+  Kept<StageWorkKey, StageWork>& known_;          // for as long as the Costs are
+  std::shared_ptr<StageWork> balanced_;           // asked for last
   std::vector<ObservedCall> calls_;
   std::optional<StepFlops> flops_;
   layout::PerDimension<std::vector<std::int32_t>> class_;  // [dimension][group] the first group with the same costs

@@ -39,11 +39,13 @@ void StagesKey::add_to(Hash& hash) const {
 
 Stages::Stages(const StagesKey& key)
     : of(key),
-      graph(layout::stage_graph(*key.cut->of.graph, key.cut->of.stage_of, key.cut->of.stages, key.layout, key.pass)) {}
+      graph(layout::stage_graph(*key.cut->of.graph, key.cut->of.stage_of, key.cut->of.stages, key.layout, key.pass)),
+      alike_places(layout::alike_places(key.cut->of.graph->spec, key.layout, layout::tokens_sent(key.layout, key.pass),
+                                        key.pass.routing)) {}
 
 void StageWorkKey::add_to(Hash& hash) const {
   add_pointer(hash, graph);
-  hash.add(signature.size());
+  hash.add(signature.size() + static_cast<std::size_t>(place));
   for (std::size_t i = 0; i < std::min<std::size_t>(signature.size(), 8); ++i) hash.add(signature[i]);
   add_options(hash, layout, pass);
 }
@@ -54,10 +56,19 @@ const std::vector<layout::PassStep>& StageWork::steps(layout::PassKind kind) {
   return *steps;
 }
 
-std::shared_ptr<StageWork> stage_work(const Stages& stages, std::int32_t stage, Kept<StageWorkKey, StageWork>& known) {
+std::shared_ptr<StageWork> stage_work(const Stages& stages, std::int32_t stage, Kept<StageWorkKey, StageWork>& known,
+                                      std::int32_t place) {
   const Cut& cut = *stages.of.cut;
   const StageWorkKey key{cut.of.graph, cut.signatures[static_cast<std::size_t>(stage)], stages.of.layout,
-                         stages.of.pass};
+                         stages.of.pass, place};
+  return known.of(key, [&] { return std::make_shared<StageWork>(key, cut.operators_of(stage)); });
+}
+
+std::shared_ptr<StageWork> balanced_work(const Stages& stages, std::int32_t stage,
+                                         Kept<StageWorkKey, StageWork>& known) {
+  const Cut& cut = *stages.of.cut;
+  StageWorkKey key{cut.of.graph, cut.signatures[static_cast<std::size_t>(stage)], stages.of.layout, stages.of.pass};
+  key.pass.routing = {};
   return known.of(key, [&] { return std::make_shared<StageWork>(key, cut.operators_of(stage)); });
 }
 

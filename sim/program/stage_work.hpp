@@ -44,6 +44,7 @@ struct Stages {
   explicit Stages(const StagesKey& key);
   StagesKey of;
   layout::StageGraph graph;
+  std::vector<std::int32_t> alike_places;  // [rank of an expert group] the first whose experts have as many rows
 };
 
 // The work of a stage, of whatever partition of the graph.
@@ -52,6 +53,7 @@ struct StageWorkKey {
   std::vector<std::int64_t> signature;
   layout::Layout layout;
   layout::PassOptions pass;
+  std::int32_t place = 0;  // of the rank among those that the experts are spread over
   friend bool operator==(const StageWorkKey&, const StageWorkKey&) = default;
   void add_to(Hash& hash) const;
 };
@@ -59,7 +61,7 @@ class StageWork {
  public:
   // `operators`: of any stage with this signature.
   StageWork(const StageWorkKey& key, std::span<const std::int32_t> operators)
-      : model_(*key.graph, key.layout, operators, key.pass) {}
+      : model_(*key.graph, key.layout, operators, key.pass, key.place) {}
   const layout::StageModel& model() const { return model_; }
   const std::vector<layout::PassStep>& steps(layout::PassKind kind);
 
@@ -68,7 +70,11 @@ class StageWork {
   std::array<std::optional<std::vector<layout::PassStep>>, 4> steps_;  // [kind]
 };
 
-std::shared_ptr<StageWork> stage_work(const Stages& stages, std::int32_t stage, Kept<StageWorkKey, StageWork>& known);
+std::shared_ptr<StageWork> stage_work(const Stages& stages, std::int32_t stage, Kept<StageWorkKey, StageWork>& known,
+                                      std::int32_t place = 0);
+// With every expert given as much, whatever the routing says: what the model asks for.
+std::shared_ptr<StageWork> balanced_work(const Stages& stages, std::int32_t stage,
+                                         Kept<StageWorkKey, StageWork>& known);
 
 void add_options(Hash& hash, const layout::Layout& layout, const layout::PassOptions& pass);
 

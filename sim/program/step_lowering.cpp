@@ -48,9 +48,10 @@ StepLowering::StepLowering(const StepInput& input, const LowerOptions& options, 
 }
 
 Devices StepLowering::folded(const StepParts& parts) {
-  const FoldKey key{parts.communication, observed_calls(), options_.fold};
-  return *parts.folded->of(
-      key, [&] { return std::make_shared<const Devices>(fold_ranks(ranks_, key.calls, communication_, key.fold)); });
+  const FoldKey key{parts.communication, observed_calls(), options_.fold, stages_.alike_places()};
+  return *parts.folded->of(key, [&] {
+    return std::make_shared<const Devices>(fold_ranks(ranks_, key.calls, communication_, key.fold, key.places));
+  });
 }
 
 // What tells ranks apart: every call of the step on a group of theirs. (All wait for the gradient norm together.)

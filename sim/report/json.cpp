@@ -131,6 +131,18 @@ ordered_json placement_json(const PlacementResult& placement) {
   return object;
 }
 
+ordered_json expert_loads_json(const RunResult& run) {
+  ordered_json object = ordered_json::object();
+  const ExpertLoads& e = run.experts;
+  if (!e.there) return object;
+  object["load_factor"] = e.load_factor;
+  object["dropped_fraction"] = e.dropped;
+  if (e.balanced.value == 0) return object;
+  object["balanced_step_time_s"] = seconds(e.balanced);
+  object["balanced_peak_memory_bytes"] = e.balanced_memory.value;
+  return object;
+}
+
 ordered_json link_use_json(const RunResult& run) {
   ordered_json object = ordered_json::object();
   for (const LevelUse& use : run.link_use) object[std::string(name_of(use.level))] = use.mean;
@@ -203,6 +215,7 @@ std::string to_json(const RunResult& run) {
   object.add("breakdown_s", by_category(m.mean_s));
   object.add("shared_links", shared_json(run));
   object.add("link_use", link_use_json(run));
+  object.add("expert_loads", expert_loads_json(run));
   object.add("stages", stages_json(run));
   object.add_text("devices", devices_text(run));
   object.add("warnings", run.warnings);

@@ -106,6 +106,11 @@ const std::vector<JsonField>& json_fields() {
       {"shared_links[].oversubscription", "number", "", "of that level: NIC bandwidth over its own; 0: no such figure"},
       {"link_use", "object", "", "network: flows only"},
       {"link_use.*", "number", "", "by level: bytes moved over what its links in use could, mean over the step"},
+      {"expert_loads", "object", "", "training.routing and training.capacity only"},
+      {"expert_loads.*", "number", "",
+       "load_factor: rows of the fullest rank of an expert group over the mean, mean over the layers; dropped_fraction "
+       "of the copies of tokens; balanced_step_time_s and balanced_peak_memory_bytes: with every expert given as many "
+       "and nothing dropped"},
       {"stages", "array", "", "of the pipeline, in model order"},
       {"stages[].stage", "integer", "", "its number"},
       {"stages[].first_layer", "integer", "", "of the model"},

@@ -149,6 +149,26 @@ std::string transfers_text(const SharedTransfers& s) {
   return text + (s.link.empty() ? "" : " (" + s.link + " most)");
 }
 
+// Of unlike loads and of capacities, against a step in which every expert is given as many and nothing is dropped.
+std::string expert_loads_text(const RunResult& run) {
+  const ExpertLoads& e = run.experts;
+  std::string text = fmt::format(" the fullest rank of an expert group is given {:.2f} times the mean", e.load_factor);
+  if (e.dropped > 0) text += fmt::format(", and {} of the copies are dropped", percent_text(e.dropped));
+  if (e.balanced.value == 0) return text + ".";
+  const auto against = [](std::int64_t more, const std::string& amount, const char* unit) {
+    return more == 0 ? fmt::format("no more {}", unit)
+                     : fmt::format("{} {} {}", amount, more > 0 ? "more" : "less", unit);
+  };
+  std::int64_t peak = 0;
+  for (const engine::DeviceMemory& m : run.memory) peak = std::max(peak, m.peak);
+  const std::int64_t longer = run.timeline.step_time.value - e.balanced.value, held = peak - e.balanced_memory.value;
+  const double part = static_cast<double>(longer) / static_cast<double>(e.balanced.value);
+  return text + fmt::format(": {}{}, and {} on the fullest GPU, than with balanced loads.",
+                            against(longer, time_text(std::abs(longer)), "time"),
+                            longer == 0 ? "" : fmt::format(" ({})", percent_text(std::abs(part))),
+                            against(held, bytes_text(std::abs(held)), "memory"));
+}
+
 // Families that lost half a percent or more; the rest is in the JSON.
 std::string shared_text(const std::vector<SharedTransfers>& shared) {
   std::string text;
@@ -184,6 +204,7 @@ std::string to_text(const RunResult& run, const TextStyle& style) {
     page.paragraph(Tone::bold, "Shared links:", shared);
   if (run.varied) page.paragraph(Tone::bold, "Unlike steps:", varied_text(run));
   if (run.long_run) page.paragraph(Tone::bold, "Long run:", long_run_text(*run.long_run));
+  if (run.experts.there) page.paragraph(Tone::bold, "Expert loads:", expert_loads_text(run));
   if (run.placement.type != "packed") page.paragraph(Tone::bold, "Placement:", placement_text(run.placement));
   page.line("");
   if (style.art) {

@@ -165,6 +165,8 @@ bool Reader::read_sections() {
     take(orrery::read(schedule_fields(), tree_, section("schedule"), "schedule"), scenario_.schedule);
   if (!scenario_.schedule.file.empty())
     scenario_.schedule.file = (std::filesystem::path(tree_.name()).parent_path() / scenario_.schedule.file).string();
+  if (std::string& file = scenario_.training.routing.file; !file.empty())
+    file = (std::filesystem::path(tree_.name()).parent_path() / file).string();
   if (section("network") != kNoNode)
     take(orrery::read(network_fields(), tree_, section("network"), "network"), scenario_.network);
   if (section("placement") != kNoNode)

@@ -155,6 +155,7 @@ Shared<schedule::Schedule> schedule_of(const Scenario& s, Resolver::Parts& parts
 // `tuning` is empty where it is that of the cluster.
 Result<Run> run_of(Scenario s, std::shared_ptr<const network::Tuning> tuning, Resolver::Parts& parts) {
   if (Diagnostics wrong = check_values(s, parts.options); !wrong.empty()) return wrong;
+  if (Diagnostics wrong = read_loads(s); !wrong.empty()) return wrong;
   if (is_searched(s) && parts.options.phase) parts.options.phase("searching a schedule");
   Shared<schedule::Schedule> made = schedule_of(s, parts);
   if (!made.ok()) return made.errors();

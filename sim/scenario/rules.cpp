@@ -208,6 +208,33 @@ void check_modules(const Scenario& s, Diagnostics& errors) {
   }
 }
 
+// DeepEP (deepseek-ai/DeepEP, README) and HybridEP are written for NVIDIA's GPUs of Ampere and later, joined by NVLink;
+// between nodes they write to the other's memory over InfiniBand or RoCE. What each says of a cluster's own graph it
+// says itself.
+std::string lacks_dispatcher(const Scenario& s) {
+  const layout::Dispatcher kind = s.stack.experts.dispatcher;
+  const int ranks = s.layout.expert * s.layout.expert_tensor;
+  if ((kind != layout::Dispatcher::deepep && kind != layout::Dispatcher::hybridep) || ranks == 1) return {};
+  const char* name = kind == layout::Dispatcher::deepep ? "DeepEP" : "HybridEP";
+  const auto is = [&](std::initializer_list<const char*> list) {
+    return std::find(list.begin(), list.end(), s.gpu.architecture) != list.end();
+  };
+  if (!is({"ampere", "hopper", "blackwell"}))
+    return fmt::format("{} is for NVIDIA's GPUs of Ampere and later, not for {}", name, s.gpu.name);
+  const hardware::ClusterSpec& c = s.cluster;
+  if (!c.graph.cables.empty()) return {};
+  if (c.gpus_per_node > 1 && c.scale_up.kind != hardware::ScaleUpKind::switched)
+    return fmt::format("{} sends over NVLink switches, which the nodes of {} have not", name, c.name);
+  using N = hardware::NetworkKind;
+  const N net = c.scale_out.kind;
+  if (ranks > c.gpus_per_node * std::max(c.scale_up.nodes_per_domain, 1) && net != N::infiniband && net != N::roce)
+    return fmt::format(
+        "{} writes to other nodes over InfiniBand or RoCE, and the {} ranks of the experts reach beyond "
+        "the NVLink domains of {}",
+        name, ranks, c.name);
+  return {};
+}
+
 // selective_op keeps every second product of a layer as torchtitan counts them, which is told of plain layers alone.
 void check_recompute(const Scenario& s, Diagnostics& errors) {
   if (s.training.recompute == layout::Recompute::selective) return check_modules(s, errors);
@@ -215,6 +242,28 @@ void check_recompute(const Scenario& s, Diagnostics& errors) {
     return;
   errors.push_back(broken("training.recompute", "selective_op is not described for experts and latent attention"));
   errors.back().help = "training: {recompute: selective} or {recompute: full}";
+}
+
+void check_experts(const Scenario& s, Diagnostics& errors) {
+  const layout::OperatorExperts& e = s.stack.experts;
+  const auto wrong = [&](const char* path, std::string message, std::string help) {
+    errors.push_back(broken(path, std::move(message)));
+    errors.back().help = std::move(help);
+  };
+  if (s.training.pad_to_capacity && !s.training.capacity)
+    wrong("training.pad_to_capacity", "there is no capacity to pad to",
+          "training: {capacity: 1, pad_to_capacity: true}");
+  if (s.model.experts.count == 0) return;
+  if (!e.available)
+    wrong("stack",
+          fmt::format("{} runs no experts, and {} has {} a layer", s.stack.name, s.model.name, s.model.experts.count),
+          "choose a stack that does, such as megatron-2025-moe, nemo-2026 or fsdp2-ep-2026, or say stack: {type: " +
+              s.stack.type + ", experts: {available: true}}");
+  if (s.training.pad_to_capacity && e.dispatcher != layout::Dispatcher::all_to_all && s.training.capacity)
+    wrong("training.pad_to_capacity", "only all_to_all sends rows that are padding",
+          "stack: {experts: {dispatcher: all_to_all}}");
+  if (const std::string why = lacks_dispatcher(s); !why.empty())
+    wrong("stack.experts.dispatcher", why, "all_to_all and all_gather are of every cluster");
 }
 
 Diagnostics check_rules(const Scenario& s) {
@@ -225,6 +274,7 @@ Diagnostics check_rules(const Scenario& s) {
   check_precision(s, errors);
   check_recompute(s, errors);
   check_network(s, errors);
+  check_experts(s, errors);
   const model::ModelSpec padded = model::pad_vocab(s.model, s.layout.tensor);
   for (Diagnostic& e : layout::check_layout(padded, s.layout, s.training.sequence_length))
     errors.push_back(std::move(e));

@@ -6,6 +6,8 @@ namespace orrery::scenario {
 
 // All that is wrong between the values of a scenario, each of which is allowed by itself.
 Diagnostics check_rules(const Scenario& scenario);
+// Reads training.routing.file, if there is one, for the model of the scenario.
+Diagnostics read_loads(Scenario& scenario);
 // The schedule of the scenario, or why it cannot be.
 // `times` of the stages matter to searched schedules only (empty = all alike).
 Result<schedule::Schedule> make_schedule(const Scenario& scenario, const schedule::StageTimes& times = {});

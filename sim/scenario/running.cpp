@@ -53,6 +53,8 @@ layout::PassOptions pass_options(const Scenario& s) {
   o.kernels = s.stack.kernels;
   o.calls = s.stack.communication;
   o.experts = s.stack.experts;
+  o.routing = {t.routing.power_law.value_or(0), t.routing.seed, t.routing.loads, t.capacity.value_or(0),
+               t.pad_to_capacity};
   return o;
 }
 

@@ -148,6 +148,30 @@ void play_without(const Run& of, const RunOptions& asked, report::RunResult& run
   }
 }
 
+// What loads and capacities of the experts cost: against a step in which every expert is given as many.
+void play_balanced(const Run& of, const RunOptions& asked, report::RunResult& run) {
+  const program::StepInput& input = of.input();
+  const layout::Routing& routing = input.pass.routing;
+  if (input.graph->spec.experts.count == 0 || routing == layout::Routing{}) return;
+  const std::int64_t tokens = layout::tokens_sent(input.layout, input.pass);
+  run.experts.there = true;
+  run.experts.load_factor = layout::load_factor(input.graph->spec, input.layout, tokens, routing);
+  run.experts.dropped = layout::dropped_share(input.graph->spec, input.layout, tokens, routing);
+  if (!asked.what_if) return;
+  Scenario other = of.scenario();
+  other.training.routing = {}, other.training.capacity = {}, other.training.pad_to_capacity = false;
+  RunOptions options = asked;
+  options.record_links = false;
+  const Result<Run> changed = RunMaker::again(of, std::move(other));
+  if (!changed.ok()) return;
+  const auto lowered = program::lower_step(changed->input(), lower_options(changed->scenario(), options));
+  if (!lowered.ok()) return;
+  const engine::Timeline timeline = timeline_of(changed->input(), lowered->program, options);
+  run.experts.balanced = timeline.step_time;
+  for (const engine::DeviceMemory& m : engine::memory_of(lowered->program, timeline))
+    run.experts.balanced_memory = std::max(run.experts.balanced_memory, Bytes{m.peak});
+}
+
 // Of a job that is larger than a domain.
 std::string note_on_segments(const hardware::ClusterSpec& c) {
   const hardware::ScaleUp& up = c.scale_up;
@@ -244,6 +268,7 @@ Result<report::RunResult> play(const Run& of, const RunOptions& options) {
     if (!varied.ok()) return varied.errors();
     run.varied = std::move(varied).value();
   }
+  play_balanced(of, options, run);
   const hardware::Topology& topology = *input.topology;
   for (std::string& wrong : engine::audit_traffic(run.program, run.timeline, topology.links(), topology.devices()))
     run.books.push_back(std::move(wrong));

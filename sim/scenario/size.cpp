@@ -39,9 +39,14 @@ program::Footprint estimate(const Scenario& s, const RunOptions& options, const 
   const model::ModelSpec model = model::pad_vocab(s.model, s.layout.tensor);
   const layout::Layout layout = running_layout(s);
   const schedule::ScheduleKind kind = kind_of(s);
+  program::TeamShape folded = program::folded_teams();
+  if (!pass.routing.alike() && layout.expert > 1) {  // each member of a team is played, and its teams are alike
+    folded = program::teams_of_all_ranks(layout);
+    folded.teams = 1;
+  }
   return of({model, layout, pass, stack, layout.stages(), kind.copies, micro_batches, kind.split_backward, mode.flows,
              mode.fuse, steps_of(s, kind.split_backward, options),
-             mode.flows || mode.every_rank ? program::teams_of_all_ranks(layout) : program::folded_teams()});
+             mode.flows || mode.every_rank ? program::teams_of_all_ranks(layout) : folded});
 }
 
 std::string gibibytes(double bytes) {

@@ -55,6 +55,34 @@ const Fields<Layout>& layout_fields() {
   return table;
 }
 
+const Fields<RoutingChoice>& routing_fields() {
+  static const auto table =
+      Fields<RoutingChoice>("routing", "How tokens spread over the routed experts.")
+          .shorthand("type")
+          .choice("type", &RoutingChoice::type, {{"balanced", RoutingKind::balanced}},
+                  "every expert is given as many; a power law or a file stands in place of it")
+          .add("power_law", &RoutingChoice::power_law,
+               "exponent of the density of loads from 1 to 0.8 of all tokens (aiconfigurator: 1.01 and 1.2 of real "
+               "models), for each layer in an order of its own")
+          .number_range(0, 8)
+          .positive()
+          .add("seed", &RoutingChoice::seed, "power_law: of the order of the experts")
+          .range(0, std::int64_t{1} << 53)
+          .add("file", &RoutingChoice::file,
+               "a CSV file of loads, relative to this file: columns layer, expert and load (tokens or shares; the same "
+               "sum in each layer), a row for each expert of each layer that has experts")
+          .rule("type",
+                [](const RoutingChoice& r) {
+                  return r.type && !r.balanced() ? std::string("power_law and file are not beside balanced")
+                                                 : std::string();
+                })
+          .rule("file", [](const RoutingChoice& r) {
+            return !r.file.empty() && r.power_law ? std::string("is all there is: power_law cannot be given beside it")
+                                                  : std::string();
+          });
+  return table;
+}
+
 const Fields<Training>& training_fields() {
   static const auto table =
       Fields<Training>("training", "The training step.")
@@ -101,6 +129,16 @@ const Fields<Training>& training_fields() {
           .add("overlap_context", &Training::overlap_context,
                "context-parallel communication beside compute; default: the stack's")
           .add("compiled", &Training::compiled, "elementwise chains fused by a compiler")
+          .section("routing", &Training::routing, routing_fields(),
+                   "how tokens spread over the routed experts: balanced, {power_law: EXPONENT} or {file: LOADS.csv}")
+          .add("capacity", &Training::capacity,
+               "capacity factor of the experts: each takes at most factor · tokens · top_k / experts of what a rank "
+               "sends a micro-batch, the rest is dropped (Megatron-LM --moe-expert-capacity-factor); default: dropless")
+          .number_range(0, 1024)
+          .positive()
+          .add("pad_to_capacity", &Training::pad_to_capacity,
+               "each expert is given as many rows as it takes at most, padding where there are fewer (Megatron-LM "
+               "--moe-pad-expert-input-to-capacity)")
           .choice("flops", &Training::flops, {{"full", FlopsCount::full}, {"causal", FlopsCount::causal}},
                   "how MFU counts attention: in full, or the half a causal mask leaves");
   return table;

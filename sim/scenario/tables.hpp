@@ -6,6 +6,7 @@
 namespace orrery::scenario {
 
 const Fields<layout::Layout>& layout_fields();
+const Fields<RoutingChoice>& routing_fields();
 const Fields<Training>& training_fields();
 const Fields<ScheduleChoice>& schedule_fields();
 const Fields<NetworkChoice>& network_fields();

@@ -61,7 +61,7 @@ std::vector<double> stage_times(const Scenario& s, const std::vector<layout::Sta
 }
 
 double step_time(const Scenario& s) {
-  if (!s.cluster.perturb.empty() || !s.schedule.file.empty()) return 0;
+  if (!s.cluster.perturb.empty() || !s.schedule.file.empty() || s.training.capacity) return 0;  // drops tokens
   const auto spans = layout::partition_layers(s.model, s.layout);
   if (!spans.ok()) return 0;
   const std::vector<double> stage = stage_times(s, *spans);

@@ -115,7 +115,8 @@ const std::vector<Key>& all_keys() {
 }
 
 bool Key::direct() const {
-  if (section == Section::model || section == Section::cluster || path == "stack.type" || path == "schedule.file")
+  if (section == Section::model || section == Section::cluster || path == "stack.type" || path == "schedule.file" ||
+      path == "training.routing.file")
     return false;
   return std::none_of(way.begin(), way.end(),
                       [](const Field* f) { return f->list || (f->optional && f->type == FieldType::section); });

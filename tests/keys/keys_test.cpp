@@ -30,6 +30,8 @@ const std::map<std::string, std::string> kWithoutEffect{
     {"cluster.gpu_definition.tensor_clock_mhz", "a source: what the dense peaks were computed from"},
     {"cluster.gpu_definition.dense_peak.int8", "of the data sheet; nothing is trained in it"},
     {"cluster.gpu_definition.price_source", "a source"},
+    {"training.routing.type", "balanced, as without it"},
+    {"stack.experts.available", "refuses or does not"},
     {"stack.name", "a name"},
     {"stack.about", "a text"},
     {"reliability.about", "a text"},

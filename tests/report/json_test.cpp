@@ -123,6 +123,7 @@ TEST_CASE("the JSON has exactly its keys, in order") {
                                                  "breakdown_s",
                                                  "shared_links",
                                                  "link_use",
+                                                 "expert_loads",
                                                  "stages",
                                                  "devices",
                                                  "warnings",

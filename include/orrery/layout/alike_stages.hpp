@@ -16,7 +16,7 @@ std::vector<std::int32_t> alike_stages(const model::ModelGraph& graph, std::span
                                        int stages, const PassOptions& options);
 
 // The same told of any stages, of other partitions of the graph too: [stage] words that are equal where the passes are.
-// Layers that are `period` apart are treated alike by the recomputation.
+// Layers that are `period` apart are treated alike by the recomputation and by the loads of the experts.
 std::vector<std::vector<std::int64_t>> stage_signatures(const model::ModelGraph& graph,
                                                         std::span<const std::int32_t> stage_of, int stages,
                                                         std::int64_t period);

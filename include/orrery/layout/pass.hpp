@@ -21,6 +21,7 @@
 #include "orrery/layout/dimension.hpp"
 #include "orrery/layout/layout.hpp"
 #include "orrery/layout/memory_class.hpp"
+#include "orrery/layout/routing.hpp"
 #include "orrery/model/kernel.hpp"
 
 namespace orrery::layout {
@@ -79,6 +80,7 @@ enum class Dispatcher : std::uint8_t { all_to_all, all_gather, deepep, hybridep 
 
 // Routed experts: the section `experts` of a software stack.
 struct OperatorExperts {
+  bool available = true;  // the framework has them
   Dispatcher dispatcher = Dispatcher::all_to_all;
   // Grouped products are launched for each expert apart (Transformer Engine: cuBLAS on several streams), not once.
   bool launched_apart = false;
@@ -100,8 +102,12 @@ struct PassOptions {
   OperatorKernels kernels;
   OperatorCalls calls;
   OperatorExperts experts;
+  Routing routing;
   friend bool operator==(const PassOptions&, const PassOptions&) = default;
 };
+
+// Of a micro-batch, those that one rank sends to the experts.
+std::int64_t tokens_sent(const Layout& layout, const PassOptions& options);
 
 // Category of the step in the split of the step time.
 enum class StepRole : std::uint8_t { compute, recompute };
@@ -150,9 +156,10 @@ struct StageOperators;  // opaque: built once per stage, asked for each pass
 
 class StageModel {
  public:
-  // `nodes` are operators of the graph, in its order (layout::operators_of).
+  // `nodes` are operators of the graph, in its order (layout::operators_of). `place`: of the rank among those that the
+  // experts are spread over, which matters where their loads are unlike.
   StageModel(const model::ModelGraph& graph, const Layout& layout, std::span<const std::int32_t> nodes,
-             const PassOptions& options);
+             const PassOptions& options, std::int32_t place = 0);
 
   std::vector<PassStep> pass(PassKind kind) const;
   std::vector<TensorId> held_before(PassKind kind) const;  // tensors that passes before it left behind

@@ -57,6 +57,15 @@ struct VariedSteps {
   std::vector<std::pair<std::int32_t, double>> waited_for;
 };
 
+// What unlike loads and capacities of routed experts do to the step.
+struct ExpertLoads {
+  double load_factor = 1;   // rows of the fullest rank over the mean, mean over the layers
+  double dropped = 0;       // of the copies of tokens
+  Time balanced{};          // the step with every expert given as many and nothing dropped; 0 = not played
+  Bytes balanced_memory{};  // peak of its fullest GPU
+  bool there = false;
+};
+
 struct RunResult {
   // What ran.
   std::string title;          // one line: model, GPUs, layout, schedule
@@ -103,6 +112,7 @@ struct RunResult {
   std::vector<std::int32_t> slow_ranks;    // on GPUs slower than the fastest of the run
   Time unperturbed{};                      // without all of them
   Time asynchronous{};                     // with asynchronous messages in place of blocking ones
+  ExpertLoads experts;
 };
 
 // Whether the step runs in the memory of the GPUs. By releasing: the GPU refuses, PyTorch's allocator gives back the

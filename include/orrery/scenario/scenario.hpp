@@ -27,6 +27,19 @@ constexpr bool is_fp32(Precision precision) {  // as stored
 }
 enum class FlopsCount : std::uint8_t { full, causal };
 
+// How tokens spread over the routed experts (layout/routing.hpp): balanced where neither a law nor a file is named.
+enum class RoutingKind : std::uint8_t { balanced };
+struct RoutingChoice {
+  std::optional<RoutingKind> type;
+  std::optional<double> power_law;  // exponent
+  std::int64_t seed = 1;
+  std::string file;  // columns layer, expert, load
+  // What stands in the file, once it has been read for the model of the scenario (resolve).
+  std::shared_ptr<const layout::ExpertLoads> loads;
+
+  bool balanced() const { return !power_law && file.empty(); }
+};
+
 struct Training {
   std::int64_t sequence_length = 2048;
   std::int64_t global_batch = 1;  // sequences per step
@@ -41,6 +54,9 @@ struct Training {
   std::optional<std::int64_t> optimizer_bytes;  // default 12 (8 in fp32)
   std::optional<bool> overlap_data, overlap_tensor, overlap_context;  // default: the stack's
   bool compiled = false;                                              // elementwise chains fused by a compiler
+  RoutingChoice routing;
+  std::optional<double> capacity;  // factor; default: dropless
+  bool pad_to_capacity = false;
   FlopsCount flops = FlopsCount::full;
 };
 

@@ -3,6 +3,8 @@
 //   all_to_all  a copy for each expert to its rank, then a gather among those that share each expert
 //   all_gather  all tokens to all ranks of the experts, whose own each picks; home by reduce-scatter
 //   deepep, hybridep  a copy for each rank that has any of a token's experts, there spread to these
+// Where ranks are given unlike rows a call is as long as that of the rank that is given (or gives back) most: its size
+// is that of one in which every rank is given as many.
 #include "dispatch.hpp"
 
 #include <algorithm>
@@ -56,7 +58,7 @@ class Exchange {
   }
 
   void send_copies(bool weights) {
-    const std::int64_t copies = s_.rank.copies, received = s_.rank.received;
+    const std::int64_t copies = s_.rank.fullest / s_.rank.expert_tensor, received = s_.rank.received;
     if (s_.rank.expert > 1) call(Collective::all_to_all, copies * row_, Dimension::expert);
     if (s_.rank.expert > 1 && weights) call(Collective::all_to_all, copies * kRouterWeight, Dimension::expert);
     if (s_.rank.expert_tensor > 1) call(Collective::all_gather, received * row_, Dimension::expert_tensor);
@@ -73,13 +75,13 @@ class Exchange {
     steps_.push_back({s_.memory("sort_by_expert", 2 * s_.rank.received * row_)});
   }
 
-  // As many rows arrive as leave.
+  // Balanced, as many rows arrive as leave.
   void send_once(bool weights) {
-    const std::int64_t rows = rows_once(s_), received = s_.rank.received;
+    const std::int64_t rows = rows_once(s_, s_.rank.fullest), received = s_.rank.received;
     const std::int64_t choice = weights ? (kIndexBytes + kRouterWeight) * s_.model.experts.top_k : 0;
     if (s_.rank.expert > 1) call(Collective::dispatch, rows * (row_ + choice), Dimension::expert);
     if (s_.rank.expert_tensor > 1) call(Collective::all_gather, received * row_, Dimension::expert_tensor);
-    sort(rows + received);  // hybridep: in the same kernel, but over the same bytes
+    sort(rows_once(s_, received) + received);  // hybridep: in the same kernel, but over the same bytes
   }
 
   const Splitter& s_;
@@ -89,9 +91,20 @@ class Exchange {
 
 }  // namespace
 
-std::int64_t rows_once(const Splitter& s) {
-  const ChosenExperts chosen{s.model.experts.count, s.rank.experts, s.model.experts.top_k};
-  const double ranks = static_cast<double>(s.rank.expert) * chance_of_any(chosen, 1);
+// A token goes to a rank with the chance that any of its k experts is there (chance_of_any): of a rank that is given more or
+// fewer rows than others, as if it held as many times more experts, 1 − Π (E − n − i)/(E − i), i < k.
+std::int64_t rows_once(const Splitter& s, std::int64_t received) {
+  const model::Experts& e = s.model.experts;
+  const std::int64_t even = checked_mul(s.rank.shard_tokens, e.top_k * s.rank.expert_tensor);
+  double there = chance_of_any({e.count, s.rank.experts, e.top_k}, 1);
+  if (received != even) {
+    const double experts = static_cast<double>(s.rank.experts) * static_cast<double>(received) / static_cast<double>(even);
+    double nowhere = 1;
+    for (std::int64_t i = 0; i < e.top_k; ++i)
+      nowhere *= std::max(static_cast<double>(e.count - i) - experts, 0.0) / static_cast<double>(e.count - i);
+    there = 1 - nowhere;
+  }
+  const double ranks = static_cast<double>(s.rank.expert) * there;
   return static_cast<std::int64_t>(static_cast<double>(s.rank.shard_tokens) * ranks);
 }
 

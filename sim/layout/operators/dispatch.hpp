@@ -8,7 +8,8 @@ namespace orrery::layout {
 bool stays(const Splitter& s);
 // The dispatcher takes tokens as they are and gives back their sums, and permutes by itself.
 bool sends_tokens(const Splitter& s);
-// Rows that a rank sends where each rank gets a token once, however many of its experts are there: balanced, expected.
-std::int64_t rows_once(const Splitter& s);
+// Rows of all ranks that a rank of `received` copies gets where each rank gets a token once, however many of its
+// experts are there: expected.
+std::int64_t rows_once(const Splitter& s, std::int64_t received);
 
 }  // namespace orrery::layout

@@ -8,7 +8,7 @@ namespace {
 void grouped(Splitter& s, std::int64_t in, std::int64_t out, bool weighted_bias) {
   Linear linear = linear_of(s, in, out);
   linear.weighted_bias = weighted_bias;
-  linear.tokens = s.rank.received, linear.matrices = s.rank.experts;
+  linear.tokens = s.rank.received, linear.matrices = s.rank.experts, linear.of_matrix = s.rank.of_expert;
   plain_linear(s, linear);
 }
 

@@ -1,5 +1,7 @@
 #include "linear.hpp"
 
+#include <algorithm>
+
 namespace orrery::layout {
 
 using model::GemmLayout;
@@ -10,23 +12,37 @@ Parameters kind_of(const Splitter& s) {
   return s.node().matrices > 1 ? Parameters::experts : Parameters::dense;
 }
 
-// Where there are several matrices each is given as many rows as the others, rounded up.
+// Those that have any rows; where they are alike, as many rows as the others, rounded up.
+std::int64_t met(const Linear& linear) {
+  if (linear.of_matrix.empty()) return linear.matrices;
+  return std::count_if(linear.of_matrix.begin(), linear.of_matrix.end(), [](std::int64_t rows) { return rows > 0; });
+}
+std::int64_t rows_each(const Linear& linear) {
+  return ceil_div(linear.tokens, std::max<std::int64_t>(met(linear), 1));
+}
+
 model::Kernel weight_gemm(const Splitter& s, const Linear& linear) {
-  model::Kernel kernel = s.gemm(linear.out, linear.in, ceil_div(linear.tokens, linear.matrices), GemmLayout::nt,
-                                linear.type, linear.matrices);
+  model::Kernel kernel = s.gemm(linear.out, linear.in, rows_each(linear), GemmLayout::nt, linear.type, met(linear));
   kernel.flops = {checked_mul(2 * linear.tokens, checked_mul(linear.out, linear.in))};
   // FSDP reduces the gradient of each micro-batch: it is written, not accumulated.
   kernel.accumulate = !s.layout.reduces_in_each_pass(kind_of(s)) && s.options.kernels.fused_gradient_accumulation;
   if (kernel.accumulate && s.options.gradient_bytes == 4) kernel.out_dtype = DType::fp32;
+  const std::int64_t written = kernel.accumulate ? met(linear) : linear.matrices;  // of those without rows zeros
   kernel.bytes = {checked_mul(linear.tokens, linear.out + linear.in) * size_of(linear.type) +
-                  checked_mul(linear.matrices * linear.out, linear.in) * size_of(kernel.out_dtype) *
+                  checked_mul(written * linear.out, linear.in) * size_of(kernel.out_dtype) *
                       (kernel.accumulate ? 2 : 1)};
   return kernel;
 }
 
 model::Kernel row_gemm(const Splitter& s, const Linear& linear, std::int64_t n, std::int64_t k, GemmLayout how) {
-  model::Kernel kernel = s.gemm(ceil_div(linear.tokens, linear.matrices), n, k, how, linear.type, linear.matrices);
+  model::Kernel kernel = s.gemm(rows_each(linear), n, k, how, linear.type, met(linear));
   kernel.flops = {checked_mul(2 * linear.tokens, checked_mul(n, k))};
+  if (linear.of_matrix.empty()) return kernel;
+  kernel.bytes = {checked_mul(linear.tokens, k * size_of(linear.type) + n * s.width()) +
+                  checked_mul(checked_mul(kernel.batch, k), n) * size_of(linear.type)};
+  for (const std::int64_t rows : linear.of_matrix)
+    for (std::size_t i = 0; i < kernel.row_blocks.size(); ++i)
+      kernel.row_blocks[i] += static_cast<std::int32_t>(ceil_div(rows, std::int64_t{64} << i));
   return kernel;
 }
 

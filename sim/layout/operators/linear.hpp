@@ -14,16 +14,17 @@ namespace orrery::layout {
 // Columns or rows of a matrix on this rank.
 struct Linear {
   const char* name;
-  std::int64_t in = 0, out = 0;   // of this rank
-  std::int64_t rows = 0;          // of the weights on this rank: as many as `in`, where the model is whole
-  std::int64_t bias = 0;          // vectors beside the matrix
-  bool own_gradient = true;       // false: a tied head, whose gradient is final with the embedding's
-  DType type = DType::bf16;       // of the product
-  bool input_cast_fused = false;  // fp8: the operator before writes the cast
-  bool keep_output = false;       // selective_op
-  bool weighted_bias = false;     // each row adds its bias times its weight
-  std::int64_t tokens = 0;        // rows of the input
-  std::int64_t matrices = 1;      // so many, each times its share of them
+  std::int64_t in = 0, out = 0;              // of this rank
+  std::int64_t rows = 0;                     // of the weights on this rank: as many as `in`, where the model is whole
+  std::int64_t bias = 0;                     // vectors beside the matrix
+  bool own_gradient = true;                  // false: a tied head, whose gradient is final with the embedding's
+  DType type = DType::bf16;                  // of the product
+  bool input_cast_fused = false;             // fp8: the operator before writes the cast
+  bool keep_output = false;                  // selective_op
+  bool weighted_bias = false;                // each row adds its bias times its weight
+  std::int64_t tokens = 0;                   // rows of the input
+  std::int64_t matrices = 1;                 // so many, each times its share of them
+  std::vector<std::int64_t> of_matrix = {};  // [matrix] its rows; empty where they are alike
 };
 
 // Input 0 of the operator times a matrix of `out` columns on this rank.

@@ -15,12 +15,13 @@ std::vector<TensorId> present(std::initializer_list<TensorId> ids) {
   return there;
 }
 
-Splitter::Splitter(const model::ModelGraph& model_graph, const Layout& of, const PassOptions& pass)
+Splitter::Splitter(const model::ModelGraph& model_graph, const Layout& of, const PassOptions& pass, std::int32_t place)
     : graph(model_graph),
       model(model_graph.spec),
       layout(of),
       options(pass),
-      rank(rank_shape(model_graph.spec, of, pass)) {}
+      rank(rank_shape(model_graph.spec, of, pass)),
+      place_(place) {}
 
 Tape Splitter::split(std::span<const std::int32_t> nodes) {
   on_rank_.assign(graph.tensors.size(), {});
@@ -28,7 +29,7 @@ Tape Splitter::split(std::span<const std::int32_t> nodes) {
   for (const std::int32_t n : nodes) here_[at(n)] = true;
   receive(nodes);
   for (const std::int32_t n : nodes) {
-    node_ = &graph.operators[at(n)];
+    enter(graph.operators[at(n)]);
     splitting(node_->kind)(*this);
   }
   for (const model::Edge& e : graph.edges)
@@ -38,10 +39,18 @@ Tape Splitter::split(std::span<const std::int32_t> nodes) {
   return std::move(tape_);
 }
 
+void Splitter::enter(const model::Operator& node) {
+  node_ = &node;
+  if (node.layer == layer_) return;
+  layer_ = node.layer;
+  set_rows(rank, model, layout, options.routing, layer_, place_);
+}
+
 // What the stage reads of others: each tensor once, however many operators read it.
 void Splitter::receive(std::span<const std::int32_t> nodes) {
   for (const std::int32_t n : nodes) {
     const model::Operator& op = graph.operators[at(n)];
+    enter(op);
     for (std::int32_t e = op.first_edge; e < op.first_edge + op.reads; ++e) {
       const model::Edge& edge = graph.edges[at(e)];
       const model::Tensor& read = graph.tensors[at(edge.tensor)];

@@ -11,7 +11,7 @@ namespace orrery::layout {
 
 class Splitter {
  public:
-  Splitter(const model::ModelGraph& graph, const Layout& layout, const PassOptions& options);
+  Splitter(const model::ModelGraph& graph, const Layout& layout, const PassOptions& options, std::int32_t place = 0);
   // `nodes` are the operators of the stage, in the order of the graph.
   Tape split(std::span<const std::int32_t> nodes);
 
@@ -20,7 +20,7 @@ class Splitter {
   const model::ModelSpec& model;
   const Layout& layout;
   const PassOptions& options;
-  const RankShape rank;
+  RankShape rank;  // in the layer of the operator
   const model::Operator& node() const { return *node_; }
   bool in_last_part() const { return node_->layer == model.layers; }  // final norm, head, loss
   TensorId in(int slot) const;                                        // kNoTensor where no edge leads there
@@ -62,7 +62,10 @@ class Splitter {
   const model::Tensor* read_at(int slot) const;
   const model::Tensor& made(int result) const;
   void receive(std::span<const std::int32_t> nodes);
+  void enter(const model::Operator& node);
 
+  std::int32_t place_;       // among the ranks that the experts are spread over
+  std::int64_t layer_ = -2;  // whose rows `rank` has
   const model::Operator* node_ = nullptr;
   Tape tape_;
   std::vector<bool> here_;                      // [operator] of this stage
