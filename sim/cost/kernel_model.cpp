@@ -91,6 +91,19 @@ const Fields<MemoryModel>& memory_fields() {
   return table;
 }
 
+const Fields<ExpertKernels>& expert_kernel_fields() {
+  using M = ExpertKernels;
+  static const auto table =
+      Fields<M>("experts", "Grouped products of experts, and the casts before them.")
+          .add("block_scaled_rate", &M::block_scaled_rate, "factor on fp8 where blocks of 128 have scales of their own")
+          .number_range(0.01, 1)
+          .add("block_cast_rate", &M::block_cast_rate, "factor on the memory rate of casts that find these scales")
+          .number_range(0.01, 1)
+          .add("generated_rate", &M::generated_rate, "factor on the rate of kernels that a compiler generated")
+          .number_range(0.01, 1);
+  return table;
+}
+
 Result<KernelModel> load(const std::string& name, int depth, Catalogue& catalogue,
                          const DataCollection& collection = kKernels);
 
@@ -169,7 +182,8 @@ const Fields<KernelModel>& kernel_model_fields() {
                "published tables of its kernels were measured under sustained load, not as lone kernels")
           .section("gemm", &M::gemm, gemm_fields(), "matrix products")
           .section("attention", &M::attention, library_fields(), "fused attention by library, the default first")
-          .section("memory", &M::memory, memory_fields(), "memory-bound kernels");
+          .section("memory", &M::memory, memory_fields(), "memory-bound kernels")
+          .section("experts", &M::experts, expert_kernel_fields(), "grouped products of experts");
   return table;
 }
 

@@ -93,10 +93,11 @@ double reduction_time(const Gemm& gemm, std::int64_t splits) {
   return seconds(gemm.model.floor) + elements * real(4 * splits + size_of(k.out_dtype)) / gemm.bandwidth;
 }
 
+// Groups of unlike rows are not split (CUTLASS, grouped products).
 double fastest_grid(const Gemm& gemm) {
   double best = -1;
   for (const std::int64_t splits : kSplits) {
-    if (splits > 1 && gemm.kernel.k / splits < kShortestSplit) break;
+    if (splits > 1 && (gemm.kernel.k / splits < kShortestSplit || gemm.kernel.row_blocks[0] > 0)) break;
     const double reduction = reduction_time(gemm, splits);
     for (const Tile tile : kTiles) {
       const double time = grid_time(gemm, tile, splits) + reduction;

@@ -107,6 +107,7 @@ const Fields<Tuning>& tuning_fields() {
           .section("collnet", &Tuning::collnet, algorithm_fields(), "reduction in the fabric")
           .section("direct", &Tuning::direct, algorithm_fields(), "messages, all_to_all, exchange on meshes")
           .section("pat", &Tuning::pat, algorithm_fields(), "parallel aggregated trees")
+          .section("deepep", &Tuning::deepep, algorithm_fields(), "tokens to experts and back, by DeepEP's kernels")
           .add("sources", &Tuning::sources, "where the figures come from");
   return table;
 }
@@ -120,6 +121,7 @@ const ProtocolTuning& Tuning::of(const std::string& algorithm, const std::string
                                      : algorithm == "collnet"   ? collnet
                                      : algorithm == "direct"    ? direct
                                      : algorithm == "pat"       ? pat
+                                     : algorithm == "deepep"    ? deepep
                                                                 : ring;
   return protocol == "ll" ? constants.ll : protocol == "ll128" ? constants.ll128 : constants.simple;
 }

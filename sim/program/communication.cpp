@@ -25,6 +25,7 @@ NetworkKey::NetworkKey(const StepInput& input, std::shared_ptr<const Ranks> grou
       mode(input.mode),
       algorithm(input.algorithm),
       protocol(input.protocol),
+      deepep(input.pass.experts.dispatcher == layout::Dispatcher::deepep),
       step(input.stack.communication.network_step),
       chosen(chosen_of(input)) {}
 
@@ -78,10 +79,12 @@ const std::vector<CallCost>& Communication::costs(const ProcessGroups& among, Co
 }
 
 // By the algorithm and protocol that the run names, where they serve this call.
-network::CollectivePlan Communication::plan(Collective kind, Bytes bytes,
+network::CollectivePlan Communication::plan(const ProcessGroups& among, Collective kind, Bytes bytes,
                                             std::span<const hardware::DeviceId> devices) const {
   network::CollectiveCall call{kind, bytes, devices, network_.algorithm, network_.protocol};
   call.chosen = network_.chosen;
+  const bool to_experts = kind == Collective::all_to_all || kind == Collective::dispatch;
+  if (network_.deepep && to_experts && among.lane == Lane::expert && call.algorithm.empty()) call.algorithm = "deepep";
   if (!call.algorithm.empty() && !network::unsupported(call, *network_.topology, *network_.tuning).empty())
     call.algorithm.clear();
   return network::plan_collective(call, *network_.topology, *network_.tuning);
@@ -124,7 +127,8 @@ std::vector<CallCost> Communication::compute(const ProcessGroups& among, Collect
   for (const auto& group : among.groups) {
     devices.clear();
     for (const std::int32_t rank : group) devices.push_back(network_.placement[static_cast<std::size_t>(rank)]);
-    plans.push_back(devices.size() < 2 || bytes.value == 0 ? network::CollectivePlan{} : plan(kind, bytes, devices));
+    plans.push_back(devices.size() < 2 || bytes.value == 0 ? network::CollectivePlan{}
+                                                           : plan(among, kind, bytes, devices));
     most_phases = std::max(most_phases, plans.back().phases.size());
   }
   std::vector<CallCost> costs(plans.size());

@@ -40,6 +40,7 @@ struct NetworkKey {
   std::vector<hardware::DeviceId> placement;
   NetworkMode mode;
   std::string algorithm, protocol;
+  bool deepep = false;   // tokens go to experts by its kernels (layout::Dispatcher)
   Time step{};           // between nodes, of calls inside the passes (StackCommunication::network_step)
   ChosenExperts chosen;  // by each token
 };
@@ -55,7 +56,8 @@ class Communication {
   const std::vector<CallCost>& costs(const ProcessGroups& among, Collective kind, Bytes bytes);
 
  private:
-  network::CollectivePlan plan(Collective kind, Bytes bytes, std::span<const hardware::DeviceId> devices) const;
+  network::CollectivePlan plan(const ProcessGroups& among, Collective kind, Bytes bytes,
+                               std::span<const hardware::DeviceId> devices) const;
   network::Traffic traffic_of(Collective kind, Bytes bytes, const std::vector<std::int32_t>& group,
                               const network::CollectivePlan& plan) const;
   std::vector<CallCost> compute(const ProcessGroups& among, Collective kind, Bytes bytes);

@@ -9,6 +9,8 @@ Result<std::vector<Row>> run_rows(const CsvTable& table, const Options& options)
 Result<std::vector<Row>> schedule_rows(const CsvTable& table, const Options& options);
 Result<std::vector<Row>> collective_rows(const CsvTable& table);
 Result<std::vector<Row>> kernel_rows(const CsvTable& table);
+Result<std::vector<Row>> expert_layer_rows(const CsvTable& table);
+Result<std::vector<Row>> expert_exchange_rows(const CsvTable& table);
 Result<std::vector<Row>> flow_rows(std::string_view text, const std::string& name, const std::string& expected);
 
 // Rows in the groups that the ways (columns, joined by commas) make, in place of those they are in. Errors: unknown

@@ -28,8 +28,6 @@ struct NotSimulated {
 };
 constexpr NotSimulated kNotSimulated[] = {
     {FileKind::plans, "layers_per_stage", "replicas_per_stage", "replicas and layers chosen stage by stage"},
-    {FileKind::expert_layers, "expert_hidden", "num_tokens", "layers with experts"},
-    {FileKind::expert_exchange, "dispatch_us", "combine_us", "dispatch and combine of tokens among experts"},
     {FileKind::goodput, "quantity", "value", "what a run of many steps loses to checkpoints and failures"}};
 
 std::optional<FileKind> kind_of(const CsvTable& table) {
@@ -38,6 +36,8 @@ std::optional<FileKind> kind_of(const CsvTable& table) {
   if (has("schedule") && has("p") && has("m")) return FileKind::schedules;
   if (has("collective") && has("msg_bytes")) return FileKind::collectives;
   if (has("kernel") && has("gpu")) return FileKind::kernels;
+  if (has("expert_hidden") && has("num_tokens")) return FileKind::expert_layers;
+  if (has("dispatch_us") && has("combine_us")) return FileKind::expert_exchange;
   for (const NotSimulated& kind : kNotSimulated)
     if (has(kind.column) && has(kind.other_column)) return kind.kind;
   return {};
@@ -69,9 +69,11 @@ Result<std::vector<Row>> rows_of(FileKind kind, const CsvTable& table, const Opt
       return collective_rows(table);
     case FileKind::kernels:
       return kernel_rows(table);
-    case FileKind::plans:
     case FileKind::expert_layers:
+      return expert_layer_rows(table);
     case FileKind::expert_exchange:
+      return expert_exchange_rows(table);
+    case FileKind::plans:
     case FileKind::goodput:
       return refused_rows(kind, table);
     case FileKind::flows:

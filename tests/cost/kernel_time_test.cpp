@@ -2,6 +2,8 @@
 // each (bf16), 10¹² bytes/s of memory, everything at 100 %.
 #include <doctest/doctest.h>
 
+#include <vector>
+
 #include "orrery/core/error.hpp"
 #include "orrery/cost/kernel_cost.hpp"
 
@@ -71,6 +73,27 @@ TEST_CASE("a small tile fills the GPU where a large one leaves it idle") {
   const std::int64_t got = run(model, gemm(128, 128, 128)).value;
   CHECK(got >= 6'291'455);
   CHECK(got <= 6'291'457);
+}
+
+// Groups of 256 and 128 rows, n 512, k 1024: of 256×128 1 + 1 rows of 4 blocks, of 128×256 2 + 1 rows of 2: 8 or 6
+// blocks on 4 multiprocessors, two waves. With a group of 64 rows 12 or 8, with two of them 16 or 10: two waves, and
+// three. Two groups of 128 rows and k 16384 are one block each, which alike ones split 4 ways.
+TEST_CASE("a grouped product takes the blocks of each group, and is not split") {
+  const auto grouped = [](std::vector<std::int64_t> rows, std::int64_t n, std::int64_t k) {
+    Kernel kernel = gemm(rows.front(), n, k);
+    kernel.batch = static_cast<std::int64_t>(rows.size()), kernel.bytes = {1};
+    for (const std::int64_t r : rows)
+      for (std::size_t i = 0; i < 3; ++i)
+        kernel.row_blocks[i] += static_cast<std::int32_t>((r + (64 << i) - 1) / (64 << i));
+    return kernel;
+  };
+  CHECK(run(ideal(), grouped({256, 128}, 512, 1024)) == Time{2 * 67'108'864});
+  CHECK(run(ideal(), grouped({256, 128, 64}, 512, 1024)) == Time{2 * 67'108'864});
+  CHECK(run(ideal(), grouped({256, 128, 64, 64}, 512, 1024)) == Time{3 * 67'108'864});
+  CHECK(run(ideal(), grouped({128, 128}, 128, 16384)) == Time{1'073'741'824});
+  Kernel alike = gemm(128, 128, 16384);
+  alike.batch = 2;
+  CHECK(run(ideal(), alike) < Time{600'000'000});
 }
 
 TEST_CASE("few blocks with a long k are split, and pay for adding up") {

@@ -280,7 +280,7 @@ TEST_CASE("layouts that experts cannot have, each with its remedy") {
   l.data = 8, l.expert = 3;
   CHECK(wrong(l) == "layout.expert: 8 experts do not divide over 3 ranks");
   l.data = 16, l.expert = 16;
-  CHECK(wrong(l) == "layout.expert: 8 experts do not divide over 16 ranks");
+  CHECK(wrong(l) == "layout.expert: 16 is more ranks than the 8 experts of mixtral-8x7b");
   l.data = 4, l.expert = 8;
   CHECK(wrong(l) ==
         "layout.expert: expert 8 · expert_tensor 1 do not divide the 4 ranks of a stage (tensor · context · data)");

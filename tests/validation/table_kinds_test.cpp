@@ -62,9 +62,6 @@ TEST_CASE("tables that nothing here predicts are counted, each row with what it 
   };
   CHECK(why("layers_per_stage,replicas_per_stage", FileKind::plans) ==
         "not simulated: replicas and layers chosen stage by stage");
-  CHECK(why("expert_hidden,num_tokens", FileKind::expert_layers) == "not simulated: layers with experts");
-  CHECK(why("dispatch_us,combine_us", FileKind::expert_exchange) ==
-        "not simulated: dispatch and combine of tokens among experts");
   CHECK(why("quantity,value", FileKind::goodput) ==
         "not simulated: what a run of many steps loses to checkpoints and failures");
   const Report named = of("id,quantity,value\nr1,2,3\n");

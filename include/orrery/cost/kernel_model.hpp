@@ -65,6 +65,14 @@ struct MemoryModel {
   friend bool operator==(const MemoryModel&, const MemoryModel&) = default;
 };
 
+// What is particular to grouped products of experts and the casts before them.
+struct ExpertKernels {
+  double block_scaled_rate = 1;  // factor on the rate of fp8 where blocks of 128 have scales: promoted in between
+  double block_cast_rate = 1;    // factor on the memory rate of casts that find such scales
+  double generated_rate = 1;     // factor on the rate of kernels that a compiler generated (Triton)
+  friend bool operator==(const ExpertKernels&, const ExpertKernels&) = default;
+};
+
 struct KernelModel {
   std::string name;          // GPU
   std::string constants_of;  // GPU whose constants these are but for those said here; empty = its own
@@ -78,6 +86,7 @@ struct KernelModel {
   GemmModel gemm;
   std::vector<AttentionKernels> attention;  // the first is the default
   MemoryModel memory;
+  ExpertKernels experts;
 
   // The kernels of a library; those of the default if this GPU has none of it.
   const AttentionKernels& attention_of(AttentionLibrary library) const;

@@ -53,7 +53,7 @@ struct Tuning {
   bool direct_on_mesh = false;       // within a mesh every pair exchanges directly (RCCL on xGMI)
   bool tree_for_pairs = false;       // the vendor's plugin takes the tree between two domains, at any size
   Bytes low_latency_until{};  // the vendor's plugin keeps all_reduce to LL, LL128 up to this size between domains
-  AlgorithmTuning ring, tree, nvls, nvls_tree_constants, collnet, direct, pat;
+  AlgorithmTuning ring, tree, nvls, nvls_tree_constants, collnet, direct, pat, deepep;
   std::string like;
   std::vector<std::string> sources;
 

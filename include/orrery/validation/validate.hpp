@@ -7,9 +7,11 @@
 //   schedules    schedule, p, m and tF, tF_by_stage or expected
 //   collectives  collective, msg_bytes …     rows of nccl-tests
 //   kernels      kernel, gpu, efficiency …   matrix products and fused attention
+//   expert_layers    kind, expert_hidden, num_tokens …   grouped products, layers with experts
+//   expert_exchange  dispatch_us, combine_us …           tokens to experts and home
 //   flows        text of `case … end`        network/maxmin_cases.hpp
 // Known too, to be counted, with each row refused by what it would need: plans (layers_per_stage, replicas_per_stage),
-// expert_layers (kind, expert_hidden), expert_exchange (dispatch_us, combine_us), goodput (quantity, value).
+// goodput (quantity, value).
 //
 // A row with a word, a GPU, a cluster or a stack that is not known is refused, with the reason, and the others are
 // predicted. A file without a header it can be known by, or with a cell that should be a number and is none, is an

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "orrery/layout/grouped_product.hpp"
+
 namespace orrery::layout {
 
 using model::GemmLayout;
@@ -14,8 +16,7 @@ Parameters kind_of(const Splitter& s) {
 
 // Those that have any rows; where they are alike, as many rows as the others, rounded up.
 std::int64_t met(const Linear& linear) {
-  if (linear.of_matrix.empty()) return linear.matrices;
-  return std::count_if(linear.of_matrix.begin(), linear.of_matrix.end(), [](std::int64_t rows) { return rows > 0; });
+  return linear.of_matrix.empty() ? linear.matrices : experts_met(linear.of_matrix);
 }
 std::int64_t rows_each(const Linear& linear) {
   return ceil_div(linear.tokens, std::max<std::int64_t>(met(linear), 1));
@@ -35,14 +36,9 @@ model::Kernel weight_gemm(const Splitter& s, const Linear& linear) {
 }
 
 model::Kernel row_gemm(const Splitter& s, const Linear& linear, std::int64_t n, std::int64_t k, GemmLayout how) {
+  if (!linear.of_matrix.empty()) return grouped_product(linear.of_matrix, n, k, linear.type, s.options.activation, how);
   model::Kernel kernel = s.gemm(rows_each(linear), n, k, how, linear.type, met(linear));
   kernel.flops = {checked_mul(2 * linear.tokens, checked_mul(n, k))};
-  if (linear.of_matrix.empty()) return kernel;
-  kernel.bytes = {checked_mul(linear.tokens, k * size_of(linear.type) + n * s.width()) +
-                  checked_mul(checked_mul(kernel.batch, k), n) * size_of(linear.type)};
-  for (const std::int64_t rows : linear.of_matrix)
-    for (std::size_t i = 0; i < kernel.row_blocks.size(); ++i)
-      kernel.row_blocks[i] += static_cast<std::int32_t>(ceil_div(rows, std::int64_t{64} << i));
   return kernel;
 }
 

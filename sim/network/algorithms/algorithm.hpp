@@ -25,7 +25,7 @@ struct Algorithm {
 };
 
 extern const Algorithm kRing, kTree, kHalvingDoubling, kDirect, kHierarchical, kTwoLevel, kNvls, kNvlsTree, kCollnet,
-    kPat;
+    kPat, kDeepEp;
 const std::vector<const Algorithm*>& algorithms();
 const Algorithm* find_algorithm(const std::string& name);
 

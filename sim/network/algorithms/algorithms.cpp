@@ -4,7 +4,8 @@ namespace orrery::network {
 
 const std::vector<const Algorithm*>& algorithms() {
   static const std::vector<const Algorithm*> list{&kRing,     &kTree, &kHalvingDoubling, &kDirect,  &kHierarchical,
-                                                  &kTwoLevel, &kNvls, &kNvlsTree,        &kCollnet, &kPat};
+                                                  &kTwoLevel, &kNvls, &kNvlsTree,        &kCollnet, &kPat,
+                                                  &kDeepEp};
   return list;
 }
 

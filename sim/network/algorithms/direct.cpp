@@ -64,6 +64,12 @@ std::string unsupported_direct(Collective kind, const Group& group) {
   return kind == Collective::send_receive && group.size() != 2 ? "send_receive takes two ranks: from and to" : "";
 }
 
+// Kernels of DeepEP (deepseek-ai/DeepEP) write to the other ranks as `direct` does, with constants of their own.
+std::string unsupported_deepep(Collective kind, const Group&) {
+  const bool to_experts = kind == Collective::all_to_all || kind == Collective::dispatch;
+  return to_experts ? "" : "deepep sends tokens to experts: all_to_all and dispatch alone";
+}
+
 void plan_direct(const PlanContext& context, Outline& out) {
   const Group& group = context.group;
   const std::int64_t n = group.size();
@@ -90,5 +96,6 @@ void plan_direct(const PlanContext& context, Outline& out) {
 }  // namespace
 
 const Algorithm kDirect{"direct", unsupported_direct, plan_direct};
+const Algorithm kDeepEp{"deepep", unsupported_deepep, plan_direct};
 
 }  // namespace orrery::network
