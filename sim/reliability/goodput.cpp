@@ -112,7 +112,8 @@ Plan plan_of(const Reliability& r, std::int64_t gpus, double step, double bytes)
   for (const FailureCause& f : r.failures)
     job.causes.push_back({f.per_gpu_year * static_cast<double>(gpus) / kSecondsPerYear,
                           seconds(f.detection.value_or(r.detection)) + seconds(f.restart.value_or(r.restart)),
-                          f.takes_node});
+                          f.takes_node, f.cause});
+  plan.about = r.about;
   if (c.bytes) bytes = static_cast<double>(c.bytes->value);
   plan.checkpoint = c.time                  ? seconds(*c.time)
                     : c.bandwidth.value > 0 ? bytes / static_cast<double>(c.bandwidth.value)

@@ -165,6 +165,10 @@ ordered_json long_run_json(const RunResult& run) {
   if (!run.long_run) return object;
   for (const auto& [key, value] : long_run_figures(*run.long_run)) object[key] = value;
   object["checkpoint_interval_steps"] = run.long_run->steps;
+  object["causes"] = ordered_json::array();
+  for (const reliability::Job::Cause& c : run.long_run->job.causes)
+    object["causes"].push_back({{"cause", c.name}, {"failures_per_day", 86400 * c.rate}, {"recovery_s", c.recovery}});
+  object["about"] = run.long_run->about;
   return object;
 }
 

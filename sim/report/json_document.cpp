@@ -83,6 +83,11 @@ const std::vector<JsonField>& json_fields() {
       {"long_run", "object", "",
        "what failures, checkpoints and restarts make of a run of many such steps; empty: the scenario says nothing of "
        "them"},
+      {"long_run.about", "string", "", "where its figures are from"},
+      {"long_run.causes", "array", "", "what stops it"},
+      {"long_run.causes[].cause", "string", "", "its name"},
+      {"long_run.causes[].failures_per_day", "number", "", "of the whole run"},
+      {"long_run.causes[].recovery_s", "number", "s", "until training goes on"},
       {"long_run.*", "number", "",
        "expected parts of its time: goodput (training), checkpoints, lost (work done again), restarts, waiting (for "
        "nodes); failures_per_day; in seconds checkpoint_s (until it can be read back), checkpoint_hold_s (the step "

@@ -161,14 +161,14 @@ void play_balanced(const Run& of, const RunOptions& asked, report::RunResult& ru
   Scenario other = of.scenario();
   other.training.routing = {}, other.training.capacity = {}, other.training.pad_to_capacity = false;
   RunOptions options = asked;
-  options.record_links = false;
+  options.record_links = false, options.phase = {};
   const Result<Run> changed = RunMaker::again(of, std::move(other));
   if (!changed.ok()) return;
-  const auto lowered = program::lower_step(changed->input(), lower_options(changed->scenario(), options));
-  if (!lowered.ok()) return;
-  const engine::Timeline timeline = timeline_of(changed->input(), lowered->program, options);
-  run.experts.balanced = timeline.step_time;
-  for (const engine::DeviceMemory& m : engine::memory_of(lowered->program, timeline))
+  program::Costs costs;
+  const auto played = lower_and_play(changed->input(), lower_options(changed->scenario(), options), options, costs);
+  if (!played.ok()) return;
+  run.experts.balanced = played->timeline.step_time;
+  for (const engine::DeviceMemory& m : engine::memory_of(played->step.program, played->timeline))
     run.experts.balanced_memory = std::max(run.experts.balanced_memory, Bytes{m.peak});
 }
 

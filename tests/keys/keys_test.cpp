@@ -34,8 +34,6 @@ const std::map<std::string, std::string> kWithoutEffect{
     {"stack.experts.available", "refuses or does not"},
     {"stack.name", "a name"},
     {"stack.about", "a text"},
-    {"reliability.about", "a text"},
-    {"reliability.failures.0.cause", "a name"},
 };
 
 // Of other commands than run: their tests set them.

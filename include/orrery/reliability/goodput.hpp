@@ -26,6 +26,7 @@ struct Job {
     double rate = 0;      // a second, of the whole run
     double recovery = 0;  // R
     bool takes_node = false;
+    std::string name = {};
   };
   std::vector<Cause> causes;
   double interval = 0;  // τ; > 0
@@ -71,7 +72,8 @@ struct Plan {
   std::int64_t steps = 0;  // between checkpoints; 0: no failures, no interval
   bool best = false;       // nobody asked for an interval
   bool write_longer = false;
-  double checkpoint = 0;  // seconds until it can be read back
+  double checkpoint = 0;   // seconds until it can be read back
+  std::string about = {};  // where the figures are from
 };
 Plan plan_of(const Reliability& reliability, std::int64_t gpus, double step, double bytes);
 

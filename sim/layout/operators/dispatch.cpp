@@ -91,14 +91,15 @@ class Exchange {
 
 }  // namespace
 
-// A token goes to a rank with the chance that any of its k experts is there (chance_of_any): of a rank that is given more or
-// fewer rows than others, as if it held as many times more experts, 1 − Π (E − n − i)/(E − i), i < k.
+// A token goes to a rank with the chance that any of its k experts is there (chance_of_any): of a rank that is given
+// more or fewer rows than others, as if it held as many times more experts, 1 − Π (E − n − i)/(E − i), i < k.
 std::int64_t rows_once(const Splitter& s, std::int64_t received) {
   const model::Experts& e = s.model.experts;
   const std::int64_t even = checked_mul(s.rank.shard_tokens, e.top_k * s.rank.expert_tensor);
   double there = chance_of_any({e.count, s.rank.experts, e.top_k}, 1);
   if (received != even) {
-    const double experts = static_cast<double>(s.rank.experts) * static_cast<double>(received) / static_cast<double>(even);
+    const double experts =
+        static_cast<double>(s.rank.experts) * static_cast<double>(received) / static_cast<double>(even);
     double nowhere = 1;
     for (std::int64_t i = 0; i < e.top_k; ++i)
       nowhere *= std::max(static_cast<double>(e.count - i) - experts, 0.0) / static_cast<double>(e.count - i);
