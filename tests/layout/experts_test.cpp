@@ -176,10 +176,12 @@ TEST_CASE("what a rank of DeepSeek-V3 sends to the others") {
   const std::int64_t copies = 4096 * 8, bytes = copies * 7168 * 2;
   CHECK(bytes == 469'762'048);
   const auto forward = s.pass(PassKind::forward), backward = s.pass(PassKind::backward);
-  CHECK(sent(forward, "dispatch", Collective::all_to_all).value == bytes + copies * 4);  // and a weight of each
+  CHECK(sent(forward, "dispatch", Collective::all_to_all).value == bytes);
+  CHECK(sent(forward, "dispatch.weights", Collective::all_to_all).value == copies * 4);
   CHECK(sent(forward, "combine", Collective::all_to_all).value == bytes);
   CHECK(sent(backward, "combine", Collective::all_to_all).value == bytes);
-  CHECK(sent(backward, "dispatch", Collective::all_to_all).value == bytes + copies * 4);
+  CHECK(sent(backward, "dispatch", Collective::all_to_all).value == bytes);
+  CHECK(sent(backward, "dispatch.weights", Collective::all_to_all).value == copies * 4);
   CHECK(sent(stage(m, Layout{}, {3, 1, false, false}).pass(PassKind::forward), "dispatch", Collective::all_to_all)
             .value == 0);
   // Ranks that share each expert gather the copies of all of them, and sum what they make.
@@ -201,10 +203,12 @@ TEST_CASE("dispatch by gathering all tokens") {
   const auto forward = s.pass(PassKind::forward), backward = s.pass(PassKind::backward);
   const std::int64_t token = 7168 * 2, chosen = 256 * 5;
   // A call among the 2 that share an expert gathers 2 of 16 parts, one among the 8 that hold different ones the rest.
-  CHECK(sent(forward, "dispatch", Collective::all_gather).value == 4096 * (2 + 16) * (token + chosen));
+  CHECK(sent(forward, "dispatch", Collective::all_gather).value == 4096 * (2 + 16) * token);
+  CHECK(sent(forward, "dispatch.weights", Collective::all_gather).value == 4096 * (2 + 16) * chosen);
   CHECK(sent(forward, "combine", Collective::reduce_scatter).value == 4096 * (2 + 16) * token);
   CHECK(sent(backward, "combine", Collective::all_gather).value == 4096 * (2 + 16) * token);
-  CHECK(sent(backward, "dispatch", Collective::reduce_scatter).value == 4096 * (2 + 16) * (token + chosen));
+  CHECK(sent(backward, "dispatch", Collective::reduce_scatter).value == 4096 * (2 + 16) * token);
+  CHECK(sent(backward, "dispatch.weights", Collective::reduce_scatter).value == 4096 * (2 + 16) * chosen);
   CHECK(sent(forward, "dispatch", Collective::all_to_all).value == 0);
   // What is kept is as if copies were sent, but for weights of copies at the sender.
   const StageModel copies = stage_of(m, l, {3, 1, false, false}, plain(4096));

@@ -15,6 +15,7 @@ namespace orrery::layout {
 namespace {
 
 constexpr std::int64_t kChosenBytes = 1, kIndexBytes = 8;
+constexpr const char* kWeights = "dispatch.weights";
 
 using Steps = std::vector<OpStep>;
 
@@ -50,8 +51,8 @@ class Exchange {
 
  private:
   std::int64_t gathered() const { return checked_mul(s_.rank.shard_tokens, s_.rank.expert * s_.rank.expert_tensor); }
-  void call(Collective kind, std::int64_t bytes, Dimension along) {
-    steps_.push_back({s_.communicate(model::name_of(s_.node().kind), kind, bytes, along)});
+  void call(Collective kind, std::int64_t bytes, Dimension along, const char* name = nullptr) {
+    steps_.push_back({s_.communicate(name != nullptr ? name : model::name_of(s_.node().kind), kind, bytes, along)});
   }
   void sort(std::int64_t rows) {
     if (s_.rank.experts > 1) steps_.push_back({s_.memory("sort_by_expert", rows * row_)});
@@ -60,7 +61,8 @@ class Exchange {
   void send_copies(bool weights) {
     const std::int64_t copies = s_.rank.fullest / s_.rank.expert_tensor, received = s_.rank.received;
     if (s_.rank.expert > 1) call(Collective::all_to_all, copies * row_, Dimension::expert);
-    if (s_.rank.expert > 1 && weights) call(Collective::all_to_all, copies * kRouterWeight, Dimension::expert);
+    if (s_.rank.expert > 1 && weights)
+      call(Collective::all_to_all, copies * kRouterWeight, Dimension::expert, kWeights);
     if (s_.rank.expert_tensor > 1) call(Collective::all_gather, received * row_, Dimension::expert_tensor);
     sort(2 * received);
   }
@@ -69,8 +71,9 @@ class Exchange {
     const std::int64_t among = checked_mul(s_.rank.shard_tokens, s_.rank.expert_tensor), all = gathered();
     for (const std::int64_t width : {row_, of_expert * s_.model.experts.count}) {
       if (width == 0) continue;
-      if (s_.rank.expert_tensor > 1) call(Collective::all_gather, among * width, Dimension::expert_tensor);
-      if (s_.rank.expert > 1) call(Collective::all_gather, all * width, Dimension::expert);
+      const char* const name = width == row_ ? nullptr : kWeights;
+      if (s_.rank.expert_tensor > 1) call(Collective::all_gather, among * width, Dimension::expert_tensor, name);
+      if (s_.rank.expert > 1) call(Collective::all_gather, all * width, Dimension::expert, name);
     }
     steps_.push_back({s_.memory("sort_by_expert", 2 * s_.rank.received * row_)});
   }
