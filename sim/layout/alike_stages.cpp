@@ -38,7 +38,8 @@ class Signatures {
     std::vector<std::int64_t>& words = words_[at(stage)];
     const std::int64_t layer = layer_of(op, stage, words);
     words.insert(words.end(), {static_cast<std::int64_t>(op.kind), layer, op.rows, op.vectors, op.matrices, op.own,
-                               op.head_dim, op.value_dim, op.window, op.tensors, op.reads});
+                               op.head_dim, op.value_dim, op.window, op.tensors, op.reads, op.causal ? 1 : 0,
+                               static_cast<std::int64_t>(op.tokens), static_cast<std::int64_t>(op.keys)});
     for (std::int32_t e = op.first_edge; e < op.first_edge + op.reads; ++e) {
       const model::Edge& edge = graph_.edges[at(e)];
       const bool inside = stage_of_[at(edge.from)] == stage;
@@ -55,7 +56,7 @@ class Signatures {
 
   void describe(std::int32_t tensor, std::vector<std::int64_t>& words) const {
     const model::Tensor& t = graph_.tensors[at(tensor)];
-    words.insert(words.end(), {t.features, static_cast<std::int64_t>(t.spread)});
+    words.insert(words.end(), {t.features, static_cast<std::int64_t>(t.spread), static_cast<std::int64_t>(t.tokens)});
   }
 
   std::int64_t outside(std::int32_t tensor, std::int32_t stage) {

@@ -8,8 +8,8 @@ namespace {
 
 class Checker {
  public:
-  Checker(const model::ModelSpec& spec, const Layout& layout, std::int64_t sequence_length)
-      : m_(spec), l_(layout), s_(sequence_length) {}
+  Checker(const model::ModelSpec& spec, const Layout& layout, const model::Lengths& lengths)
+      : m_(spec), l_(layout), s_(lengths.sequence), of_decoder_(spec.has_two_stacks() ? lengths.decoder : 0) {}
 
   Diagnostics run() {
     degrees();
@@ -122,12 +122,20 @@ class Checker {
       wrong("layout.context",
             fmt::format("windows of {} positions are not described over context ranks", m_.attention_window),
             "set layout.context to 1, or choose sequences no longer than the window");
-    if (l_.context > 1 && m_.position == model::Position::relative)
+    const bool relative = m_.position == model::Position::relative || m_.position == model::Position::relative_bias;
+    if (l_.context > 1 && relative)
       wrong("layout.context", "relative positions are not described over context ranks", "set layout.context to 1");
+    else if (l_.context > 1 && m_.has_two_stacks())
+      wrong("layout.context", "cross-attention is not described over context ranks", "set layout.context to 1");
+    if (of_decoder_ > 0 && l_.sequence_parallel && of_decoder_ % l_.tensor != 0)
+      wrong("layout.sequence_parallel",
+            fmt::format("{} positions of the decoder do not divide over {} tensor ranks", of_decoder_, l_.tensor));
     if (s_ == 0) return;
     // A causal ring is balanced by giving each rank two chunks, one from either end.
-    if (l_.context > 1 && s_ % (2 * l_.context) != 0)
-      wrong("layout.context", fmt::format("a sequence of {} does not divide into 2 · {} chunks", s_, l_.context));
+    const bool causal = m_.kind == model::ModelKind::decoder;
+    if (l_.context > 1 && s_ % ((causal ? 2 : 1) * l_.context) != 0)
+      wrong("layout.context",
+            fmt::format("a sequence of {} does not divide into {}{} chunks", s_, causal ? "2 · " : "", l_.context));
     else if (l_.sequence_parallel && s_ / l_.context % l_.tensor != 0)
       wrong("layout.sequence_parallel",
             fmt::format("{} positions a rank do not divide over {} tensor ranks", s_ / l_.context, l_.tensor));
@@ -145,14 +153,14 @@ class Checker {
 
   const model::ModelSpec& m_;
   const Layout& l_;
-  std::int64_t s_;
+  std::int64_t s_, of_decoder_;
   Diagnostics errors_;
 };
 
 }  // namespace
 
-Diagnostics check_layout(const model::ModelSpec& spec, const Layout& layout, std::int64_t sequence_length) {
-  return Checker(spec, layout, sequence_length).run();
+Diagnostics check_layout(const model::ModelSpec& spec, const Layout& layout, const model::Lengths& lengths) {
+  return Checker(spec, layout, lengths).run();
 }
 
 std::int64_t padded_vocab(std::int64_t vocab, int tensor, std::int64_t multiple) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "orrery/layout/layout.hpp"
+#include "orrery/model/flops.hpp"
 #include "orrery/model/graph.hpp"
 
 namespace orrery::layout {
@@ -47,14 +48,22 @@ Result<Counts> ends_count_as_layers(std::int64_t layers, const Layout& layout) {
 
 // Matrix parameters that a token meets in the last layer, like which most are: FLOPs per token are proportional.
 std::int64_t layer_cost(const model::ModelSpec& spec) {
-  return model::attention_matrices(spec) + model::mlp_matrices(spec, spec.layers - 1);
+  const std::int64_t crossing =
+      spec.has_two_stacks() ? model::cross_query_matrices(spec) + model::cross_key_matrices(spec) : 0;
+  return model::attention_matrices(spec) + model::mlp_matrices(spec, spec.layers - 1) + crossing;
 }
 
-// Least cost of the costliest stage, a layer costing its matrix parameters and the head its own (FLOPs per token are
-// proportional to them; attention left out, so the head is never undercounted). Of equals, the most layers on the last
-// stage. What does not divide goes to the later stages, which hold fewer micro-batches in flight.
-Result<Counts> balanced(const model::ModelSpec& spec, const Layout& layout) {
-  const std::int64_t stages = layout.stages(), layers = spec.layers;
+// As many layers a stage, the later ones one more: they hold fewer micro-batches in flight.
+Counts spread(std::int64_t layers, std::int64_t stages) {
+  Counts counts(static_cast<std::size_t>(stages), layers / stages);
+  for (std::int64_t i = 0; i < layers % stages; ++i) ++counts[counts.size() - 1 - static_cast<std::size_t>(i)];
+  return counts;
+}
+
+// Least cost of the costliest of `stages`, a layer costing its matrix parameters and the head its own (FLOPs per token
+// are proportional to them; attention left out, so the head is never undercounted). Of equals, the most layers on the
+// last stage. What does not divide goes to the later stages.
+Result<Counts> balanced(const model::ModelSpec& spec, const Layout& layout, std::int64_t layers, std::int64_t stages) {
   if (stages == 1) return Counts{layers};
   const std::int64_t of_layer = layer_cost(spec);
   const std::int64_t head_cost = checked_mul(spec.hidden, spec.vocab);
@@ -66,10 +75,8 @@ Result<Counts> balanced(const model::ModelSpec& spec, const Layout& layout) {
   }
   if (best_cost < 0)
     return wrong("layout.pipeline", fmt::format("{} layers are too few for {}", layers, stages_text(layout)));
-  Counts counts(static_cast<std::size_t>(stages), best_last);
-  const std::int64_t rest = layers - best_last, extra = rest % (stages - 1);
-  for (std::int64_t i = 0; i < stages - 1; ++i)
-    counts[static_cast<std::size_t>(i)] = rest / (stages - 1) + (i >= stages - 1 - extra ? 1 : 0);
+  Counts counts = spread(layers - best_last, stages - 1);
+  counts.push_back(best_last);
   return counts;
 }
 
@@ -117,17 +124,64 @@ Result<Counts> explicit_layers(std::int64_t layers, const Layout& layout) {
   return counts;
 }
 
+// The stages of an encoder, then those of the decoder behind it.
+Result<Counts> two_stacks(const model::ModelSpec& spec, const Layout& layout, std::int64_t of_encoder) {
+  const std::int64_t stages = layout.stages(), front = spec.encoder_layers, back = spec.layers - front;
+  const std::int64_t of_decoder = stages - of_encoder;
+  if (of_encoder < 1 || of_decoder < 1)
+    return wrong(
+        "layout.encoder_stages",
+        fmt::format("{} stages for the encoder leave none of {} for the decoder", of_encoder, stages_text(layout)),
+        stages == 1 ? "leave it out: one stage holds both" : fmt::format("choose from 1 to {}", stages - 1));
+  const bool is_even = layout.partition == Partition::even;
+  if (is_even && (front % of_encoder != 0 || back % of_decoder != 0))
+    return wrong("layout.encoder_stages",
+                 fmt::format("{} encoder and {} decoder layers do not divide into {} and {} stages", front, back,
+                             of_encoder, of_decoder),
+                 "choose divisors, or say partition: balanced");
+  if (front < of_encoder || back < of_decoder)
+    return wrong("layout.encoder_stages",
+                 fmt::format("{} encoder and {} decoder layers are too few for {} and {} stages", front, back,
+                             of_encoder, of_decoder));
+  Result<Counts> counts = is_even ? spread(back, of_decoder) : balanced(spec, layout, back, of_decoder);
+  if (!counts) return counts;
+  const Counts of_front = spread(front, of_encoder);
+  counts->insert(counts->begin(), of_front.begin(), of_front.end());
+  return counts;
+}
+
+// Where nothing is said, layers are counted whichever stack they are of, or costs are balanced.
+Result<Counts> of_two_stacks(const model::ModelSpec& spec, const Layout& layout) {
+  if (layout.encoder_stages != 0) return two_stacks(spec, layout, layout.encoder_stages);
+  if (layout.stages() == 1) return Counts{spec.layers};
+  if (layout.partition == Partition::even) return even(spec.layers, layout);
+  const int by_cost = encoder_stages_by_cost(spec, layout, {});
+  if (by_cost > 0) return two_stacks(spec, layout, by_cost);
+  return wrong("layout.pipeline", fmt::format("{} layers are too few for {}", spec.layers, stages_text(layout)));
+}
+
 Result<Counts> layer_counts(const model::ModelSpec& spec, const Layout& layout) {
   if (layout.partition != Partition::explicit_layers && layout.stages() > spec.layers + 2)
     return wrong(layout.virtual_stages > 1 ? "layout.virtual" : "layout.pipeline",
                  fmt::format("{} for a model of {} layers", stages_text(layout), spec.layers));
+  const bool by_stacks = layout.partition == Partition::even || layout.partition == Partition::balanced;
+  if (layout.encoder_stages != 0 && !(spec.has_two_stacks() && by_stacks))
+    return spec.has_two_stacks()
+               ? wrong("layout.encoder_stages", "stages are told by partition: even and balanced only",
+                       "leave it out, or say partition: balanced")
+               : wrong("layout.encoder_stages", fmt::format("{} has no decoder behind an encoder", spec.name),
+                       "leave it out: it is of encoder–decoders (T5, BART)");
+  if (spec.has_two_stacks() && by_stacks) return of_two_stacks(spec, layout);
+  if (spec.has_two_stacks() && layout.partition != Partition::explicit_layers && layout.stages() > 1)
+    return wrong("layout.partition", "is told of models of one stack: layers of encoder and decoder differ",
+                 "say partition: balanced, even with encoder_stages, or a list of layers per stage");
   switch (layout.partition) {
     case Partition::even:
       return even(spec.layers, layout);
     case Partition::ends_count_as_layers:
       return ends_count_as_layers(spec.layers, layout);
     case Partition::balanced:
-      return balanced(spec, layout);
+      return balanced(spec, layout, spec.layers, layout.stages());
     case Partition::cost_shares:
       return cost_shares(spec, layout);
     case Partition::explicit_layers:
@@ -151,6 +205,28 @@ Result<std::vector<StageSpan>> partition_layers(const model::ModelSpec& spec, co
   spans.front().embedding = true;
   spans.back().head = true;
   return spans;
+}
+
+int encoder_stages_by_cost(const model::ModelSpec& spec, const Layout& layout, const model::Lengths& lengths) {
+  const std::int64_t last = spec.layers - 1;
+  const WideFlops of_encoder = model::layer_flops(spec, 0, lengths),
+                  of_decoder = model::layer_flops(spec, last, lengths), of_head = model::head_flops(spec, lengths);
+  int best = 0;
+  WideFlops least = 0;
+  for (int stages = 1; stages < layout.stages(); ++stages) {
+    Layout balanced = layout;
+    balanced.partition = Partition::balanced, balanced.encoder_stages = stages;
+    const Result<Counts> counts = two_stacks(spec, balanced, stages);
+    if (!counts) continue;
+    WideFlops most = 0;
+    for (std::size_t s = 0; s < counts->size(); ++s) {
+      const bool front = s < static_cast<std::size_t>(stages);
+      const WideFlops head = s + 1 == counts->size() ? of_head : 0;
+      most = std::max(most, (*counts)[s] * (front ? of_encoder : of_decoder) + head);
+    }
+    if (best == 0 || most < least) best = stages, least = most;
+  }
+  return best;
 }
 
 std::vector<std::int32_t> stage_of_operators(const model::ModelGraph& graph, std::span<const StageSpan> spans) {

@@ -7,14 +7,16 @@ namespace orrery::layout {
 using model::Spread;
 
 std::int64_t tokens_sent(const Layout& layout, const PassOptions& options) {
-  return rank_shape({}, layout, options).shard_tokens;
+  return rank_shape({}, layout, options, model::Tokens::first).shard_tokens;
 }
 
-RankShape rank_shape(const model::ModelSpec& spec, const Layout& layout, const PassOptions& options) {
+RankShape rank_shape(const model::ModelSpec& spec, const Layout& layout, const PassOptions& options,
+                     model::Tokens tokens) {
   RankShape r;
   r.micro_batch = options.micro_batch, r.tensor = layout.tensor, r.context = layout.context;
   r.sequence_parallel = layout.sequence_parallel && layout.tensor > 1;
-  r.sequence = options.sequence_length / r.context;
+  const model::Lengths lengths{options.sequence_length, options.decoder_sequence_length};
+  r.sequence = (tokens == model::Tokens::decoder ? lengths.behind_encoder() : lengths.sequence) / r.context;
   r.tokens = checked_mul(r.micro_batch, r.sequence);
   r.shard_tokens = r.sequence_parallel ? r.tokens / r.tensor : r.tokens;
   if (spec.experts.count == 0) return r;
@@ -51,6 +53,8 @@ std::int64_t rows_on_rank(Spread spread, const RankShape& rank) {
     case Spread::received:
     case Spread::received_columns:
       return rank.received;
+    case Spread::sequences:
+      return rank.micro_batch;
   }
   internal_error("rows_on_rank: unknown spread");
 }

@@ -73,7 +73,8 @@ struct RankShape {
   std::int64_t fullest = 0;               // received by the rank that is given most
   std::vector<std::int64_t> of_expert;    // [expert it holds] of `received`; empty where they are alike
 };
-RankShape rank_shape(const model::ModelSpec& spec, const Layout& layout, const PassOptions& options);
+RankShape rank_shape(const model::ModelSpec& spec, const Layout& layout, const PassOptions& options,
+                     model::Tokens tokens);
 // What a layer with experts gives the rank at `place` of their group; as the graph numbers layers, so that modules that
 // predict further tokens stand behind the head.
 void set_rows(RankShape& rank, const model::ModelSpec& spec, const Layout& layout, const Routing& routing,

@@ -28,7 +28,7 @@ bool until_read(M module) {
 std::optional<M> module_of(K kind, bool attention_core, const RecomputeModules& chosen) {
   const auto in = [&](M module, bool belongs) { return belongs && chosen.has(module); };
   if (in(M::core_attn, attention_core)) return M::core_attn;
-  if (in(M::layernorm, kind == K::norm || kind == K::mlp_norm)) return M::layernorm;
+  if (in(M::layernorm, kind == K::norm || kind == K::cross_norm || kind == K::mlp_norm)) return M::layernorm;
   if (in(M::mla_up_proj, kind == K::latent_up || kind == K::latent_keys_values || kind == K::rotary))
     return M::mla_up_proj;
   if (in(M::mlp, between(kind, K::fc1, K::fc2))) return M::mlp;
@@ -38,13 +38,18 @@ std::optional<M> module_of(K kind, bool attention_core, const RecomputeModules& 
   return {};
 }
 
+// Between the stacks of an encoder–decoder: named after a layer beside them, but none of its parts.
+bool beside_layers(K kind) {
+  return kind == K::relative_bias || kind == K::encoder_norm || between(kind, K::embedding, K::embedding_dropout);
+}
+
 struct Part {
   std::int64_t id = -1;  // −1: it is never run again
   bool until_read = false;
 };
 
 Part part_of(const RankOp& op, std::int64_t model_layers, const PassOptions& o) {
-  const bool in_layer = op.layer >= 0 && op.layer < model_layers;
+  const bool in_layer = op.layer >= 0 && op.layer < model_layers && !beside_layers(op.kind);
   const auto layers = [&](std::int64_t every) { return Part{in_layer && op.layer % every == 0 ? op.layer : -1}; };
   switch (o.recompute) {
     case Recompute::none:

@@ -66,7 +66,9 @@ std::vector<std::pair<std::string, AttentionKind>> attention_names() {
 }
 
 model::GraphOptions graph_options(const PassOptions& options) {
-  return {.sequence_length = options.sequence_length, .flash = options.attention == AttentionKind::flash};
+  return {.sequence_length = options.sequence_length,
+          .decoder_sequence_length = options.decoder_sequence_length,
+          .flash = options.attention == AttentionKind::flash};
 }
 
 model::ModelGraph graph_of(const model::ModelSpec& spec, const PassOptions& options) {

@@ -59,7 +59,10 @@ const Fields<LatentAttention>& latent_fields() {
 }
 
 void add_shape(Fields<ModelChoice>& table) {
-  table.add("layers", of(&ModelSpec::layers), "transformer layers")
+  table.add("layers", of(&ModelSpec::layers), "transformer layers; of an encoder–decoder those of both")
+      .range(0, 1 << 16)
+      .add("encoder_layers", of(&ModelSpec::encoder_layers),
+           "kind encoder_decoder: of the layers, those of the encoder, in front")
       .range(0, 1 << 16)
       .add("hidden", of(&ModelSpec::hidden), "width of the residual stream")
       .range(0, kMostOfAny)
@@ -78,6 +81,12 @@ void add_shape(Fields<ModelChoice>& table) {
       .range(1, 1 << 16)
       .add("max_positions", of(&ModelSpec::max_positions), "rows of a learned position table")
       .range(0, kMostOfAny)
+      .add("token_types", of(&ModelSpec::token_types),
+           "kind encoder: rows of a table of what a token is part of (BERT: segments)")
+      .range(0, 1 << 16)
+      .add("position_buckets", of(&ModelSpec::position_buckets),
+           "position relative_bias: distances with a bias of their own for each head (T5: 32)")
+      .range(0, 1 << 16)
       .add("attention_window", of(&ModelSpec::attention_window), "positions a query looks back; 0 = all")
       .range(0, kMostOfAny)
       .add("attention_chunks", of(&ModelSpec::attention_chunks),
@@ -94,11 +103,21 @@ void add_shape(Fields<ModelChoice>& table) {
 
 void add_kinds(Fields<ModelChoice>& table) {
   table
+      .choice("kind", of(&ModelSpec::kind),
+              {{"decoder", ModelKind::decoder},
+               {"encoder", ModelKind::encoder},
+               {"encoder_decoder", ModelKind::encoder_decoder}},
+              "decoder: a token sees those before it; encoder: all (BERT); encoder_decoder: a decoder that attends to "
+              "an encoder in each layer (T5, BART)")
       .choice("norm", of(&ModelSpec::norm), {{"layer_norm", Norm::layer_norm}, {"rms_norm", Norm::rms_norm}},
               "normalisation")
       .choice("norm_place", of(&ModelSpec::norm_place),
-              {{"before", NormPlace::before}, {"after", NormPlace::after}, {"both", NormPlace::both}},
-              "where the norms of attention and MLP stand: before each, behind each (OLMo-2), both (Gemma-2)")
+              {{"before", NormPlace::before},
+               {"after", NormPlace::after},
+               {"both", NormPlace::both},
+               {"after_sum", NormPlace::after_sum}},
+              "where the norms of attention and MLP stand: before each, behind each (OLMo-2), both (Gemma-2), behind "
+              "the addition to the stream (BERT, BART)")
       .choice("parallel", of(&ModelSpec::parallel),
               {{"none", Parallel::none}, {"one_norm", Parallel::one_norm}, {"two_norms", Parallel::two_norms}},
               "attention and MLP side by side: of one norm (GPT-J), of one each (GPT-NeoX)")
@@ -117,6 +136,7 @@ void add_kinds(Fields<ModelChoice>& table) {
                {"rotary", Position::rotary},
                {"alibi", Position::alibi},
                {"relative", Position::relative},
+               {"relative_bias", Position::relative_bias},
                {"none", Position::none}},
               "position encoding")
       .add("rotary_dim", of(&ModelSpec::rotary_dim), "features of a head that are rotated; 0 = all")
@@ -130,7 +150,11 @@ void add_switches(Fields<ModelChoice>& table) {
       .add("mlp_bias", of(&ModelSpec::mlp_bias), "the MLP likewise")
       .add("head_bias", of(&ModelSpec::head_bias), "the head has a bias")
       .add("norm_bias", of(&ModelSpec::norm_bias), "layer norms have a bias")
-      .add("embedding_norm", of(&ModelSpec::embedding_norm), "a norm behind the token table (BLOOM)")
+      .add("embedding_norm", of(&ModelSpec::embedding_norm), "a norm behind the token table (BLOOM, BERT)")
+      .add("head_transform", of(&ModelSpec::head_transform),
+           "kind encoder: a linear layer, GELU and a norm before the product with the token table (BERT)")
+      .add("pooler", of(&ModelSpec::pooler),
+           "kind encoder: a linear layer on the first token of a sequence, and a classifier of two classes (BERT)")
       .add("attention_sinks", of(&ModelSpec::attention_sinks), "a learned score for nothing, one a head (gpt-oss)")
       .add("score_cap", of(&ModelSpec::score_cap), "attention scores are capped by a tanh (Gemma-2)")
       .add("logit_cap", of(&ModelSpec::logit_cap), "logits are capped by a tanh")
@@ -139,7 +163,7 @@ void add_switches(Fields<ModelChoice>& table) {
 }
 
 Fields<ModelChoice> make_fields() {
-  Fields<ModelChoice> table("model", "A decoder-only transformer: a preset by name, a config.json, or its figures.");
+  Fields<ModelChoice> table("model", "A transformer: a preset by name, a config.json, or its figures.");
   table.shorthand("type")
       .add("type", &ModelChoice::type, "name of a preset (`orrery list models`)")
       .add("from", &ModelChoice::from, "path of a Hugging Face config.json, relative to this file")

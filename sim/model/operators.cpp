@@ -16,6 +16,7 @@ const char* name_of(OperatorKind kind) {
                                      "latent.keys_values",
                                      "qk_norm",
                                      "rotary",
+                                     "relative_bias",
                                      "relative_positions",
                                      "attention.relative",
                                      "attention.keys_values",
@@ -27,6 +28,12 @@ const char* name_of(OperatorKind kind) {
                                      "projection",
                                      "attention.post_norm",
                                      "attention.residual",
+                                     "cross.norm",
+                                     "cross.query",
+                                     "cross.keys_values",
+                                     "cross.projection",
+                                     "cross.post_norm",
+                                     "cross.residual",
                                      "mlp.norm",
                                      "fc1",
                                      "activation",
@@ -47,7 +54,13 @@ const char* name_of(OperatorKind kind) {
                                      "mlp.post_norm",
                                      "mlp.residual",
                                      "prediction.join",
+                                     "encoder.norm",
                                      "final_norm",
+                                     "pooler",
+                                     "next_sentence",
+                                     "head.dense",
+                                     "head.activation",
+                                     "head.norm",
                                      "head",
                                      "logit_cap",
                                      "cross_entropy"};
@@ -61,11 +74,12 @@ std::int64_t parameters_of(const ModelGraph& graph, const Operator& op) {
     const Tensor& tensor = graph.tensors[static_cast<std::size_t>(t)];
     if (tensor.spread != Spread::weight) features = checked_add(features, tensor.features);
   }
+  std::int64_t rows = op.rows;
   for (std::int32_t e = op.first_edge; e < op.first_edge + op.reads; ++e) {
     const auto tensor = static_cast<std::size_t>(graph.edges[static_cast<std::size_t>(e)].tensor);
-    if (graph.tensors[tensor].spread == Spread::weight) return 0;
+    if (graph.tensors[tensor].spread == Spread::weight) rows = 0;
   }
-  return checked_add(checked_mul(op.matrices, checked_mul(op.rows + op.vectors, features)), op.own);
+  return checked_add(checked_mul(op.matrices, checked_mul(rows + op.vectors, features)), op.own);
 }
 
 }  // namespace orrery::model

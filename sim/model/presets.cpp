@@ -28,6 +28,35 @@ void complete_experts(ModelChoice& m, const Wrong& wrong) {
           "choose experts.first_dense below the number of layers");
 }
 
+// What is of one kind of model, or is not described of it.
+template <class Wrong>
+void check_kind(const ModelChoice& m, const Wrong& wrong) {
+  const bool encoder = m.kind == ModelKind::encoder;
+  const auto only_of = [&](const char* key, bool said, bool there, const char* kind) {
+    if (said && !there)
+      wrong(key, fmt::format("is of kind {} alone", kind), fmt::format("say kind: {}, or leave it out", kind));
+  };
+  only_of("encoder_layers", m.encoder_layers > 0, m.has_two_stacks(), "encoder_decoder");
+  only_of("token_types", m.token_types > 0, encoder, "encoder");
+  only_of("head_transform", m.head_transform, encoder, "encoder");
+  only_of("pooler", m.pooler, encoder, "encoder");
+  if (m.has_two_stacks() && (m.encoder_layers < 1 || m.encoder_layers >= m.layers))
+    wrong("encoder_layers", fmt::format("{} of {} layers are the encoder's", m.encoder_layers, m.layers),
+          fmt::format("say encoder_layers, from 1 to {}: `layers` counts those of both", m.layers - 1));
+  if (m.position == Position::relative_bias && m.position_buckets == 0)
+    wrong("position_buckets", "a relative bias needs the number of its buckets", "T5 has 32");
+  if (m.position != Position::relative_bias && m.position_buckets > 0)
+    wrong("position_buckets", "is of position relative_bias alone", "say position: relative_bias, or leave it out");
+  if (m.kind == ModelKind::decoder) return;
+  const auto not_of = [&](const char* key, bool said) {
+    if (said) wrong(key, "is described of decoders alone", "leave it out, or say kind: decoder");
+  };
+  not_of("attention_window", m.attention_window > 0);
+  not_of("prediction_layers", m.prediction_layers > 0);
+  not_of("latent_attention", m.latent());
+  not_of("parallel", m.parallel != Parallel::none);
+}
+
 // Fills what follows from other figures, and says what is missing or does not fit.
 Diagnostics complete(ModelChoice& m, const YamlTree& tree, NodeId node, const std::string& path) {
   Diagnostics errors;
@@ -53,6 +82,7 @@ Diagnostics complete(ModelChoice& m, const YamlTree& tree, NodeId node, const st
   if (m.position == Position::learned && m.max_positions == 0)
     wrong("max_positions", "learned positions need the number of rows of their table");
   if (m.experts.count > 0) complete_experts(m, wrong);
+  check_kind(m, wrong);
   return errors;
 }
 

@@ -39,6 +39,7 @@ struct Again {
   bool scores = false, context = false;  // the products of unfused attention
   bool fused = false;                    // the attention kernel
   bool relative = false;
+  bool crossing = false;  // the linear layers of cross-attention
 };
 
 class ClosedForm {
@@ -50,9 +51,10 @@ class ClosedForm {
     for (std::int64_t i = 0; i < m_.layers; ++i) add_layer(i, runs_again(i) ? again_in(i) : Again{});
     for (std::int64_t i = 0; i < m_.prediction_layers; ++i) {
       add_layer(m_.layers - 1, o_.recompute == Recompute::selective ? again_in(m_.layers - 1) : Again{});
-      add_linear(2 * static_cast<WideFlops>(m_.hidden) * m_.hidden);
+      add_linear(2 * static_cast<WideFlops>(m_.hidden) * m_.hidden, tokens(m_.layers - 1));
     }
-    add_linear((1 + static_cast<WideFlops>(m_.prediction_layers)) * m_.hidden * m_.vocab);
+    add_linear((1 + static_cast<WideFlops>(m_.prediction_layers)) * m_.hidden * m_.vocab, tokens(m_.layers - 1));
+    add_heads();
     f_.executed.linear += f_.model.linear + f_.again.linear - unneeded_;
     f_.executed.attention += f_.again.attention;
     f_.korthikanti = f_.model.total() + (counts_attention_twice(o_) ? f_.model.attention : f_.again.linear + in_full_);
@@ -60,25 +62,52 @@ class ClosedForm {
   }
 
  private:
-  void add_linear(WideFlops features) { f_.model.linear += 6 * tokens() * features; }
+  void add_linear(WideFlops features, WideFlops tokens) { f_.model.linear += 6 * tokens * features; }
+
+  // What an encoder has beside the token table: each tensor rank does all of it but for its tokens under sequence
+  // parallel, and of the first tokens each context rank.
+  void add_heads() {
+    const layout::Layout& l = input_.layout;
+    const WideFlops transform = tokens(0) * model::head_matrices(m_), pooler = sequences() * model::pooler_matrices(m_);
+    add_linear(1, transform + pooler);
+    const bool shared = l.sequence_parallel && l.tensor > 1;
+    f_.executed.linear += 6 * (transform * (shared ? 0 : l.tensor - 1) + pooler * (l.tensor * l.context - 1));
+  }
 
   void add_layer(std::int64_t layer, const Again& again) {
+    const WideFlops of_layer = tokens(layer), of_encoder = tokens(0);
     const WideFlops encodings = is_relative() ? static_cast<WideFlops>(m_.hidden) * m_.query_features() : 0;
-    add_linear(model::attention_matrices(m_) + model::mlp_matrices(m_, layer) + encodings);
-    unneeded_ += 2 * tokens() * encodings;  // constants: no input gradient
-    const std::int64_t window = m_.window_of(layer);
-    const WideFlops pairs = sequences() * (flash_ ? model::attention_pairs(m_, window, o_.sequence_length)
-                                                  : model::attention_pairs(m_, 0, o_.sequence_length));
+    add_linear(model::attention_matrices(m_) + model::mlp_matrices(m_, layer) + encodings, of_layer);
+    unneeded_ += 2 * of_layer * encodings;  // constants: no input gradient
+    f_.again.linear += 2 * of_layer * again.features;
+    if (m_.experts.in_layer(layer)) add_copies(layer, again);
+    const std::int64_t length = length_of(layer);
+    add_attention({length, length, m_.window_of(layer), !m_.in_encoder(layer)}, again);
+    if (!crosses(layer)) return;
+    const WideFlops queries = model::cross_query_matrices(m_), keys = model::cross_key_matrices(m_);
+    add_linear(queries, of_layer), add_linear(keys, of_encoder);
+    if (again.crossing) f_.again.linear += 2 * (of_layer * queries + of_encoder * keys);
+    add_attention({length, o_.sequence_length, 0, false}, again);
+  }
+
+  // Queries and keys of a sequence.
+  struct Attention {
+    std::int64_t queries = 0, keys = 0, window = 0;
+    bool causal = true;
+  };
+
+  void add_attention(const Attention& a, const Again& again) {
+    const bool square = a.queries == a.keys && flash_;
+    const WideFlops pairs =
+        sequences() * (square ? static_cast<WideFlops>(model::attention_pairs(m_, a.window, a.queries))
+                              : static_cast<WideFlops>(a.queries) * a.keys);
     const WideFlops scores = 2 * pairs * m_.query_features(), context = 2 * pairs * m_.context_features(),
                     relative = is_relative() ? scores : 0;
     f_.model.attention += 3 * (scores + context + relative);
-    f_.executed.attention +=
-        3 * relative + (flash_ ? fused(false, window) + fused(true, window) : 3 * (scores + context));
-    f_.again.linear += 2 * tokens() * again.features;
-    if (m_.experts.in_layer(layer)) add_copies(layer, again);
+    f_.executed.attention += 3 * relative + (flash_ ? fused(false, a) + fused(true, a) : 3 * (scores + context));
     const WideFlops unfused =
         (again.scores ? scores : 0) + (again.context ? context : 0) + (again.relative ? relative : 0);
-    f_.again.attention += unfused + (again.fused ? fused(false, window) : 0);
+    f_.again.attention += unfused + (again.fused ? fused(false, a) : 0);
     in_full_ += unfused + (again.fused ? scores + context : 0);
   }
 
@@ -88,24 +117,29 @@ class ClosedForm {
     const layout::ExpertRows rows =
         layout::expert_rows(m_.experts, m_.layers, l, layout::tokens_sent(l, o_), o_.routing, layer);
     const WideFlops ranks = l.ranks() / l.pipeline, all = ranks * rows.copies * input_.schedule->micro_batches;
-    const WideFlops more = all - tokens() * m_.experts.top_k;
+    const WideFlops more = all - tokens(layer) * m_.experts.top_k;
     const WideFlops matrices = static_cast<WideFlops>(m_.hidden) * m_.experts.hidden * (m_.gated() ? 3 : 2);
     f_.executed.linear += 6 * more * matrices;
     f_.again.linear += 2 * more * again.of_copy;
   }
 
+  bool crosses(std::int64_t layer) const { return m_.has_two_stacks() && !m_.in_encoder(layer); }
+  std::int64_t length_of(std::int64_t layer) const {
+    const model::Lengths lengths{o_.sequence_length, o_.decoder_sequence_length};
+    return crosses(layer) ? lengths.behind_encoder() : lengths.sequence;
+  }
   bool is_relative() const { return m_.position == model::Position::relative; }
   WideFlops sequences() const {
     return static_cast<WideFlops>(input_.schedule->micro_batches) * o_.micro_batch * input_.layout.data;
   }
-  WideFlops tokens() const { return sequences() * o_.sequence_length; }
+  WideFlops tokens(std::int64_t layer) const { return sequences() * length_of(layer); }
 
   // Fused attention of one layer: forward QKᵀ and AV; backward these for five gradients, the scores once more. Of the
   // blocks of `rows` those that the mask leaves. Over context ranks one kernel a block of a ring, or one.
-  WideFlops fused(bool backward, std::int64_t window) const {
+  WideFlops fused(bool backward, const Attention& a) const {
     const layout::Layout& l = input_.layout;
     const bool ring = o_.calls.context_exchange == layout::ContextExchange::ring;
-    const std::int64_t queries = o_.sequence_length / l.context, keys = ring ? queries : o_.sequence_length;
+    const std::int64_t queries = a.queries / l.context, keys = ring ? a.keys / l.context : a.keys, window = a.window;
     const cost::AttentionKernels& kernels = input_.kernels.attention_of(cost::AttentionLibrary::flash2);
     const std::int64_t rows = backward ? kernels.backward.rows : kernels.forward.rows,
                        length = backward ? keys : queries, blocks = ceil_div(length, rows);
@@ -116,8 +150,9 @@ class ClosedForm {
     const WideFlops whole =
         (backward ? 2 * (3 * d + 2 * v) : 2 * (d + v)) * pairs * (m_.heads / l.tensor) * o_.micro_batch;
     const WideFlops run =
-        within ? whole * (cost::causal_blocks(length, rows, window, m_.attention_chunks).all * rows * rows) / pairs
-               : whole * (blocks + 1) / (2 * blocks);
+        within     ? whole * (cost::causal_blocks(length, rows, window, m_.attention_chunks).all * rows * rows) / pairs
+        : a.causal ? whole * (blocks + 1) / (2 * blocks)
+                   : whole;
     const WideFlops calls = static_cast<WideFlops>(input_.schedule->micro_batches) * l.ranks() / l.pipeline;
     return run * calls * (ring ? l.context : 1);
   }
@@ -178,7 +213,8 @@ class ClosedForm {
                 !flash_,
                 !flash_,
                 flash_,
-                is_relative()};
+                is_relative(),
+                true};
       case Recompute::selective_op:  // of q, k, v, projection, gate, up, fc2 every second
         return {h * m_.kv_features() + projection + (m_.gated() || last_again() ? last : 0) + encodings,
                 0,
@@ -222,9 +258,11 @@ void add_executed(const StepInput& input, StageCosts& stages, int stage, std::in
   }
 }
 
-// Of one micro-batch on the ranks of an expert group, one of each stage, or on one rank where they are alike.
+// Of one micro-batch: what runs, on the ranks of an expert group, one of each stage, or on one rank where they are alike; of
+// the model on all tensor and context ranks of each stage.
 StepFlops sum_over_stages(const StepInput& input, StageCosts& stages) {
   StepFlops f;
+  const int alike_ranks = input.layout.tensor * input.layout.context;
   std::map<int, WideFlops> alike;  // how many stages do the work of this one
   for (int s = 0; s < stages.stages(); ++s) ++alike[stages.alike(s)];
   std::map<std::int32_t, WideFlops> like;  // ranks of an expert group that do the work of this one
@@ -233,7 +271,7 @@ StepFlops sum_over_stages(const StepInput& input, StageCosts& stages) {
   if (all == 1) like = {{0, 1}};
   for (const auto& [s, times] : alike) {
     for (const PassStep& step : stages.balanced_forward(s))
-      part(f.model, step) += all * times * 3 * static_cast<WideFlops>(step.kernel.flops.value);
+      part(f.model, step) += times * 3 * static_cast<WideFlops>(step.kernel.flops.value) * (alike_ranks / step.copies);
     for (const auto& [place, ranks] : like) add_executed(input, stages, s, place, times * ranks, f);
   }
   return f;
@@ -245,13 +283,12 @@ StepFlops count_flops(const StepInput& input, StageCosts& stages) {
   std::optional<StepFlops>& known = stages.flops();
   if (!known) known = sum_over_stages(input, stages);
   StepFlops f = *known;
-  if (counts_attention_twice(input.pass)) f.korthikanti = f.model.attention;
-  f.korthikanti += f.model.total();
   const layout::Layout& l = input.layout;
-  const Int128 times =
-      static_cast<Int128>(input.schedule->micro_batches) * (l.ranks() / l.pipeline) / ranks_told_apart(stages);
-  for (FlopCount* count : {&f.model, &f.executed, &f.again}) scale(*count, times);
-  f.korthikanti *= times;
+  const Int128 times = static_cast<Int128>(input.schedule->micro_batches) * (l.ranks() / l.pipeline);
+  scale(f.model, times / (l.tensor * l.context));
+  const Int128 each = times / ranks_told_apart(stages);
+  for (FlopCount* count : {&f.executed, &f.again}) scale(*count, each);
+  f.korthikanti = f.model.total() + (counts_attention_twice(input.pass) ? f.model.attention : f.korthikanti * each);
   return f;
 }
 

@@ -76,6 +76,11 @@ PassCounts at_most(const layout::StageSpan& span) {
   return counts;
 }
 
+// By experts, windows, or the stack they are of.
+bool layers_differ(const model::ModelSpec& m) {
+  return m.experts.first_dense > 0 || m.experts.every > 1 || m.global_every > 0 || m.has_two_stacks();
+}
+
 // Where the counts of the passes come from.
 enum class From : std::uint8_t { own_passes, bounds };
 
@@ -211,11 +216,10 @@ std::map<PassKind, PassCounts> Estimate::counts_of(const layout::StageSpan& span
       counts[kind] = count(made_->stage(stage), made_->steps(stage, kind), kind, s_.stack, s_.pass);
   } else {
     model::ModelSpec part = s_.model;  // no more of the model than the stage needs
-    // Where layers differ (experts, windows) the stage is as it stands.
-    const bool differ = part.experts.first_dense > 0 || part.experts.every > 1 || part.global_every > 0;
-    const layout::StageSpan alike{differ ? span.first_layer : span.first_layer % 2, span.layers, span.embedding,
-                                  span.head};
-    part.layers = alike.first_layer + alike.layers;
+    // Where layers differ the stage is as it stands.
+    const layout::StageSpan alike{layers_differ(part) ? span.first_layer : span.first_layer % 2, span.layers,
+                                  span.embedding, span.head};
+    if (!part.has_two_stacks()) part.layers = alike.first_layer + alike.layers;
     const model::ModelGraph graph = layout::graph_of(part, s_.pass);
     const auto operators = layout::operators_of(layout::stage_of_operators(graph, {&alike, 1}), 0);
     layout::PassOptions balanced = s_.pass;  // loads change sizes, not steps
@@ -227,10 +231,8 @@ std::map<PassKind, PassCounts> Estimate::counts_of(const layout::StageSpan& span
 }
 
 void Estimate::add_stage(const layout::StageSpan& span, int stage) {
-  const model::Experts& e = s_.model.experts;
-  const bool differ = e.first_dense > 0 || e.every > 1 || s_.model.global_every > 0;
-  const auto key =
-      std::make_tuple(span.layers, span.embedding, span.head, differ ? span.first_layer : span.first_layer % 2);
+  const auto key = std::make_tuple(span.layers, span.embedding, span.head,
+                                   layers_differ(s_.model) ? span.first_layer : span.first_layer % 2);
   auto [it, fresh] = counts_.try_emplace(key);
   if (fresh) it->second = counts_of(span, stage);
   for (const auto& [kind, counts] : it->second) add_passes(counts, kind, static_cast<double>(s_.micro_batches));
@@ -250,10 +252,11 @@ void Estimate::add_stage(const layout::StageSpan& span, int stage) {
   }
 }
 
-// Every micro-batch crosses each boundary of stages twice.
+// Every micro-batch crosses each boundary of stages twice; what an encoder makes goes to each stage of the decoder.
 void Estimate::add_messages() {
   if (l_.pipeline == 1) return;
-  const double messages = 2 * static_cast<double>(s_.micro_batches) * (s_.stages - 1) * devices_;
+  const double edges = (s_.stages - 1) * (s_.model.has_two_stacks() ? 2 : 1);
+  const double messages = 2 * static_cast<double>(s_.micro_batches) * edges * devices_;
   tasks_ += messages;
   participants_ += 2 * messages;
   operations_ += 2 * messages;

@@ -183,7 +183,7 @@ bool is_replayed(model::OperatorKind kind, const std::vector<cost::GraphModule>&
   using G = cost::GraphModule;
   const auto part = [&](G module) { return std::find(graphs.begin(), graphs.end(), module) != graphs.end(); };
   if (graphs.empty()) return false;
-  if (kind >= K::norm && kind <= K::attention_residual) return part(G::attn);
+  if (kind >= K::norm && kind <= K::cross_residual) return part(G::attn);
   if (kind == K::mlp_norm) return part(G::mlp) || part(G::moe_router);
   if (kind >= K::fc1 && kind <= K::fc2) return part(G::mlp);
   if (kind == K::router || (kind >= K::shared_fc1 && kind <= K::shared_gate)) return part(G::moe_router);

@@ -309,8 +309,9 @@ TEST_CASE("one rank holds every parameter of every preset, whatever stands in it
     model::ModelSpec m = preset(name.c_str());
     const std::int64_t four = m.experts.first_dense + 4;
     m.layers = std::min(m.layers, std::max(four, m.global_every));
+    if (m.has_two_stacks()) m.encoder_layers = m.layers / 2;
     const StageModel s = stage(m, Layout{}, {0, m.layers, true, true}, 64);
-    CHECK(both(s) == model::parameter_count(m) + model::prediction_parameters(m));
+    CHECK(both(s) == model::parameter_count(m) + model::prediction_parameters(m) + model::head_parameters(m));
     // What I and W do is what B does, and FLOPs are twice those of the forward pass and what fused attention repeats.
     Flops forward{}, backward{}, apart{};
     for (const PassStep& step : s.pass(PassKind::forward)) forward += step.kernel.flops;

@@ -31,9 +31,9 @@ inline std::string experts(const Experts& e) {
 // layers x hidden, heads / key-value heads x width of one, MLP, vocabulary; then what is not the least there is.
 inline std::string shape(const ModelChoice& m) {
   constexpr const char* kActivations[] = {"gelu", "relu", "squared_relu", "swiglu", "geglu"};
-  constexpr const char* kPositions[] = {"learned", "rotary", "alibi", "relative", "none"};
+  constexpr const char* kPositions[] = {"learned", "rotary", "alibi", "relative", "relative_bias", "none"};
   constexpr const char* kParallel[] = {"", " one_norm", " two_norms"};
-  constexpr const char* kPlaces[] = {"", " after", " both"};
+  constexpr const char* kPlaces[] = {"", " after", " both", " after_sum"};
   constexpr const char* kQk[] = {"", " qk:head", " qk:all", " qk:bare"};
   std::string text = fmt::format(
       "{}x{} {}/{}x{} f{} v{} {} {} {}", m.layers, m.hidden, m.heads, m.kv_heads, m.head_dim, m.ffn_hidden, m.vocab,

@@ -35,6 +35,7 @@ struct Layout {
   std::string order = "tp-cp-dp-pp";  // first varies fastest (Megatron)
   Partition partition = Partition::even;
   std::vector<std::int64_t> layers_per_stage;  // explicit_layers: one entry a stage, in model order
+  int encoder_stages = 0;  // of an encoder–decoder: stages in front that hold the encoder alone; 0 = see partition
 
   int ranks() const;
   int gradient_ranks() const;  // that hold the same parameters and sum their gradients
@@ -64,8 +65,8 @@ struct Layout {
 Layout in_passes(const Layout& layout);
 
 // Everything that is wrong with the layout for this model (empty = it runs). Paths begin with `layout.`; places are for
-// the caller to fill in. `sequence_length` 0 = not known: what divides it is then not looked at.
-Diagnostics check_layout(const model::ModelSpec& spec, const Layout& layout, std::int64_t sequence_length = 0);
+// the caller to fill in. Lengths of 0 are not known: what divides them is then not looked at.
+Diagnostics check_layout(const model::ModelSpec& spec, const Layout& layout, const model::Lengths& lengths = 0);
 
 // ⌈vocab / (multiple · tensor)⌉ · multiple · tensor: Megatron pads the vocabulary so that every tensor rank holds as
 // many rows, a multiple of 128 (`make_vocab_size_divisible_by`). Vocabularies are taken as given here; nobody pads
@@ -82,6 +83,9 @@ struct StageSpan {
 };
 // One span a stage (pipeline · virtual_stages of them), in model order; errors name `layout.pipeline` and the like.
 Result<std::vector<StageSpan>> partition_layers(const model::ModelSpec& spec, const Layout& layout);
+// Of an encoder–decoder, balanced: the number of stages for the encoder that makes the costliest stage least, by the
+// FLOPs of sequences of these lengths; of equals the fewest. 0: there is one stage, or too few layers.
+int encoder_stages_by_cost(const model::ModelSpec& spec, const Layout& layout, const model::Lengths& lengths);
 // [operator] its stage.
 std::vector<std::int32_t> stage_of_operators(const model::ModelGraph& graph, std::span<const StageSpan> spans);
 // The operators of a stage, in the order of the graph.

@@ -90,6 +90,7 @@ struct OperatorExperts {
 // What shapes the operators of a rank.
 struct PassOptions {
   std::int64_t sequence_length = 0;
+  std::int64_t decoder_sequence_length = 0;  // behind an encoder; 0 = as long
   std::int64_t micro_batch = 1;
   DType compute = DType::bf16;     // linear layers (fp8 casts linear layers only)
   DType activation = DType::bf16;  // storage of activations
@@ -127,9 +128,10 @@ struct PassStep {
   bool is_communication = false;
   StepRole role = StepRole::compute;
   model::OperatorKind kind = model::OperatorKind::embedding;  // of the operator it is a step of
-  const char* name = "";                                      // operator, e.g. "qkv", "attention.softmax"; static text
-  std::int64_t layer = -1;                                    // −1 embedding; = number of layers: head
-  model::Kernel kernel;                                       // of a compute step
+  std::int16_t copies = 1;  // ranks of a stage that run the same: the model has its FLOPs once
+  const char* name = "";    // operator, e.g. "qkv", "attention.softmax"; static text
+  std::int64_t layer = -1;  // −1 embedding; = number of layers: head
+  model::Kernel kernel;     // of a compute step
   int kernels = 1;          // launches this step stands for (unfused elementwise chains)
   bool of_experts = false;  // gradients_ready: of routed experts, which their own groups reduce
   // of a communication step

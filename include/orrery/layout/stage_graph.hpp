@@ -63,6 +63,10 @@ class StageGraph {
 // Each stage feeds the next: what a schedule by itself is played with.
 StageGraph stage_chain(int stages);
 
+// The same of a model whose stages are these, without bytes: what feeds whom. Behind an encoder each stage of the
+// decoder is fed by the last of the encoder too.
+StageGraph stages_of(const model::ModelSpec& spec, std::span<const StageSpan> spans);
+
 // The cut edges of a partition that gives stage[i] to operator i, as one rank sends them: each tensor once for each
 // stage that reads it. A stage may feed any others. A matrix that two stages share is a copy in each.
 StageGraph stage_graph(const model::ModelGraph& graph, std::span<const std::int32_t> stage, int stages,

@@ -15,7 +15,7 @@ namespace orrery::model {
 
 // One file each in sim/layout/operators, which says how it is split, which kernels it runs and what it saves.
 enum class OperatorKind : std::uint8_t {
-  embedding,       // rows of the token table, plus learned positions
+  embedding,       // rows of the token table, plus learned positions and types of tokens
   embedding_norm,  // BLOOM
   embedding_dropout,
   norm,  // before attention
@@ -26,6 +26,7 @@ enum class OperatorKind : std::uint8_t {
   latent_keys_values,
   qk_norm,
   rotary,
+  relative_bias,       // of each head and distance, from a table that the layers of a stack share (T5)
   relative_positions,  // projection of relative position encodings (Transformer-XL)
   attention_relative,  // Q times them, added to the scores
   keys_values,         // repeated for the heads of a group, gathered over context ranks: unfused attention only
@@ -37,6 +38,12 @@ enum class OperatorKind : std::uint8_t {
   projection,
   attention_post_norm,
   attention_residual,  // bias, dropout, add
+  cross_norm,          // of a decoder's attention to an encoder
+  cross_query,
+  cross_keys_values,  // of what the encoder makes
+  cross_projection,
+  cross_post_norm,
+  cross_residual,
   mlp_norm,
   fc1,  // gate and up where gated
   activation,
@@ -57,7 +64,13 @@ enum class OperatorKind : std::uint8_t {
   mlp_post_norm,
   mlp_residual,
   prediction_join,  // of the stream and the embedding of the token ahead, projected
+  encoder_norm,     // behind the last layer of an encoder
   final_norm,
+  pooler,         // of the first token of each sequence
+  next_sentence,  // classifier of that, and its loss
+  head_dense,     // before the head of an encoder
+  head_activation,
+  head_norm,
   head,
   logit_cap,
   cross_entropy,
@@ -73,13 +86,18 @@ enum class Spread : std::uint8_t {
   copies,    // of the tokens a rank has of the stream, one for each expert chosen
   received,  // the copies that the experts of a rank are given
   received_columns,  // their features, spread over the ranks that share each expert
+  sequences,         // one row a sequence, on each rank
 };
+
+// Whose positions a tensor has rows for: those of the model, or of the decoder behind an encoder.
+enum class Tokens : std::uint8_t { first, decoder };
 
 // What an operator makes: `features` values a token, or the elements of a shared matrix.
 struct Tensor {
   std::int32_t producer = 0;
   std::int64_t features = 0;
   Spread spread = Spread::stream;
+  Tokens tokens = Tokens::first;
 };
 
 // `to` reads the tensor as its input number `slot`.
@@ -98,6 +116,9 @@ struct Operator {
   std::int64_t head_dim = 0;  // of attention
   std::int64_t value_dim = 0;
   std::int64_t window = 0;                     // positions that a query looks back; 0 = all
+  bool causal = true;                          // of attention: a query sees no key behind it
+  Tokens tokens = Tokens::first;               // that it works on; of attention its queries
+  Tokens keys = Tokens::first;                 // of attention
   std::int32_t first_tensor = 0, tensors = 0;  // results
   std::int32_t first_edge = 0, reads = 0;      // of ModelGraph::edges
 };
@@ -110,13 +131,14 @@ struct ModelGraph {
 };
 
 struct GraphOptions {
-  std::int64_t sequence_length = 1;  // of attention scores
+  std::int64_t sequence_length = 1;          // of attention scores
+  std::int64_t decoder_sequence_length = 0;  // of a decoder behind an encoder; 0 = as long
   bool flash = false;
   friend bool operator==(const GraphOptions&, const GraphOptions&) = default;
 };
 ModelGraph model_graph(const ModelSpec& spec, const GraphOptions& options);
 
-// Of the whole operator; a tied head has none of its own.
+// Of the whole operator; the matrix of a tied head is that of the embedding.
 std::int64_t parameters_of(const ModelGraph& graph, const Operator& op);
 
 // Whether stages that hold these operators (`stage[i]` is that of operator i) can be run one after another: no stage

@@ -1,19 +1,22 @@
-// Description of a decoder-only transformer, as its paper or configuration file gives it.
+// Description of a transformer, as its paper or configuration file gives it.
 #pragma once
 #include <cstdint>
 #include <string>
 
 #include "orrery/core/units.hpp"
 #include "orrery/model/experts.hpp"
+#include "orrery/model/kinds.hpp"
 
 namespace orrery::model {
 
 enum class Norm : std::uint8_t { layer_norm, rms_norm };
 enum class Activation : std::uint8_t { gelu, relu, squared_relu, swiglu, geglu };
-enum class Position : std::uint8_t { learned, rotary, alibi, relative, none };
-// Where the norms of attention and MLP stand: before each, behind each and before its addition (OLMo-2), or both
-// (Gemma-2).
-enum class NormPlace : std::uint8_t { before, after, both };
+// relative: encodings that are projected (Transformer-XL); relative_bias: a learned bias on the scores of each head for
+// each bucket of distances, the same in all layers of a stack (T5).
+enum class Position : std::uint8_t { learned, rotary, alibi, relative, relative_bias, none };
+// Where the norms of attention and MLP stand: before each, behind each and before its addition (OLMo-2), both
+// (Gemma-2), or behind the addition (BERT, BART: the first transformers), where none follows the last layer.
+enum class NormPlace : std::uint8_t { before, after, both, after_sum };
 // Attention and MLP side by side, both of the stream: from one norm (GPT-J, Falcon 7B) or one each (GPT-NeoX).
 enum class Parallel : std::uint8_t { none, one_norm, two_norms };
 // Norm of queries and keys: of each head (Qwen3), of all heads together (OLMo-2), of each head without weights.
@@ -36,9 +39,9 @@ struct AttentionSpec {
   friend bool operator==(const AttentionSpec&, const AttentionSpec&) = default;
 };
 
-struct ModelSpec : AttentionSpec {
+struct ModelSpec : AttentionSpec, KindSpec {
   std::string name;
-  std::int64_t layers = 0;
+  std::int64_t layers = 0;  // of an encoder–decoder those of both
   std::int64_t hidden = 0;
   std::int64_t ffn_hidden = 0;  // width of one matrix
   std::int64_t vocab = 0;
@@ -76,10 +79,12 @@ struct ModelSpec : AttentionSpec {
   friend bool operator==(const ModelSpec&, const ModelSpec&) = default;
 };
 
-// Exact number of parameters; a tied head counts once. Of the vocabulary as given, without padding, and without the
-// modules that predict further tokens, which are counted apart.
+// Exact number of parameters; a tied head counts once. Of the vocabulary as given, without padding, and without what is
+// counted apart: modules that predict further tokens, and what the heads of an encoder have beside the token table
+// (transform, bias, classifier), which its paper leaves out.
 std::int64_t parameter_count(const ModelSpec& spec);
 std::int64_t prediction_parameters(const ModelSpec& spec);
+std::int64_t head_parameters(const ModelSpec& spec);
 // Those a token meets: all but the experts that are not chosen for it.
 std::int64_t active_parameters(const ModelSpec& spec);
 
@@ -87,6 +92,13 @@ std::int64_t active_parameters(const ModelSpec& spec);
 // MLP, dense or the router, the experts chosen and those shared.
 std::int64_t attention_matrices(const ModelSpec& spec);
 std::int64_t mlp_matrices(const ModelSpec& spec, std::int64_t layer);
+// The same of cross-attention, which a layer of a decoder behind an encoder has: queries and output, of the decoder's
+// tokens; keys and values, of the encoder's.
+std::int64_t cross_query_matrices(const ModelSpec& spec);
+std::int64_t cross_key_matrices(const ModelSpec& spec);
+// Of the heads that an encoder has beside the token table, for each token and for each sequence.
+std::int64_t head_matrices(const ModelSpec& spec);
+std::int64_t pooler_matrices(const ModelSpec& spec);
 // Pairs of a query and a key that attention is counted for, per sequence and head: all s², as published runs count;
 // within a window of w, those less what is out of it on either side of the diagonal, s² − (s − w)(s − w + 1).
 std::int64_t attention_pairs(const ModelSpec& spec, std::int64_t window, std::int64_t sequence_length);

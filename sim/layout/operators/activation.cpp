@@ -50,4 +50,14 @@ void split_activation(Splitter& s) {
   s.finish(std::move(op));
 }
 
+// GELU of what the head of an encoder made.
+void split_head_activation(Splitter& s) {
+  RankOp op = s.start();
+  op.out = {s.result(0)};
+  op.keep_for_input = op.in;
+  op.forward.push_back({s.memory(op.name, 2 * s.values(0) * s.width())});
+  op.backward.push_back({s.memory(op.name, 3 * s.values(0) * s.width())});
+  s.finish(std::move(op));
+}
+
 }  // namespace orrery::layout

@@ -20,7 +20,7 @@ model::Kernel kernel(const Splitter& s, bool backward, std::int64_t kv_sequence)
   k.kind = backward ? model::KernelKind::attention_backward : model::KernelKind::attention_forward;
   k.dtype = k.out_dtype = s.options.activation;
   k.batch = s.rank.micro_batch, k.heads = s.columns(0) / d, k.kv_heads = s.columns(1) / d, k.head_dim = d;
-  k.sequence_q = s.rank.sequence, k.sequence_kv = kv_sequence;
+  k.sequence_q = s.rank.sequence, k.sequence_kv = kv_sequence, k.causal = s.node().causal;
   const bool within = s.node().window > 0 && s.node().window < kv_sequence;
   if (within) k.window = static_cast<std::int32_t>(s.node().window), k.chunks = s.model.attention_chunks;
   if (v != d) k.value_dim = static_cast<std::int32_t>(v);
@@ -46,8 +46,8 @@ std::int64_t block_bytes(const Splitter& s) {
 }
 
 void whole(const Splitter& s, RankOp& op) {
-  op.forward.push_back(attend(s, false, s.rank.sequence));
-  op.backward.push_back(attend(s, true, s.rank.sequence));
+  op.forward.push_back(attend(s, false, s.keys()));
+  op.backward.push_back(attend(s, true, s.keys()));
 }
 
 void ring(const Splitter& s, RankOp& op) {

@@ -9,8 +9,7 @@ struct AttentionShape {
 };
 // Of heads whose queries (or results) are `columns` wide on this rank.
 inline AttentionShape attention_shape(const Splitter& s, std::int64_t columns) {
-  return {s.rank.micro_batch * (columns / s.node().head_dim), s.rank.sequence, s.rank.sequence * s.rank.context,
-          s.node().head_dim};
+  return {s.rank.micro_batch * (columns / s.node().head_dim), s.rank.sequence, s.keys(), s.node().head_dim};
 }
 
 }  // namespace orrery::layout

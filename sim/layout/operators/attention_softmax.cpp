@@ -4,6 +4,14 @@
 namespace orrery::layout {
 namespace {
 constexpr std::int64_t kSoftmaxBatches = 4;  // batches per block from 256 keys on (scaled_masked_softmax.h)
+
+// A bias that all sequences share is added (input 1), its gradient summed over them.
+void add_bias(const Splitter& s, RankOp& op, std::int64_t values) {
+  const std::int64_t bias = s.rank.sequence * s.columns(1), width = s.width();
+  op.forward.push_back({s.memory("attention.bias", width * (2 * values + bias))});
+  op.backward.push_back({s.memory("attention.bias", width * (values + 2 * bias))});
+}
+
 }  // namespace
 
 // Of the scores (input 0), to which the relative scores (input 1) are added where there are any: their gradient is a
@@ -14,7 +22,7 @@ void split_attention_softmax(Splitter& s) {
   const std::int64_t values = s.values(0), width = s.width();
   // The fused kernel takes `kSoftmaxBatches` rows of queries at a time and gives way where they do not divide
   // (Megatron-LM, FusedScaleMaskSoftmax.is_kernel_available: attn_batches % batch_per_block == 0).
-  const std::int64_t keys = s.rank.sequence * s.rank.context;
+  const std::int64_t keys = s.keys();
   const bool divides = values / (s.rank.sequence * keys) % kSoftmaxBatches == 0;
   const bool whole = (s.options.kernels.fused_softmax && divides) || s.options.compiled;
   op.out = op.keep_for_input = {s.result(0)};
@@ -29,6 +37,8 @@ void split_attention_softmax(Splitter& s) {
   }
   // A cap on the scores: divide, tanh, multiply, before the softmax.
   if (s.model.score_cap) op.forward.push_back({s.memory("attention.score_cap", 2 * width * values, whole ? 1 : 3)});
+  const bool biased = s.model.position == model::Position::relative_bias && s.in(1) != kNoTensor;
+  if (biased) add_bias(s, op, values);
   op.forward.push_back({s.memory(op.name, (whole ? 2 * width : 2 * width + 32) * values, whole ? 1 : 5)});
   op.backward.push_back({s.memory(op.name, (whole ? 3 * width : 2 * width + 36) * values, whole ? 1 : 5)});
   if (s.model.score_cap) op.backward.push_back({s.memory("attention.score_cap", 3 * width * values, whole ? 1 : 3)});

@@ -8,6 +8,7 @@ namespace orrery::layout {
 void split_latent_down(Splitter& s) {
   Linear down = linear_of(s, s.features(0), s.out_features(0));
   down.tokens = s.rank.shard_tokens;
+  down.copies = s.rank.sequence_parallel ? 1 : s.rank.tensor;
   plain_linear(s, down);
 }
 

@@ -168,7 +168,7 @@ void weight_gradient(const Splitter& s, RankOp& op, const Linear& linear, std::i
   step.of_experts = kind_of(s) == Parameters::experts;
   if (linear.bias > 0)
     op.backward.push_back({s.memory("bias.weight_gradient", bias_rows * linear.out * s.width()), Phase::weight});
-  const std::int64_t ready = linear.own_gradient ? weights + linear.matrices * linear.bias * linear.out : 0;
+  const std::int64_t ready = (linear.own_gradient ? weights : 0) + linear.matrices * linear.bias * linear.out;
   const bool apart = !s.options.kernels.fused_gradient_accumulation && !s.layout.reduces_in_each_pass(kind_of(s));
   if (!apart) step.gradients_ready = ready;
   op.backward.push_back({step, Phase::weight});
@@ -193,7 +193,7 @@ void weigh_bias(const Splitter& s, RankOp& op, const Linear& linear) {
   op.forward_workspace = {2 * kWide * values};
 }
 
-void plain_linear(Splitter& s, Linear linear) {
+RankOp plain_linear_of(Splitter& s, const Linear& linear) {
   RankOp op = s.start();
   op.out = op.weight_reads_gradient_of = {s.result(0)};
   keep_input(s, op, linear, linear.tokens);
@@ -203,7 +203,13 @@ void plain_linear(Splitter& s, Linear linear) {
   op.backward.push_back({s.compute(linear.name, row_gemm(s, linear, linear.in, linear.out, GemmLayout::nn))});
   weight_gradient(s, op, linear, linear.tokens);
   if (s.node().matrices == 1) s.replicated_parameters((linear.rows + linear.bias) * linear.out);
-  s.finish(std::move(op));
+  for (std::vector<OpStep>* steps : {&op.forward, &op.backward})
+    for (OpStep& each : *steps) each.step.copies = static_cast<std::int16_t>(linear.copies);
+  return op;
+}
+
+void plain_linear(Splitter& s, const Linear& linear) {
+  s.finish(plain_linear_of(s, linear));
 }
 
 RankOp column_linear(Splitter& s, const std::vector<Linear>& linears) {

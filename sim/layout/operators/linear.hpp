@@ -25,6 +25,7 @@ struct Linear {
   std::int64_t tokens = 0;                   // rows of the input
   std::int64_t matrices = 1;                 // so many, each times its share of them
   std::vector<std::int64_t> of_matrix = {};  // [matrix] its rows; empty where they are alike
+  std::int64_t copies = 1;                   // ranks of a stage that do the same
 };
 
 // Input 0 of the operator times a matrix of `out` columns on this rank.
@@ -34,7 +35,8 @@ RankOp column_linear(Splitter& s, const std::vector<Linear>& linears);
 // The whole operator: input 0 to result 0.
 void row_linear(Splitter& s, const Linear& linear);
 // The whole operator, on a rank that has all it needs: matrices that every tensor rank holds, and those of its experts.
-void plain_linear(Splitter& s, Linear linear);
+void plain_linear(Splitter& s, const Linear& linear);
+RankOp plain_linear_of(Splitter& s, const Linear& linear);  // the same, for the caller to finish
 // Gradient of the weights, from all tokens; that of the bias from `bias_rows` of them.
 void weight_gradient(const Splitter& s, RankOp& op, const Linear& linear, std::int64_t bias_rows);
 // Each product apart: its stack says so, or a policy that keeps some of them.

@@ -42,8 +42,11 @@ void split_norm(Splitter& s) {
   kernels(s, op, values, 1);
   const model::OperatorKind kind = s.node().kind;
   // The gradients of the branch and of the residual stream are summed, and those of two branches of one norm.
-  const bool in_branch = kind == model::OperatorKind::norm || kind == model::OperatorKind::mlp_norm ||
-                         s.model.norm_place == model::NormPlace::after;
+  using K = model::OperatorKind;
+  const bool in_branch = s.model.norm_place == model::NormPlace::after_sum
+                             ? kind == K::attention_post_norm || kind == K::cross_post_norm || kind == K::mlp_post_norm
+                             : kind == K::norm || kind == K::mlp_norm || kind == K::cross_norm ||
+                                   s.model.norm_place == model::NormPlace::after;
   const bool of_two = kind == model::OperatorKind::norm && s.model.parallel == model::Parallel::one_norm;
   if (in_branch && !s.in_last_part() && !s.options.compiled)
     op.backward.push_back({s.memory("residual.add_gradient", (of_two ? 6 : 3) * width * values)});

@@ -20,7 +20,8 @@ void split_residual_add(Splitter& s) {
     bytes += whole ? branch : (2 * width + 1) * branch, kernels += whole ? 0 : 1;
     op.backward.push_back({s.memory(op.name, (2 * width + 1) * branch)});
   }
-  const bool attention = s.node().kind == model::OperatorKind::attention_residual;
+  const bool attention =
+      s.node().kind == model::OperatorKind::attention_residual || s.node().kind == model::OperatorKind::cross_residual;
   if ((s.model.bias || (attention ? s.model.projection_bias : s.model.mlp_bias)) && !whole)
     bytes += 2 * width * branch, ++kernels;
   op.forward.push_back({s.memory(op.name, bytes, kernels)});

@@ -20,7 +20,8 @@ Splitter::Splitter(const model::ModelGraph& model_graph, const Layout& of, const
       model(model_graph.spec),
       layout(of),
       options(pass),
-      rank(rank_shape(model_graph.spec, of, pass)),
+      rank(rank_shape(model_graph.spec, of, pass, model::Tokens::first)),
+      shapes_{rank, rank_shape(model_graph.spec, of, pass, model::Tokens::decoder)},
       place_(place) {}
 
 Tape Splitter::split(std::span<const std::int32_t> nodes) {
@@ -30,6 +31,7 @@ Tape Splitter::split(std::span<const std::int32_t> nodes) {
   receive(nodes);
   for (const std::int32_t n : nodes) {
     enter(graph.operators[at(n)]);
+    shares_matrix_ = matrix() >= 0 && !matrices_.insert(matrix()).second;
     splitting(node_->kind)(*this);
   }
   for (const model::Edge& e : graph.edges)
@@ -41,9 +43,11 @@ Tape Splitter::split(std::span<const std::int32_t> nodes) {
 
 void Splitter::enter(const model::Operator& node) {
   node_ = &node;
-  if (node.layer == layer_) return;
-  layer_ = node.layer;
-  set_rows(rank, model, layout, options.routing, layer_, place_);
+  if (node.layer == layer_ && node.tokens == tokens_) return;
+  if (node.layer != layer_)
+    for (RankShape& shape : shapes_) set_rows(shape, model, layout, options.routing, node.layer, place_);
+  layer_ = node.layer, tokens_ = node.tokens;
+  rank = this->of(tokens_);
 }
 
 // What the stage reads of others: each tensor once, however many operators read it.
@@ -55,7 +59,7 @@ void Splitter::receive(std::span<const std::int32_t> nodes) {
       const model::Edge& edge = graph.edges[at(e)];
       const model::Tensor& read = graph.tensors[at(edge.tensor)];
       if (here_[at(edge.from)] || read.spread == Spread::weight || !on_rank_[at(edge.tensor)].empty()) continue;
-      tape_.inputs.push_back(tensor(values_on_rank(read, rank)));
+      tape_.inputs.push_back(tensor(values_on_rank(read, of(read.tokens))));
       on_rank_[at(edge.tensor)] = {tape_.inputs.back()};
     }
   }
@@ -77,11 +81,15 @@ TensorId Splitter::in(int slot) const {
   const std::vector<TensorId>& ids = on_rank_[at(read - graph.tensors.data())];
   return ids.empty() ? kNoTensor : ids.front();
 }
-bool Splitter::shares_matrix_in_stage() const {
+std::int32_t Splitter::matrix() const {
+  for (std::int32_t t = node_->first_tensor; t < node_->first_tensor + node_->tensors; ++t)
+    if (graph.tensors[at(t)].spread == Spread::weight) return t;
   for (std::int32_t e = node_->first_edge; e < node_->first_edge + node_->reads; ++e)
-    if (graph.tensors[at(graph.edges[at(e)].tensor)].spread == Spread::weight && here_[at(graph.edges[at(e)].from)])
-      return true;
-  return false;
+    if (graph.tensors[at(graph.edges[at(e)].tensor)].spread == Spread::weight) return graph.edges[at(e)].tensor;
+  return -1;
+}
+TensorId& Splitter::made_of_matrix() {
+  return made_of_matrix_.try_emplace(matrix(), kNoTensor).first->second;
 }
 bool Splitter::is_dropped(int slot) const {
   const model::Tensor* read = read_at(slot);
@@ -97,7 +105,7 @@ std::int64_t Splitter::columns(int slot) const {
 }
 std::int64_t Splitter::values(int slot) const {
   const model::Tensor* read = read_at(slot);
-  return read == nullptr ? 0 : values_on_rank(*read, rank);
+  return read == nullptr ? 0 : values_on_rank(*read, of(read->tokens));
 }
 std::int64_t Splitter::out_features(int result) const {
   return made(result).features;
@@ -106,7 +114,7 @@ std::int64_t Splitter::out_columns(int result) const {
   return columns_on_rank(made(result), rank);
 }
 std::int64_t Splitter::out_values(int result) const {
-  return values_on_rank(made(result), rank);
+  return values_on_rank(made(result), of(made(result).tokens));
 }
 
 RankOp Splitter::start() const {

@@ -1,7 +1,10 @@
 // Splits the operators of a stage over its ranks: model graph → the tape of one rank. Each operator has a file of its
 // own here; what it reads, how wide that is and who makes it stand in the graph.
 #pragma once
+#include <array>
 #include <initializer_list>
+#include <map>
+#include <set>
 #include <span>
 
 #include "layout/rank_ops.hpp"
@@ -20,11 +23,15 @@ class Splitter {
   const model::ModelSpec& model;
   const Layout& layout;
   const PassOptions& options;
-  RankShape rank;  // in the layer of the operator
+  RankShape rank;  // of the tokens of the operator, in its layer
   const model::Operator& node() const { return *node_; }
-  bool in_last_part() const { return node_->layer == model.layers; }  // final norm, head, loss
-  TensorId in(int slot) const;                                        // kNoTensor where no edge leads there
-  bool shares_matrix_in_stage() const;    // one of its matrices is that of an operator of this stage
+  bool in_last_part() const { return node_->layer == model.layers; }                        // final norm, head, loss
+  std::int64_t keys() const { return of(node_->keys).sequence * of(node_->keys).context; }  // of its attention, in all
+  // The tensor that an operator of this stage has made of the matrix that this one reads or has; kNoTensor: none has.
+  TensorId& made_of_matrix();
+  std::int32_t matrix() const;  // tensor of the graph that the operator reads or has as a matrix, −1 = none
+  TensorId in(int slot) const;  // kNoTensor where no edge leads there
+  bool shares_matrix_in_stage() const { return shares_matrix_; }  // that of an operator before it in this stage
   bool is_dropped(int slot) const;        // recompute keeps it from no pass to another, but makes it again
   std::int64_t features(int slot) const;  // of the whole tensor; 0 without an edge
   std::int64_t columns(int slot) const;   // of them, those on this rank
@@ -63,9 +70,16 @@ class Splitter {
   const model::Tensor& made(int result) const;
   void receive(std::span<const std::int32_t> nodes);
   void enter(const model::Operator& node);
+  const RankShape& of(model::Tokens tokens) const { return shapes_[static_cast<std::size_t>(tokens)]; }
+
+  std::array<RankShape, 2> shapes_;  // [Tokens]
+  std::map<std::int32_t, TensorId> made_of_matrix_;
+  std::set<std::int32_t> matrices_;  // of the operators up to this one
+  bool shares_matrix_ = false;
 
   std::int32_t place_;       // among the ranks that the experts are spread over
   std::int64_t layer_ = -2;  // whose rows `rank` has
+  model::Tokens tokens_{};
   const model::Operator* node_ = nullptr;
   Tape tape_;
   std::vector<bool> here_;                      // [operator] of this stage
