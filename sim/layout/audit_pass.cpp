@@ -19,6 +19,7 @@ class PassAudit {
       apply(i, false);
       for (const TensorId t : step.uses) find(t, i);
       if (step.beside > 0) beside_.push_back(i);
+      if (i + 1 == static_cast<int>(steps_.size())) beside_.clear();  // the pass ends when its calls have
       apply(i, true);
       std::erase_if(beside_, [&](int call) { return call + static_cast<int>(at(call).beside) <= i; });
     }

@@ -139,6 +139,22 @@ TEST_CASE("a fused loss leaves its gradient where the logits stood until the wei
   }
 }
 
+TEST_CASE("a stage that begins with a product hands on an input gradient that is summed to the end") {
+  // OLMo-2, BERT: no norm before the queries, so that the last call of the backward pass makes the message.
+  for (const model::NormPlace place : {model::NormPlace::after, model::NormPlace::after_sum}) {
+    model::ModelSpec m = test::llama(2, 64, 4, 4, 96, 128);
+    m.norm_place = place;
+    Layout layout;
+    layout.tensor = 2;
+    PassOptions options;
+    options.sequence_length = 32;
+    const std::vector<PassStep> back = test::stage_of(m, layout, {1, 1, false, true}, options).pass(PassKind::backward);
+    CHECK(std::string(back.back().name) == "qkv");
+    CHECK(back[back.size() - 2].is_communication);
+    CHECK(back[back.size() - 2].beside == 1);
+  }
+}
+
 TEST_CASE("books of a pass: what is freed too early, made twice or never made is found") {
   PassOptions o;
   o.sequence_length = 64, o.attention = AttentionKind::flash;
