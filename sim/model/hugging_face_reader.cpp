@@ -17,7 +17,7 @@ namespace {
 constexpr std::int64_t kMostInConfig = std::int64_t{1} << 24;
 
 const ConfigFamily* family_named(const std::string& name) {
-  for (const auto* list : {&kGptFamilies, &kLlamaFamilies, &kExpertFamilies})
+  for (const auto* list : {&kGptFamilies, &kLlamaFamilies, &kExpertFamilies, &kEncoderFamilies})
     for (const ConfigFamily& family : *list)
       if (name == family.name) return &family;
   return nullptr;
@@ -25,7 +25,7 @@ const ConfigFamily* family_named(const std::string& name) {
 
 std::string known_families() {
   std::vector<std::string> names;
-  for (const auto* list : {&kGptFamilies, &kLlamaFamilies, &kExpertFamilies})
+  for (const auto* list : {&kGptFamilies, &kLlamaFamilies, &kExpertFamilies, &kEncoderFamilies})
     for (const ConfigFamily& family : *list) names.emplace_back(family.name);
   std::sort(names.begin(), names.end());
   return fmt::format("{}", fmt::join(names, ", "));

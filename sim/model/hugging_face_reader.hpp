@@ -54,7 +54,7 @@ struct ConfigFamily {
   const char* name;
   void (*read)(ConfigReader& c);
 };
-extern const std::initializer_list<ConfigFamily> kGptFamilies, kLlamaFamilies, kExpertFamilies;
+extern const std::initializer_list<ConfigFamily> kGptFamilies, kLlamaFamilies, kExpertFamilies, kEncoderFamilies;
 
 // What many share: widths, heads, vocabulary and gated MLP as Llama names them, root-mean-square norms, rotation.
 void read_like_llama(ConfigReader& c);

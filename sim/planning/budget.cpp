@@ -81,13 +81,13 @@ AnswerPart budget_part(const BudgetPlan& plan, const Means& m) {
   return part;
 }
 
-// Of dense models: what a law says of parameters is of those that every token meets.
+// Of dense decoders: what a law says of parameters is of those that every token meets.
 std::string nearest_preset(double parameters, Catalogue& catalogue) {
   std::string best;
   double distance = 1e300;
   for (const std::string& name : model::list_models()) {
     const auto model = model::load_model(name, catalogue);
-    if (!model.ok() || model->experts.count > 0) continue;
+    if (!model.ok() || model->experts.count > 0 || model->kind != model::ModelKind::decoder) continue;
     const double d = std::abs(std::log(static_cast<double>(model::parameter_count(*model)) / parameters));
     if (d < distance) distance = d, best = name;
   }

@@ -50,8 +50,13 @@ Result<ModelKind> model_kind(const std::string& name, Catalogue& catalogue) {
                       near.empty() ? "such as --kind decoder" : near);
 }
 
-const char* kind_of(const model::ModelSpec&) {
-  return "decoder";  // the one kind whose operators there are
+const char* kind_of(const model::ModelSpec& model) {
+  constexpr const char* names[] = {"decoder", "encoder", "encoder_decoder"};
+  return names[static_cast<std::size_t>(model.kind)];
+}
+
+double flops_per(const model::ModelSpec& model) {
+  return model.has_two_stacks() ? 3 : 6;
 }
 
 }  // namespace orrery::planning

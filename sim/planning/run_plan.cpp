@@ -6,6 +6,7 @@
 
 #include "long_run.hpp"
 #include "orrery/core/show.hpp"
+#include "orrery/planning/model_kinds.hpp"
 #include "orrery/report/numbers.hpp"
 
 namespace orrery::planning {
@@ -73,12 +74,12 @@ void add_money(const PlayedRun& run, const RunPlan& plan, const Totals& t, Answe
 
 AnswerPart thumb(const PlayedRun& run, const RunPlan& plan, const Totals& t, double price) {
   const auto parameters = static_cast<double>(model::active_parameters(run.scenario.model));
-  const double flops = 6 * parameters * plan.tokens;
+  const double per = flops_per(run.scenario.model), flops = per * parameters * plan.tokens;
   const double rate = run.result.peak_flops_per_second * plan.efficiency;
   const double hours = flops / rate / 3600;
   const report::Metrics m = report::metrics_of(run.result);
   return {"rule_of_thumb",
-          fmt::format("By the rule of thumb, 6·N·D at {:g} % of the peak", 100 * plan.efficiency),
+          fmt::format("By the rule of thumb, {}·N·D at {:g} % of the peak", per, 100 * plan.efficiency),
           {{"flops", flops, "training compute", flops_text(flops),
             fmt::format("{:+.1f} %: the rule has no attention, and counts the embedding", 100 * (flops / t.flops - 1))},
            {"gpu_hours", hours, "GPU hours", grouped_text(hours),

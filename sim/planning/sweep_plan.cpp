@@ -7,6 +7,7 @@
 #include "best_layout.hpp"
 #include "orrery/hardware/catalogue.hpp"
 #include "orrery/model/presets.hpp"
+#include "orrery/planning/model_kinds.hpp"
 #include "orrery/planning/scaling.hpp"
 
 namespace orrery::planning {
@@ -121,23 +122,24 @@ Result<Answer> plan_layouts(const SweepPlan& asked, Catalogue& catalogue) {
   SweepPlan plan = asked;
   const auto model = model::load_model(plan.model, catalogue);
   if (!model.ok()) return named(model.errors(), "--model");
+  const std::int64_t usual = model->has_two_stacks() ? kSequence / 8 : kSequence;  // T5: 512 (Raffel et al. 2020)
   if (plan.sequence_length == 0)
-    plan.sequence_length =
-        model->max_positions > 0 ? std::min<std::int64_t>(kSequence, model->max_positions) : kSequence;
+    plan.sequence_length = model->max_positions > 0 ? std::min<std::int64_t>(usual, model->max_positions) : usual;
   const auto parameters = static_cast<double>(model::active_parameters(*model));
   const auto cluster = hardware::load_cluster(plan.cluster, catalogue);
   if (!cluster.ok()) return named(cluster.errors(), "--cluster");
   const auto gpu = hardware::gpu_of(*cluster, catalogue);
   if (!gpu.ok()) return gpu.errors();
   const DType half = half_of(*gpu);
-  const auto gpus = gpus_of(plan, *cluster, gpu->peak_16_bit(), 6 * parameters * plan.run.tokens);
+  const auto gpus = gpus_of(plan, *cluster, gpu->peak_16_bit(), flops_per(*model) * parameters * plan.run.tokens);
   if (!gpus.ok()) return gpus.errors();
   std::string assumed;
   if (Diagnostics errors = set_batch(plan, parameters, half, assumed, catalogue); !errors.empty()) return errors;
   std::vector<BestLayout> all;
   for (const int n : *gpus) {
     auto found = best_layout({plan.model, plan.cluster, n, plan.sequence_length,
-                              plan.batch_tokens / plan.sequence_length, half, model->experts.count > 0},
+                              plan.batch_tokens / (plan.sequence_length * (model->has_two_stacks() ? 2 : 1)), half,
+                              model->experts.count > 0},
                              catalogue);
     if (!found.ok()) return found.errors();
     all.push_back(std::move(found).value());

@@ -59,12 +59,13 @@ TEST_CASE("an unknown family names all there are, and what to do") {
   const auto m = load(R"({"model_type": "rwkv"})");
   REQUIRE(!m.ok());
   CHECK(m.errors().front().path == "model_type");
-  CHECK(
-      m.errors().front().message ==
-      "'rwkv' is not a family that can be described; known: bloom, chatglm, cohere, cohere2, dbrx, deepseek, "
-      "deepseek_v2, deepseek_v3, falcon, gemma, gemma2, gemma3, gemma3_text, glm, glm4, glm4_moe, gpt2, gpt_bigcode, "
-      "gpt_neox, gpt_oss, gptj, internlm2, kimi_k2, llama, llama4, mimo, minimax_m2, mistral, mixtral, mpt, nemotron, "
-      "olmo2, olmoe, opt, phi3, qwen2, qwen2_moe, qwen3, qwen3_moe, smollm3, starcoder2");
+  CHECK(m.errors().front().message ==
+        "'rwkv' is not a family that can be described; known: bart, bert, bloom, chatglm, cohere, cohere2, dbrx, "
+        "deepseek, "
+        "deepseek_v2, deepseek_v3, falcon, gemma, gemma2, gemma3, gemma3_text, glm, glm4, glm4_moe, gpt2, gpt_bigcode, "
+        "gpt_neox, gpt_oss, gptj, internlm2, kimi_k2, llama, llama4, mimo, minimax_m2, mistral, mixtral, mpt, mt5, "
+        "nemotron, "
+        "olmo2, olmoe, opt, phi3, qwen2, qwen2_moe, qwen3, qwen3_moe, roberta, smollm3, starcoder2, t5");
   CHECK(m.errors().front().help == "give the figures of the model inline");
 }
 

@@ -241,7 +241,7 @@ TEST_CASE("Hugging Face configurations") {
 
   const TemporaryFile unknown(R"({"model_type": "rwkv"})");
   CHECK(message(load_hugging_face(unknown.path))
-            .starts_with("'rwkv' is not a family that can be described; known: bloom, chatglm, cohere"));
+            .starts_with("'rwkv' is not a family that can be described; known: bart, bert, bloom, chatglm, cohere"));
   for (
       const char* text :
       {"", "{", "[]", "{}", "{\"model_type\": 3}", "{\"model_type\": \"gpt2\"}",

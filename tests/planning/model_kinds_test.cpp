@@ -29,6 +29,15 @@ TEST_CASE("an unknown kind is refused with the nearest") {
   CHECK(wrong.message == "'mamba' is not known, allowed are decoder, encoder, encoder_decoder");
 }
 
+TEST_CASE("a token meets both stacks of no encoder-decoder") {
+  const auto per = [](const char* name) { return flops_per(value_of(model::load_model(name))); };
+  CHECK(per("gpt2") == 6);
+  CHECK(per("bert-large") == 6);
+  CHECK(per("t5-3b") == 3);
+  CHECK(std::string(kind_of(value_of(model::load_model("t5-3b")))) == "encoder_decoder");
+  CHECK(std::string(kind_of(value_of(model::load_model("bert-large")))) == "encoder");
+}
+
 TEST_CASE("every preset is of a kind that is explained") {
   for (const std::string& name : model::list_models()) {
     CAPTURE(name);

@@ -22,5 +22,8 @@ Result<ModelKind> model_kind(const std::string& name, Catalogue& catalogue = Cat
 
 // The name of the kind that a model is of.
 const char* kind_of(const model::ModelSpec& model);
+// FLOPs of training for each parameter and token: 6, of encoder–decoders 3, where a token meets half of them (Brown et
+// al. 2020, appendix D).
+double flops_per(const model::ModelSpec& model);
 
 }  // namespace orrery::planning
