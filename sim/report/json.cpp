@@ -187,6 +187,8 @@ std::string to_json(const RunResult& run) {
   object.add("scenario", scenario);
   object.add("setting", run.setting);
   object.add("parameters", run.parameters);
+  object.add("head_parameters", run.head_parameters);
+  object.add("model_kind", run.model_kind);
   object.add("gpus", run.gpus);
   object.add("sequences", run.sequences);
   object.add("tokens", run.tokens);

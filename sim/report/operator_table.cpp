@@ -28,13 +28,19 @@ std::string shape_text(const LayerStep& row) {
   return {};
 }
 
+// A rank sends no more than the message, of an all-reduce twice that: layers of the other stack may move more.
+bool moves_at_most(const program::PassPart& part, const layout::PassStep& step) {
+  const std::int64_t passes = step.collective == Collective::all_reduce ? 2 : 1;
+  return part.bytes_sent.value <= passes * step.message.value;
+}
+
 // As it was laid out in a pass of the stage (alone, where transfers share links); of calls that differ the longest.
 const program::PassPart* call_in(const RunResult& run, const LayerStep& row, std::int64_t layer) {
   const program::PassPart* longest = nullptr;
   for (const program::PassPart& part : run.program.parts)
     if (is_transfer(part.category) && part.layer == layer && part.backward == (row.pass != PassKind::forward) &&
         part.collective == row.step.collective && std::string_view(part.name) == row.step.name &&
-        (longest == nullptr || part.end - part.start > longest->end - longest->start))
+        moves_at_most(part, row.step) && (longest == nullptr || part.end - part.start > longest->end - longest->start))
       longest = &part;
   return longest;
 }

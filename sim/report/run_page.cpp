@@ -176,7 +176,7 @@ std::vector<PageFigure> figures_of(const RunResult& run, const Metrics& m) {
        fmt::format("{} of {}", bytes_text(run.usable_memory.value - m.headroom), bytes_text(run.usable_memory.value)),
        "of the fullest GPU, context included"},
       {"verdict", m.fits() ? "fits" : "does not fit", "in the memory of the GPUs"},
-      {"parameters", parameters_text(run.parameters), "of the model"}};
+      {"parameters", parameters_text(run.parameters), run.kind_text.empty() ? "of the model" : run.kind_text}};
 }
 
 }  // namespace

@@ -184,14 +184,23 @@ std::string_view name_of(hardware::LinkLevel level) {
   return names[static_cast<std::size_t>(level)];
 }
 
+namespace {
+
+// "109 M parameters and 624 K of its heads, encoder"
+std::string parameters_of(const RunResult& run) {
+  std::string text = parameters_text(run.parameters) + " parameters";
+  if (run.head_parameters > 0) text += fmt::format(" and {} of its heads", parameters_text(run.head_parameters));
+  return run.kind_text.empty() ? text : text + ", " + run.kind_text;
+}
+
+}  // namespace
+
 std::string to_text(const RunResult& run, const TextStyle& style) {
   const Metrics m = metrics_of(run);
   TextPage page(style);
   for (const std::string& part : wrap(run.title, style.width)) page.line(page.paint()(Tone::bold, part));
   if (!run.setting.empty())
-    for (const std::string& part :
-         wrap(fmt::format("{} parameters · {}", parameters_text(run.parameters), run.setting), style.width))
-      page.line(part);
+    for (const std::string& part : wrap(parameters_of(run) + " · " + run.setting, style.width)) page.line(part);
   page.line("");
   headline(run, m, style, page);
   flops(run, m, page);

@@ -70,10 +70,28 @@ void add_sources(const Run& run, std::vector<std::pair<std::string, std::string>
   for (const std::string& from : run.input().tuning->sources) add("collectives", from);
 }
 
+// "encoder–decoder of 24 + 24 layers", "encoder"; of a decoder nothing.
+std::string kind_text(const model::ModelSpec& m) {
+  if (m.has_two_stacks())
+    return fmt::format("encoder–decoder of {} + {} layers", m.encoder_layers, m.layers - m.encoder_layers);
+  return m.kind == model::ModelKind::decoder ? "" : "encoder";
+}
+
 }  // namespace
 
+std::string lengths_text(const Scenario& s) {
+  const model::Lengths lengths = s.lengths();
+  return lengths.decoder > 0 ? fmt::format("{} + {}", lengths.sequence, lengths.decoder)
+                             : fmt::format("{}", lengths.sequence);
+}
+
 void describe(report::RunResult& result, const Run& run, program::Costs& costs) {
-  result.parameters = model::parameter_count(run.scenario().model);
+  const model::ModelSpec& m = run.scenario().model;
+  constexpr const char* kinds[] = {"decoder", "encoder", "encoder_decoder"};
+  result.parameters = model::parameter_count(m);
+  result.head_parameters = model::head_parameters(m);
+  result.model_kind = kinds[static_cast<std::size_t>(m.kind)];
+  result.kind_text = kind_text(m);
   result.setting = setting_of(run);
   add_sources(run, result.sources);
   Result<program::KernelBook> book = program::kernel_book(run.input(), costs);

@@ -21,6 +21,9 @@ void fill_in(Scenario& s, const ResolveOptions& options) {
   if (s.schedule.type.empty() && s.schedule.file.empty()) s.schedule.type = default_schedule(s);
   if (s.network.mode == NetworkModeChoice::automatic) s.network.mode = options.automatic;
   s.cluster = hardware::allocated(std::move(s.cluster));
+  if (s.model.has_two_stacks() && s.layout.partition == layout::Partition::balanced && s.layout.encoder_stages == 0 &&
+      s.layout.pipeline >= 1 && s.layout.virtual_stages >= 1 && s.model.encoder_layers < s.model.layers)
+    s.layout.encoder_stages = layout::encoder_stages_by_cost(s.model, s.layout, s.lengths());
 }
 
 Diagnostics check_values(const Scenario& s, const ResolveOptions& options) {

@@ -11,6 +11,7 @@
 #include "orrery/schedule/csv.hpp"
 #include "orrery/schedule/placement.hpp"
 #include "orrery/schedule/replay.hpp"
+#include "running.hpp"
 #include "size.hpp"
 
 namespace orrery::scenario {
@@ -52,15 +53,43 @@ void check_batch(const Scenario& s, Diagnostics& errors) {
 }
 
 // Learned positions have a row for each; without one there is nothing to add.
-void check_positions(const Scenario& s, Diagnostics& errors) {
-  if (s.model.position != model::Position::learned || s.training.sequence_length <= s.model.max_positions) return;
-  Diagnostic d = broken("training.sequence_length",
-                        fmt::format("{} is beyond the {} learned positions of {} (model.max_positions)",
-                                    s.training.sequence_length, s.model.max_positions, s.model.name));
-  d.help =
-      fmt::format("say model.max_positions={}, which adds rows to the position table, or choose a shorter sequence",
-                  s.training.sequence_length);
+void check_positions(const Scenario& s, const char* key, std::int64_t length, Diagnostics& errors) {
+  if (s.model.position != model::Position::learned || length <= s.model.max_positions) return;
+  Diagnostic d = broken(fmt::format("training.{}", key),
+                        fmt::format("{} is beyond the {} learned positions of {} (model.max_positions)", length,
+                                    s.model.max_positions, s.model.name));
+  d.help = fmt::format(
+      "say model.max_positions={}, which adds rows to the position table, or choose a shorter sequence", length);
   errors.push_back(std::move(d));
+}
+
+const char* word_of(model::ModelKind kind) {
+  return kind == model::ModelKind::encoder ? "an encoder" : "a decoder";
+}
+
+void check_lengths(const Scenario& s, Diagnostics& errors) {
+  check_positions(s, "sequence_length", s.training.sequence_length, errors);
+  if (s.model.has_two_stacks()) {
+    if (s.training.decoder_sequence_length)
+      check_positions(s, "decoder_sequence_length", *s.training.decoder_sequence_length, errors);
+  } else if (s.training.decoder_sequence_length) {
+    errors.push_back(
+        broken("training.decoder_sequence_length",
+               fmt::format("{} is {} alone: none stands behind an encoder", s.model.name, word_of(s.model.kind))));
+    errors.back().help = "leave it out: training.sequence_length is that of all its tokens";
+  }
+}
+
+// Fused kernels take no bias on the scores.
+void check_bias(const Scenario& s, Diagnostics& errors) {
+  if (s.model.position != model::Position::relative_bias || pass_options(s).attention == layout::AttentionKind::unfused)
+    return;
+  errors.push_back(broken(s.training.attention ? "training.attention" : "stack",
+                          fmt::format("fused attention takes no bias on the scores, which {} has (model.position: "
+                                      "relative_bias)",
+                                      s.model.name)));
+  errors.back().help = s.training.attention ? "training: {attention: unfused}"
+                                            : "choose a stack with unfused attention, such as megatron-2024";
 }
 
 void check_precision(const Scenario& s, Diagnostics& errors) {
@@ -154,7 +183,11 @@ schedule::ScheduleRequest schedule_request(const Scenario& s) {
 Diagnostics check_messages(const Scenario& s, const schedule::Schedule& made) {
   if (s.stack.communication.messages != layout::MessageMode::rendezvous || s.layout.pipeline == 1) return {};
   const schedule::StageTimes times = schedule::uniform_times(made.placement.stages, 1, 1, 1);
-  const schedule::Replay replay = schedule::replay(made, times, schedule::MessageMode::rendezvous);
+  const auto spans = layout::partition_layers(s.model, s.layout);
+  const bool known = spans.ok() && static_cast<int>(spans->size()) == made.placement.stages;
+  const layout::StageGraph stages =
+      known ? layout::stages_of(s.model, *spans) : layout::stage_chain(made.placement.stages);
+  const schedule::Replay replay = schedule::replay(made, stages, times, schedule::MessageMode::rendezvous);
   if (replay.deadlock.empty()) return {};
   Diagnostic d = broken(s.schedule.file.empty() ? "schedule.type" : "schedule.file",
                         fmt::format("{} deadlocks with the blocking messages of {}: {}", made.name, s.stack.name,
@@ -238,9 +271,10 @@ std::string lacks_dispatcher(const Scenario& s) {
 // selective_op keeps every second product of a layer as torchtitan counts them, which is told of plain layers alone.
 void check_recompute(const Scenario& s, Diagnostics& errors) {
   if (s.training.recompute == layout::Recompute::selective) return check_modules(s, errors);
-  if (s.training.recompute != layout::Recompute::selective_op || (s.model.experts.count == 0 && !s.model.latent()))
-    return;
-  errors.push_back(broken("training.recompute", "selective_op is not described for experts and latent attention"));
+  const bool plain = s.model.experts.count == 0 && !s.model.latent() && s.model.kind == model::ModelKind::decoder;
+  if (s.training.recompute != layout::Recompute::selective_op || plain) return;
+  errors.push_back(
+      broken("training.recompute", "selective_op is not described for experts, latent attention and encoders"));
   errors.back().help = "training: {recompute: selective} or {recompute: full}";
 }
 
@@ -270,14 +304,14 @@ Diagnostics check_rules(const Scenario& s) {
   Diagnostics errors;
   check_degrees(s, errors);
   check_batch(s, errors);
-  check_positions(s, errors);
+  check_lengths(s, errors);
   check_precision(s, errors);
+  check_bias(s, errors);
   check_recompute(s, errors);
   check_network(s, errors);
   check_experts(s, errors);
   const model::ModelSpec padded = model::pad_vocab(s.model, s.layout.tensor);
-  for (Diagnostic& e : layout::check_layout(padded, s.layout, s.training.sequence_length))
-    errors.push_back(std::move(e));
+  for (Diagnostic& e : layout::check_layout(padded, s.layout, s.lengths())) errors.push_back(std::move(e));
   if (errors.empty() && s.micro_batches() > 1'000'000) {
     errors.push_back(broken("training.global_batch", "more than 1 000 000 micro-batches per pipeline"));
     errors.back().help = likely_mistake(s);

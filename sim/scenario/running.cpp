@@ -1,5 +1,7 @@
 #include "running.hpp"
 
+#include <algorithm>
+
 namespace orrery::scenario {
 namespace {
 
@@ -37,17 +39,27 @@ bool keeps_whole(const Scenario& s) {
 
 }  // namespace
 
+// A bias on the scores is for unfused attention: fused kernels take none (FlashAttention-2).
+layout::AttentionKind attention_of(const Scenario& s) {
+  using A = layout::AttentionKind;
+  const std::vector<A>& there = s.stack.kernels.attention;
+  const bool biased = s.model.position == model::Position::relative_bias;
+  const bool has_unfused = std::find(there.begin(), there.end(), A::unfused) != there.end();
+  return s.training.attention.value_or(biased && has_unfused ? A::unfused : there.front());
+}
+
 layout::PassOptions pass_options(const Scenario& s) {
   const Training& t = s.training;
   layout::PassOptions o;
   o.sequence_length = t.sequence_length;
+  o.decoder_sequence_length = s.lengths().decoder;
   o.micro_batch = t.micro_batch;
   o.compute = compute_type(t.precision);
   o.activation = is_fp32(t.precision) ? DType::fp32 : t.precision == Precision::fp16 ? DType::fp16 : DType::bf16;
   o.recompute = t.recompute;
   o.recompute_modules = layout::modules_of(t.recompute_modules);
   o.recompute_every = t.recompute_every;
-  o.attention = t.attention.value_or(s.stack.kernels.attention.front());
+  o.attention = attention_of(s);
   o.gradient_bytes = gradient_bytes(s);
   o.compiled = t.compiled;
   o.kernels = s.stack.kernels;

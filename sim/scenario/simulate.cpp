@@ -36,14 +36,13 @@ void fill_in(report::RunResult& result, const Run& run, program::LoweredStep&& l
   result.gpus = s.layout.ranks();
   result.gpu_name = s.gpu.name;
   result.sequences = s.training.global_batch;
-  result.tokens = checked_mul(s.training.global_batch, s.training.sequence_length);
+  result.tokens = checked_mul(s.training.global_batch, s.tokens_of_sequence());
   result.peak_flops_per_second = static_cast<double>(s.gpu.peak(run.input().pass.compute).value);
   result.usable_memory = s.gpu.usable_memory;
   result.context_memory = s.gpu.context_memory;
   result.flops = lowered.flops;
   if (s.training.flops == FlopsCount::causal)
-    result.flops.model.attention -=
-        model::causal_saving(run.input().graph->spec, s.training.sequence_length, s.training.global_batch);
+    result.flops.model.attention -= model::causal_saving(run.input().graph->spec, s.lengths(), s.training.global_batch);
   result.program = std::move(lowered.program);
   result.stages = std::move(lowered.stages);
 }
@@ -76,7 +75,7 @@ std::string title_of(const Scenario& s) {
   const std::string title = fmt::format(
       "{} on {} × {} ({}):{}{} · {} · batch {} × {} tokens", s.model.name, report::integer_text(l.ranks()), s.gpu.name,
       s.cluster.name, degrees.empty() ? " one GPU" : degrees, places,
-      s.schedule.file.empty() ? s.schedule.type : s.schedule.file, s.training.global_batch, s.training.sequence_length);
+      s.schedule.file.empty() ? s.schedule.type : s.schedule.file, s.training.global_batch, lengths_text(s));
   return safe_to_show(title, Shown::one_line);
 }
 

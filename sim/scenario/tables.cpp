@@ -51,7 +51,11 @@ const Fields<Layout>& layout_fields() {
                   "balanced: least cost of the costliest "
                   "stage; cost_shares: a stage ends with the layer that passes its share of the cost (nanotron)")
           .add("layers_per_stage", &Layout::layers_per_stage,
-               "partition explicit: layers of each stage, in model order");
+               "partition explicit: layers of each stage, in model order")
+          .add("encoder_stages", &Layout::encoder_stages,
+               "encoder–decoder models: stages in front that hold the encoder alone, the others the decoder; 0: "
+               "partition even counts all layers alike, balanced chooses by cost")
+          .range(0, 1 << 20);
   return table;
 }
 
@@ -86,9 +90,13 @@ const Fields<RoutingChoice>& routing_fields() {
 const Fields<Training>& training_fields() {
   static const auto table =
       Fields<Training>("training", "The training step.")
-          .add("sequence_length", &Training::sequence_length, "tokens per sequence")
+          .add("sequence_length", &Training::sequence_length,
+               "tokens per sequence; of an encoder–decoder the encoder's")
           .range(1, std::int64_t{1} << 32)
           .required()
+          .add("decoder_sequence_length", &Training::decoder_sequence_length,
+               "encoder–decoder models: tokens of the decoder's sequence; default: sequence_length")
+          .range(1, std::int64_t{1} << 32)
           .add("global_batch", &Training::global_batch, "sequences per step")
           .range(1, std::int64_t{1} << 32)
           .required()

@@ -49,7 +49,9 @@ std::vector<double> stage_times(const Scenario& s, const std::vector<layout::Sta
   const layout::PassOptions pass = scenario::pass_options(s);
   const double rate = std::max(best_rate(s, pass.compute), best_rate(s, pass.activation));
   if (!(rate > 0)) return {};
-  const double tokens = real(s.training.micro_batch) * real(s.training.sequence_length);
+  const model::Lengths lengths = s.lengths();  // a layer of either stack is of no fewer than the fewer tokens
+  const std::int64_t fewest = s.model.has_two_stacks() ? std::min(lengths.sequence, lengths.decoder) : lengths.sequence;
+  const double tokens = real(s.training.micro_batch) * real(fewest);
   const double share = tokens / (real(s.layout.tensor) * real(s.layout.context)) / rate * 1e12;
   const bool again = s.training.recompute == layout::Recompute::full && s.training.recompute_every == 1 &&
                      !s.stack.kernels.recompute_stops_early;

@@ -28,7 +28,9 @@ std::vector<std::int64_t> tensor(const Scenario& s) {
 }
 
 std::vector<std::int64_t> context(const Scenario& s) {
-  if (s.model.position == model::Position::relative) return {1};
+  const bool relative =
+      s.model.position == model::Position::relative || s.model.position == model::Position::relative_bias;
+  if (relative || s.model.has_two_stacks()) return {1};
   const std::int64_t length = s.training.sequence_length;
   return divisors(s.gpus(), [&](std::int64_t d) { return d == 1 || length % (2 * d) == 0; });
 }
@@ -41,6 +43,14 @@ std::int64_t places(const Scenario& s) {
 std::vector<std::int64_t> pipeline(const Scenario& s) {
   const bool even = s.layout.partition <= layout::Partition::ends_count_as_layers;
   return divisors(s.gpus(), [&](std::int64_t d) { return even ? places(s) % d == 0 : d <= s.model.layers + 2; });
+}
+
+// All that leave a stage for the decoder, in a chunk a rank.
+std::vector<std::int64_t> encoder_stages(const Scenario& s) {
+  if (!s.model.has_two_stacks() || s.layout.stages() < 2) return {0};
+  std::vector<std::int64_t> any(static_cast<std::size_t>(std::min(s.layout.stages() - 1, 64)));
+  std::iota(any.begin(), any.end(), 1);
+  return any;
 }
 
 std::vector<std::int64_t> virtual_stages(const Scenario& s) {
@@ -60,6 +70,7 @@ std::vector<std::int64_t> dividing(const std::string& key, const Scenario& s) {
   if (key == "layout.pipeline") return pipeline(s);
   if (key == "layout.data") return divisors(s.gpus(), [&](std::int64_t d) { return s.training.global_batch % d == 0; });
   if (key == "layout.virtual") return virtual_stages(s);
+  if (key == "layout.encoder_stages") return encoder_stages(s);
   if (key == "layout.shard_degree") return divisors(s.gpus(), all);
   if (key == "training.micro_batch") return divisors(s.training.global_batch, all);
   return {};
@@ -68,6 +79,7 @@ std::vector<std::int64_t> dividing(const std::string& key, const Scenario& s) {
 std::string_view depends_on(std::string_view key) {
   if (key == "layout.context") return "training.sequence_length";
   if (key == "layout.data" || key == "training.micro_batch") return "training.global_batch";
+  if (key == "layout.encoder_stages") return "layout.pipeline";
   if (key == "layout.pipeline" || key == "layout.virtual") return "layout.partition";
   return {};
 }

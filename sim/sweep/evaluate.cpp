@@ -41,7 +41,7 @@ Evaluation in_short(const scenario::Run& run, scenario::EvaluationCosts& costs, 
   Figures f;
   f.step_time_ps = played->step_time.value;
   f.gpus = s.layout.ranks();
-  f.tokens = checked_mul(s.training.global_batch, s.training.sequence_length);
+  f.tokens = checked_mul(s.training.global_batch, s.tokens_of_sequence());
   f.peak_memory_bytes = played->peak;
   f.memory_bytes = played->peak + s.gpu.context_memory.value;
   f.headroom_bytes = s.gpu.usable_memory.value - f.memory_bytes;

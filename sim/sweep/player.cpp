@@ -33,8 +33,7 @@ namespace {
 double slowest(const scenario::Scenario& s, const Row& as) {
   const Figures& f = as.figures;
   return static_cast<double>(f.step_time_ps) * static_cast<double>(f.gpus) / static_cast<double>(f.tokens) *
-         static_cast<double>(s.training.global_batch * s.training.sequence_length) /
-         static_cast<double>(s.layout.ranks());
+         static_cast<double>(s.training.global_batch * s.tokens_of_sequence()) / static_cast<double>(s.layout.ranks());
 }
 
 }  // namespace

@@ -91,6 +91,8 @@ TEST_CASE("the JSON has exactly its keys, in order") {
                                                  "scenario",
                                                  "setting",
                                                  "parameters",
+                                                 "head_parameters",
+                                                 "model_kind",
                                                  "gpus",
                                                  "sequences",
                                                  "tokens",

@@ -63,7 +63,7 @@ std::string compare_text(const Compared& all) {
   const std::vector<Outcome>&ranked = all.ranked, &refused = all.refused;
   std::string text = fmt::format("{} on {} × {}: {} pipeline ranks, batch {} × {} tokens, at most {} a GPU\n\n",
                                  s.model.name, s.layout.ranks(), s.gpu.name, s.layout.pipeline, s.training.global_batch,
-                                 s.training.sequence_length, report::bytes_text(all.limit));
+                                 scenario::lengths_text(s), report::bytes_text(all.limit));
   Table table({{"#", true},
                {"schedule"},
                {"tokens/s", true},

@@ -69,10 +69,24 @@ std::int64_t number_of(const InitCommand& options, const std::string& key) {
              : 1;
 }
 
+// As many tokens as the model has positions for, at most 2048, in powers of two; T5 was trained on 512 before (Raffel
+// et al. 2020, section 3.1.2), and 128 hold what is written behind (section 3.1.4: 114).
+void add_lengths(InitCommand& options) {
+  std::int64_t length = 2048;
+  const Result<model::ModelChoice> model = model::load_model(options.model);
+  const std::int64_t positions = model.ok() ? model->max_positions : 0;
+  while (positions > 0 && length > positions) length /= 2;
+  if (model.ok() && model->has_two_stacks()) {
+    options.said.emplace("training.decoder_sequence_length", "128");
+    if (positions == 0) length = 512;
+  }
+  options.said.emplace("training.sequence_length", std::to_string(length));
+}
+
 // Fills what follows from the rest: data from the GPUs; and a batch of four micro-batches per pipeline rank, which
 // keeps the bubble below a fifth: (p - 1) / (m + p - 1) at m = 4 p.
 void complete(InitCommand& options) {
-  options.said.emplace("training.sequence_length", "2048");
+  add_lengths(options);
   const std::int64_t pipeline = number_of(options, "layout.pipeline");
   std::int64_t others = 1;
   for (const layout::DimensionFacts& d : layout::kDimensionList)

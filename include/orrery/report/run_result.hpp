@@ -84,6 +84,9 @@ struct RunResult {
   program::KernelBook kernels;       // of the step, all GPUs
   program::LayerSteps layer;         // the operators of one layer
   std::int64_t parameters = 0;       // of the model
+  std::int64_t head_parameters = 0;  // of what is counted apart: heads of an encoder beside the token table
+  std::string model_kind;            // decoder, encoder, encoder_decoder
+  std::string kind_text;             // the kind with its layers, in words; empty = a decoder
   std::string setting;               // what readers compare runs by: sharding, recomputation, number format, size
   std::vector<std::pair<std::string, std::string>> sources;  // of the inputs: which, from where
 

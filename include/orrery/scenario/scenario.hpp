@@ -42,8 +42,9 @@ struct RoutingChoice {
 
 struct Training {
   std::int64_t sequence_length = 2048;
-  std::int64_t global_batch = 1;  // sequences per step
-  std::int64_t micro_batch = 1;   // sequences per micro-batch
+  std::optional<std::int64_t> decoder_sequence_length;  // behind an encoder; default: as long
+  std::int64_t global_batch = 1;                        // sequences per step
+  std::int64_t micro_batch = 1;                         // sequences per micro-batch
   Precision precision = Precision::bf16;
   layout::Recompute recompute = layout::Recompute::none;
   std::vector<layout::RecomputeModule> recompute_modules{layout::RecomputeModule::core_attn};  // selective
@@ -107,8 +108,16 @@ struct Scenario {
   std::int64_t gpus() const {
     return cluster.gpus > 0 ? cluster.gpus : static_cast<std::int64_t>(cluster.nodes) * cluster.gpus_per_node;
   }
+  // Tokens of a sequence, 0 of a decoder where there is none behind an encoder; both together.
+  model::Lengths lengths() const {
+    const std::int64_t first = training.sequence_length;
+    return {first, model.has_two_stacks() ? training.decoder_sequence_length.value_or(first) : 0};
+  }
+  std::int64_t tokens_of_sequence() const { return lengths().sequence + lengths().decoder; }
   std::int64_t micro_batches() const { return training.global_batch / (layout.data * training.micro_batch); }
 };
+
+std::string lengths_text(const Scenario& scenario);  // "512", or of an encoder–decoder "512 + 128"
 
 // What `auto` stands for in a run, and why, in words.
 struct NetworkDecision {
