@@ -62,7 +62,7 @@ void add_shape(Fields<ModelChoice>& table) {
   table.add("layers", of(&ModelSpec::layers), "transformer layers; of an encoder–decoder those of both")
       .range(0, 1 << 16)
       .add("encoder_layers", of(&ModelSpec::encoder_layers),
-           "kind encoder_decoder: of the layers, those of the encoder, in front")
+           "kind encoder_decoder: of the layers, those of the encoder, in front; 0 = half of them")
       .range(0, 1 << 16)
       .add("hidden", of(&ModelSpec::hidden), "width of the residual stream")
       .range(0, kMostOfAny)

@@ -73,6 +73,7 @@ Diagnostics complete(ModelChoice& m, const YamlTree& tree, NodeId node, const st
   if (m.kv_heads == 0) m.kv_heads = m.heads;
   if (m.latent()) m.head_dim = m.dim_per_head(), m.kv_heads = m.heads;
   if (m.ffn_hidden == 0) m.ffn_hidden = 4 * m.hidden;
+  if (m.has_two_stacks() && m.encoder_layers == 0) m.encoder_layers = m.layers / 2;
   if (m.head_dim == 0 && m.hidden % m.heads != 0)
     wrong("heads", fmt::format("hidden {} is no multiple of {} heads, and head_dim is not given", m.hidden, m.heads));
   else if (m.head_dim == 0)
@@ -118,6 +119,7 @@ void unfix_what_follows(ModelChoice& base, const YamlTree& tree, NodeId node) {
   if ((said("hidden") || said("heads")) && base.head_dim * base.heads == base.hidden) base.head_dim = 0;
   if (said("heads") && base.kv_heads == base.heads) base.kv_heads = 0;
   if (said("hidden") && base.ffn_hidden == 4 * base.hidden) base.ffn_hidden = 0;
+  if (said("layers") && 2 * base.encoder_layers == base.layers) base.encoder_layers = 0;
   Experts& e = base.experts;
   const NodeId of_experts = tree.find(node, "experts");
   const auto said_of_experts = [&](const char* key) {

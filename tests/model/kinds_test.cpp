@@ -194,15 +194,24 @@ TEST_CASE("FLOPs of an encoder–decoder: each token meets its own stack, the en
   CHECK((causal_saving(m, 6, 5) == 0));
 }
 
+TEST_CASE("half of the layers are the encoder's unless it is said, also where their number is changed") {
+  const auto encoder_layers = [](const std::string& text) {
+    auto tree = read_yaml_text("model: " + text, "scenario.yaml");
+    REQUIRE(tree.ok());
+    return read_model(*tree, tree->find(tree->root(), "model"))->encoder_layers;
+  };
+  CHECK(encoder_layers("t5-base") == 12);
+  CHECK(encoder_layers("{type: t5-base, layers: 8}") == 4);
+  CHECK(encoder_layers("{type: t5-base, layers: 8, encoder_layers: 2}") == 2);
+}
+
 TEST_CASE("what is of another kind of model is refused with a remedy") {
   const std::string figures = "layers: 4, hidden: 64, heads: 4, vocab: 128, max_positions: 32";
   const auto said = [&](const std::string& more) { return inline_error("{" + figures + ", " + more + "}"); };
   CHECK(said("kind: encoder_decoder, encoder_layers: 2") == "no error");
   CHECK(said("encoder_layers: 2") ==
         "1:89: model.encoder_layers: is of kind encoder_decoder alone; say kind: encoder_decoder, or leave it out");
-  CHECK(said("kind: encoder_decoder") ==
-        "1:8: model.encoder_layers: 0 of 4 layers are the encoder's; say encoder_layers, from 1 to 3: `layers` counts "
-        "those of both");
+  CHECK(said("kind: encoder_decoder") == "no error");  // half of them
   CHECK(
       said("kind: encoder_decoder, encoder_layers: 4") ==
       "1:112: model.encoder_layers: 4 of 4 layers are the encoder's; say encoder_layers, from 1 to 3: `layers` counts "
