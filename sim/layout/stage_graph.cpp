@@ -69,8 +69,7 @@ StageGraph stage_graph(const model::ModelGraph& graph, std::span<const std::int3
     set_rows(rank, graph.spec, layout, options.routing, maker.layer, 0);  // of a cut between experts: the first rank's
     edges.push_back({stage_of(tensor.producer),
                      reader,
-                     {checked_mul(values_on_rank(tensor, rank),
-                                  size_of(options.activation))},
+                     {checked_mul(values_on_rank(tensor, rank), size_of(options.activation))},
                      model::name_of(maker.kind)});
   }
   return StageGraph(stages, std::move(edges), std::move(shared));

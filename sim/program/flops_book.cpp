@@ -258,8 +258,8 @@ void add_executed(const StepInput& input, StageCosts& stages, int stage, std::in
   }
 }
 
-// Of one micro-batch: what runs, on the ranks of an expert group, one of each stage, or on one rank where they are alike; of
-// the model on all tensor and context ranks of each stage.
+// Of one micro-batch: what runs, on the ranks of an expert group, one of each stage, or on one rank where they are
+// alike; of the model on all tensor and context ranks of each stage.
 StepFlops sum_over_stages(const StepInput& input, StageCosts& stages) {
   StepFlops f;
   const int alike_ranks = input.layout.tensor * input.layout.context;
