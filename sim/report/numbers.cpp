@@ -44,6 +44,7 @@ std::string seconds_text(double seconds) {
 }
 
 std::string duration_text(double s) {
+  if (s < 1) return seconds_text(s);
   if (s < 60) return fmt::format("{:.3g} s", s);
   if (s < 3600) return fmt::format("{:.3g} min", s / 60);
   if (s < 48 * 3600) return fmt::format("{:.3g} h", s / 3600);

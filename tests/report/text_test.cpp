@@ -151,7 +151,7 @@ TEST_CASE("what is wrong stands out") {
 }
 
 TEST_CASE("durations, of seconds to years") {
-  for (const auto& [seconds, text] : {std::pair{0.25, "0.25 s"},
+  for (const auto& [seconds, text] : {std::pair{0.25, "250.0 ms"},
                                       {59.0, "59 s"},
                                       {60.0, "1 min"},
                                       {3599.0, "60 min"},

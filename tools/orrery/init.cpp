@@ -135,6 +135,13 @@ std::string text_of(const InitCommand& options, const Json& schema, bool explain
     text += top("schedule", yaml_of(options.schedule), "orrery list schedules; orrery compare ranks them");
   if (!options.stack.empty() || explained) text += top("stack", yaml_of(options.stack), "orrery list stacks");
   if (!options.network.empty()) text += top("network", yaml_of(options.network), "what happens between transfers");
+  if (!explained) return text;
+  constexpr std::pair<const char*, const char*> kMore[] = {
+      {"placement: packed", "where the ranks run: packed, by_rail, round_robin, random or explicit"},
+      {"perturb: [{device: 3, compute_factor: 0.8}]", "GPUs, nodes and links that are slow or down"},
+      {"variation: {gpus: 0.015, steps: 0.01}", "how unlike GPUs and steps are: the step as a distribution"},
+      {"reliability: llama3-2024", "orrery list reliability; what failures leave of a long run"}};
+  for (const auto& [example, about] : kMore) text += line_of(std::string("# ") + example, about);
   return text;
 }
 
