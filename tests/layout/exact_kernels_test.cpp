@@ -98,4 +98,21 @@ TEST_CASE("each addition to the residual stream has the bias of its own projecti
   }
 }
 
+// 128 tokens of 128 values to the scores of 4 experts; backward the gradients of the tokens and of the weights.
+TEST_CASE("the router's products have the layouts of a linear layer") {
+  model::ModelSpec m = llama(1, 128, 8, 4, 256, 512);
+  m.experts.count = 4, m.experts.top_k = 2, m.experts.hidden = 64;
+  PassOptions o;
+  o.sequence_length = 64, o.micro_batch = 2;
+  const StageModel stage = stage_of(m, {}, {.layers = 1}, o);
+  const auto layouts = [&](PassKind kind) {
+    std::vector<model::GemmLayout> all;
+    for (const model::Kernel& k : kernels_of(stage.pass(kind), "router"))
+      if (k.kind == model::KernelKind::gemm) all.push_back(k.layout);
+    return all;
+  };
+  CHECK(layouts(PassKind::forward) == std::vector{model::GemmLayout::tn});
+  CHECK(layouts(PassKind::backward) == std::vector{model::GemmLayout::nn, model::GemmLayout::nt});
+}
+
 }  // namespace orrery::layout::exact_kernels_test

@@ -282,6 +282,23 @@ TEST_CASE("tensor parallel communication: bytes of a layer, forward and backward
   CHECK(bytes(PassKind::backward, Collective::all_gather) == 2 * sbh2);
 }
 
+TEST_CASE("keys and values that are gathered over context ranks: their gradients are scattered again") {
+  Layout layout;
+  layout.context = 4;
+  PassOptions o;
+  o.sequence_length = 64, o.attention = AttentionKind::flash, o.calls.context_exchange = ContextExchange::all_gather;
+  const StageModel stage = stage_of(llama(1, 64, 4, 2, 128, 256), layout, {.layers = 1}, o);
+  const auto calls = [&](PassKind kind) {
+    std::vector<Collective> all;
+    for (const PassStep& s : stage.pass(kind))
+      if (s.is_communication && s.along == Dimension::context) all.push_back(s.collective);
+    return all;
+  };
+  CHECK(calls(PassKind::forward) == std::vector{Collective::all_gather});
+  // Not kept, so gathered once more.
+  CHECK(calls(PassKind::backward) == std::vector{Collective::all_gather, Collective::reduce_scatter});
+}
+
 TEST_CASE("ring attention: context − 1 exchanges forward, gradients come home in one hop more") {
   const model::ModelSpec m = llama(1, 64, 4, 2, 128, 256);
   Layout layout;

@@ -73,6 +73,7 @@ TEST_CASE("replicas sum gradients, then the norm is known, then all update") {
   const Program program = program_of(small(1, 1, 2));
   for (const int rank : {0, 1}) CHECK(end_of(program, rank) == Names{"reduce gradients", "gradient norm", "optimizer"});
   CHECK(participants_of(program, "gradient norm") == 2);
+  CHECK(program.calls[named(program, "gradient norm").calls.first].collective == Collective::all_reduce);
   CHECK(named(program, "reduce gradients").bytes_sent == Bytes{kAll * 4});  // 2 (n − 1) / n of it, n = 2
 }
 

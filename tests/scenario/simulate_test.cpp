@@ -161,6 +161,7 @@ TEST_CASE("activations of the first stage equal the closed forms to the byte") {
                                        fmt::format(", recompute: {}, attention: unfused", c.recompute)) +
                                "stack: megatron-2022\n");
     std::int64_t most = 0;
+    CHECK(engine::memory_curve(run.program, run.timeline, 0).front().time == 0);
     for (const auto& sample : engine::memory_curve(run.program, run.timeline, 0))
       most = std::max(most, sample.bytes[static_cast<std::size_t>(program::MemoryClass::activations)]);
     CHECK(most == p * (layers / p * c.per_layer + c.mask));
