@@ -52,6 +52,7 @@ class ForwardPass {
   }
   void use(TensorId t, int begin, int end) {
     last_[at(t)] = end;
+    if (tape_.tensors[at(t)].value == 0) return;  // an expert may be given no rows
     for (int i = begin; i <= end; ++i) steps_[at(i)].uses.push_back(t);
   }
 

@@ -58,7 +58,7 @@ void BackwardPass::use(int held, int step) {
   OpStep& s = steps_[at(step)];
   int& last = s.phase == Phase::input ? h.last_input : h.last_weight;
   last = std::max(last, step);
-  s.step.uses.push_back(h.id);
+  if (h.bytes.value != 0) s.step.uses.push_back(h.id);  // an expert may be given no rows
 }
 
 // By the steps [begin, end) of the phase.

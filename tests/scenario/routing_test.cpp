@@ -53,6 +53,20 @@ bool says(const std::string& error, const char* part) {
 
 }  // namespace
 
+// Experts 14 and 15, all that the last of 8 ranks holds, are given nothing.
+TEST_CASE("a rank may be given no rows at all") {
+  std::string csv = "layer,expert,load\n";
+  for (int layer = 1; layer < 4; ++layer)
+    for (int e = 0; e < 16; ++e) csv += fmt::format("{},{},{}\n", layer, e, e < 14 ? 1 : 0);
+  const LoadsFile file(csv);
+  for (const char* more : {"", ", recompute: full", ", recompute: selective, recompute_modules: [moe]"}) {
+    const std::string text = text_of("data: 8, expert: 8", fmt::format(", routing: {{file: '{}'}}{}", file.path, more));
+    const report::RunResult folded = simulated(text), unfused = simulated(text, RunOptions{.fuse = false});
+    CHECK(folded.timeline_hash == unfused.timeline_hash);
+    CHECK(folded.experts.load_factor == doctest::Approx(8.0 / 7).epsilon(0.01));
+  }
+}
+
 TEST_CASE("balanced routing is what runs without the key, to the byte") {
   const report::RunResult none = simulated(text_of("data: 8, expert: 8", "")),
                           said = simulated(text_of("data: 8, expert: 8", ", routing: balanced"));
