@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "intervals.hpp"
 #include "orrery/core/error.hpp"
 
 namespace orrery::reliability {
@@ -44,8 +45,8 @@ Expected expected(const Job& job) {
 
 // B(S + 1, a) by its recursion B(n) = a B(n−1) / (n + a B(n−1)), B(0) = 1.
 double waits(const Job& job) {
-  double load = 0, blocked = 1;
-  for (const Job::Cause& c : job.causes) load += c.takes_node ? c.rate * job.repair : 0;
+  const double load = nodes_in_repair(job);
+  double blocked = 1;
   for (int n = 1; n <= job.spares + 1; ++n) blocked = load * blocked / (n + load * blocked);
   return blocked;
 }
@@ -72,15 +73,25 @@ double Job::rate() const {
   return std::accumulate(causes.begin(), causes.end(), 0.0, [](double sum, const Cause& c) { return sum + c.rate; });
 }
 
+EqualIntervals equal_intervals(const Job& job, double training) {
+  EqualIntervals equal{job, std::max(1.0, std::ceil(training / job.interval * (1 - 1e-12)))};
+  equal.job.interval = training / equal.count;
+  equal.job.write = std::min(job.write, equal.job.interval + job.hold);
+  return equal;
+}
+
+double nodes_in_repair(const Job& job) {
+  double load = 0;
+  for (const Job::Cause& c : job.causes) load += c.takes_node ? c.rate * job.repair : 0;
+  return load;
+}
+
 Losses losses_of_interval(const Job& job) {
   return shared_out(job, expected(job).next, job.interval, job.hold);
 }
 
 Losses losses_of_run(const Job& job, double training) {
-  Job equal = job;
-  const double n = std::max(1.0, std::ceil(training / job.interval * (1 - 1e-12)));
-  equal.interval = training / n;
-  equal.write = std::min(job.write, equal.interval + job.hold);
+  const auto [equal, n] = equal_intervals(job, training);
   const Expected e = expected(equal);
   return shared_out(equal, e.first + (n - 1) * e.next, training, n * job.hold + equal.write);
 }

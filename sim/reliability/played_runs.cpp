@@ -4,8 +4,8 @@
 #include <functional>
 #include <queue>
 
+#include "intervals.hpp"
 #include "orrery/core/random.hpp"
-#include "orrery/reliability/goodput.hpp"
 
 namespace orrery::reliability {
 namespace {
@@ -53,8 +53,8 @@ class OneRun {
   }
   // As many nodes are in repair while the run is up as in the long run: n with weight aⁿ/n!, n ≤ S.
   void fill_repairs() {
-    double load = 0, sum = 1, weight = 1;
-    for (const Job::Cause& c : job_.causes) load += c.takes_node ? c.rate * job_.repair : 0;
+    const double load = nodes_in_repair(job_);
+    double sum = 1, weight = 1;
     for (int n = 1; n <= job_.spares; ++n) sum += weight *= load / n;
     double left = random_.uniform() * sum;
     weight = 1;
@@ -81,10 +81,7 @@ class OneRun {
 }  // namespace
 
 Played play_runs(const Job& job, double training, std::int64_t runs, std::uint64_t seed) {
-  Job equal = job;
-  const double n = std::max(1.0, std::ceil(training / job.interval * (1 - 1e-12)));
-  equal.interval = training / n;
-  equal.write = std::min(job.write, equal.interval + job.hold);
+  const auto [equal, n] = equal_intervals(job, training);
   std::vector<double> times;
   double sum = 0, squares = 0, failures = 0;
   for (std::int64_t i = 0; i < runs; ++i) {
