@@ -165,7 +165,8 @@ void add_switches(Fields<ModelChoice>& table) {
 Fields<ModelChoice> make_fields() {
   Fields<ModelChoice> table("model", "A transformer: a preset by name, a config.json, or its figures.");
   table.shorthand("type")
-      .add("type", &ModelChoice::type, "name of a preset (`orrery list models`)")
+      .add("type", &ModelChoice::type,
+           "name of a preset (`orrery list models`), or path of a YAML file or a Hugging Face config.json")
       .add("from", &ModelChoice::from, "path of a Hugging Face config.json, relative to this file")
       .add("source", &ModelChoice::source, "where the figures come from");
   add_shape(table);

@@ -87,6 +87,11 @@ Diagnostics complete(ModelChoice& m, const YamlTree& tree, NodeId node, const st
   return errors;
 }
 
+// A model of our own is YAML.
+bool is_hugging_face(const std::string& file) {
+  return std::filesystem::path(file).extension() == ".json";
+}
+
 constexpr int kDeepest = 8;  // files that build on files
 
 Result<ModelChoice> load_model(const std::string& name, int depth, Catalogue& catalogue);
@@ -149,6 +154,7 @@ Result<ModelChoice> load_model(const std::string& name, int depth, Catalogue& ca
   const Result<std::string> file = find_data_file(kModels, name);
   if (!file) return file.errors();
   const auto read_file = [&]() -> Result<ModelChoice> {
+    if (is_hugging_face(*file)) return load_hugging_face(*file);
     const Result<YamlTree> tree = read_yaml_file(*file);
     if (!tree) return tree.errors();
     Result<ModelChoice> model = read_model(*tree, tree->root(), "", depth, catalogue);

@@ -42,6 +42,22 @@ TEST_CASE("GPUs without nodes are the first of the whole cluster") {
   CHECK(text.text.find("  data: 16 ") != std::string::npos);
 }
 
+// Its path is relative to the scenario, which may stand in another folder than this.
+TEST_CASE("a model is taken from a config.json") {
+  const std::string flags = "init --model tests/data/model/llama-3.1-8b.json --cluster dgx-h100 --tensor 8 ";
+  const Outcome here = run_orrery(flags + "2>&1");
+  CHECK(here.code == 0);
+  CHECK(here.text.find("model: tests/data/model/llama-3.1-8b.json ") != std::string::npos);
+  const Outcome there = run_orrery("--version >/dev/null; d=$(mktemp -d); " + kOrrery + flags + "-o $d/s.yaml && " +
+                                   kOrrery + "run $d/s.yaml | sed -n 2p; rm -r $d");
+  CHECK(there.text.starts_with("8.03 B parameters"));
+  const Outcome refused = run_orrery("init --model tests/data/model/deepseek-v3.2.json --cluster dgx-h100 2>&1");
+  CHECK(refused.code == 2);
+  CHECK(refused.text.find(
+            "deepseek-v3.2.json: index_topk: attention to the keys that an indexer chooses cannot be described") !=
+        std::string::npos);
+}
+
 TEST_CASE("what cannot be is refused as a scenario is, and no file is left") {
   check_golden("tests/cli/golden/init_errors.txt",
                run_orrery("init --model gpt3-6.7b --cluster selene --nodes 2 --tensor 3 --pipeline 4 2>&1").text +

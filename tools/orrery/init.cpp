@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "cli.hpp"
+#include "orrery/core/data_files.hpp"
 #include "orrery/core/field_table.hpp"
 #include "orrery/core/file.hpp"
 #include "orrery/hardware/catalogue.hpp"
@@ -145,6 +147,14 @@ std::string text_of(const InitCommand& options, const Json& schema, bool explain
   return text;
 }
 
+// Paths in a scenario are relative to its file: one that stands in another folder than this names it whole.
+void settle_paths(InitCommand& options) {
+  const std::filesystem::path folder = std::filesystem::path(options.output).parent_path();
+  if (options.output == "-" || folder.empty()) return;
+  for (std::string* named : {&options.model, &options.cluster})
+    if (names_a_file(*named)) *named = std::filesystem::absolute(*named).lexically_normal().string();
+}
+
 // All values, but for whether the stack was named.
 std::string resolved(const scenario::Scenario& scenario) {
   scenario::Scenario copy = scenario;
@@ -158,6 +168,7 @@ Result<std::string> scenario_text(InitCommand options) {
   const Json schema = Json::parse(scenario::json_schema());
   const char* kName = "orrery init";
   complete(options);
+  settle_paths(options);
   const Result<scenario::Scenario> plain = scenario::read_scenario_text(text_of(options, schema, false), kName);
   if (!plain.ok()) return plain.errors();
   options.schedule = plain->schedule.type;
@@ -196,7 +207,7 @@ void add_keys(Arguments& app, const Json& schema, const std::shared_ptr<InitComm
 
 Action add_init(Arguments& app, const Console& console) {
   auto o = std::make_shared<InitCommand>();
-  app.add_option("--model", o->model, "model (orrery list models)").required();
+  app.add_option("--model", o->model, "model (orrery list models), or path of a config.json").required();
   app.add_option("--cluster", o->cluster, "cluster (orrery list clusters)").required();
   app.add_option("--nodes", o->nodes, "nodes of the cluster; default 1, with --gpus all of it");
   app.add_option("--gpus", o->gpus, "GPUs of them that are used; default all");

@@ -9,10 +9,10 @@
 
 namespace orrery::model {
 
-// What the `model` section of a scenario says: a preset by `type`, or a config.json by `from`, with any figure changed
+// What the `model` section of a scenario says: a preset by `type`, or a config.json by either, with any figure changed
 // beside it; or every figure inline. A file in scenarios/models/ has the same keys.
 struct ModelChoice : ModelSpec {
-  std::string type;    // name of a preset
+  std::string type;    // name of a preset, or path of a file like it or of a config.json
   std::string from;    // path of a config.json, relative to the file that names it
   std::string source;  // where the figures come from
 };
@@ -22,7 +22,7 @@ const Fields<ModelChoice>& model_fields();
 Result<ModelChoice> read_model(const YamlTree& tree, NodeId node, const std::string& path = "model",
                                Catalogue& catalogue = Catalogue::shared());
 
-// A preset by name, or a YAML file by path.
+// A preset by name, or a file by path: a config.json where it ends in .json, else YAML as in scenarios/models.
 Result<ModelChoice> load_model(const std::string& name, Catalogue& catalogue = Catalogue::shared());
 // Names of all presets, sorted.
 std::vector<std::string> list_models();
