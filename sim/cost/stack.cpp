@@ -68,9 +68,13 @@ const Fields<StackCommunication>& communication_fields() {
           .range(100, 1000)
           .add("scatter_gather_messages", &C::scatter_gather_messages,
                "pipeline messages are split over the tensor ranks and gathered on arrival")
-          .choice("context_exchange", &C::context_exchange,
-                  {{"ring", layout::ContextExchange::ring}, {"all_gather", layout::ContextExchange::all_gather}},
-                  "how keys and values reach the other context ranks")
+          .choice(
+              "context_exchange", &C::context_exchange,
+              {{"ring", layout::ContextExchange::ring},
+               {"all_gather", layout::ContextExchange::all_gather},
+               {"all_to_all", layout::ContextExchange::all_to_all}},
+              "keys and values travel round the context ranks | are gathered | heads are split in place of positions "
+              "while attention runs (Ulysses; flash attention alone)")
           .add("regather_in_backward", &C::regather_in_backward, "sequence parallel: saved shards are gathered again")
           .add("reshard_in_pipeline", &C::reshard_in_pipeline,
                "FSDP with a pipeline: parameters are sharded again and gradients reduced in each pass; false: once a "

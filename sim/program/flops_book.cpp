@@ -135,11 +135,14 @@ class ClosedForm {
   WideFlops tokens(std::int64_t layer) const { return sequences() * length_of(layer); }
 
   // Fused attention of one layer: forward QKᵀ and AV; backward these for five gradients, the scores once more. Of the
-  // blocks of `rows` those that the mask leaves. Over context ranks one kernel a block of a ring, or one.
+  // blocks of `rows` those that the mask leaves. Over context ranks one kernel a block of a ring, or one; or one of all
+  // positions and fewer heads.
   WideFlops fused(bool backward, const Attention& a) const {
     const layout::Layout& l = input_.layout;
-    const bool ring = o_.calls.context_exchange == layout::ContextExchange::ring;
-    const std::int64_t queries = a.queries / l.context, keys = ring ? a.keys / l.context : a.keys, window = a.window;
+    const bool ring = o_.calls.context_exchange == layout::ContextExchange::ring,
+               heads = o_.calls.context_exchange == layout::ContextExchange::all_to_all;
+    const std::int64_t queries = heads ? a.queries : a.queries / l.context, keys = ring ? a.keys / l.context : a.keys,
+                       window = a.window;
     const cost::AttentionKernels& kernels = input_.kernels.attention_of(cost::AttentionLibrary::flash2);
     const std::int64_t rows = backward ? kernels.backward.rows : kernels.forward.rows,
                        length = backward ? keys : queries, blocks = ceil_div(length, rows);
@@ -147,8 +150,8 @@ class ClosedForm {
     const bool within = window > 0 && window < keys;
     const WideFlops pairs = within ? static_cast<WideFlops>(model::attention_pairs(m_, window, keys))
                                    : static_cast<WideFlops>(queries) * keys;
-    const WideFlops whole =
-        (backward ? 2 * (3 * d + 2 * v) : 2 * (d + v)) * pairs * (m_.heads / l.tensor) * o_.micro_batch;
+    const WideFlops whole = (backward ? 2 * (3 * d + 2 * v) : 2 * (d + v)) * pairs *
+                            (m_.heads / l.tensor / (heads ? l.context : 1)) * o_.micro_batch;
     const WideFlops run =
         within     ? whole * (cost::causal_blocks(length, rows, window, m_.attention_chunks).all * rows * rows) / pairs
         : a.causal ? whole * (blocks + 1) / (2 * blocks)

@@ -278,6 +278,23 @@ void check_recompute(const Scenario& s, Diagnostics& errors) {
   errors.back().help = "training: {recompute: selective} or {recompute: full}";
 }
 
+// Heads are split in place of positions: each context rank needs some, of keys and values too.
+void check_context(const Scenario& s, Diagnostics& errors) {
+  const layout::Layout& l = s.layout;
+  if (s.stack.communication.context_exchange != layout::ContextExchange::all_to_all || l.context == 1) return;
+  const auto wrong = [&](std::string message) {
+    errors.push_back(broken("stack.communication.context_exchange", std::move(message)));
+    errors.back().help = "ring and all_gather leave each rank its heads";
+  };
+  if (s.training.attention.value_or(s.stack.kernels.attention.front()) != layout::AttentionKind::flash)
+    return wrong("all_to_all is described for flash attention alone");
+  for (const auto& [heads, what] :
+       {std::pair{s.model.heads, "attention heads"}, std::pair{s.model.kv_heads, "key/value heads"}})
+    if (heads % (l.tensor * l.context) != 0)
+      return wrong(fmt::format("all_to_all: {} {} do not divide over {} tensor · {} context ranks", heads, what,
+                               l.tensor, l.context));
+}
+
 void check_experts(const Scenario& s, Diagnostics& errors) {
   const layout::OperatorExperts& e = s.stack.experts;
   const auto wrong = [&](const char* path, std::string message, std::string help) {
@@ -310,6 +327,7 @@ Diagnostics check_rules(const Scenario& s) {
   check_recompute(s, errors);
   check_network(s, errors);
   check_experts(s, errors);
+  check_context(s, errors);
   const model::ModelSpec padded = model::pad_vocab(s.model, s.layout.tensor);
   for (Diagnostic& e : layout::check_layout(padded, s.layout, s.lengths())) errors.push_back(std::move(e));
   if (errors.empty() && s.micro_batches() > 1'000'000) {

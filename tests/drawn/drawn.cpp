@@ -103,7 +103,8 @@ class Draft {
     for (const char* key : {"overlap_gather", "scatter_gather_messages", "regather_in_backward", "reshard_in_pipeline",
                             "embedding_reduce"})
       talk += maybe(key, {"true", "false"});
-    talk += maybe("context_exchange", {"ring", "all_gather"}) + maybe("pass_overlap_percent", {"0", "60", "100"});
+    talk += maybe("context_exchange", {"ring", "all_gather", "all_to_all"}) +
+            maybe("pass_overlap_percent", {"0", "60", "100"});
     talk +=
         maybe("bucket", {"0 B", "1 MB"}) + maybe("prefetch", {"0", "1", "2"}) + maybe("network_step", {"0 s", "5 us"});
     std::string optimizer = maybe("post_validation", {"never", "split_backward", "always"});

@@ -62,7 +62,7 @@ void for_each_option(const Check& check) {
           for (const AttentionKind attention : {AttentionKind::unfused, AttentionKind::flash})
             for (const Recompute r : {Recompute::none, Recompute::selective, Recompute::full, Recompute::selective_op,
                                       Recompute::alternate_layers})
-              for (int variant = 0; variant < 5; ++variant) {
+              for (int variant = 0; variant < 6; ++variant) {
                 if (m.position == model::Position::relative && context > 1) continue;
                 Layout layout;
                 layout.tensor = tensor, layout.context = context, layout.sequence_parallel = sp && tensor > 1;
@@ -75,6 +75,7 @@ void for_each_option(const Check& check) {
                 if (variant == 1) o.kernels.fused_gradient_accumulation = false, o.kernels.loss_copies = 1;
                 if (variant == 2) o.kernels.gradient_placeholders = true;
                 if (variant == 3) o.compiled = o.kernels.separate_projections = true, layout.zero = Zero::parameters;
+                if (variant == 5) o.calls.context_exchange = ContextExchange::all_to_all;
                 if (variant == 4)
                   o.calls.regather_in_backward = false, o.calls.context_exchange = ContextExchange::all_gather;
                 check(m, layout, o);

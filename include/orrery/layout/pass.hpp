@@ -40,7 +40,9 @@ RecomputeModules modules_of(std::span<const RecomputeModule> list);
 
 enum class AttentionKind : std::uint8_t { unfused, flash };
 std::vector<std::pair<std::string, AttentionKind>> attention_names();  // for field tables
-enum class ContextExchange : std::uint8_t { ring, all_gather };  // how keys and values reach the other context ranks
+// How attention sees all of a sequence that is split over context ranks: keys and values travel round, or are gathered;
+// or heads are split in place of positions while it runs (DeepSpeed-Ulysses).
+enum class ContextExchange : std::uint8_t { ring, all_gather, all_to_all };
 
 // Which elementwise chains are one kernel, and what stays in memory: part of the section `kernels` of a software stack
 // (cost/stack.hpp, where each key has its line of help).

@@ -3,7 +3,10 @@
 // Context parallel: ring attention (Liu et al. 2023), keys and values travel round the ring beside the kernel that uses
 // the block before; backward they travel again, and their gradients with them, one hop more to come home. A causal mask
 // is balanced by giving each rank one chunk from either end, so each of the blocks costs half, as its `causal` says. Or
-// all-gather (Llama 3 report, §3.3.2): keys and values are gathered before, and again in the backward pass.
+// all-gather (Llama 3 report, §3.3.2): keys and values are gathered before, and again in the backward pass. Or
+// all-to-all (Jacobs et al. 2023, DeepSpeed-Ulysses): each rank is given all positions of its share of the heads, and
+// gives back its positions of all heads; what is kept are those heads, and what became of them beside what is given
+// back.
 #include "attention_sinks.hpp"
 #include "operators.hpp"
 
@@ -14,25 +17,27 @@ constexpr std::int64_t kFlashStatisticBytes = 4;  // log-sum-exp of each row, fp
 
 // FLOPs as if not causal: QKᵀ and AV forward, d and v features a pair; backward the scores once more, dP, dV, dQ and
 // dK: 3 d + 2 v. A window takes off what is out of it (model::attention_pairs).
-model::Kernel kernel(const Splitter& s, bool backward, std::int64_t kv_sequence) {
+// `among`: ranks that share the heads, each with the positions of all of them.
+model::Kernel kernel(const Splitter& s, bool backward, std::int64_t kv_sequence, std::int64_t among = 1) {
   const std::int64_t d = s.node().head_dim, v = s.node().value_dim, width = s.width();
   model::Kernel k;
   k.kind = backward ? model::KernelKind::attention_backward : model::KernelKind::attention_forward;
   k.dtype = k.out_dtype = s.options.activation;
-  k.batch = s.rank.micro_batch, k.heads = s.columns(0) / d, k.kv_heads = s.columns(1) / d, k.head_dim = d;
-  k.sequence_q = s.rank.sequence, k.sequence_kv = kv_sequence, k.causal = s.node().causal;
+  k.batch = s.rank.micro_batch, k.heads = s.columns(0) / d / among, k.kv_heads = s.columns(1) / d / among;
+  k.head_dim = d, k.causal = s.node().causal;
+  k.sequence_q = s.rank.sequence * among, k.sequence_kv = kv_sequence;
   const bool within = s.node().window > 0 && s.node().window < kv_sequence;
   if (within) k.window = static_cast<std::int32_t>(s.node().window), k.chunks = s.model.attention_chunks;
   if (v != d) k.value_dim = static_cast<std::int32_t>(v);
-  const std::int64_t of_head = within ? model::attention_pairs(s.model, s.node().window, kv_sequence)
-                                      : checked_mul(s.rank.sequence, kv_sequence);
+  const std::int64_t of_head =
+      within ? model::attention_pairs(s.model, s.node().window, kv_sequence) : checked_mul(k.sequence_q, kv_sequence);
   k.flops = {
       checked_mul(checked_mul(of_head, s.rank.micro_batch * k.heads), backward ? 2 * (3 * d + 2 * v) : 2 * (d + v))};
   const std::int64_t query = s.values(0) * width, made = s.out_values(0) * width;
-  const std::int64_t keys_values = s.rank.micro_batch * kv_sequence * (s.columns(1) + s.columns(2)) * width;
+  const std::int64_t keys_values = s.rank.micro_batch * kv_sequence * (s.columns(1) + s.columns(2)) / among * width;
   // Forward: reads q, k, v, writes o. Backward: reads q, o, do, k, v, writes dq, dk, dv.
   k.bytes = {(backward ? 2 * query + 2 * made + 2 * keys_values : query + made + keys_values) +
-             s.rank.tokens * k.heads * kFlashStatisticBytes};
+             s.rank.tokens * among * k.heads * kFlashStatisticBytes};
   return k;
 }
 
@@ -88,6 +93,21 @@ void gathered(const Splitter& s, RankOp& op) {
   op.backward_workspace.push_back({{2 * whole}, true, false});
 }
 
+void by_heads(const Splitter& s, RankOp& op) {
+  const std::int64_t in = (s.values(0) + s.values(1) + s.values(2)) * s.width(), out = s.out_values(0) * s.width(),
+                     all = s.rank.sequence * s.rank.context;
+  const auto exchange = [&](const char* name, std::int64_t bytes) {
+    return OpStep{s.communicate(name, Collective::all_to_all, bytes, Dimension::context)};
+  };
+  const auto attend_all = [&](bool backward) {
+    return OpStep{s.compute("attention", kernel(s, backward, all, s.rank.context))};
+  };
+  op.forward = {exchange("attention.to_heads", in), attend_all(false), exchange("attention.to_positions", out)};
+  op.backward = {exchange("attention.to_positions", out), attend_all(true), exchange("attention.to_heads", in)};
+  op.forward_workspace = {in};
+  op.backward_workspace.push_back({{in + out}, true, false});
+}
+
 }  // namespace
 
 // Inputs: queries, keys, values, and relative scores where there are any.
@@ -96,15 +116,21 @@ void split_attention_flash(Splitter& s) {
   op.attention_core = true;
   const TensorId context = s.result(0);
   const TensorId statistics = s.tensor(s.rank.tokens * (s.columns(0) / s.node().head_dim), kFlashStatisticBytes);
+  const bool heads_apart = s.rank.context > 1 && s.options.calls.context_exchange == ContextExchange::all_to_all;
+  const TensorId attended = heads_apart ? s.tensor(s.out_values(0)) : context;
   op.out = {context, statistics};
-  op.keep_for_input = present({s.in(0), s.in(1), s.in(2), context, statistics});
-  if (s.options.recompute == Recompute::selective_op) s.keep_always(context), s.keep_always(statistics);
+  if (heads_apart) op.out.push_back(attended);
+  op.keep_for_input = present({s.in(0), s.in(1), s.in(2), attended, statistics});
+  if (s.options.recompute == Recompute::selective_op)
+    for (const TensorId kept : op.out) s.keep_always(kept);
   if (s.rank.context == 1)
     whole(s, op);
   else if (s.options.calls.context_exchange == ContextExchange::ring)
     ring(s, op);
-  else
+  else if (s.options.calls.context_exchange == ContextExchange::all_gather)
     gathered(s, op);
+  else
+    by_heads(s, op);
   for (OpStep& step : op.forward) step.makes = context;
   attention_sinks(s, op);
   s.finish(std::move(op));
