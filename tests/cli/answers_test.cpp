@@ -47,11 +47,17 @@ TEST_CASE("what goes over many layouts") {
 TEST_CASE("what holds the simulator against tables") {
   check_answers("validate");
 }
+TEST_CASE("what cells of tables may be") {
+  check_answers("cells");
+}
 TEST_CASE("what draws schedules") {
   check_answers("schedule");
 }
 TEST_CASE("what writes and reads traces") {
   check_answers("trace");
+}
+TEST_CASE("pages and pictures, by their checksums") {
+  check_answers("page");
 }
 TEST_CASE("what a cluster is and moves") {
   check_answers("topology");

@@ -92,15 +92,19 @@ std::vector<Case> read_cases() {
   return cases;
 }
 
-// What a run says, less what was asked and how it was found out.
-nlohmann::json result_of(const Case& c, const std::vector<std::string>& assignments) {
+Result<Scenario> scenario_of(const Case& c, const std::vector<std::string>& assignments) {
   Result<YamlTree> tree = read_yaml_text(c.base, "base");
   REQUIRE_MESSAGE(tree.ok(), render(tree.errors()));
   for (const std::string& assignment : assignments) {
     const Diagnostics errors = tree->set(assignment);
     REQUIRE_MESSAGE(errors.empty(), render(errors));
   }
-  const Result<Scenario> scenario = read_scenario(*tree);
+  return read_scenario(*tree);
+}
+
+// What a run says, less what was asked and how it was found out.
+nlohmann::json result_of(const Case& c, const std::vector<std::string>& assignments) {
+  const Result<Scenario> scenario = scenario_of(c, assignments);
   REQUIRE_MESSAGE(scenario.ok(), c.key << ": " << render(scenario.errors()));
   const Result<report::RunResult> run = resolve_and_simulate(*scenario);
   REQUIRE_MESSAGE(run.ok(), c.key << ": " << render(run.errors()));
@@ -133,6 +137,34 @@ TEST_CASE("every key of the schema changes some result, or is known not to") {
   for (const auto& [key, why] : kWithoutEffect) missing.erase(key);
   for (const auto& [key, command] : kOfOtherCommands) missing.erase(key);
   for (const std::string& key : missing) FAIL_CHECK(key << " has no case in tests/keys/cases.txt");
+}
+
+// The words that no case's scenario takes are refused for what else it says.
+TEST_CASE("every word of a choice is kept as it was said") {
+  const std::vector<testing::SchemaKey> keys = testing::schema_keys();
+  std::string refused;
+  int kept = 0;
+  for (const Case& c : read_cases()) {
+    const auto key = std::find_if(keys.begin(), keys.end(), [&](const auto& k) { return k.path == c.key; });
+    if (key == keys.end() || !key->schema.contains("enum")) continue;
+    std::string pointer = "/" + c.key;
+    std::replace(pointer.begin(), pointer.end(), '.', '/');
+    for (const nlohmann::json& word : key->schema["enum"]) {
+      if (!word.is_string()) continue;
+      std::vector<std::string> said = c.given;
+      said.insert(said.end(), c.with.begin(), c.with.end());
+      said.push_back(c.key + "=" + word.get<std::string>());
+      const Result<Scenario> scenario = scenario_of(c, said);
+      if (!scenario.ok()) {
+        refused += said.back() + "\n";
+        continue;
+      }
+      ++kept;
+      const nlohmann::json json = nlohmann::json::parse(to_json(*scenario));
+      CHECK_MESSAGE(json.at(nlohmann::json::json_pointer(pointer)) == word, said.back());
+    }
+  }
+  CHECK_MESSAGE(kept > 100, refused);
 }
 
 }  // namespace orrery::scenario::keys_test

@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <tuple>
 
@@ -34,6 +35,28 @@ TEST_CASE("degrees a schedule does not run with are refused") {
   CHECK(contains(refusal({.name = "1f1b", .ranks = 1 << 20, .micro_batches = 1 << 20, .times = {}}), "2^28"));
 }
 
+TEST_CASE("the least of each degree is taken, and one less is refused") {
+  const auto refused = [](const ScheduleRequest& request) { return render(check_request(request)); };
+  ScheduleRequest least{.name = "1f1b", .ranks = 1, .chunks = 1, .micro_batches = 1, .group = 0, .times = {}};
+  CHECK(refused(least).empty());
+  for (int ScheduleRequest::*degree :
+       {&ScheduleRequest::ranks, &ScheduleRequest::chunks, &ScheduleRequest::micro_batches, &ScheduleRequest::group}) {
+    ScheduleRequest less = least;
+    --(less.*degree);
+    CHECK(contains(refused(less), "at least 1 rank, 1 chunk and 1 micro-batch, and a group size of at least 1"));
+  }
+  // Three operations a micro-batch: 2^28 / 3 = 89478485.3.
+  least.micro_batches = 89478485;
+  CHECK(refused(least).empty());
+  ++least.micro_batches;
+  CHECK(contains(refused(least), "more operations than can be listed (2^28)"));
+  // 2^28 / 4 ranks / 2 chunks / 3 = 11184810.7.
+  least = {.name = "interleaved_1f1b", .ranks = 4, .chunks = 2, .micro_batches = 11184810, .times = {}};
+  CHECK(refused(least).empty());
+  ++least.micro_batches;
+  CHECK(contains(refused(least), "more operations"));
+}
+
 TEST_CASE("a deadlock names each blocked rank, its operation and what it waits for") {
   // Groups of 1 on 4 ranks, two chunks. Warm-up of rank 3 is 0 + 1 forward, so its list begins 3F0, 7F0, 7B0: 7F0 needs
   // 4F0 of rank 0 by way of 5F0 and 6F0. Rank 0 warms up 2·3 + 1 = 7 forwards: 0F0 4F0 0F1 4F1 …; it stands at 4F0
@@ -65,6 +88,13 @@ TEST_CASE("each rule of validate can fail") {
       contains(broken([](Schedule& s) { std::swap(s.order[1][0], s.order[1][1]); }), "1B0 stands before its forward"));
   CHECK(contains(broken([](Schedule& s) { s.order[0][0].stage = 1; }), "rank 0, position 0: 1F0 belongs on rank 1"));
   CHECK(contains(broken([](Schedule& s) { s.order[0][0].micro_batch = 2; }), "0F2 is out of range"));
+  // Two stages, one copy of the model: the first number beyond and below each.
+  for (const int stage : {-1, 2})
+    CHECK(contains(broken([&](Schedule& s) { s.order[0][0].stage = stage; }),
+                   fmt::format("{}F0 is out of range", stage)));
+  for (const int pipe : {-1, 1})
+    CHECK(contains(broken([&](Schedule& s) { s.order[0][0].pipe = pipe; }), "is out of range"));
+  CHECK(contains(broken([](Schedule& s) { s.order[0][0].micro_batch = -1; }), "0F-1 is out of range"));
   CHECK(contains(broken([](Schedule& s) { s.order[0][2].kind = OpKind::input_gradient; }), "rank 0: 0W0 is missing"));
   CHECK(contains(broken([](Schedule& s) { s.order[0][2].kind = OpKind::weight_gradient; }), "0W0 stands before its I"));
   CHECK(contains(broken([](Schedule& s) { s.placement.rank[1] = 7; }), "do not fit"));

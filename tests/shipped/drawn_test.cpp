@@ -11,6 +11,7 @@
 #include "golden.hpp"
 #include "orrery/core/random.hpp"
 #include "resolved.hpp"
+#include "sweep/bounds.hpp"
 
 namespace orrery::scenario::drawn_test {
 
@@ -26,6 +27,19 @@ std::uint64_t hash_of(const std::vector<std::int64_t>& values) {
   return hash & 0xffffffff;
 }
 
+// What is told without playing it: the size of its Program, and what no layout like it can be better than.
+std::string told(const Scenario& s) {
+  RunOptions every, unfused;
+  every.every_rank = true, unfused.fuse = false;
+  std::string text;
+  for (const RunOptions& options : {RunOptions(), every, unfused}) {
+    const program::Footprint f = footprint(s, options);
+    text += fmt::format("{:.6g} tasks {:.9g} bytes, ", f.tasks, f.bytes);
+  }
+  const sweep::Bounds bounds = sweep::bounds_of(s);
+  return text + fmt::format("at least {:.9g} ps {:.12g} bytes", bounds.step_time_ps, bounds.memory_bytes);
+}
+
 std::string line_of(int i, const testing::Drawn& drawn, const report::RunResult& run) {
   std::vector<std::int64_t> split, held, reserved(run.reserved.begin(), run.reserved.end());
   for (const engine::Breakdown& device : run.split) split.insert(split.end(), device.begin(), device.end());
@@ -35,10 +49,10 @@ std::string line_of(int i, const testing::Drawn& drawn, const report::RunResult&
     peak = std::max(peak, m.peak);
   }
   return fmt::format(
-      "{} {} {} {}: {} ps {} FLOP run {} bytes, split {:08x} held {:08x} reserved {:08x} times {:016x}\n", i,
+      "{} {} {} {}: {} ps {} FLOP run {} bytes, split {:08x} held {:08x} reserved {:08x} times {:016x}; {}\n", i,
       drawn.choices.at("stack"), drawn.choices.at("schedule"), drawn.choices.at("network"),
       run.timeline.step_time.value, run.flops.executed.total(), peak, hash_of(split), hash_of(held), hash_of(reserved),
-      run.timeline_hash);
+      run.timeline_hash, told(drawn.scenario));
 }
 
 // The lines that differ, each of which begins with its number, and what the scenario of the first of them is.
