@@ -191,4 +191,16 @@ TEST_CASE("solving by repair and by threshold give the same rates in large coupl
   CHECK(repaired.certificate_holds(1e-9));
 }
 
+// Rates of 50, 50 and 100 are exact: a link of 100 is carried to its last byte and no further.
+TEST_CASE("the certificate holds of exact rates without any tolerance, and not where a flow has yet to get its share") {
+  MaxMin solver(std::vector<BytesPerSecond>{{100}, {100}});
+  add(solver, {{0, 1}}), add(solver, {{0, 1}}), add(solver, {{1, 1}});
+  solver.solve();
+  CHECK(solver.certificate_holds(0));
+  add(solver, {{1, 1}});
+  CHECK_FALSE(solver.certificate_holds(1e-9));
+  solver.solve();
+  CHECK(solver.certificate_holds(0));
+}
+
 }  // namespace orrery::network::max_min_test

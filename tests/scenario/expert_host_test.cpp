@@ -83,4 +83,43 @@ TEST_CASE("what is replayed is not launched") {
   CHECK(attention < routed);
 }
 
+// Launches of a micro-batch that each part takes away, on four layers (`explain --operators` lists them): the norm
+// before the MLP has 4 (forward, backward, its weights, the sum of two gradients) and belongs to mlp and moe_router
+// both, the rest of a gated MLP 10, of attention with its norm 20 and of cross attention another 20 or so; a router 21,
+// a shared expert with its gate 19. What permutes has 3 a layer, of which the counts that the host reads hide a little.
+TEST_CASE("each part of a layer that is replayed has its own launches") {
+  struct Row {
+    const char* model;
+    double attn, mlp, moe_router, moe_preprocess;
+  };
+  const Row rows[] = {
+      {"activation: swiglu", 4 * 20, 4 * (4 + 10), 4 * 4, 0},
+      {"activation: swiglu, experts: {count: 16, top_k: 2, hidden: 512, shared: 1, shared_gate: true, first_dense: 1}",
+       4 * 20, 4 * 4 + 10, 4 * 4 + 3 * (21 + 19), 8.9},
+      {"experts: {count: 16, top_k: 2, hidden: 512, shared: 1}, latent_attention: {query_rank: 256, key_value_rank: "
+       "256, "
+       "nope_dim: 64, rope_dim: 32, value_dim: 64}",
+       4 * 34, 4 * 4, 4 * (4 + 31), 11.9},
+      {"kind: encoder_decoder, encoder_layers: 2", 121, 4 * 14, 4 * 4, 0}};
+  for (const Row& row : rows) {
+    const auto step = [&](const std::string& graphs) {
+      return report::metrics_of(
+                 simulated(fmt::format("model: {{position: rotary, layers: 4, hidden: 1024, heads: 16, ffn_hidden: "
+                                       "2048, vocab: 32000, {}}}\n"
+                                       "cluster: {{type: dgx-h100, nodes: 1, gpus: 1}}\nlayout: {{data: 1}}\n"
+                                       "training: {{sequence_length: 512, global_batch: 4}}\nstack: {{type: "
+                                       "megatron-2024, launch: {}}}\n",
+                                       row.model, eager("1 ms", graphs.c_str()))))
+          .step_time_s;
+    };
+    CAPTURE(row.model);
+    const double all = step("[]");
+    const auto launches = [&](const char* part) { return (all - step(fmt::format("[{}]", part))) / 4 / 1e-3; };
+    CHECK(launches("attn") == doctest::Approx(row.attn).epsilon(1e-3));
+    CHECK(launches("mlp") == doctest::Approx(row.mlp).epsilon(1e-3));
+    CHECK(launches("moe_router") == doctest::Approx(row.moe_router).epsilon(1e-3));
+    CHECK(launches("moe_preprocess") == doctest::Approx(row.moe_preprocess).epsilon(0.01));
+  }
+}
+
 }  // namespace orrery::scenario::expert_host_test

@@ -31,9 +31,12 @@ std::string line_of(const std::string& name, const std::string& text) {
   CHECK(run->books == std::vector<std::string>{});
   const auto fullest = std::max_element(run->memory.begin(), run->memory.end(),
                                         [](const auto& a, const auto& b) { return a.peak < b.peak; });
-  return fmt::format("{}: {} parameters {} ps {} FLOP {} run {} bytes {} reserved {:016x}\n", name, run->parameters,
-                     run->timeline.step_time.value, run->flops.model.total(), run->flops.executed.total(),
-                     fullest->peak, *std::max_element(run->reserved.begin(), run->reserved.end()), run->timeline_hash);
+  const program::Footprint expected = footprint(*scenario, options);
+  return fmt::format("{}: {} parameters {} ps {} FLOP {} run {} bytes {} reserved {:016x}; {:.6g} tasks {:.9g} bytes\n",
+                     name, run->parameters, run->timeline.step_time.value, run->flops.model.total(),
+                     run->flops.executed.total(), fullest->peak,
+                     *std::max_element(run->reserved.begin(), run->reserved.end()), run->timeline_hash, expected.tasks,
+                     expected.bytes);
 }
 
 // The first line that differs says enough.
