@@ -50,6 +50,9 @@ TEST_CASE("what holds the simulator against tables") {
 TEST_CASE("what cells of tables may be") {
   check_answers("cells");
 }
+TEST_CASE("what is listed and checked") {
+  check_answers("check");
+}
 TEST_CASE("what draws schedules") {
   check_answers("schedule");
 }

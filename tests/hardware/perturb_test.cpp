@@ -69,6 +69,10 @@ TEST_CASE("a GPU that is down is an error that names both ends") {
   const auto t = built(with(device(9)), 2);
   CHECK(!t->connected(0, 9));
   CHECK(t->connected(0, 8));
+  const auto there = find_route(*t, 0, 8);
+  REQUIRE(there.ok());
+  CHECK(*there == testing::route(*t, 0, 8));
+  CHECK_FALSE(there->empty());
   const auto route = find_route(*t, 0, 9);
   REQUIRE(!route.ok());
   CHECK(route.errors()[0].message ==

@@ -2,10 +2,16 @@
 #include "orrery/validation/measured.hpp"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <unistd.h>
 
 #include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 
 #include "orrery/scenario/run.hpp"
+#include "paths.hpp"
 
 namespace orrery::validation::measured_test {
 namespace {
@@ -41,6 +47,51 @@ TEST_CASE("the stack and the GPU of a run count most, six runs are named") {
   for (std::size_t i = 0; i < 5; ++i) CHECK(held[i].what.find("megatron-2023") != std::string::npos);
   CHECK(held[5].what.find("megatron-2023") == std::string::npos);
   CHECK(held[5].what.find("a100-sxm-80gb") != std::string::npos);
+}
+
+// The ids of runs of a user's table in the order in which they are like 8 bf16 GPUs of selene under megatron-2023.
+std::string order_of(std::initializer_list<const char*> runs) {
+  namespace fs = std::filesystem;
+  const fs::path folder = fs::temp_directory_path() / ("orrery_measured_" + std::to_string(::getpid()));
+  fs::create_directories(folder / "validation");
+  std::ofstream file(folder / "validation/measured.yaml");
+  file << "runs:\n";
+  for (const char* run : runs) file << "  - {model: m, error_percent: 1, " << run << "}\n";
+  file.close();
+  ::setenv("ORRERY_SCENARIOS", folder.c_str(), 1);
+  const auto s = scenario::load_scenario(orrery::testing::source_dir() + "/scenarios/quickstart-8gpu.yaml",
+                                         {"stack=megatron-2023"});
+  REQUIRE_MESSAGE(s.ok(), render(s.errors()));
+  Catalogue catalogue;
+  const auto held = measured_runs_like(*s, catalogue);
+  ::unsetenv("ORRERY_SCENARIOS");
+  fs::remove_all(folder);
+  REQUIRE(held.ok());
+  std::string text;
+  for (const report::HeldAgainst& run : *held) text += run.id;
+  return text;
+}
+
+// A doubling of the GPUs takes half a point, so that each worth stands between half a point more and half a point less.
+TEST_CASE("stack and GPU are worth four, the cluster two, the precision one, a doubling of the GPUs minus a half") {
+  const char *const stack = "stack: megatron-2023, gpu: t4", *const gpu = "stack: x, gpu: a100-sxm-80gb",
+                    *const both = "stack: megatron-2023, gpu: a100-sxm-80gb";
+  const auto run = [](const char* id, const std::string& words, int gpus) {
+    return fmt::format("id: {}, {}, gpus: {}", id, words, gpus);
+  };
+  const std::string bf16 = ", precision: bf16", selene = ", cluster: selene";
+  // 4 + 1 − 0.5, 4, 4 − 0.5.
+  CHECK(order_of({run("c", gpu, 16).c_str(), run("b", stack, 8).c_str(), run("a", gpu + bf16, 4).c_str()}) == "abc");
+  CHECK(order_of({run("c", stack, 4).c_str(), run("b", gpu, 8).c_str(), run("a", stack + bf16, 16).c_str()}) == "abc");
+  // 8 − 1.5, 4 + 2, 8 − 2.5.
+  CHECK(order_of({run("c", both, 256).c_str(), run("b", stack + selene, 8).c_str(), run("a", both, 64).c_str()}) ==
+        "abc");
+  // 8 − 2.5, 4 + 1, 8 − 3.5.
+  CHECK(order_of({run("c", both, 1024).c_str(), run("b", stack + bf16, 8).c_str(), run("a", both, 256).c_str()}) ==
+        "abc");
+  // Neither its stack nor its GPU: not like it, whatever else.
+  CHECK(order_of({run("d", std::string("stack: x, gpu: t4") + selene + bf16, 8).c_str(), run("a", both, 8).c_str()}) ==
+        "a");
 }
 
 TEST_CASE("where neither GPU nor stack was measured nothing is like it") {
