@@ -89,6 +89,17 @@ void host_times(std::span<const TimedStep> steps, Block& block) {
   block.host_after = host - block.host_before;
 }
 
+// Of a step those at its start come before those at its end, wherever time passes between the two.
+void add_effects(const TimedStep& s, Time start, Time end, std::vector<MemoryEffect>& effects) {
+  const auto add = [&](const MemoryChange& m) {
+    effects.push_back({kNone, false, m.memory_class, m.at_end ? end : start, m.bytes.value, m.tensor, s.backward});
+  };
+  if (start == end) return std::ranges::for_each(s.memory, add), void();
+  for (const bool at_end : {false, true})
+    for (const MemoryChange& m : s.memory)
+      if (m.at_end == at_end) add(m);
+}
+
 }  // namespace
 
 PassPart part_of(const TimedStep& s, Time start, Time end) {
@@ -96,17 +107,17 @@ PassPart part_of(const TimedStep& s, Time start, Time end) {
           s.layer, s.bytes_sent};
 }
 
-Block make_block(std::span<const TimedStep> steps) {
+Block make_block(std::span<const TimedStep> steps, bool parts) {
   const PassTimes times = time_pass(steps);
   Block block;
   block.duration = times.finish;
   block.segments = split(steps, times);
   block.calls = sum_calls(steps);
-  for (std::size_t i = 0; i < steps.size(); ++i)
-    for (const MemoryChange& m : steps[i].memory)
-      block.effects.push_back({kNone, false, m.memory_class, m.at_end ? times.end[i] : times.start[i], m.bytes.value,
-                               m.tensor, steps[i].backward});
-  for (std::size_t i = 0; i < steps.size(); ++i)
+  std::size_t effects = 0;
+  for (const TimedStep& s : steps) effects += s.memory.size();
+  block.effects.reserve(effects);
+  for (std::size_t i = 0; i < steps.size(); ++i) add_effects(steps[i], times.start[i], times.end[i], block.effects);
+  for (std::size_t i = 0; parts && i < steps.size(); ++i)
     if (times.start[i] < times.end[i]) block.parts.push_back(part_of(steps[i], times.start[i], times.end[i]));
   const auto earlier = [](const MemoryEffect& a, const MemoryEffect& b) { return a.offset < b.offset; };
   if (!std::is_sorted(block.effects.begin(), block.effects.end(), earlier))
@@ -117,7 +128,8 @@ Block make_block(std::span<const TimedStep> steps) {
 
 const Block& block_of(const Pass& pass, std::uint32_t begin, std::uint32_t end) {
   std::shared_ptr<const Block>& block = pass.blocks[{begin, end}];
-  if (!block) block = std::make_shared<const Block>(make_block(std::span(pass.steps).subspan(begin, end - begin)));
+  if (!block)
+    block = std::make_shared<const Block>(make_block(std::span(pass.steps).subspan(begin, end - begin), pass.inside));
   return *block;
 }
 

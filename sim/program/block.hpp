@@ -20,7 +20,7 @@ struct Block {
 // What a step is for those who look inside its task, where it takes [start, end) of it.
 PassPart part_of(const TimedStep& step, Time start, Time end);
 
-Block make_block(std::span<const TimedStep> steps);
+Block make_block(std::span<const TimedStep> steps, bool parts = true);
 // That of steps [begin, end) of the pass, made once.
 const Block& block_of(const Pass& pass, std::uint32_t begin, std::uint32_t end);
 

@@ -49,7 +49,8 @@ Result<StepParts> step_parts(const StepInput& input, Costs::Parts& kept) {
   return checked_parts(input, layout::stage_of_operators(*input.graph, *spans), kept);
 }
 
-std::shared_ptr<StageCosts> stage_costs(const StepInput& input, const StepParts& parts, Costs::Parts& kept) {
+std::shared_ptr<StageCosts> stage_costs(const StepInput& input, const StepParts& parts, Costs::Parts& kept,
+                                        bool inside) {
   const StageCostsKey key{parts.stages,
                           parts.communication,
                           known(kept.gpus, GpuKey{input.gpu, input.kernels}),
@@ -57,8 +58,9 @@ std::shared_ptr<StageCosts> stage_costs(const StepInput& input, const StepParts&
                           input.stack.launch,
                           input.stack.optimizer.gradient_bytes,
                           input.stack.optimizer.reduce_buffer_elements,
-                          input.state.gathered_bytes};
-  return kept.costs.of(key, [&] { return std::make_shared<StageCosts>(key, kept.work); });
+                          input.state.gathered_bytes,
+                          inside};
+  return kept.costs.of(key, [&] { return std::make_shared<StageCosts>(key, kept.work, kept.passes); });
 }
 
 }  // namespace orrery::program

@@ -29,6 +29,7 @@ struct Costs::Parts {
   Kept<RanksKey, const Ranks> ranks{256};
   Kept<NetworkKey, Communication> communication{256};
   Kept<StageCostsKey, StageCosts> costs{64};
+  KeptPasses passes{128};
   Kept<FoldKey, const Devices> devices{256};
 };
 
@@ -46,6 +47,7 @@ struct StepParts {
 Result<StepParts> checked_parts(const StepInput& input, std::vector<std::int32_t> stage_of, Costs::Parts& known);
 // The same, of the partition that the layout says.
 Result<StepParts> step_parts(const StepInput& input, Costs::Parts& known);
-std::shared_ptr<StageCosts> stage_costs(const StepInput& input, const StepParts& parts, Costs::Parts& known);
+std::shared_ptr<StageCosts> stage_costs(const StepInput& input, const StepParts& parts, Costs::Parts& known,
+                                        bool inside = true);
 
 }  // namespace orrery::program

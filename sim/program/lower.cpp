@@ -133,7 +133,7 @@ namespace {
 
 Result<LoweredStep> lower(const StepInput& input, const LowerOptions& options, Result<StepParts> parts, Costs& costs) {
   if (!parts.ok()) return parts.errors();
-  parts->costs = stage_costs(input, *parts, costs.parts());
+  parts->costs = stage_costs(input, *parts, costs.parts(), options.inside);
   StepLowering lowering(input, options, *parts);
   if (options.admit)
     if (Diagnostics refused = options.admit(lowering.footprint()); !refused.empty()) return refused;

@@ -76,6 +76,7 @@ Pass joint_pass(const JointOrder& order, const Pass& forward, const Pass& backwa
   const Pass* of[2] = {&forward, &backward};
   const std::vector<bool> hidden[2] = {hidden_calls(forward, percent), hidden_calls(backward, percent)};
   Pass joint;
+  joint.inside = forward.inside;
   for (const JointOrder::Place& at : order.steps) {
     TimedStep step = of[at.half]->steps[at.index];
     step.host_waits = false;  // the other half has been launched by then

@@ -97,7 +97,26 @@ Time PassClock::finish(std::size_t pass) {
   return passes_[pass].ended(passes_[pass].order.before_end());
 }
 
+namespace {
+
+// Without calls beside steps each step follows the one before it.
+PassTimes time_chain(std::span<const TimedStep> steps, bool host) {
+  PassTimes times;
+  times.start.reserve(steps.size()), times.end.reserve(steps.size());
+  Time launched{};
+  for (const TimedStep& s : steps) {
+    if (host) launched += s.launch;
+    const Time start = std::max(times.finish, launched) + s.before;
+    times.finish = start + s.duration;
+    times.start.push_back(start), times.end.push_back(times.finish);
+  }
+  return times;
+}
+
+}  // namespace
+
 PassTimes time_pass(std::span<const TimedStep> steps, const PassTiming& timing) {
+  if (std::none_of(steps.begin(), steps.end(), runs_beside)) return time_chain(steps, timing.host);
   PassTimes times;
   PassClock clock;
   std::vector<SlowingCall> calls;

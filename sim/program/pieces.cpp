@@ -64,7 +64,7 @@ const PipelineLowering::Fused& PipelineLowering::fused(const Pass& pass, std::ui
   t.segments = builder_.add_segments(block.segments);
   t.effects = builder_.add_effects(block.effects);
   t.calls = builder_.add_calls(block.calls);
-  t.inside = builder_.add_inside(block.parts);
+  if (pass.inside) t.inside = builder_.add_inside(block.parts);
   TaskTemplate host;
   host.category = Category::host;
   host.lane = host.partner_lane = Lane::host;

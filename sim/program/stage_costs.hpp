@@ -22,14 +22,33 @@ struct StageCostsKey {
   cost::StackLaunch launch;
   std::int64_t gradient_bytes = 0, reduce_buffer_elements = 0;  // of StackOptimizer
   std::int64_t gathered_bytes = 0;                              // of StateWidths
+  bool inside = true;                                           // LowerOptions
   friend bool operator==(const StageCostsKey&, const StageCostsKey&) = default;
   void add_to(Hash& hash) const;
 };
 cost::StackCommunication read_by_passes(const cost::StackCommunication& stack);
 
+// All that the steps of a pass and their times follow from, whatever layout it is of.
+struct PassKey {
+  std::shared_ptr<StageWork> work;   // of the place of the rank in its expert group
+  std::shared_ptr<StageWork> first;  // of place 0
+  std::shared_ptr<KernelTimes> kernels;
+  std::shared_ptr<Communication> links;  // network.mode flows: transfers, on links of their own
+  cost::StackCommunication calls;
+  cost::StackLaunch launch;
+  std::int64_t gradient_bytes = 0, reduce_buffer_elements = 0, gathered_bytes = 0;
+  layout::PassKind kind{};
+  bool opens = true, inside = true;
+  double speed = 1;
+  std::vector<std::int64_t> words;  // bytes of what reaches it, and what its calls cost
+  friend bool operator==(const PassKey&, const PassKey&) = default;
+  void add_to(Hash& hash) const;
+};
+using KeptPasses = Kept<PassKey, const Pass>;
+
 class StageCosts {
  public:
-  StageCosts(const StageCostsKey& key, Kept<StageWorkKey, StageWork>& known);
+  StageCosts(const StageCostsKey& key, Kept<StageWorkKey, StageWork>& known, KeptPasses& passes);
 
   // The work of a stage: that of any that does the same, whose layers its steps and parameters_of_layer() name.
   const layout::StageModel& stage(int index, std::int32_t place = 0) const { return work(index, place).model(); }
@@ -72,7 +91,13 @@ class StageCosts {
     auto operator<=>(const Place&) const = default;
   };
   Place place_of(std::int32_t rank) const;  // the first groups with the same costs
-  TimedStep cost(const layout::PassStep& step, layout::PassKind kind, const Place& place);
+  PassKey pass_key(int stage, layout::PassKind kind, const std::vector<std::int32_t>& edges, bool opens,
+                   const Place& place);
+  Pass make_pass(int stage, layout::PassKind kind, const std::vector<std::int32_t>& edges, bool opens,
+                 const Place& place);
+  const CallCost& call_cost(const CallShape& call, const Place& place) const;
+  TimedStep cost(const layout::PassStep& step, layout::PassKind kind, const Place& place);  // without memory
+  void cost_steps(Pass& pass, int stage, layout::PassKind kind, const Place& place);
   Time launch_of(const layout::PassStep& step, bool forward) const;
   Time kernel_time(const layout::PassStep& step, double speed);
   void launch_blocking(Pass& pass);
@@ -93,31 +118,27 @@ class StageCosts {
   const layout::StageGraph& graph_;
   const Ranks& ranks_;
   Communication& communication_;
-  StageWork& work(int stage, std::int32_t place) const {
-    return *work_[static_cast<std::size_t>(place) * static_cast<std::size_t>(stages()) + at(stage)];
+  StageWork& work(int stage, std::int32_t place) const { return *shared_work(stage, place); }
+  const std::shared_ptr<StageWork>& shared_work(int stage, std::int32_t place) const {
+    return work_[static_cast<std::size_t>(place) * static_cast<std::size_t>(stages()) + at(stage)];
   }
   std::vector<std::shared_ptr<StageWork>> work_;  // [place in the expert group][stage]; empty of places like another
   Kept<StageWorkKey, StageWork>& known_;          // for as long as the Costs are
-  std::shared_ptr<StageWork> balanced_;           // asked for last
+  KeptPasses& known_passes_;
+  std::shared_ptr<StageWork> balanced_;  // asked for last
   std::vector<ObservedCall> calls_;
   std::optional<StepFlops> flops_;
   layout::PerDimension<std::vector<std::int32_t>> class_;  // [dimension][group] the first group with the same costs
   std::vector<std::vector<std::int32_t>> arrivals_;        // [way] edges: what reaches it from other ranks
   // By what arrives and whether it opens.
-  std::map<std::tuple<int, layout::PassKind, std::vector<std::int64_t>, bool, Place>, Pass> passes_;
+  std::map<std::tuple<int, layout::PassKind, std::vector<std::int64_t>, bool, Place>, std::shared_ptr<const Pass>>
+      passes_;
 };
 
 // What a kernel takes at a factor of its speed, rounded up to a picosecond.
 Time at_speed(Time nominal, double speed);
 
-// Steps [begin, end) of a pass that work on one layer.
-struct LayerRange {
-  std::int64_t layer;
-  std::uint32_t begin, end;
-};
 // Whether the host reads what the steps before one of them made before it launches that.
 bool host_reads_counts(const std::vector<layout::PassStep>& steps, std::size_t before, layout::PassKind kind);
-
-std::vector<LayerRange> layer_ranges(const std::vector<layout::PassStep>& steps);
 
 }  // namespace orrery::program

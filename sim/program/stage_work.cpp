@@ -56,6 +56,52 @@ const std::vector<layout::PassStep>& StageWork::steps(layout::PassKind kind) {
   return *steps;
 }
 
+const std::vector<CallShape>& StageWork::calls(layout::PassKind kind) {
+  auto& calls = calls_[static_cast<std::size_t>(kind)];
+  if (calls) return *calls;
+  calls.emplace();
+  for (const layout::PassStep& step : steps(kind)) {
+    const CallShape call{step.along, step.collective, step.message};
+    if (step.is_communication && std::ranges::find(*calls, call) == calls->end()) calls->push_back(call);
+  }
+  return *calls;
+}
+
+std::vector<LayerRange> layer_ranges(const std::vector<layout::PassStep>& steps) {
+  std::vector<LayerRange> ranges;
+  for (std::uint32_t i = 0; i < steps.size(); ++i) {
+    if (ranges.empty() || ranges.back().layer != steps[i].layer) ranges.push_back({steps[i].layer, i, i});
+    ranges.back().end = i + 1;
+  }
+  return ranges;
+}
+
+namespace {
+
+// All that StageCosts::cost() reads.
+bool takes_as_long(const layout::PassStep& a, const layout::PassStep& b) {
+  return a.name == b.name && a.is_communication == b.is_communication && a.role == b.role && a.kind == b.kind &&
+         a.kernel == b.kernel && a.kernels == b.kernels && a.collective == b.collective && a.along == b.along &&
+         a.message == b.message && a.beside == b.beside;
+}
+
+}  // namespace
+
+const std::vector<std::uint32_t>& StageWork::like(layout::PassKind kind) {
+  auto& like = like_[static_cast<std::size_t>(kind)];
+  if (like) return *like;
+  like.emplace();
+  const std::vector<layout::PassStep>& all = steps(kind);
+  const std::vector<LayerRange> ranges = layer_ranges(all);
+  for (std::size_t r = 0; r < ranges.size(); ++r)
+    for (std::uint32_t i = ranges[r].begin; i < ranges[r].end; ++i) {
+      const std::uint32_t before = r == 0 ? i : i - ranges[r].begin + ranges[r - 1].begin;
+      const bool same = before < ranges[r].begin && takes_as_long(all[before], all[i]);
+      like->push_back(same ? before : i);
+    }
+  return *like;
+}
+
 std::shared_ptr<StageWork> stage_work(const Stages& stages, std::int32_t stage, Kept<StageWorkKey, StageWork>& known,
                                       std::int32_t place) {
   const Cut& cut = *stages.of.cut;

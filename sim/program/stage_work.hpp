@@ -57,6 +57,13 @@ struct StageWorkKey {
   friend bool operator==(const StageWorkKey&, const StageWorkKey&) = default;
   void add_to(Hash& hash) const;
 };
+// A communication call of a pass, as all steps that make it have it.
+struct CallShape {
+  layout::Dimension along{};
+  Collective collective = Collective::all_reduce;
+  Bytes message{};
+  friend bool operator==(const CallShape&, const CallShape&) = default;
+};
 class StageWork {
  public:
   // `operators`: of any stage with this signature.
@@ -64,11 +71,23 @@ class StageWork {
       : model_(*key.graph, key.layout, operators, key.pass, key.place) {}
   const layout::StageModel& model() const { return model_; }
   const std::vector<layout::PassStep>& steps(layout::PassKind kind);
+  const std::vector<CallShape>& calls(layout::PassKind kind);  // each once, in the order of the steps
+  // [step] a step of the layer before that takes as long on any machine, or itself.
+  const std::vector<std::uint32_t>& like(layout::PassKind kind);
 
  private:
   layout::StageModel model_;
   std::array<std::optional<std::vector<layout::PassStep>>, 4> steps_;  // [kind]
+  std::array<std::optional<std::vector<CallShape>>, 4> calls_;         // [kind]
+  std::array<std::optional<std::vector<std::uint32_t>>, 4> like_;      // [kind]
 };
+
+// Steps [begin, end) of a pass that work on one layer.
+struct LayerRange {
+  std::int64_t layer;
+  std::uint32_t begin, end;
+};
+std::vector<LayerRange> layer_ranges(const std::vector<layout::PassStep>& steps);
 
 std::shared_ptr<StageWork> stage_work(const Stages& stages, std::int32_t stage, Kept<StageWorkKey, StageWork>& known,
                                       std::int32_t place = 0);

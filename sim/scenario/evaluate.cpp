@@ -2,6 +2,7 @@
 
 #include "located.hpp"
 #include "playing.hpp"
+#include "size.hpp"
 
 namespace orrery::scenario {
 namespace {
@@ -19,7 +20,8 @@ void judge(const Scenario& s, report::RunResult& result, engine::Replays& replay
 Result<Evaluation> evaluated(const Run& run, EvaluationCosts& costs, std::optional<Time> slowest) {
   const RunOptions options;
   program::LowerOptions how = lower_options(run.scenario(), options);
-  how.stage_times = false;
+  how.stage_times = how.inside = false;
+  if (surely_small(run.scenario(), options)) how.admit = {};
   Result<PlayedStep> played = lower_and_play(run.input(), how, options, costs.steps);
   if (!played.ok()) return played.errors();
   report::RunResult result;

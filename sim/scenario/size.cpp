@@ -49,6 +49,14 @@ program::Footprint estimate(const Scenario& s, const RunOptions& options, const 
              mode.flows || mode.every_rank ? program::teams_of_all_ranks(layout) : folded});
 }
 
+constexpr double kMostTasks = 2.0e9;  // their numbers have 32 bits, and so have those of edges and participants
+
+bool is_small(const program::Footprint& f, const RunOptions& options) {
+  constexpr double kSmall = 128e6;  // bytes: not worth asking the machine
+  const double fine = options.memory_limit ? static_cast<double>(options.memory_limit->value) : kSmall;
+  return f.bytes < fine && f.tasks <= kMostTasks;
+}
+
 std::string gibibytes(double bytes) {
   return fmt::format("{:.3g} GiB", bytes / 1073741824.0);
 }
@@ -93,17 +101,18 @@ program::Footprint footprint(const Scenario& s, const RunOptions& options) {
   return estimate(s, options, mode_of(s, options), s.micro_batches());
 }
 
+bool surely_small(const Scenario& s, const RunOptions& options) {
+  Mode mode = mode_of(s, options);
+  mode.every_rank = true;  // no more than these are played, however they fold
+  return is_small(estimate(s, options, mode, s.micro_batches(), program::footprint_at_most), options);
+}
+
 Diagnostics check_size(const Scenario& s, const RunOptions& options, const std::optional<program::Footprint>& known) {
-  constexpr double kSmall = 128e6;      // bytes: not worth asking the machine
-  constexpr double kMostTasks = 2.0e9;  // their numbers have 32 bits, and so have those of edges and participants
-  const auto small = [&](const program::Footprint& f) {
-    const double fine = options.memory_limit ? static_cast<double>(options.memory_limit->value) : kSmall;
-    return f.bytes < fine && f.tasks <= kMostTasks;
-  };
-  if (!known && small(estimate(s, options, mode_of(s, options), s.micro_batches(), program::footprint_at_most)))
+  if (!known &&
+      is_small(estimate(s, options, mode_of(s, options), s.micro_batches(), program::footprint_at_most), options))
     return {};
   const program::Footprint size = known ? *known : footprint(s, options);
-  if (small(size)) return {};
+  if (is_small(size, options)) return {};
   const double limit = static_cast<double>(options.memory_limit.value_or(default_memory_limit()).value);
   if (size.bytes <= limit && size.tasks <= kMostTasks) return {};
   const Cause cause = cause_of(s, options, std::min(limit, 100 * kMostTasks));

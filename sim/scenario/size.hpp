@@ -12,6 +12,9 @@ namespace orrery::scenario {
 Diagnostics check_size(const Scenario& scenario, const RunOptions& options,
                        const std::optional<program::Footprint>& size = {});
 
+// That check_size would say nothing of the lowered step, told without counting what its passes do.
+bool surely_small(const Scenario& scenario, const RunOptions& options);
+
 // What is probably wrong with a batch that is too large, as a remedy.
 std::string likely_mistake(const Scenario& scenario);
 

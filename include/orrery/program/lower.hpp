@@ -57,6 +57,7 @@ struct LowerOptions {
   bool fuse = true;         // one task a piece of a pass, not one a kernel
   int steps = 0;            // of the Program; 0 = kStepsToSettle where work crosses from one to the next, else one
   bool stage_times = true;  // LoweredStep::stages is asked for
+  bool inside = true;       // parts of passes and uses of tensors are: traces and books read them
   // Asked before the first task is made; what it returns refuses the step.
   std::function<Diagnostics(const Footprint&)> admit = {};
 };

@@ -55,6 +55,7 @@ struct Block;  // sim/program/block.hpp
 struct Pass {
   std::vector<TimedStep> steps;
   std::uint32_t received = 0;  // steps before those of the stage: they gather what reaches it
+  bool inside = true;          // its blocks keep their parts
   // [first step, behind the last] pieces of it as blocks, made when they are asked for.
   mutable std::map<std::pair<std::uint32_t, std::uint32_t>, std::shared_ptr<const Block>> blocks = {};
 };
