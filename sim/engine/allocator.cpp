@@ -36,6 +36,8 @@ void CachingAllocator::FreeBlocks::insert_size(std::size_t index, std::int64_t s
   sizes_.insert(sizes_.begin() + static_cast<std::ptrdiff_t>(index), size);
   list_.insert(list_.begin() + static_cast<std::ptrdiff_t>(index), static_cast<std::uint32_t>(lists_.size()));
   lists_.emplace_back();
+  index_.push_back(index);
+  for (std::size_t i = index + 1; i < list_.size(); ++i) index_[list_[i]] = i;
   if (filled_.size() * 64 < sizes_.size()) filled_.push_back(0);
   for (std::size_t i = sizes_.size() - 1; i > index; --i) mark(i, any(i - 1));
   mark(index, false);
@@ -43,21 +45,23 @@ void CachingAllocator::FreeBlocks::insert_size(std::size_t index, std::int64_t s
 }
 
 void CachingAllocator::FreeBlocks::add(Block& block, BlockId id) {
-  const std::size_t index = at(block.size);
-  if (index == sizes_.size() || sizes_[index] != block.size) insert_size(index, block.size);
-  block.list = list_[index];
+  if (block.list >= lists_.size() || sizes_[index_[block.list]] != block.size) {  // else it has the size it had
+    const std::size_t index = at(block.size);
+    if (index == sizes_.size() || sizes_[index] != block.size) insert_size(index, block.size);
+    block.list = list_[index];
+  }
   std::vector<Free>& list = lists_[block.list];
   auto place = list.end();
   while (place != list.begin() && std::prev(place)->address < block.address) --place;
   list.insert(place, {block.address, id});
-  if (list.size() == 1) mark(index, true);
+  if (list.size() == 1) mark(index_[block.list], true);
 }
 
 void CachingAllocator::FreeBlocks::remove(const Block& block) {
   std::vector<Free>& list = lists_[block.list];
   list.erase(std::lower_bound(list.begin(), list.end(), block.address,
                               [](const Free& f, std::int64_t address) { return f.address > address; }));
-  if (list.empty()) mark(at(block.size), false);
+  if (list.empty()) mark(index_[block.list], false);
 }
 
 CachingAllocator::BlockId CachingAllocator::FreeBlocks::take_best(std::int64_t size) {

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <tuple>
+#include <unordered_map>
 
+#include "orrery/core/random.hpp"
 #include "sort_runs.hpp"
 
 namespace orrery::engine {
@@ -13,7 +15,16 @@ using namespace program;
 
 namespace {
 
-std::pair<MemoryClass, std::int64_t> key_of(const MemoryEffect& e) {
+using TensorKey = std::pair<MemoryClass, std::int64_t>;
+
+struct HashOfTensor {
+  std::size_t operator()(const TensorKey& key) const {
+    return static_cast<std::size_t>(mix64(static_cast<std::uint64_t>(key.second)) +
+                                    static_cast<std::uint64_t>(key.first));
+  }
+};
+
+TensorKey key_of(const MemoryEffect& e) {
   return {e.memory_class, e.bytes < 0 ? -e.bytes : e.bytes};
 }
 
@@ -29,13 +40,21 @@ std::int64_t owner_of(const Program& program, OperationId operation, bool backwa
   return ((std::int64_t{op.micro_batch} << 24) + op.stage) * 256 + op.pipe;
 }
 
+// They are few where effects are many: found by a hash first, and numbered in order then.
 Tensors::Tensors(const Program& program) {
-  for (const MemoryEffect& e : program.effects) all_.push_back(key_of(e));
+  std::unordered_map<TensorKey, std::uint32_t, HashOfTensor> found;
+  of_effect_.reserve(program.effects.size());
+  for (const MemoryEffect& e : program.effects) {
+    const auto [it, fresh] = found.try_emplace(key_of(e), static_cast<std::uint32_t>(all_.size()));
+    if (fresh) all_.push_back(it->first);
+    of_effect_.push_back(it->second);
+  }
+  const std::vector<TensorKey> first_seen = all_;
   std::sort(all_.begin(), all_.end());
-  all_.erase(std::unique(all_.begin(), all_.end()), all_.end());
-  for (const MemoryEffect& e : program.effects)
-    of_effect_.push_back(
-        static_cast<std::uint32_t>(std::lower_bound(all_.begin(), all_.end(), key_of(e)) - all_.begin()));
+  std::vector<std::uint32_t> number;
+  for (const TensorKey& key : first_seen)
+    number.push_back(static_cast<std::uint32_t>(std::lower_bound(all_.begin(), all_.end(), key) - all_.begin()));
+  for (std::uint32_t& of : of_effect_) of = number[of];
 }
 
 void collect_changes(const Program& program, const Timeline& timeline, const ByDevice& by, const Tensors& tensors,
@@ -46,12 +65,13 @@ void collect_changes(const Program& program, const Timeline& timeline, const ByD
     const Range effects = program.template_of(task).effects;
     if (effects.count == 0) continue;
     const OperationId operation = program.participants[program.participant_begin[task] + participant].operation;
+    const std::int64_t owners[2] = {owner_of(program, operation, false), owner_of(program, operation, true)};
     for (std::uint32_t e = effects.first; e < effects.first + effects.count; ++e) {
       const MemoryEffect& effect = program.effects[e];
       if (effect.bytes == 0) continue;
       if (effect.participant != kNone && effect.participant != participant) continue;
       const std::int64_t base = effect.at_end ? timeline.end[task] : timeline.start[task];
-      const std::int64_t owner = owner_of(program, operation, effect.backward);
+      const std::int64_t owner = owners[effect.backward ? 1 : 0];
       out.push_back({base + effect.offset.value, effect.bytes, owner, tensors.of_effect(e), effect.memory_class});
     }
   }

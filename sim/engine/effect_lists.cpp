@@ -42,9 +42,9 @@ EffectList EffectLists::make(const TaskTemplate& task, std::uint32_t participant
       list.instants.push_back({e.offset.value, e.at_end, list.instants.empty() ? 0 : list.instants.back().sum});
     EffectList::Instant& at = list.instants.back();
     at.sum = checked_add(at.sum, e.bytes);
-    words.insert(words.end(), {static_cast<std::int64_t>(list.instants.size()) * 32 + (e.at_end ? 16 : 0) +
-                                   (e.backward ? 8 : 0) + static_cast<std::int64_t>(e.memory_class),
-                               e.bytes});
+    words.push_back(static_cast<std::int64_t>(list.instants.size()) * 32 + (e.at_end ? 16 : 0) + (e.backward ? 8 : 0) +
+                    static_cast<std::int64_t>(e.memory_class));
+    words.push_back(e.bytes);
   }
   for (std::size_t i = 1; i + 1 < list.instants.size(); ++i)
     list.highest = i == 1 ? list.instants[i].sum : std::max(list.highest, list.instants[i].sum);

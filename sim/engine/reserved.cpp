@@ -190,11 +190,11 @@ class Replay {
   void make(std::size_t i) {
     if (calls_[i] > 0) {
       block_[i] = allocator_.allocate(calls_[i]);
-      places_ += sign_of(block_[i]);
+      if (rounds_.period != 0) places_ += sign_of(block_[i]);
       return;
     }
     const typename Allocator::BlockId block = block_[allocation(i)];
-    places_ -= sign_of(block);
+    if (rounds_.period != 0) places_ -= sign_of(block);
     allocator_.release(block);
   }
 

@@ -40,7 +40,7 @@ class CachingAllocator {
   struct Block {
     std::int64_t address = 0, size = 0;
     BlockId previous = kNoBlock, next = kNoBlock;  // neighbours in the segment
-    std::uint32_t list = 0;                        // of FreeBlocks, of one that is free
+    std::uint32_t list = 0;                        // of FreeBlocks, that it was in last
     bool free = false, small = false;
   };
 
@@ -70,6 +70,7 @@ class CachingAllocator {
 
     std::vector<std::int64_t> sizes_;       // ascending
     std::vector<std::uint32_t> list_;       // [index of size] index of lists_
+    std::vector<std::size_t> index_;        // [list] index of its size
     std::vector<std::uint64_t> filled_;     // bit [index of size]
     std::vector<std::vector<Free>> lists_;  // the lowest address last
     std::array<Found, 64> found_;           // by a hash of the size: most are asked for again and again
