@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -21,7 +22,7 @@ std::string data(const std::string& name) {
 
 // A file of its own for a test.
 std::string file_of(const std::string& name, const std::string& bytes) {
-  const std::string path = "/tmp/orrery_trace_diff_" + name;
+  const std::string path = (std::filesystem::temp_directory_path() / name).string();
   std::ofstream(path, std::ios::binary) << bytes;
   return path;
 }

@@ -84,6 +84,36 @@ TEST_CASE("a GPU of one's own runs with the constants of its architecture, and t
         std::vector<std::string>{"a100-sxm-80gb: multiprocessors as given, kernel constants of a100-sxm-80gb."});
 }
 
+// A copy of a shipped GPU under another name has its constants; one whose figures differ in a single one of six has
+// those of its architecture.
+TEST_CASE("a GPU with all the figures of another has its constants") {
+  const auto shipped = hardware::load_gpu("h200-sxm-141gb");
+  REQUIRE(shipped.ok());
+  hardware::Gpu copy = *shipped;
+  copy.name = "copy", copy.lineage = {};
+  const auto note = [](const hardware::Gpu& gpu) {
+    const auto kernels = cost::kernels_of(gpu);
+    REQUIRE(kernels.ok());
+    return kernels->note;
+  };
+  CHECK(note(copy) ==
+        "copy has no kernel constants of its own: those of h200-sxm-141gb, whose figures it has, are used.");
+  const auto changed = [&](const auto& change) {
+    hardware::Gpu other = copy;
+    change(other);
+    return note(other);
+  };
+  const std::string by_architecture = "copy has no kernel constants of its own: those of its architecture hopper";
+  CHECK(changed([](hardware::Gpu& g) { ++g.multiprocessors; }).starts_with(by_architecture));
+  CHECK(changed([](hardware::Gpu& g) { ++g.tensor_clock_mhz; }).starts_with(by_architecture));
+  CHECK(changed([](hardware::Gpu& g) { ++g.dense_peak.front().value; }).starts_with(by_architecture));
+  CHECK(changed([](hardware::Gpu& g) { ++g.memory.value; }).starts_with(by_architecture));
+  CHECK(changed([](hardware::Gpu& g) { ++g.memory_bandwidth.value; }).starts_with(by_architecture));
+  CHECK(changed([](hardware::Gpu& g) {
+          g.architecture = "ampere";
+        }).starts_with("copy has no kernel constants of its own: those of its architecture ampere"));
+}
+
 TEST_CASE("a GPU whose constants lack what the run needs is refused, not a bug of ours") {
   const auto errors = [](const std::string& gpu, const std::string& precision) {
     const auto read = scenario::read_scenario_text(
