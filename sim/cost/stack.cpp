@@ -94,6 +94,8 @@ const Fields<StackCommunication>& communication_fields() {
               "operations that run a forward and a backward pass together: of the calls of each, how many of a hundred "
               "run beside the compute of the other")
           .range(0, 100)
+          .add("near_nics", &C::near_nics,
+               "rings leave a node by the NIC through which they came, near to both their ends: NCCL before 2.12")
           .add("network_step", &C::network_step,
                "time that a call inside the passes takes more for each step of its ring between nodes")
           .add("bucket", &C::bucket, "gradient bucket; 0 B = one bucket per stage")

@@ -75,7 +75,7 @@ std::string unsupported(const CollectiveCall& call, const hardware::Topology& to
   const Algorithm* algorithm = find_algorithm(call.algorithm);
   if (algorithm == nullptr) return "unknown algorithm '" + call.algorithm + "'";
   if (std::string why = lacks_switches(call.algorithm, tuning); !why.empty()) return why;
-  return algorithm->unsupported(call.kind, Group(call.group, topology));
+  return algorithm->unsupported(call.kind, Group(call.group, topology, call.near_nics));
 }
 
 namespace {
@@ -143,7 +143,7 @@ class Planner {
 CollectivePlan plan_collective(const CollectiveCall& call, const hardware::Topology& topology, const Tuning& tuning) {
   if (const std::string why = unsupported(call, topology, tuning); !why.empty()) throw std::invalid_argument(why);
   check(call.bytes.value >= 0, "a collective has negative bytes");
-  const Group group(call.group, topology);
+  const Group group(call.group, topology, call.near_nics);
   Planner planner(call, group, tuning);
   const Choice choice = planner.choice(call.bytes);
   CollectivePlan plan{choice.algorithm, choice.protocol, {}};

@@ -22,10 +22,22 @@ bool switched(const std::vector<DeviceId>& members, const hardware::Topology& to
   return first.front() == second.front();
 }
 
+// Members whose neighbour behind the same PCIe switch is a member too (DGX-1, DGX-2, DGX A100, HGX: two GPUs a switch):
+// a ring from the NIC of one can end at the other, and the NIC is near to both.
+int with_neighbour(const std::vector<DeviceId>& members) {
+  constexpr DeviceId kGpusOfSwitch = 2;
+  int found = 0;
+  for (const DeviceId each : members)
+    found += static_cast<int>(std::count_if(members.begin(), members.end(), [each](DeviceId other) {
+      return other != each && other / kGpusOfSwitch == each / kGpusOfSwitch;
+    }));
+  return found;
+}
+
 }  // namespace
 
-Group::Group(std::span<const DeviceId> members, const hardware::Topology& topology)
-    : topology_(topology), members_(members.begin(), members.end()) {
+Group::Group(std::span<const DeviceId> members, const hardware::Topology& topology, bool near_nics)
+    : topology_(topology), members_(members.begin(), members.end()), near_nics_(near_nics) {
   check(!members_.empty(), "a group has members");
   // Domains are ranges of device numbers, so members in order of number fall into runs of one domain each.
   std::vector<std::size_t> order(members_.size()), run(members_.size());
@@ -48,7 +60,8 @@ Group::Group(std::span<const DeviceId> members, const hardware::Topology& topolo
   }
   channels_ = size();
   for (Domain& domain : domains_) {
-    channels_ = std::min(channels_, static_cast<int>(domain.members.size()));
+    channels_ = std::min(
+        channels_, near_nics ? std::max(with_neighbour(domain.members), 1) : static_cast<int>(domain.members.size()));
     if (switched(domain.members, topology)) {
       domain.cycles = {domain.members};
     } else {

@@ -18,7 +18,7 @@ struct Domain {
 
 class Group {
  public:
-  Group(std::span<const hardware::DeviceId> members, const hardware::Topology& topology);
+  Group(std::span<const hardware::DeviceId> members, const hardware::Topology& topology, bool near_nics = false);
 
   int size() const { return static_cast<int>(members_.size()); }
   int domain_count() const { return static_cast<int>(domains_.size()); }
@@ -26,8 +26,11 @@ class Group {
   std::span<const hardware::DeviceId> members() const { return members_; }
   const std::vector<Domain>& domains() const { return domains_; }
   const hardware::Topology& topology() const { return topology_; }
-  // Members of the smallest domain: how many NICs' worth of channels the group can drive in parallel.
+  // Members of the smallest domain: how many NICs' worth of channels the group can drive in parallel. With `near_nics`
+  // (CollectiveCall) those of them that share a PCIe switch with another member, one if there are none.
   int channels() const { return channels_; }
+  // A ring leaves a domain by the NIC through which it came.
+  bool one_nic() const { return near_nics_ && channels_ == 1; }
   // The member that holds channel j's connections to other domains.
   hardware::DeviceId head(const Domain& domain, int channel) const;
 
@@ -36,6 +39,7 @@ class Group {
   std::vector<hardware::DeviceId> members_;
   std::vector<Domain> domains_;
   int channels_ = 0;
+  bool near_nics_ = false;
 };
 
 // Collects the links of many hops, with multiplicities, and the slowest hop of each kind.

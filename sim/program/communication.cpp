@@ -26,6 +26,7 @@ NetworkKey::NetworkKey(const StepInput& input, std::shared_ptr<const Ranks> grou
       algorithm(input.algorithm),
       protocol(input.protocol),
       deepep(input.pass.experts.dispatcher == layout::Dispatcher::deepep),
+      near_nics(input.stack.communication.near_nics),
       step(input.stack.communication.network_step),
       chosen(chosen_of(input)) {}
 
@@ -82,7 +83,7 @@ const std::vector<CallCost>& Communication::costs(const ProcessGroups& among, Co
 network::CollectivePlan Communication::plan(const ProcessGroups& among, Collective kind, Bytes bytes,
                                             std::span<const hardware::DeviceId> devices) const {
   network::CollectiveCall call{kind, bytes, devices, network_.algorithm, network_.protocol};
-  call.chosen = network_.chosen;
+  call.chosen = network_.chosen, call.near_nics = network_.near_nics;
   const bool to_experts = kind == Collective::all_to_all || kind == Collective::dispatch;
   if (network_.deepep && to_experts && among.lane == Lane::expert && call.algorithm.empty()) call.algorithm = "deepep";
   if (!call.algorithm.empty() && !network::unsupported(call, *network_.topology, *network_.tuning).empty())

@@ -40,7 +40,8 @@ struct NetworkKey {
   std::vector<hardware::DeviceId> placement;
   NetworkMode mode;
   std::string algorithm, protocol;
-  bool deepep = false;   // tokens go to experts by its kernels (layout::Dispatcher)
+  bool deepep = false;  // tokens go to experts by its kernels (layout::Dispatcher)
+  bool near_nics = false;
   Time step{};           // between nodes, of calls inside the passes (StackCommunication::network_step)
   ChosenExperts chosen;  // by each token
 };

@@ -27,6 +27,8 @@ constexpr Mechanism kMechanisms[] = {
     {"framework_rate", "factors of the stack on the rates of kernels",
      [](Scenario& s) { s.stack.kernels.matrix_rate = s.stack.kernels.memory_rate = 1; }},
     {"waves", "whole waves of tiles on the multiprocessors", [](Scenario& s) { s.kernels.gemm.wave_smoothing = 1; }},
+    {"near_nics", "rings of older libraries leave a node by the NIC through which they came",
+     [](Scenario& s) { s.stack.communication.near_nics = false; }},
     {"network_step", "what a stack adds to each step of a ring between nodes",
      [](Scenario& s) { s.stack.communication.network_step = {}; }},
 };

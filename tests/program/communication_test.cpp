@@ -69,6 +69,28 @@ TEST_CASE("each group takes the time of its own links") {
         std::vector{(kMillisecond + inside) / 2, (9 * kMillisecond + across) / 2});
 }
 
+// NCCL before 2.12. All-reduce of four: 3/2 S = 675 MB, over one NIC of 50 GB/s 13.5 ms, over two at once 6.75 ms. GPUs
+// 0 and 1 are behind one PCIe switch, so their ring may use the NICs of both; of 0 and 2 it comes and goes by one. A
+// GPU alone in its node has its own NIC either way. To 20 us: leaves of the fabric differ.
+TEST_CASE("older libraries leave a node by the NIC through which they came") {
+  ByHand step("1f1b", 1, 8, 1, 8);
+  step.mode = NetworkMode::ideal, step.protocol = "ideal", step.algorithm = "ring";
+  step.cluster.gpus_per_node = step.cluster.scale_out.nics_per_node = step.cluster.scale_out.fat_tree.leaves_per_unit =
+      4;
+  step.put_on(2);
+  const ProcessGroups groups = groups_of({{0, 2, 4, 6}, {0, 1, 4, 5}, {0, 4}, {0, 1, 2, 3, 4, 5, 6, 7}});
+  const auto take = [&](bool near) {
+    step.stack.communication.near_nics = near;
+    const StepInput input = step.input();
+    Communication communication(input);
+    return durations(communication.costs(groups, Collective::all_reduce, kSize));
+  };
+  const std::vector<std::int64_t> with = take(true), without = take(false);
+  CHECK(std::abs(without[0] - kMillisecond * 27 / 4) < 20'000'000);
+  CHECK(std::abs(with[0] - kMillisecond * 27 / 2) < 20'000'000);
+  for (std::size_t i = 1; i < groups.groups.size(); ++i) CHECK(with[i] == without[i]);
+}
+
 TEST_CASE("nobody to talk to and nothing to say take no time") {
   const ByHand step = four(NetworkMode::steady);
   const StepInput input = step.input();

@@ -52,6 +52,9 @@ struct StackCommunication : layout::OperatorCalls {
   // context and expert calls of each half, how many of a hundred run beside the compute of the other; the rest stop
   // both. 0: the operation takes the time of its halves.
   std::int64_t pass_overlap_percent = 0;
+  // The library drives NICs behind a GPU's own PCIe switch alone, so that a group which has no two GPUs of a switch in
+  // a node leaves it by one NIC, the one through which its ring came (NCCL before 2.12, network/collective.hpp).
+  bool near_nics = false;
   Time network_step{};        // of a call inside the passes, more for each step of its ring between nodes
   Bytes bucket{};             // of gradients; 0 = one bucket per stage
   std::int64_t prefetch = 1;  // layers gathered ahead (ZeRO-3, FSDP)

@@ -53,6 +53,8 @@ struct CollectiveCall {
   std::string protocol = {};                  // empty = chosen
   hardware::DeviceId root = -1;               // broadcast; -1 = the first of the group
   ChosenExperts chosen = {};                  // dispatch
+  // GPUs use NICs behind their own PCIe switch alone (NCCL before 2.12: without PXN no GPU sends by another's NIC).
+  bool near_nics = false;
 };
 // A call named by itself (algorithm, protocol) that cannot be served throws std::invalid_argument; ask `unsupported`
 // first.

@@ -5,7 +5,9 @@
 //
 // Over several domains there is one ring per channel, as NCCL builds them: channel j leaves each domain from the member
 // before its head j and enters the next at head j, so the NICs of all members work in parallel and each NVLink is
-// passed once a channel. Inside a domain a mesh takes several rings side by side.
+// passed once a channel. Inside a domain a mesh takes several rings side by side. NCCL before 2.12 (near_nics of the
+// call) lets a ring leave a domain by the NIC through which it came alone: `src/graph/search.cc` first seeks rings with
+// crossNic 0, and without PXN a GPU behind another PCIe switch reaches that NIC only through the host.
 #include "algorithm.hpp"
 
 namespace orrery::network {
@@ -44,7 +46,10 @@ std::int64_t load_rings(const Group& group, HopLoads& loads) {
   for (std::size_t d = 0; d < domains.size(); ++d) {
     load_opened(group, domains[d], loads, last);
     const Domain& next = domains[(d + 1) % domains.size()];
-    for (std::size_t j = 0; j < channels; ++j) loads.hop(last[j], group.head(next, static_cast<int>(j)));
+    for (std::size_t j = 0; j < channels; ++j) {
+      const DeviceId leaves = group.one_nic() ? group.head(domains[d], static_cast<int>(j)) : last[j];
+      loads.hop(leaves, group.head(next, static_cast<int>(j)));
+    }
   }
   return static_cast<std::int64_t>(channels);
 }
