@@ -257,6 +257,27 @@ TEST_CASE("activations of a layer with experts") {
   CHECK(saved("qwen3-30b-a3b", 0) == kTokens * (115'128 - 2 * kStatistic - 36 * kStatistic));
 }
 
+// A gated activation weighs its rows itself; any other is followed by a kernel that does, for which its result is kept
+// beside what fc2 reads: 2m bytes more of each of k rows. GELU and ReLU² against SwiGLU, whose fc1 makes twice as much.
+TEST_CASE("experts that are not gated keep their result before it is weighed") {
+  model::ModelSpec mixtral = preset("mixtral-8x7b");
+  const auto saved = [&](model::Activation activation, bool compiled) {
+    mixtral.activation = activation;
+    PassOptions o = plain(64);
+    o.compiled = compiled;
+    return stage_of(mixtral, Layout{}, {0, 1, false, false}, o).saved_activations().value;
+  };
+  using model::Activation;
+  const std::int64_t rows = 64 * mixtral.experts.top_k, one = 2 * mixtral.experts.hidden * rows;
+  for (const bool compiled : {false, true}) {
+    const std::int64_t more = compiled ? 0 : one;
+    // SwiGLU: 2m + m; GELU: m + m and, apart, m.
+    CHECK(saved(Activation::swiglu, compiled) - saved(Activation::gelu, compiled) == one - more);
+    // ReLU keeps no input, only its result: with what fc2 reads 2m, where one kernel does both that alone.
+    CHECK(saved(Activation::gelu, compiled) - saved(Activation::relu, compiled) == one);
+  }
+}
+
 // As NVIDIA counts them, a token at s = 4096: 6 per matrix element that it meets, half of attention, without the
 // router.
 TEST_CASE("FLOPs of a token") {
