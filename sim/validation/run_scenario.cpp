@@ -28,6 +28,7 @@ constexpr Dialect kDialects[] = {
     {"megatron-2022", Position::learned, true, true, false, 128, 14, 14, true},
     {"megatron-2023", Position::learned, true, true, false, 128, 14, 14, false},
     {"megatron-2025", Position::learned, true, true, false, 128, 14, 14, false},
+    {"megatron-2026", Position::learned, true, true, false, 128, 14, 14, false, false, false, true},
     {"megatron-deepspeed-2021", Position::learned, true, true, false, 128, 14, 14, true},
     {"megatron-deepspeed-2022", Position::alibi, true, true, true, 128, 14, 14, true, false, true},
     {"nemo-2022", Position::learned, true, true, false, 128, 14, 14, true},
@@ -61,9 +62,9 @@ model::ModelChoice model_of(const Cells& cells, const Dialect& dialect) {
   m.head_dim = cells.integer("head_dim", 1, 1 << 20, m.hidden / m.heads);
   m.tied_embeddings = cells.flag("tied_embeddings");
   m.vocab_multiple = dialect.vocab_multiple;
-  if (cells.flag("gated_mlp")) {
+  if (cells.flag("gated_mlp")) m.activation = model::Activation::swiglu;
+  if (m.gated() && !(dialect.gated_alone && cells.text("position") != "rotary")) {
     m.norm = model::Norm::rms_norm;
-    m.activation = model::Activation::swiglu;
     m.position = Position::rotary;
     m.bias = m.norm_bias = m.dropout = false;
     return m;

@@ -105,6 +105,19 @@ TEST_CASE("what no column says of a model with experts is as its preset has it")
   CHECK(scenario_with(oss).model.projection_bias);
 }
 
+// Tests of Megatron-LM change the activation alone; of other stacks a gated MLP stands for a model like LLaMA.
+TEST_CASE("a gated MLP by stack") {
+  for (const char* stack : {"megatron-2026", "megatron-2025"}) {
+    const model::ModelSpec m = scenario_with({{"stack", stack}, {"gated_mlp", "1"}}).model;
+    const bool alone = std::string(stack) == "megatron-2026";
+    CHECK(m.gated());
+    CHECK(m.norm == (alone ? model::Norm::layer_norm : model::Norm::rms_norm));
+    CHECK(m.position == (alone ? model::Position::learned : model::Position::rotary));
+    CHECK(m.bias == alone);
+    CHECK(m.dropout == alone);
+  }
+}
+
 TEST_CASE("number formats, recomputation and attention by their words") {
   using scenario::Precision;
   for (const auto& [word, precision] : {std::pair{"bf16", Precision::bf16}, std::pair{"fp16", Precision::fp16},
