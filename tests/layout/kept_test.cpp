@@ -112,6 +112,12 @@ TEST_CASE("the loss: fp32 softmax overwritten, copied, or fused in 16 bits") {
   CHECK(peak() == ends + (4 + 4 + 2) * V * kTokens);
   m.o.kernels.loss_copies = 2;  // torch: gradients of nll_loss and of log_softmax
   CHECK(peak() == ends + (4 + 8 + 2) * V * kTokens);
+  // Over shards torch holds the exponentials beside both, and no compiler makes one kernel of it.
+  m.layout.tensor = 4, m.o.kernels.fused_log_softmax = true;
+  CHECK(peak() == ends + (4 + 12 + 2) * V / 4 * kTokens);
+  m.o.compiled = true;
+  CHECK(peak() == ends + (4 + 12 + 2) * V / 4 * kTokens);
+  m.o.compiled = false, m.layout.tensor = 1;
   m.o.kernels.fused_cross_entropy = true;
   CHECK(m.stage(false, true).saved_activations().value == m.stage().saved_activations().value + ends + 2 * V * kTokens);
 }

@@ -35,17 +35,21 @@ void split_cross_entropy(Splitter& s) {
     s.finish(std::move(op));
     return;
   }
-  const int chain = o.compiled ? 1 : 3;
-  op.forward.push_back({s.memory(op.name, (width + 4 + 4) * logits, o.compiled ? 1 : 2)});  // cast, maximum
+  // PyTorch's loss over shards is handlers of DTensor, which no compiler sees. It holds the exponentials as well
+  // (torch/distributed/tensor/parallel/loss.py: (grad_input + torch.exp(x)) * grad_output).
+  const bool of_shards = o.kernels.fused_log_softmax && s.tensor_parallel(), whole = o.compiled && !of_shards;
+  const int chain = whole ? 1 : 3;
+  op.forward.push_back({s.memory(op.name, (width + 4 + 4) * logits, whole ? 1 : 2)});  // cast, maximum
   const PassStep reduce = s.communicate(op.name, Collective::all_reduce, token);
   if (s.tensor_parallel()) op.forward.push_back({reduce});
-  op.forward.push_back({s.memory(op.name, (o.compiled ? 8 : 20) * logits, chain)});  // subtract, exp, sum
+  op.forward.push_back({s.memory(op.name, (whole ? 8 : 20) * logits, chain)});  // subtract, exp, sum
   if (s.tensor_parallel()) op.forward.insert(op.forward.end(), 2, OpStep{reduce});
   op.forward.push_back({s.memory(op.name, 8 * logits)});  // divide
   // A compiler writes the gradient of nll_loss straight into that of log_softmax.
-  const std::int64_t most = o.compiled ? 1 : o.kernels.loss_copies, copies = std::min(o.kernels.loss_copies, most);
+  const std::int64_t copies =
+      whole ? std::min<std::int64_t>(o.kernels.loss_copies, 1) : o.kernels.loss_copies + (of_shards ? 1 : 0);
   for (std::int64_t i = 0; i < copies; ++i) op.backward_workspace.push_back({{4 * logits}, true, false});
-  op.backward.push_back({s.memory(op.name, (o.compiled ? 4 + width : 8 + 4 + width) * logits, 2)});  // scale, cast
+  op.backward.push_back({s.memory(op.name, (whole ? 4 + width : 8 + 4 + width) * logits, 2)});  // scale, cast
   s.finish(std::move(op));
 }
 
