@@ -155,17 +155,16 @@ Result<Answer> explain_operators(const scenario::Run& run, const scenario::RunOp
   const Result<report::RunResult> result = played(run, options);
   if (!result.ok()) return result.errors();
   Answer answer{"orrery.explain_operators/1", title_of(*result)};
-  AnswerTable table{
-      "operators",
-      fmt::format("Layer {}, of stage {}, one micro-batch on one GPU:", result->layer.layer, result->layer.stage),
-      {{"pass", "pass", false},
-       {"operator", "operator", false},
-       {"shape", "shape", false},
-       {"flops", "GFLOP"},
-       {"bytes", "MB"},
-       {"time_s", "time"},
-       {"bound", "bound by", false},
-       {"share", "of the step"}}};
+  AnswerTable table{"operators",
+                    report::layer_text(*result) + ":",
+                    {{"pass", "pass", false},
+                     {"operator", "operator", false},
+                     {"shape", "shape", false},
+                     {"flops", "GFLOP"},
+                     {"bytes", "MB"},
+                     {"time_s", "time"},
+                     {"bound", "bound by", false},
+                     {"share", "of the step"}}};
   double sum = 0;
   for (const report::OperatorRow& row : report::operator_rows(*result)) {
     sum += row.share;
@@ -179,6 +178,8 @@ Result<Answer> explain_operators(const scenario::Run& run, const scenario::RunOp
                           share_cell(row.share)});
   }
   AnswerPart part{"", "", {{"layer", result->layer.layer, "", ""}, {"share_of_step", sum, "", ""}}};
+  if (result->layer.place >= 0)
+    part.figures.insert(part.figures.begin() + 1, {"expert_rank", std::int64_t{result->layer.place}, "", ""});
   part.tables.push_back(std::move(table));
   answer.parts.push_back(std::move(part));
   answer.notes = {

@@ -137,6 +137,19 @@ Bound bound_of(const StepInput& input, const PassStep& step, Time time) {
   return less.value * 10 < time.value * 9 ? Bound::memory : Bound::compute;
 }
 
+// Of the ranks that a layer's experts are spread over the one with most rows; −1 where all have as many.
+std::int32_t fullest_place(const StepInput& input, std::int64_t layer) {
+  const model::ModelSpec& spec = input.graph->spec;
+  if (!spec.experts.in_layer(layer) || input.pass.routing.balanced()) return -1;
+  const layout::ExpertRows rows =
+      layout::expert_rows(spec.experts, spec.layers, input.layout, layout::tokens_sent(input.layout, input.pass),
+                          input.pass.routing, layer);
+  std::int32_t fullest = 0;
+  for (std::int32_t place = 1; place < input.layout.expert; ++place)
+    if (rows.received(place) > rows.received(fullest)) fullest = place;
+  return rows.of_expert.empty() ? -1 : fullest;
+}
+
 }  // namespace
 
 Result<LayerSteps> layer_steps(const StepInput& input, Costs& costs) {
@@ -148,9 +161,10 @@ Result<LayerSteps> layer_steps(const StepInput& input, Costs& costs) {
   LayerSteps result;
   result.stage = static_cast<int>(fullest - cut.spans.begin());
   const std::int32_t first = cut.alike[static_cast<std::size_t>(result.stage)];
-  const auto work = stage_work(*parts->stages, first, costs.parts().work);
   const std::int64_t within = fullest->layers / 2;
   result.layer = fullest->first_layer + within;
+  result.place = fullest_place(input, result.layer);
+  const auto work = stage_work(*parts->stages, first, costs.parts().work, std::max(result.place, 0));
   for (const PassKind kind : {PassKind::forward, PassKind::backward})
     for (const PassStep& step : work->steps(kind)) {
       if (step.layer != work->model().span().first_layer + within) continue;

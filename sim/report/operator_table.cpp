@@ -57,6 +57,12 @@ std::int64_t passes_of(const RunResult& run) {
 
 }  // namespace
 
+std::string layer_text(const RunResult& run) {
+  const program::LayerSteps& of = run.layer;
+  return fmt::format("Layer {}, of stage {}, one micro-batch on one GPU", of.layer, of.stage) +
+         (of.place < 0 ? "" : fmt::format(", rank {} of its expert group, which is given most tokens", of.place));
+}
+
 std::vector<OperatorRow> operator_rows(const RunResult& run) {
   std::vector<OperatorRow> rows;
   if (run.stages.empty()) return rows;

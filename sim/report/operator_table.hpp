@@ -17,5 +17,7 @@ struct OperatorRow {
   double share = 0;   // of the step of all GPUs, all layers and micro-batches
 };
 std::vector<OperatorRow> operator_rows(const RunResult& run);
+// Which layer they are of, and of unlike loads of experts on which GPU.
+std::string layer_text(const RunResult& run);
 
 }  // namespace orrery::report

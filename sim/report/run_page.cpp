@@ -48,9 +48,7 @@ std::string operators_html(const RunResult& run) {
   for (const OperatorRow& r : operator_rows(run))
     rows.push_back({r.pass, r.name, r.shape, r.flops > 0 ? fmt::format("{:.2f}", r.flops / 1e9) : "",
                     fmt::format("{:.1f}", r.bytes / 1e6), time_text(r.time.value), r.bound, percent_text(r.share)});
-  return paragraph_html(fmt::format("Layer {}, of stage {}, one micro-batch on one GPU; the share is of all layers and "
-                                    "micro-batches.",
-                                    run.layer.layer, run.layer.stage)) +
+  return paragraph_html(layer_text(run) + "; the share is of all layers and micro-batches.") +
          table_html({{"pass", false},
                      {"operator", false},
                      {"shape", false},

@@ -127,4 +127,38 @@ TEST_CASE("the operators of a layer are those of its passes") {
   }
 }
 
+// Four experts over four ranks of 1024 tokens, each to one: 1024 rows where loads are alike; of unlike ones the rank
+// that the others wait for has more. Forward its products are 2 · rows · 3 · 512 · 1024 FLOPs.
+TEST_CASE("of unlike experts the operators are those of the fullest rank") {
+  const auto steps = [](const std::string& routing) {
+    const auto scenario = scenario::read_scenario_text(
+        "model: {layers: 1, hidden: 1024, heads: 8, vocab: 32000, activation: swiglu, norm: rms_norm, position: "
+        "rotary, "
+        "bias: false, dropout: false, experts: {count: 4, top_k: 1, hidden: 512}}\n"
+        "cluster: {type: dgx-h100, nodes: 1, gpus: 4}\nlayout: {data: 4, expert: 4}\n"
+        "training: {sequence_length: 1024, global_batch: 4" +
+            routing + "}\nstack: megatron-2024\n",
+        "test.yaml");
+    REQUIRE_MESSAGE(scenario.ok(), (scenario.ok() ? "" : render(scenario.errors())));
+    const auto run = scenario::resolve(*scenario, Catalogue::shared());
+    REQUIRE_MESSAGE(run.ok(), (run.ok() ? "" : render(run.errors())));
+    program::Costs costs;
+    const auto layer = program::layer_steps(run->input(), costs);
+    REQUIRE(layer.ok());
+    Int128 products = 0;
+    for (const program::LayerStep& s : layer->steps)
+      if (s.pass == layout::PassKind::forward && std::string_view(s.step.name).substr(0, 8) == "experts." &&
+          s.step.kernel.kind == model::KernelKind::gemm)
+        products += s.executed;
+    const layout::ExpertRows rows = layout::expert_rows(run->input().graph->spec.experts, 1, run->input().layout, 1024,
+                                                        run->input().pass.routing, 0);
+    CHECK(products == Int128{rows.fullest()} * (2 * 3 * 512 * 1024));
+    return std::pair{layer->place, products};
+  };
+  const auto alike = steps(""), unlike = steps(", routing: {power_law: 1.2}");
+  CHECK(alike.first == -1);
+  CHECK(unlike.first >= 0);
+  CHECK(unlike.second > alike.second);
+}
+
 }  // namespace orrery::kernel_book_test

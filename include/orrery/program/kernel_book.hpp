@@ -38,6 +38,7 @@ struct LayerStep {
 struct LayerSteps {
   int stage = 0;  // the layer is of
   std::int64_t layer = 0;
+  std::int32_t place = -1;  // in the expert group: the one given most rows, which the others wait for; -1: all alike
   std::vector<LayerStep> steps;
 };
 // Of the layer in the middle of the first stage that has most of them.
