@@ -106,7 +106,8 @@ void gpt_oss(ConfigReader& c) {
   read_like_llama(c);
   silu(c);
   routed(c, "num_local_experts", "intermediate_size", "experts_per_token");
-  c.m.experts.bias = true, c.m.attention_sinks = true;
+  c.m.experts.bias = c.m.experts.clamped = true, c.m.attention_sinks = true;
+  c.m.rotary_scaled = true;  // rope_scaling: yarn, whose attention factor is not given: 0.1 ln(factor) + 1
   read_window(c, "sliding_window");
   c.m.global_every = 2;
   read_layer_types(c);

@@ -36,6 +36,8 @@ const Fields<Experts>& expert_fields() {
           .choice("router", &Experts::router, {{"softmax", Router::softmax}, {"sigmoid", Router::sigmoid}},
                   "what makes scores of the router's product")
           .add("bias", &Experts::bias, "router and experts have biases")
+          .add("clamped", &Experts::clamped,
+               "gate and up of an expert are clamped before a gated activation (gpt-oss: swiglu_limit)")
           .add("selection_bias", &Experts::selection_bias, "a bias on the scores for the choice alone, not trained")
           .add("shared_gate", &Experts::shared_gate, "the output of the shared experts times a sigmoid of the token");
   return table;
@@ -140,7 +142,9 @@ void add_kinds(Fields<ModelChoice>& table) {
                {"none", Position::none}},
               "position encoding")
       .add("rotary_dim", of(&ModelSpec::rotary_dim), "features of a head that are rotated; 0 = all")
-      .range(0, 1 << 16);
+      .range(0, 1 << 16)
+      .add("rotary_scaled", of(&ModelSpec::rotary_scaled),
+           "cosines and sines are scaled (YaRN with an attention factor that is not 1), which fused kernels do not do");
 }
 
 void add_switches(Fields<ModelChoice>& table) {

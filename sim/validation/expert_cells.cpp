@@ -48,6 +48,7 @@ void read_unsaid(Catalogue& catalogue, model::ModelSpec& m) {
   const auto preset = model::load_model(m.name, catalogue);
   if (!preset.ok() || preset->layers != m.layers || preset->hidden != m.hidden || preset->heads != m.heads) return;
   m.qk_norm = preset->qk_norm, m.qkv_bias = preset->qkv_bias, m.projection_bias = preset->projection_bias;
+  m.rotary_scaled = preset->rotary_scaled, m.experts.clamped = preset->experts.clamped;
 }
 
 layout::Dispatcher read_dispatcher(const Cells& cells) {

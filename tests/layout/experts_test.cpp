@@ -278,6 +278,50 @@ TEST_CASE("experts that are not gated keep their result before it is weighed") {
   }
 }
 
+// Of gpt-oss: halves of what fc1 made are clamped and put side by side, 4m kept beside the 4m + 2m bytes of a row. The
+// kernel reads 2m values and writes m; two clamps read and write m each, the copy 2m: 3 + 8 passes of m; backward 5,
+// and two clamps over gradient, mask and result with the two halves put together again, 10 more.
+TEST_CASE("a clamp before the activation is kernels of its own") {
+  model::ModelSpec m = preset("mixtral-8x7b");
+  PassOptions o = plain(64);
+  const auto stage_of_layer = [&] { return stage_of(m, Layout{}, {0, 1, false, false}, o); };
+  const auto bytes = [&](PassKind kind) {
+    for (const PassStep& s : stage_of_layer().pass(kind))
+      if (std::string_view(s.name) == "experts.activation") return s.kernel.bytes.value;
+    return std::int64_t{0};
+  };
+  const std::int64_t one = 2 * m.experts.hidden * 64 * m.experts.top_k;
+  const std::int64_t kept = stage_of_layer().saved_activations().value;
+  CHECK(bytes(PassKind::forward) == 3 * one);
+  m.experts.clamped = true;
+  CHECK(stage_of_layer().saved_activations().value - kept == 2 * one);
+  CHECK(bytes(PassKind::forward) == (3 + 8) * one);
+  CHECK(bytes(PassKind::backward) == (5 + 10) * one);
+  o.compiled = true;
+  CHECK(stage_of_layer().saved_activations().value == kept);
+  CHECK(bytes(PassKind::forward) == 3 * one);
+}
+
+// Fused kernels multiply by cosines and sines as they are: with a factor on them the five kernels each of queries and
+// keys run, over five times the bytes. gpt-oss has it, DeepSeek-V3, whose two factors cancel, has not.
+TEST_CASE("rotary embeddings that are scaled are not fused") {
+  CHECK(preset("gpt-oss-120b").rotary_scaled);
+  CHECK_FALSE(preset("deepseek-v3").rotary_scaled);
+  model::ModelSpec m = preset("mixtral-8x7b");
+  PassOptions o = plain(64);
+  const auto cost = [&] {
+    for (const PassStep& s : stage_of(m, Layout{}, {0, 1, false, false}, o).pass(PassKind::forward))
+      if (std::string_view(s.name) == "rotary") return std::pair{int{s.kernels}, s.kernel.bytes.value};
+    return std::pair{0, std::int64_t{0}};
+  };
+  const std::int64_t once = 2 * 2 * 64 * (32 + 8) * 128;  // read and written, of 32 heads and 8 of keys
+  CHECK(cost() == std::pair{2, once});
+  m.rotary_scaled = true;
+  CHECK(cost() == std::pair{10, 5 * once});
+  o.compiled = true;
+  CHECK(cost() == std::pair{2, once});
+}
+
 // As NVIDIA counts them, a token at s = 4096: 6 per matrix element that it meets, half of attention, without the
 // router.
 TEST_CASE("FLOPs of a token") {

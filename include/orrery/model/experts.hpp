@@ -19,6 +19,7 @@ struct Experts {
   std::int64_t top_groups = 1;
   Router router = Router::softmax;
   bool bias = false;            // of the router and of the experts
+  bool clamped = false;         // gate and up are clamped before the activation (gpt-oss: swiglu_limit)
   bool selection_bias = false;  // added to the scores for the choice alone
   bool shared_gate = false;     // the shared experts' output times a sigmoid
 

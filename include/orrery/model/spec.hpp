@@ -31,6 +31,7 @@ struct AttentionSpec {
   bool attention_chunks = false;      // the windows are blocks side by side: a query looks back to its block's begin
   std::int64_t global_every = 0;      // each so manyth layer has no window; 0 = every layer has it
   std::int64_t rotary_dim = 0;        // features of a head that are rotated; 0 = all
+  bool rotary_scaled = false;         // cosines and sines are scaled (YaRN's attention factor where it is not 1)
   QkNorm qk_norm = QkNorm::none;
   bool attention_sinks = false;  // a learned score for nothing, one a head
   bool score_cap = false;        // scores are capped by a tanh

@@ -14,6 +14,12 @@ bool weighed_apart(const Splitter& s) {
   return of_experts(s) && !s.model.gated() && !s.options.compiled;
 }
 
+// Gate and up are clamped each, and put side by side again for the kernel that reads both (Megatron-LM,
+// core/fusions/fused_bias_geglu.py, weighted_bias_quick_geglu_impl: torch.cat of two clamps).
+bool clamped(const Splitter& s) {
+  return of_experts(s) && s.model.gated() && s.model.experts.clamped && !s.options.compiled;
+}
+
 bool whole(const Splitter& s) {
   return (s.options.kernels.fused_bias_activation && !weighed_apart(s)) || s.options.compiled;
 }
@@ -32,6 +38,8 @@ void kernels(const Splitter& s, RankOp& op) {
   } else if (!whole(s) && s.model.activation == model::Activation::squared_relu) {
     forward = {4, 2}, backward = {6, 2};
   }
+  // Read and write each half, then both; backward two clamps read the mask as well.
+  if (clamped(s)) forward.passes += 8, forward.kernels += 3, backward.passes += 10, backward.kernels += 3;
   // Backward: times the weight, and the sum over a row of gradient times result.
   if (weighed_apart(s)) forward.passes += 2, forward.kernels += 1, backward.passes += 6, backward.kernels += 3;
   const bool bias = of_experts(s) ? s.model.experts.bias : s.model.bias || s.model.mlp_bias;
@@ -60,6 +68,10 @@ void split_activation(Splitter& s) {
     op.keep_for_input.push_back(inner);
   } else {
     op.keep_for_input = op.in;
+  }
+  if (clamped(s)) {  // what the kernel read; its own input is the clamps' mask
+    op.out.push_back(s.tensor(s.values(0)));
+    op.keep_for_input.push_back(op.out.back());
   }
   if (apart) {
     op.out.push_back(s.tensor(s.out_values(0)));

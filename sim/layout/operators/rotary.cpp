@@ -2,12 +2,13 @@
 
 namespace orrery::layout {
 
-// Fused: one kernel each for queries and keys. Unfused: x·cos + rotate_half(x)·sin, five kernels each, of the part of a
-// head that is rotated, which is then put beside the rest. Of latent attention the one key that is rotated is input 2,
-// which each rank has of its share of the tokens under sequence parallel.
+// Fused: one kernel each for queries and keys, unless cosines and sines are scaled (Megatron-LM, rope_utils.py: "mscale
+// is not supported by TE's fused RoPE. Using unfused implementation."). Unfused: x·cos + rotate_half(x)·sin, five
+// kernels each, of the part of a head that is rotated, which is then put beside the rest. Of latent attention the one
+// key that is rotated is input 2, which each rank has of its share of the tokens under sequence parallel.
 void split_rotary(Splitter& s) {
   RankOp op = s.start();
-  const bool whole = s.options.kernels.fused_rotary || s.options.compiled;
+  const bool whole = (s.options.kernels.fused_rotary && !s.model.rotary_scaled) || s.options.compiled;
   const std::int64_t values = s.values(0) + s.values(1) + s.out_values(0) + s.out_values(1);  // read and written
   const std::int64_t head = s.node().head_dim, rotated = s.model.rotary_dim;
   const bool part = rotated > 0 && rotated < head;
