@@ -57,6 +57,9 @@ Phase Outline::figures(const Part& part, Bytes size, const ProtocolTuning& tunin
     const double kappa = part.local ? tuning.pipelining : tuning.network_pipelining;
     const double chunks = kappa * std::sqrt(static_cast<double>(phase.latency.value) * transfer);
     phase.latency += time_from_seconds(chunks * 1e-12);
+    if (tuning.own_rate.value > 0)
+      phase.latency +=
+          time_from_seconds(static_cast<double>(size.value) * shape.own / static_cast<double>(tuning.own_rate.value));
     return phase;
   }
   const auto k = static_cast<double>(shape.chunk_steps);

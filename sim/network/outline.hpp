@@ -18,6 +18,7 @@ struct PhaseShape {
   // ≥ 0: one pass over this many hops and one more, in chunks of the best size c = √(S·α·B/steps) (or whole, if c > S).
   std::int64_t chunk_steps = -1;
   std::int64_t messages = 0;  // of each rank, beyond the first
+  double own = 0;             // of S: the tokens of a rank, each once (ProtocolTuning::own_rate)
 };
 
 class Outline {

@@ -20,6 +20,8 @@ const Fields<ProtocolTuning>& protocol_fields() {
           .add("scale_up_hop", &ProtocolTuning::scale_up_hop, "a step over scale-up links, beyond their latency")
           .add("network_hop", &ProtocolTuning::network_hop, "a step through NICs, beyond the latency of the route")
           .add("message", &ProtocolTuning::message, "direct: each message of a rank after its first")
+          .add("own_rate", &ProtocolTuning::own_rate,
+               "deepep: at which a rank's own tokens pass its multiprocessors, beside the copies; 0 B/s = no time")
           .add("scale_up_efficiency", &ProtocolTuning::scale_up_efficiency, "of scale-up links, group in one domain")
           .number_range(0.001, 1)
           .add("copy_efficiency", &ProtocolTuning::copy_efficiency, "of scale-up links, group over several domains")

@@ -69,7 +69,7 @@ void predict_exchange(const Cells& cells, std::map<std::pair<std::string, std::i
                home = 2 * static_cast<double>(hidden);
   for (const auto& [figure, bytes] : {std::pair{0, out}, {1, home}}) {
     network::CollectiveCall call{Collective::all_to_all, {static_cast<std::int64_t>(rows * bytes)}, group};
-    call.algorithm = "deepep";
+    call.algorithm = "deepep", call.chosen = {experts, experts / ranks, top_k};
     const network::CollectivePlan plan = network::plan_collective(call, *system.topology, system.tuning);
     row.figures[static_cast<std::size_t>(figure)].predicted =
         static_cast<double>(network::unshared_time(plan, system.topology->links()).value) * 1e-6;

@@ -125,18 +125,20 @@ TEST_CASE("a whole layer takes its exchanges beside its products") {
 }
 
 // One of 8 experts on 8 ranks: a token goes to one of 8 ranks, 7/8 of them another: 7/8 · T · (h · 33/32 + 12) bytes
-// out, 7/8 · T · 2 h home, at 0.63 of 450 GB/s.
+// out, 7/8 · T · 2 h home, at 0.82 of 450 GB/s; and each token once at 340 GB/s. Of eight experts a token, spread over
+// all ranks, 7 copies to others and itself once.
 TEST_CASE("dispatch and combine by hand") {
-  const auto us = [](std::int64_t tokens, std::size_t figure) {
-    const Report report = of(kExchange + fmt::format("normal,h100-sxm-80gb,1,8,4096,{},1,8,1,1\n", tokens));
+  const auto us = [](std::int64_t tokens, std::size_t figure, int chosen = 1) {
+    const Report report = of(kExchange + fmt::format("normal,h100-sxm-80gb,1,8,4096,{},{},8,1,1\n", tokens, chosen));
     CHECK(report.kind == FileKind::expert_exchange);
     REQUIRE_MESSAGE(report.rows[0].why.empty(), report.rows[0].why);
     return std::get<double>(report.rows[0].figures[figure].predicted);
   };
-  const double rate = 0.63 * 450e9 * 1e-6, tokens = 1 << 20;
-  CHECK(us(1 << 20, 0) - us(1 << 10, 0) ==
-        doctest::Approx(7. / 8 * (tokens - 1024) * (4096 * 33. / 32 + 12) / rate).epsilon(1e-3));
-  CHECK(us(1 << 20, 1) - us(1 << 10, 1) == doctest::Approx(7. / 8 * (tokens - 1024) * 2 * 4096 / rate).epsilon(1e-3));
+  const double rate = 0.82 * 450e9 * 1e-6, own = 340e9 * 1e-6, more = (1 << 20) - 1024;
+  const double out = 4096 * 33. / 32 + 12, home = 2 * 4096;
+  CHECK(us(1 << 20, 0) - us(1 << 10, 0) == doctest::Approx(more * out * (7. / 8 / rate + 1 / own)).epsilon(1e-3));
+  CHECK(us(1 << 20, 1) - us(1 << 10, 1) == doctest::Approx(more * home * (7. / 8 / rate + 1 / own)).epsilon(1e-3));
+  CHECK(us(1 << 20, 1, 8) - us(1 << 10, 1, 8) == doctest::Approx(more * home * (7 / rate + 1 / own)).epsilon(1e-3));
   CHECK(us(1, 0) > 38);
   CHECK(us(1, 0) < 42);
 }

@@ -32,6 +32,7 @@ struct ProtocolTuning {
   double network_pipelining = 0;   // κ over several domains
   Time network_base{};             // once a call that uses NICs
   Time message{};                  // direct: each message of a rank after its first
+  BytesPerSecond own_rate{};  // deepep: of the tokens of a rank through the kernel's few multiprocessors; 0: no time
   friend bool operator==(const ProtocolTuning&, const ProtocolTuning&) = default;
 };
 

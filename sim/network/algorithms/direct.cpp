@@ -3,8 +3,10 @@
 //   when ideal) all_reduce: reduce_scatter and all_gather: 2·(…);  broadcast: α + (n−1)·S/B out of the root;
 //   send_receive: α + S/B; dispatch: as all_to_all, but a row that has several of its ranks in a domain goes there
 //   once, to the member of its own place, which hands it on (DeepEP, csrc/kernels/internode.cu), all in one pipeline
-// Groups above kAllPairs ranks load the links by domain: each member sends its part for a whole domain to the member of
-// its own place there.
+// Kernels of DeepEP run on 20 to 24 multiprocessors: each token of a rank, sent or summed, passes these once, beside
+// the copies that other ranks have (csrc/kernels/intranode.cu: half of the channels send, half receive). Groups above
+// kAllPairs ranks load the links by domain: each member sends its part for a whole domain to the member of its own
+// place there.
 #include <algorithm>
 #include <vector>
 
@@ -70,6 +72,11 @@ std::string unsupported_deepep(Collective kind, const Group&) {
   return to_experts ? "" : "deepep sends tokens to experts: all_to_all and dispatch alone";
 }
 
+// S is every token as often as there are ranks that have any of its experts, in n parts.
+double own_tokens(const PlanContext& context) {
+  return 1 / (context.group.size() * chance_of_any(context.chosen, 1));
+}
+
 void plan_direct(const PlanContext& context, Outline& out) {
   const Group& group = context.group;
   const std::int64_t n = group.size();
@@ -84,11 +91,11 @@ void plan_direct(const PlanContext& context, Outline& out) {
   } else if (context.kind == Collective::dispatch) {
     const std::int32_t parts = group.one_domain() ? 1 : parts_for(group);
     load_dispatch(context, parts, loads);
-    out.add(loads, {context.bytes, n * parts, 1 - network, network, -1, n - 2});
+    out.add(loads, {context.bytes, n * parts, 1 - network, network, -1, n - 2, own_tokens(context)});
   } else {
     load_pairs(group, loads);
     HopLoads again = loads;
-    out.add(loads, {context.bytes, n, 1 - network, network, -1, n - 2});
+    out.add(loads, {context.bytes, n, 1 - network, network, -1, n - 2, own_tokens(context)});
     if (context.kind == Collective::all_reduce) out.add(again, {context.bytes, n, 1 - network, network, -1, n - 2});
   }
 }
