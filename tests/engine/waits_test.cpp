@@ -59,4 +59,12 @@ TEST_CASE("blocking launches of its own are waits without a cause") {
   CHECK(seen(waits[0]) == std::vector<Seen>{{0, 3, host, kNone, kNone}, {8, 10, host, kNone, kNone}});
 }
 
+TEST_CASE("a step of no length ends when it begins") {
+  ByHand hand(1);
+  hand.work(0, 0);
+  const Timeline timeline = evaluate_one_pass(hand.program());
+  CHECK(timeline.makespan == Time{0});
+  CHECK(timeline.step_time == Time{0});
+}
+
 }  // namespace orrery::engine::waits_test

@@ -49,6 +49,8 @@ void check_each(const YamlTree& scenario, const std::vector<Remedy>& all) {
     const report::RunResult run = run_with(scenario, all[i]);
     CHECK(run.timeline.step_time.value == all[i].figures.step_time_ps);
     CHECK(report::metrics_of(run).fits());
+    std::set<std::string> keys;  // none is set twice
+    for (const std::string& set : all[i].sets) CHECK(keys.insert(set.substr(0, set.find('='))).second);
     if (i > 0) CHECK(all[i].figures.tokens_per_s_per_gpu <= all[i - 1].figures.tokens_per_s_per_gpu);
   }
 }
