@@ -74,13 +74,15 @@ std::vector<DeviceMemory> memory_of(const Program& program, const Timeline& time
   DeviceChanges changes(program, timeline);
   std::vector<DeviceMemory> result(program.devices.size());
   for (DeviceIndex d = 0; d < result.size(); ++d) {
-    if (!changes.next(d)) {
+    const Bytes of_device{capacity.value - program.devices[d].lacks};
+    const bool as_before = d > 0 && program.devices[d].lacks == program.devices[d - 1].lacks;
+    if (!changes.next(d) && as_before) {
       result[d] = result[d - 1];
       continue;
     }
     const MemoryByClass& resident = program.devices[d].resident;
     result[d] = ledger_of(resident, changes.sorted());
-    const Reserved reserved = reserved_by_allocator(resident, changes.sorted(), changes.tensors(), capacity, segments);
+    const Reserved reserved = reserved_by_allocator(resident, changes.sorted(), changes.tensors(), of_device, segments);
     result[d].reserved = reserved.bytes, result[d].retries = reserved.retries;
   }
   return result;

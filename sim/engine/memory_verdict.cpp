@@ -13,7 +13,6 @@ using namespace program;
 
 struct Replays::Known {
   ListNumbers lists;
-  KnownLists of_blocks;
   std::unordered_map<Words, Reserved, HashOfWords> reserved;
   std::size_t words = 0;  // of all keys
 };
@@ -34,7 +33,7 @@ class Judge {
         segments_(segments),
         known_(known),
         by_(participations(program)),
-        lists_(program, known.lists, known.of_blocks) {}
+        lists_(program, known.lists) {}
 
   MemoryVerdict run() {
     std::vector<std::vector<PlacedList>> placed;
@@ -43,23 +42,28 @@ class Judge {
       const MemoryByClass& resident = program_.devices[d].resident;
       std::int64_t held = 0;
       for (const std::int64_t bytes : resident) held = checked_add(held, bytes);
-      verdict_.peak = std::max(verdict_.peak, peak_of(held, placed.back()));
+      const std::int64_t peak = peak_of(held, placed.back());
+      verdict_.peak = std::max(verdict_.peak, peak);
+      const std::int64_t free = checked_sub(capacity_of(d).value, peak);
+      verdict_.free = d == 0 ? free : std::min(verdict_.free, free);
     }
-    verdict_.fits = verdict_.peak <= capacity_.value;
+    verdict_.fits = verdict_.free >= 0;
     for (DeviceIndex d = 0; d < placed.size() && verdict_.fits; ++d) {
       const Reserved reserved = reserved_on(d, placed[d]);
-      verdict_.fits = reserved.bytes <= capacity_.value;
+      verdict_.fits = reserved.bytes <= capacity_of(d).value;
       verdict_.released = verdict_.released || reserved.retries > 0;
     }
     return verdict_;
   }
 
  private:
+  Bytes capacity_of(DeviceIndex device) const { return {capacity_.value - program_.devices[device].lacks}; }
+
   // All that the allocator's calls follow from.
   Words key_of(DeviceIndex device, const std::vector<PlacedList>& lists) const {
     Words key = order_of(lists);
     if (key.empty()) return key;
-    key.insert(key.end(), {capacity_.value, static_cast<std::int64_t>(segments_)});
+    key.insert(key.end(), {capacity_of(device).value, static_cast<std::int64_t>(segments_)});
     const MemoryByClass& resident = program_.devices[device].resident;
     key.insert(key.end(), resident.begin(), resident.end());
     return key;
@@ -79,7 +83,8 @@ class Judge {
     collect_changes(program_, timeline_, by_, *tensors_, device, changes_);
     sort_changes(changes_);
     ++verdict_.replayed;
-    return reserved_by_allocator(program_.devices[device].resident, changes_, tensors_->count(), capacity_, segments_);
+    return reserved_by_allocator(program_.devices[device].resident, changes_, tensors_->count(), capacity_of(device),
+                                 segments_);
   }
 
   const Program& program_;
@@ -100,7 +105,7 @@ MemoryVerdict memory_verdict(const Program& program, const Timeline& timeline, B
                              Replays& replays) {
   constexpr std::size_t kMostLists = 20'000, kMostWords = 16'000'000;  // kept: beyond, all are forgotten
   Replays::Known& known = replays.known();
-  if (std::max(known.lists.count(), known.of_blocks.size()) > kMostLists || known.words > kMostWords) known = {};
+  if (known.lists.count() > kMostLists || known.words > kMostWords) known = {};
   return Judge(program, timeline, capacity, segments, known).run();
 }
 

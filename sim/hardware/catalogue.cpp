@@ -1,5 +1,7 @@
 #include "orrery/hardware/catalogue.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -122,8 +124,68 @@ void take_nodes(const YamlTree& tree, NodeId node, ClusterSpec& spec) {
 
 enum class Of : std::uint8_t { entry, run };
 
+std::string names_of(const std::vector<Pool>& pools) {
+  std::string names;
+  for (const Pool& pool : pools) names += (names.empty() ? "" : " + ") + pool.shown();
+  return names;
+}
+
+// The first pool with the nodes of all.
+Result<ClusterSpec> join_pools(const YamlTree& tree, NodeId list, const std::string& path, const ClusterSpec& said,
+                               const Reading& reading) {
+  Diagnostics errors;
+  std::vector<ClusterSpec> clusters;
+  int nodes = 0;
+  for (std::size_t p = 0; p < said.pools.size(); ++p) {
+    const Pool& pool = said.pools[p];
+    const NodeId node = tree[list].entries[p].value, type = tree.find(node, "type"), gpu = tree.find(node, "gpu");
+    const std::string at = fmt::format("{}[{}]", path, p);
+    if (pool.type.empty()) {
+      errors.push_back(tree.at(node, at + ".type", "is missing", "name a cluster (orrery list clusters), or a file"));
+      continue;
+    }
+    Result<ClusterSpec> cluster = load_cluster(said_in(tree, type, pool.type), reading.deeper());
+    Diagnostics wrong = cluster ? Diagnostics{} : placed(cluster.errors(), tree, type, at + ".type");
+    if (cluster) {
+      if (!pool.gpu.empty()) cluster->gpu = said_in(tree, gpu, pool.gpu), cluster->gpu_definition.reset();
+      cluster->nodes = pool.nodes, cluster->gpus = 0, nodes += pool.nodes;
+      if (const Result<Gpu> known = gpu_of(*cluster, reading.catalogue); !known)
+        wrong = placed(known.errors(), tree, gpu == kNoNode ? type : gpu, at + (gpu == kNoNode ? ".type" : ".gpu"));
+      clusters.push_back(std::move(cluster).value());
+    }
+    errors.insert(errors.end(), wrong.begin(), wrong.end());
+  }
+  if (!errors.empty()) return errors;
+  ClusterSpec all = clusters.front();
+  all.name = names_of(said.pools);
+  all.nodes = nodes, all.pools = said.pools, all.between = said.between, all.of_pools = std::move(clusters);
+  return all;
+}
+
+Result<ClusterSpec> read_pools(const YamlTree& tree, NodeId node, const std::string& path, const Reading& reading) {
+  ClusterSpec said;
+  Diagnostics errors = read_over(cluster_fields(), tree, node, path, said);
+  if (!errors.empty()) return errors;
+  Result<ClusterSpec> all = join_pools(tree, tree.find(node, "pools"), join(path, "pools"), said, reading);
+  if (!all) return all;
+  ClusterSpec changed = *all;
+  errors = read_over(cluster_fields(), tree, node, path, changed);
+  if (errors.empty() && changed != *all)
+    errors.push_back(tree.at(node, path, "the figures of a cluster of pools are those of the pools",
+                             "leave out all but pools and between; a pool may name a file of your own as its type"));
+  if (errors.empty()) {
+    errors = check_cluster(*all, all->nodes);
+    for (Diagnostic& e : errors) e.place = {}, e.path = join(path, e.path);
+    tree.locate(errors);
+  }
+  if (!errors.empty()) return errors;
+  return all;
+}
+
 Result<ClusterSpec> read_cluster(const YamlTree& tree, NodeId node, const std::string& path, const Reading& reading,
                                  Of of) {
+  if (const NodeId pools = tree.find(node, "pools"); pools != kNoNode && !tree[pools].entries.empty())
+    return read_pools(tree, node, path, reading);
   Result<ClusterSpec> base =
       base_of<ClusterSpec>(tree, node, path, [&](const std::string& n) { return load_cluster(n, reading.deeper()); });
   if (!base) return base;

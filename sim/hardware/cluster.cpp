@@ -5,6 +5,7 @@
 
 #include "explicit_graph.hpp"
 #include "fabric.hpp"
+#include "gated.hpp"
 #include "orrery/hardware/routing.hpp"
 #include "scale_up.hpp"
 
@@ -16,7 +17,7 @@ bool can_hop(ScaleUpKind kind) {
   return kind != ScaleUpKind::none && kind != ScaleUpKind::pcie;
 }
 
-class ClusterTopology final : public Topology {
+class ClusterTopology final : public GatedTopology {
  public:
   ClusterTopology(const ClusterSpec& spec, int nodes)
       : devices_(nodes * spec.gpus_per_node),
@@ -60,6 +61,13 @@ class ClusterTopology final : public Topology {
     out.push_back(host_links_ + 2 * from);
     if (port_from != port_to) fabric_->route(port_from, port_to, choice, out);
     out.push_back(host_links_ + 2 * to + 1);
+  }
+
+  void to_leaf(DeviceId from, std::vector<LinkId>& out) const override {
+    out.push_back(host_links_ + 2 * from), out.push_back(nic_links_ + 2 * port(from));
+  }
+  void from_leaf(DeviceId to, std::vector<LinkId>& out) const override {
+    out.push_back(nic_links_ + 2 * port(to) + 1), out.push_back(host_links_ + 2 * to + 1);
   }
 
   std::string vertex_name(VertexId v) const override {
@@ -128,6 +136,10 @@ class ClusterTopology final : public Topology {
 
 }  // namespace
 
+std::unique_ptr<GatedTopology> make_generated(const ClusterSpec& spec, int nodes) {
+  return std::make_unique<ClusterTopology>(spec, nodes);
+}
+
 // Leaves and pods of whole domains shrink with them.
 ClusterSpec allocated(ClusterSpec spec) {
   ScaleUp& up = spec.scale_up;
@@ -142,6 +154,7 @@ ClusterSpec allocated(ClusterSpec spec) {
 
 Result<std::unique_ptr<Topology>> build_topology(const ClusterSpec& spec, int nodes) {
   if (Diagnostics errors = check_cluster(spec, nodes); !errors.empty()) return errors;
+  if (!spec.pools.empty()) return perturbed(make_pools(spec), spec.perturb);
   Result<std::unique_ptr<Topology>> built =
       spec.graph.cables.empty() ? Result<std::unique_ptr<Topology>>(std::make_unique<ClusterTopology>(spec, nodes))
                                 : make_explicit_graph(spec);

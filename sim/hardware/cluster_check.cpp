@@ -5,6 +5,7 @@
 
 #include "explicit_graph.hpp"
 #include "fabric.hpp"
+#include "gated.hpp"
 #include "orrery/hardware/cluster.hpp"
 #include "scale_up.hpp"
 
@@ -24,6 +25,13 @@ class ClusterCheck {
   Diagnostics run() {
     check_sizes();
     if (!errors_.empty()) return errors_;
+    if (!spec_.pools.empty()) {
+      check_pools(spec_, errors_);
+      if (spec_.between.bandwidth > kFastest) fail("between.bandwidth", "must be at most 1 PB/s");
+      soon("between.latency", spec_.between.latency);
+      if (nodes_ != spec_.nodes) fail("nodes", "a cluster of pools is used whole");
+      return errors_;
+    }
     if (!spec_.graph.cables.empty()) {
       check_explicit_graph(spec_, nodes_, errors_);
       return errors_;

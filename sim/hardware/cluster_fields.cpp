@@ -150,6 +150,26 @@ const Fields<ExplicitGraph>& graph_fields() {
   return table;
 }
 
+const Fields<Pool>& pool_fields() {
+  static const auto table =
+      Fields<Pool>("pool", "Nodes of one kind among others.")
+          .add("name", &Pool::name, "what placement and report call it; default: its type")
+          .add("type", &Pool::type, "name of a cluster (`orrery list clusters`), or path of a file like it")
+          .required()
+          .add("gpu", &Pool::gpu, "in place of that cluster's")
+          .add("nodes", &Pool::nodes, "of them")
+          .range(1, kMany);
+  return table;
+}
+
+const Fields<BetweenPools>& between_fields() {
+  static const auto table =
+      Fields<BetweenPools>("between", "What joins the pools: a switch above them, and a way from each to it.")
+          .add("bandwidth", &BetweenPools::bandwidth, "of the way of a pool, one direction; 0: as fast as all its NICs")
+          .add("latency", &BetweenPools::latency, "of a way");
+  return table;
+}
+
 }  // namespace
 
 const Fields<ClusterSpec>& cluster_fields() {
@@ -176,6 +196,9 @@ const Fields<ClusterSpec>& cluster_fields() {
           .add("pcie_latency", &C::pcie_latency, "between a GPU and its NIC, where nic_latency does not hold it")
           .section("scale_out", &C::scale_out, scale_out_fields(), "between nodes")
           .section("graph", &C::graph, graph_fields(), "explicit network")
+          .section("pools", &C::pools, pool_fields(),
+                   "unlike nodes side by side, in place of all other keys: each with as many GPUs")
+          .section("between", &C::between, between_fields(), "what joins the pools")
           .add("sources", &C::sources, "where the figures are from");
   return table;
 }
@@ -219,13 +242,29 @@ const Fields<Placement>& placement_fields() {
                    {"by_rail", PlacementKind::by_rail},
                    {"round_robin", PlacementKind::round_robin},
                    {"random", PlacementKind::random},
-                   {"explicit", PlacementKind::custom}},
+                   {"explicit", PlacementKind::custom},
+                   {"pools", PlacementKind::on_pools}},
                   "packed: node after node; by_rail: all GPU 0s, then all GPU 1s, …; round_robin: dealt out over the "
-                  "scale-up domains; random: shuffled by the seed; explicit: as `devices` says")
+                  "scale-up domains; random: shuffled by the seed; explicit: as `devices` says; pools: as `stages` or "
+                  "`replicas` say")
           .add("seed", &P::seed, "random: which shuffle")
           .range(0, std::numeric_limits<std::int64_t>::max())
           .add("devices", &P::devices, "explicit: the GPU of each rank, numbered through the nodes of the cluster")
           .range(0, kMany)
+          .add("stages", &P::stages, "pools: the pool of each pipeline rank, by name")
+          .add("replicas", &P::replicas, "pools: the pool of each data-parallel replica, by name")
+          .rule("stages",
+                [](const P& p) {
+                  const bool one = p.stages.empty() != p.replicas.empty(), on_pools = p.kind == PlacementKind::on_pools;
+                  if (on_pools && !one) return std::string("type pools needs one of stages and replicas");
+                  return on_pools || p.stages.empty() ? std::string() : std::string("is for type pools only");
+                })
+          .rule("replicas",
+                [](const P& p) {
+                  return p.replicas.empty() || p.kind == PlacementKind::on_pools
+                             ? std::string()
+                             : std::string("is for type pools only");
+                })
           .rule("seed",
                 [](const P& p) {
                   return p.seed == 0 || p.kind == PlacementKind::random ? std::string()

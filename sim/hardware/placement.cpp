@@ -1,19 +1,22 @@
 #include "orrery/hardware/placement.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <numeric>
 
 #include "orrery/core/random.hpp"
+#include "orrery/core/yaml.hpp"
 
 namespace orrery::hardware {
 namespace {
 
-Diagnostic wrong(std::string path, std::string message) {
+Diagnostic wrong(std::string path, std::string message, std::string help = {}) {
   Diagnostic error;
   error.path = std::move(path);
   error.message = std::move(message);
+  error.help = std::move(help);
   return error;
 }
 
@@ -51,7 +54,7 @@ Result<std::vector<DeviceId>> listed(const std::vector<DeviceId>& devices, int r
 }  // namespace
 
 const char* name_of(PlacementKind kind) {
-  constexpr const char* names[] = {"packed", "round_robin", "by_rail", "random", "explicit"};
+  constexpr const char* names[] = {"packed", "round_robin", "by_rail", "random", "explicit", "pools"};
   return names[static_cast<std::size_t>(kind)];
 }
 
@@ -74,11 +77,55 @@ Result<std::vector<DeviceId>> place_ranks(const Placement& placement, int ranks,
       break;
     case PlacementKind::custom:
       return listed(placement.devices, ranks, topology.devices());
+    case PlacementKind::on_pools:
+      internal_error("place_ranks: the place of a rank on pools is for place_on_pools");
   }
   // A cluster whose last domain is cut short may lack the last places.
   if (const DeviceId most = *std::max_element(devices.begin(), devices.end()); most >= topology.devices())
     return wrong("placement", fmt::format("{} ranks in turn need {} devices, but there are {}", ranks, most + 1,
                                           topology.devices()));
+  return devices;
+}
+
+Result<std::vector<DeviceId>> place_on_pools(const Placement& placement, const std::vector<int>& place,
+                                             const ClusterSpec& cluster) {
+  if (cluster.pools.empty())
+    return wrong("placement.type", "the cluster has no pools", "say cluster: {pools: […]}, or another placement");
+  const bool by_stage = !placement.stages.empty();
+  const std::vector<std::string>& names = by_stage ? placement.stages : placement.replicas;
+  const char* key = by_stage ? "placement.stages" : "placement.replicas";
+  check(!place.empty(), "a run has ranks");
+  const int places = *std::max_element(place.begin(), place.end()) + 1;
+  if (static_cast<int>(names.size()) != places)
+    return wrong(key, fmt::format("{} pools for {} {}", names.size(), places, by_stage ? "pipeline ranks" : "replicas"),
+                 "name the pool of each, in turn");
+  std::vector<int> pools;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto known = std::find_if(cluster.pools.begin(), cluster.pools.end(),
+                                    [&](const Pool& pool) { return pool.shown() == names[i]; });
+    std::vector<std::string> there;
+    for (const Pool& pool : cluster.pools) there.push_back(pool.shown());
+    if (known == cluster.pools.end())
+      return wrong(fmt::format("{}[{}]", key, i),
+                   fmt::format("no pool is called '{}', there are {}", names[i], fmt::join(there, ", ")),
+                   did_you_mean(names[i], there));
+    pools.push_back(static_cast<int>(known - cluster.pools.begin()));
+  }
+  std::vector<DeviceId> next, end;
+  for (const Pool& pool : cluster.pools) {
+    next.push_back(end.empty() ? 0 : end.back());
+    end.push_back(next.back() + pool.nodes * cluster.gpus_per_node);
+  }
+  std::vector<DeviceId> devices;
+  for (const int of : place) {
+    const auto pool = static_cast<std::size_t>(pools[static_cast<std::size_t>(of)]);
+    if (next[pool] == end[pool])
+      return wrong(key,
+                   fmt::format("pool {} has {} GPUs, fewer than the ranks that are put there",
+                               cluster.pools[pool].shown(), cluster.pools[pool].nodes * cluster.gpus_per_node),
+                   "give it more nodes, or put some elsewhere");
+    devices.push_back(next[pool]++);
+  }
   return devices;
 }
 

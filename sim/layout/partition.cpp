@@ -80,6 +80,29 @@ Result<Counts> balanced(const model::ModelSpec& spec, const Layout& layout, std:
   return counts;
 }
 
+// On GPUs of unlike speed the least time of the slowest stage: each layer in turn to the stage that is done first with
+// it, which is best for tasks of one size; of equals the later one. Every stage but the last holds a layer.
+Result<Counts> balanced_by_speed(const model::ModelSpec& spec, const Layout& layout) {
+  const auto stages = static_cast<std::size_t>(layout.stages());
+  const std::int64_t of_layer = layer_cost(spec), of_head = checked_mul(spec.hidden, spec.vocab);
+  Counts counts(stages, 1);
+  counts.back() = 0;
+  const auto with_one_more = [&](std::size_t s) -> Int128 {
+    return static_cast<Int128>(counts[s] + 1) * of_layer + (s + 1 == stages ? of_head : 0);
+  };
+  const auto speed = [&](std::size_t s) -> Int128 { return layout.speeds[s % layout.speeds.size()]; };
+  std::int64_t left = spec.layers - layout.stages() + 1;
+  if (left < 0)
+    return wrong("layout.pipeline", fmt::format("{} layers are too few for {}", spec.layers, stages_text(layout)));
+  for (; left > 0; --left) {
+    std::size_t best = 0;
+    for (std::size_t s = 1; s < stages; ++s)
+      if (with_one_more(s) * speed(best) <= with_one_more(best) * speed(s)) best = s;
+    ++counts[best];
+  }
+  return counts;
+}
+
 // A stage ends with the layer whose cumulative cost passes its share of the whole (nanotron, models/base.py
 // build_model, with get_block_compute_costs: matrix parameters of a layer, of the head): earlier stages round up, the
 // last has what is left and the head. Where the layers end before the last stage but one begins, nanotron puts the head
@@ -181,6 +204,7 @@ Result<Counts> layer_counts(const model::ModelSpec& spec, const Layout& layout) 
     case Partition::ends_count_as_layers:
       return ends_count_as_layers(spec.layers, layout);
     case Partition::balanced:
+      if (!layout.speeds.empty() && layout.stages() > 1) return balanced_by_speed(spec, layout);
       return balanced(spec, layout, spec.layers, layout.stages());
     case Partition::cost_shares:
       return cost_shares(spec, layout);

@@ -21,6 +21,8 @@ NetworkKey::NetworkKey(const StepInput& input, std::shared_ptr<const Ranks> grou
     : ranks(std::move(groups)),
       topology(input.topology),
       tuning(input.tuning),
+      tunings(input.tunings),
+      gpu_of(input.gpu_of),
       placement(input.placement),
       mode(input.mode),
       algorithm(input.algorithm),
@@ -79,16 +81,28 @@ const std::vector<CallCost>& Communication::costs(const ProcessGroups& among, Co
   return cache_.emplace(key, compute(among, kind, bytes)).first->second;
 }
 
+// That of the GPUs where all are of one kind.
+const network::Tuning& Communication::tuning_of(const std::vector<std::int32_t>& group) const {
+  if (network_.gpu_of.empty()) return *network_.tuning;
+  const auto kind = [&](std::int32_t rank) { return network_.gpu_of[static_cast<std::size_t>(rank)]; };
+  const std::int32_t first = kind(group.front());
+  if (std::any_of(group.begin(), group.end(), [&](std::int32_t rank) { return kind(rank) != first; }))
+    return *network_.tuning;
+  return *network_.tunings[static_cast<std::size_t>(first)];
+}
+
 // By the algorithm and protocol that the run names, where they serve this call.
 network::CollectivePlan Communication::plan(const ProcessGroups& among, Collective kind, Bytes bytes,
+                                            const std::vector<std::int32_t>& group,
                                             std::span<const hardware::DeviceId> devices) const {
+  const network::Tuning& tuning = tuning_of(group);
   network::CollectiveCall call{kind, bytes, devices, network_.algorithm, network_.protocol};
   call.chosen = network_.chosen, call.near_nics = network_.near_nics;
   const bool to_experts = kind == Collective::all_to_all || kind == Collective::dispatch;
   if (network_.deepep && to_experts && among.lane == Lane::expert && call.algorithm.empty()) call.algorithm = "deepep";
-  if (!call.algorithm.empty() && !network::unsupported(call, *network_.topology, *network_.tuning).empty())
+  if (!call.algorithm.empty() && !network::unsupported(call, *network_.topology, tuning).empty())
     call.algorithm.clear();
-  return network::plan_collective(call, *network_.topology, *network_.tuning);
+  return network::plan_collective(call, *network_.topology, tuning);
 }
 
 network::Traffic Communication::traffic_of(Collective kind, Bytes bytes, const std::vector<std::int32_t>& group,
@@ -129,7 +143,7 @@ std::vector<CallCost> Communication::compute(const ProcessGroups& among, Collect
     devices.clear();
     for (const std::int32_t rank : group) devices.push_back(network_.placement[static_cast<std::size_t>(rank)]);
     plans.push_back(devices.size() < 2 || bytes.value == 0 ? network::CollectivePlan{}
-                                                           : plan(among, kind, bytes, devices));
+                                                           : plan(among, kind, bytes, group, devices));
     most_phases = std::max(most_phases, plans.back().phases.size());
   }
   std::vector<CallCost> costs(plans.size());

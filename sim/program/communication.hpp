@@ -37,6 +37,8 @@ struct NetworkKey {
   std::shared_ptr<const Ranks> ranks;  // whose groups call; kept while their costs are
   std::shared_ptr<const hardware::Topology> topology;
   std::shared_ptr<const network::Tuning> tuning;
+  std::vector<std::shared_ptr<const network::Tuning>> tunings;  // [kind of GPU] within it
+  std::vector<std::int32_t> gpu_of;                             // [rank] its kind; empty = all alike
   std::vector<hardware::DeviceId> placement;
   NetworkMode mode;
   std::string algorithm, protocol;
@@ -58,7 +60,9 @@ class Communication {
 
  private:
   network::CollectivePlan plan(const ProcessGroups& among, Collective kind, Bytes bytes,
+                               const std::vector<std::int32_t>& group,
                                std::span<const hardware::DeviceId> devices) const;
+  const network::Tuning& tuning_of(const std::vector<std::int32_t>& group) const;
   network::Traffic traffic_of(Collective kind, Bytes bytes, const std::vector<std::int32_t>& group,
                               const network::CollectivePlan& plan) const;
   std::vector<CallCost> compute(const ProcessGroups& among, Collective kind, Bytes bytes);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "orrery/layout/alike_stages.hpp"
+#include "orrery/program/lower.hpp"
 
 namespace orrery::program {
 
@@ -51,9 +52,11 @@ Result<StepParts> step_parts(const StepInput& input, Costs::Parts& kept) {
 
 std::shared_ptr<StageCosts> stage_costs(const StepInput& input, const StepParts& parts, Costs::Parts& kept,
                                         bool inside) {
+  std::vector<std::shared_ptr<KernelTimes>> kernels;
+  for (const GpuKind& kind : gpu_kinds(input)) kernels.push_back(known(kept.gpus, GpuKey{kind.gpu, kind.kernels}));
   const StageCostsKey key{parts.stages,
                           parts.communication,
-                          known(kept.gpus, GpuKey{input.gpu, input.kernels}),
+                          std::move(kernels),
                           read_by_passes(input.stack.communication),
                           input.stack.launch,
                           input.stack.optimizer.gradient_bytes,

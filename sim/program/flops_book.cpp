@@ -45,7 +45,19 @@ struct Again {
 class ClosedForm {
  public:
   explicit ClosedForm(const StepInput& input)
-      : input_(input), m_(input.graph->spec), o_(input.pass), flash_(o_.attention == AttentionKind::flash) {}
+      : input_(input),
+        m_(input.graph->spec),
+        o_(input.pass),
+        flash_(o_.attention == AttentionKind::flash),
+        kinds_(gpu_kinds(input)),
+        ranks_(ranks_by_kind(input)) {
+    stage_of_.assign(static_cast<std::size_t>(m_.layers), 0);
+    if (kinds_.size() == 1) return;
+    const auto spans = layout::partition_layers(m_, input.layout);
+    check(spans.ok(), "layers that were given to stages have one");
+    for (std::size_t s = 0; s < spans->size(); ++s)
+      std::fill_n(stage_of_.begin() + (*spans)[s].first_layer, (*spans)[s].layers, s);
+  }
 
   StepFlops flops() {
     for (std::int64_t i = 0; i < m_.layers; ++i) add_layer(i, runs_again(i) ? again_in(i) : Again{});
@@ -82,18 +94,19 @@ class ClosedForm {
     f_.again.linear += 2 * of_layer * again.features;
     if (m_.experts.in_layer(layer)) add_copies(layer, again);
     const std::int64_t length = length_of(layer);
-    add_attention({length, length, m_.window_of(layer), !m_.in_encoder(layer)}, again);
+    add_attention({length, length, m_.window_of(layer), !m_.in_encoder(layer), layer}, again);
     if (!crosses(layer)) return;
     const WideFlops queries = model::cross_query_matrices(m_), keys = model::cross_key_matrices(m_);
     add_linear(queries, of_layer), add_linear(keys, of_encoder);
     if (again.crossing) f_.again.linear += 2 * (of_layer * queries + of_encoder * keys);
-    add_attention({length, o_.sequence_length, 0, false}, again);
+    add_attention({length, o_.sequence_length, 0, false, layer}, again);
   }
 
   // Queries and keys of a sequence.
   struct Attention {
     std::int64_t queries = 0, keys = 0, window = 0;
     bool causal = true;
+    std::int64_t layer = 0;
   };
 
   void add_attention(const Attention& a, const Again& again) {
@@ -143,21 +156,24 @@ class ClosedForm {
                heads = o_.calls.context_exchange == layout::ContextExchange::all_to_all;
     const std::int64_t queries = heads ? a.queries : a.queries / l.context, keys = ring ? a.keys / l.context : a.keys,
                        window = a.window;
-    const cost::AttentionKernels& kernels = input_.kernels.attention_of(cost::AttentionLibrary::flash2);
-    const std::int64_t rows = backward ? kernels.backward.rows : kernels.forward.rows,
-                       length = backward ? keys : queries, blocks = ceil_div(length, rows);
     const std::int64_t d = m_.dim_per_head(), v = m_.value_dim();
     const bool within = window > 0 && window < keys;
     const WideFlops pairs = within ? static_cast<WideFlops>(model::attention_pairs(m_, window, keys))
                                    : static_cast<WideFlops>(queries) * keys;
     const WideFlops whole = (backward ? 2 * (3 * d + 2 * v) : 2 * (d + v)) * pairs *
                             (m_.heads / l.tensor / (heads ? l.context : 1)) * o_.micro_batch;
-    const WideFlops run =
-        within     ? whole * (cost::causal_blocks(length, rows, window, m_.attention_chunks).all * rows * rows) / pairs
-        : a.causal ? whole * (blocks + 1) / (2 * blocks)
-                   : whole;
-    const WideFlops calls = static_cast<WideFlops>(input_.schedule->micro_batches) * l.ranks() / l.pipeline;
-    return run * calls * (ring ? l.context : 1);
+    const auto on = [&](const cost::KernelModel& model) {
+      const cost::AttentionKernels& kernels = model.attention_of(cost::AttentionLibrary::flash2);
+      const std::int64_t rows = backward ? kernels.backward.rows : kernels.forward.rows,
+                         length = backward ? keys : queries, blocks = ceil_div(length, rows);
+      if (within)
+        return whole * (cost::causal_blocks(length, rows, window, m_.attention_chunks).all * rows * rows) / pairs;
+      return a.causal ? whole * (blocks + 1) / (2 * blocks) : whole;
+    };
+    WideFlops of_ranks = 0;  // of one micro-batch, each pipe's
+    for (std::size_t k = 0; k < kinds_.size(); ++k)
+      of_ranks += on(kinds_[k].kernels) * ranks_[stage_of_[static_cast<std::size_t>(a.layer)]][k];
+    return of_ranks * input_.schedule->micro_batches / input_.schedule->placement.pipes * (ring ? l.context : 1);
   }
 
   bool runs_again(std::int64_t layer) const {
@@ -233,6 +249,9 @@ class ClosedForm {
   const model::ModelSpec& m_;
   const PassOptions& o_;
   bool flash_;
+  std::vector<GpuKind> kinds_;
+  std::vector<std::vector<std::int64_t>> ranks_;  // [stage][kind]
+  std::vector<std::size_t> stage_of_;             // [layer]
   StepFlops f_;
   WideFlops unneeded_ = 0, in_full_ = 0;
 };
@@ -248,12 +267,12 @@ WideFlops ranks_told_apart(const StageCosts& stages) {
   return alike ? 1 : static_cast<WideFlops>(places.size());
 }
 
-void add_executed(const StepInput& input, StageCosts& stages, int stage, std::int32_t place, WideFlops times,
+void add_executed(const cost::KernelModel& kernels, StageCosts& stages, int stage, std::int32_t place, WideFlops times,
                   StepFlops& f) {
   for (const PassStep& step : stages.steps(stage, PassKind::forward, place))
-    part(f.executed, step) += times * cost::executed_flops(input.kernels, step.kernel).value;
+    part(f.executed, step) += times * cost::executed_flops(kernels, step.kernel).value;
   for (const PassStep& step : stages.steps(stage, PassKind::backward, place)) {
-    const WideFlops executed = times * cost::executed_flops(input.kernels, step.kernel).value;
+    const WideFlops executed = times * cost::executed_flops(kernels, step.kernel).value;
     part(f.executed, step) += executed;
     if (step.role != layout::StepRole::recompute) continue;
     part(f.again, step) += executed;
@@ -261,13 +280,21 @@ void add_executed(const StepInput& input, StageCosts& stages, int stage, std::in
   }
 }
 
-// Of one micro-batch: what runs, on the ranks of an expert group, one of each stage, or on one rank where they are
-// alike; of the model on all tensor and context ranks of each stage.
+// Of one micro-batch: what runs, on all ranks that hold the stage, as often as an expert group tells ranks apart; of
+// the model on all tensor and context ranks of each stage.
 StepFlops sum_over_stages(const StepInput& input, StageCosts& stages) {
   StepFlops f;
   const int alike_ranks = input.layout.tensor * input.layout.context;
-  std::map<int, WideFlops> alike;  // how many stages do the work of this one
-  for (int s = 0; s < stages.stages(); ++s) ++alike[stages.alike(s)];
+  std::map<int, WideFlops> alike;            // how many stages do the work of this one
+  std::map<int, std::vector<WideFlops>> on;  // [kind of GPU] ranks that hold these
+  const std::vector<GpuKind> kinds = gpu_kinds(input);
+  const std::vector<std::vector<std::int64_t>> ranks_of = ranks_by_kind(input);
+  for (int s = 0; s < stages.stages(); ++s) {
+    ++alike[stages.alike(s)];
+    std::vector<WideFlops>& ranks = on[stages.alike(s)];
+    ranks.resize(kinds.size());
+    for (std::size_t k = 0; k < kinds.size(); ++k) ranks[k] += ranks_of[static_cast<std::size_t>(s)][k];
+  }
   std::map<std::int32_t, WideFlops> like;  // ranks of an expert group that do the work of this one
   for (const std::int32_t place : stages.alike_places()) ++like[place];
   const WideFlops all = ranks_told_apart(stages);
@@ -275,7 +302,9 @@ StepFlops sum_over_stages(const StepInput& input, StageCosts& stages) {
   for (const auto& [s, times] : alike) {
     for (const PassStep& step : stages.balanced_forward(s))
       part(f.model, step) += times * 3 * static_cast<WideFlops>(step.kernel.flops.value) * (alike_ranks / step.copies);
-    for (const auto& [place, ranks] : like) add_executed(input, stages, s, place, times * ranks, f);
+    for (const auto& [place, ranks] : like)
+      for (std::size_t k = 0; k < kinds.size(); ++k)
+        if (on[s][k] > 0) add_executed(kinds[k].kernels, stages, s, place, on[s][k] * ranks, f);
   }
   return f;
 }
@@ -289,9 +318,11 @@ StepFlops count_flops(const StepInput& input, StageCosts& stages) {
   const layout::Layout& l = input.layout;
   const Int128 times = static_cast<Int128>(input.schedule->micro_batches) * (l.ranks() / l.pipeline);
   scale(f.model, times / (l.tensor * l.context));
-  const Int128 each = times / ranks_told_apart(stages);
-  for (FlopCount* count : {&f.executed, &f.again}) scale(*count, each);
-  f.korthikanti = f.model.total() + (counts_attention_twice(input.pass) ? f.model.attention : f.korthikanti * each);
+  const WideFlops each = ranks_told_apart(stages) * input.schedule->placement.pipes;
+  const auto of_step = [&](WideFlops& flops) { flops = flops * input.schedule->micro_batches / each; };
+  for (FlopCount* count : {&f.executed, &f.again}) of_step(count->linear), of_step(count->attention);
+  of_step(f.korthikanti);
+  f.korthikanti = f.model.total() + (counts_attention_twice(input.pass) ? f.model.attention : f.korthikanti);
   return f;
 }
 

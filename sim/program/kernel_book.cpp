@@ -24,11 +24,9 @@ Int128 time_at(WideFlops flops, std::int64_t peak) {
 // The kernels of a GPU with more and more of them ideal.
 class Ideals {
  public:
-  explicit Ideals(const StepInput& input)
-      : input_(input),
-        full_clock_(input.kernels),
-        full_rate_(input.kernels),
-        peak_(input.gpu.peak(input.pass.compute).value) {
+  // `peak`: what a GPU of the run has, the mean of unlike ones.
+  Ideals(const GpuKind& kind, std::int64_t peak)
+      : kind_(kind), full_clock_(kind.kernels), full_rate_(kind.kernels), peak_(peak) {
     full_clock_.sustained = full_clock_.fp8_sustained = 1;
     full_rate_ = full_clock_;
     cost::GemmModel& gemm = full_rate_.gemm;
@@ -48,17 +46,15 @@ class Ideals {
 
  private:
   KernelLosses compute(const Kernel& kernel) const {
-    const auto time = [&](const cost::KernelModel& model) {
-      return cost::kernel_time(input_.gpu, model, kernel).value;
-    };
-    KernelLosses t{cost::executed_flops(input_.kernels, kernel).value, time(input_.kernels), time(full_clock_),
+    const auto time = [&](const cost::KernelModel& model) { return cost::kernel_time(kind_.gpu, model, kernel).value; };
+    KernelLosses t{cost::executed_flops(kind_.kernels, kernel).value, time(kind_.kernels), time(full_clock_),
                    time(full_rate_), 0};
-    if (const std::int64_t own = input_.gpu.peak(kernel.dtype).value; own != peak_ && own > 0)
+    if (const std::int64_t own = kind_.gpu.peak(kernel.dtype).value; own != peak_ && own > 0)
       t.number_format = time_at(t.flops, own) - time_at(t.flops, peak_);
     return t;
   }
 
-  const StepInput& input_;
+  GpuKind kind_;
   cost::KernelModel full_clock_, full_rate_;
   std::int64_t peak_;
   std::vector<std::pair<Kernel, KernelLosses>> known_;  // a step has few shapes of kernels
@@ -99,19 +95,22 @@ Result<KernelBook> kernel_book(const StepInput& input, Costs& costs) {
   const Result<StepParts> parts = step_parts(input, costs.parts());
   if (!parts.ok()) return parts.errors();
   const std::vector<std::int32_t>& alike = parts->stages->of.cut->alike;
-  const layout::Layout& l = input.layout;
-  const Int128 passes = static_cast<Int128>(input.schedule->micro_batches) * (l.ranks() / l.pipeline / l.expert);
+  const std::vector<std::vector<std::int64_t>> ranks_of = ranks_by_kind(input);
+  const Int128 shared_by = static_cast<Int128>(input.layout.expert) * input.schedule->placement.pipes;
   std::map<std::int32_t, std::int64_t> like;  // ranks of an expert group that do the work of this one
   for (const std::int32_t place : parts->stages->alike_places) ++like[place];
-  Ideals ideals(input);
+  const std::vector<GpuKind> kinds = gpu_kinds(input);
   KernelBook book;
-  for (std::int32_t s = 0; s < static_cast<std::int32_t>(alike.size()); ++s) {
-    const auto stages = std::count(alike.begin(), alike.end(), s);
-    if (stages == 0) continue;
-    for (const auto& [place, ranks] : like) {
-      const auto work = stage_work(*parts->stages, s, costs.parts().work, place);
-      add_kernels(*work, passes * stages * ranks, ideals, book);
-    }
+  for (std::size_t k = 0; k < kinds.size(); ++k) {
+    Ideals ideals(kinds[k], mean_peak(input));
+    std::map<std::int32_t, Int128> holds;  // [of alike stages the first] ranks on such a GPU
+    for (std::size_t s = 0; s < alike.size(); ++s) holds[alike[s]] += ranks_of[s][k];
+    for (const auto& [s, of_kind] : holds)
+      for (const auto& [place, ranks] : like) {
+        const auto work = stage_work(*parts->stages, s, costs.parts().work, place);
+        const Int128 passes = of_kind * ranks * input.schedule->micro_batches / shared_by;
+        if (passes > 0) add_kernels(*work, passes, ideals, book);
+      }
   }
   return book;
 }

@@ -11,6 +11,39 @@ namespace orrery::program {
 using layout::Dimension;
 using layout::PassKind;
 
+std::vector<GpuKind> gpu_kinds(const StepInput& input) {
+  if (!input.unlike_gpus.empty()) return input.unlike_gpus;
+  return {{input.gpu, input.kernels}};
+}
+
+std::int64_t mean_peak(const StepInput& input) {
+  if (input.unlike_gpus.empty()) return input.gpu.peak(input.pass.compute).value;
+  Int128 sum = 0;
+  for (const std::int32_t kind : input.gpu_of)
+    sum += input.unlike_gpus[static_cast<std::size_t>(kind)].gpu.peak(input.pass.compute).value;
+  return static_cast<std::int64_t>(sum / static_cast<Int128>(input.gpu_of.size()));
+}
+
+std::vector<std::vector<std::int64_t>> ranks_by_kind(const StepInput& input) {
+  const schedule::Placement& placement = input.schedule->placement;
+  const std::size_t kinds = std::max<std::size_t>(1, input.unlike_gpus.size());
+  std::vector<std::vector<std::int64_t>> at_pipeline(static_cast<std::size_t>(input.layout.pipeline),
+                                                     std::vector<std::int64_t>(kinds));
+  if (kinds == 1)
+    for (auto& counts : at_pipeline) counts[0] = input.layout.ranks() / input.layout.pipeline;
+  const layout::RankGrid grid(input.layout);
+  for (int r = 0; r < input.layout.ranks() && kinds > 1; ++r)
+    ++at_pipeline[static_cast<std::size_t>(grid.coordinates(r)[Dimension::pipeline])][gpu_kind(input, r)];
+  std::vector<std::vector<std::int64_t>> result;
+  for (int s = 0; s < placement.stages; ++s) {
+    result.emplace_back(kinds);
+    for (int pipe = 0; pipe < placement.pipes; ++pipe)
+      for (std::size_t k = 0; k < kinds; ++k)
+        result.back()[k] += at_pipeline[static_cast<std::size_t>(placement.rank_of(s, pipe))][k];
+  }
+  return result;
+}
+
 // Where work crosses the boundary between steps, the last is the one that is asked for, and whether it takes as long as
 // the one before it must be seen.
 int StepLowering::steps() const {

@@ -75,6 +75,7 @@ RanksKey::RanksKey(const StepInput& input, const layout::StageGraph& stages)
     : placement(input.schedule->placement),
       post_validates(program::post_validates(input)),
       speed(input.speed),
+      gpu_of(input.gpu_of),
       has_experts(input.graph->spec.experts.count > 0) {
   for (const layout::DimensionFacts& d : layout::kDimensionList) layout.*d.degree = input.layout.*d.degree;
   layout.order = input.layout.order;
@@ -109,12 +110,13 @@ void Ranks::fill_replicas(Sharing& of, Group group_of) {
 
 Ranks::Ranks(const RanksKey& key) : placement(key.placement), grid(key.layout), count(key.layout.ranks()) {
   speed_of.assign(static_cast<std::size_t>(count), 0);
-  for (std::size_t r = 0; r < key.speed.size(); ++r) {
-    const auto known = std::find(speeds.begin(), speeds.end(), key.speed[r]);
+  for (std::size_t r = 0; r < std::max(key.speed.size(), key.gpu_of.size()); ++r) {
+    const Speed of{key.gpu_of.empty() ? 0 : key.gpu_of[r], key.speed.empty() ? 1 : key.speed[r]};
+    const auto known = std::find(speeds.begin(), speeds.end(), of);
     speed_of[r] = static_cast<std::int32_t>(known - speeds.begin());
-    if (known == speeds.end()) speeds.push_back(key.speed[r]);
+    if (known == speeds.end()) speeds.push_back(of);
   }
-  if (speeds.empty()) speeds.push_back(1);
+  if (speeds.empty()) speeds.emplace_back();
   for (int r = 0; r < count; ++r) at.push_back(grid.coordinates(r));
   for (const DimensionCalls& calls : kDimensionCalls) {
     if (!layout::facts(calls.dimension).in_pass) continue;

@@ -21,8 +21,16 @@ struct RanksKey {
   std::vector<std::pair<int, int>> edges;         // between stages
   std::vector<std::vector<std::int32_t>> shared;  // stages that hold copies of the same parameters
   bool post_validates = false;
-  std::vector<double> speed;  // [rank], empty = all 1
+  std::vector<double> speed;         // [rank], empty = all 1
+  std::vector<std::int32_t> gpu_of;  // [rank] which of the unlike GPUs; empty = all alike
   bool has_experts = false;
+};
+
+// How fast a rank computes: which GPU it has, and what is left of its speed.
+struct Speed {
+  std::int32_t gpu = 0;
+  double factor = 1;
+  friend bool operator==(const Speed&, const Speed&) = default;
 };
 
 // All process groups of the run, by kind, and which group of each kind a rank is in.
@@ -65,7 +73,7 @@ struct Ranks {
   layout::PerDimension<std::vector<std::int32_t>> along_of;  // [dimension][rank] index of its group
   std::vector<std::vector<std::int32_t>> sends_on;  // [of `pipeline`][rank] index of the pair it sends on, −1 = none
   std::vector<std::int32_t> speed_of;               // [rank] index of its speed
-  std::vector<double> speeds;                       // of kernels, each once; {1} where nothing is slow
+  std::vector<Speed> speeds;                        // of kernels, each once; {{}} where all GPUs are alike
 
  private:
   template <class Group>

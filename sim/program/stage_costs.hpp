@@ -17,8 +17,8 @@ namespace orrery::program {
 struct StageCostsKey {
   std::shared_ptr<const Stages> stages;
   std::shared_ptr<Communication> communication;
-  std::shared_ptr<KernelTimes> kernels;
-  cost::StackCommunication calls;  // of it what read_by_passes() leaves
+  std::vector<std::shared_ptr<KernelTimes>> kernels;  // [kind of GPU]
+  cost::StackCommunication calls;                     // of it what read_by_passes() leaves
   cost::StackLaunch launch;
   std::int64_t gradient_bytes = 0, reduce_buffer_elements = 0;  // of StackOptimizer
   std::int64_t gathered_bytes = 0;                              // of StateWidths
@@ -99,7 +99,7 @@ class StageCosts {
   TimedStep cost(const layout::PassStep& step, layout::PassKind kind, const Place& place);  // without memory
   void cost_steps(Pass& pass, int stage, layout::PassKind kind, const Place& place);
   Time launch_of(const layout::PassStep& step, bool forward) const;
-  Time kernel_time(const layout::PassStep& step, double speed);
+  Time kernel_time(const layout::PassStep& step, const Speed& speed);
   void launch_blocking(Pass& pass);
   void find_messages();
   const std::vector<std::int32_t>& messages_to(int stage, bool forward, int pipe) const {

@@ -53,10 +53,11 @@ Time StageCosts::launch_of(const PassStep& step, bool forward) const {
 }
 
 // A chain of elementwise kernels: each moves its share of the bytes.
-Time StageCosts::kernel_time(const PassStep& step, double speed) {
+Time StageCosts::kernel_time(const PassStep& step, const Speed& speed) {
   model::Kernel kernel = step.kernel;
   kernel.bytes = {ceil_div(kernel.bytes.value, step.kernels)};
-  return at_speed(key_.kernels->of(kernel), speed) * step.kernels;
+  const Time nominal = key_.kernels[static_cast<std::size_t>(speed.gpu)]->of(kernel);
+  return at_speed(nominal, speed.factor) * step.kernels;
 }
 
 TimedStep StageCosts::cost(const PassStep& from, PassKind kind, const Place& place) {
@@ -241,9 +242,10 @@ void PassKey::add_to(Hash& hash) const {
 PassKey StageCosts::pass_key(int stage, PassKind kind, const std::vector<std::int32_t>& edges, bool opens,
                              const Place& place) {
   const bool flows = communication_.network().mode == NetworkMode::flows;
+  const Speed& speed = ranks_.speeds[static_cast<std::size_t>(place.speed)];
   PassKey key{shared_work(stage, place.experts),
               shared_work(stage, 0),
-              key_.kernels,
+              key_.kernels[static_cast<std::size_t>(speed.gpu)],
               flows ? key_.communication : nullptr,
               key_.calls,
               key_.launch,
@@ -253,7 +255,7 @@ PassKey StageCosts::pass_key(int stage, PassKind kind, const std::vector<std::in
               kind,
               opens,
               key_.inside,
-              ranks_.speeds[static_cast<std::size_t>(place.speed)],
+              speed.factor,
               {}};
   const auto add = [&](const CallShape& call) {
     const CallCost& cost = call_cost(call, place);

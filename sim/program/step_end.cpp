@@ -8,6 +8,7 @@ namespace orrery::program {
 StepEnd::StepEnd(const StepInput& input, const layout::StageGraph& graph, const Ranks& ranks, const Devices& devices,
                  Communication& communication, StageCosts& stages, DataParallels& data, Builder& builder)
     : input_(input),
+      kinds_(gpu_kinds(input)),
       graph_(graph),
       ranks_(ranks),
       devices_(devices),
@@ -216,8 +217,9 @@ void StepEnd::run_optimizer(PipelineEnds& ends) {
       kernel.bytes = {checked_add(checked_mul(updated, input_.stack.optimizer.traffic),
                                   checked_mul(held, input_.stack.optimizer.gradient_traffic))};
       TaskTemplate t;
-      t.duration = std::max(at_speed(cost::kernel_time(input_.gpu, input_.kernels, kernel),
-                                     ranks_.speeds[static_cast<std::size_t>(speed)]),
+      const Speed& of = ranks_.speeds[static_cast<std::size_t>(speed)];
+      const GpuKind& gpu = kinds_[static_cast<std::size_t>(of.gpu)];
+      t.duration = std::max(at_speed(cost::kernel_time(gpu.gpu, gpu.kernels, kernel), of.factor),
                             input_.stack.launch.per_kernel * input_.stack.optimizer.kernels);
       t.category = Category::optimizer;
       t.name = "optimizer";

@@ -67,18 +67,17 @@ std::vector<std::string> memory_art(const RunResult& run, const TextStyle& style
   const Paint paint{style.colour};
   constexpr int kFigures = 24;
   const int columns = style.width - kLabel - 4 - kFigures;
-  const auto usable = static_cast<double>(run.usable_memory.value);
   std::vector<std::string> lines;
   for (const DeviceIndex d : rows_of(run)) {
     const std::int64_t used = run.reserved[d] + run.context_memory.value;
-    const double part = static_cast<double>(used) / usable;
+    const double part = static_cast<double>(used) / static_cast<double>(run.usable_on(d).value);
     const int filled = static_cast<int>(std::min(1.0, part) * columns + 0.5);
     std::string bar, rest;
     for (int i = 0; i < filled; ++i) bar += "█";
     for (int i = filled; i < columns; ++i) rest += "░";
     lines.push_back(fmt::format("  {:<{}}", fmt::format("memory {}", run.program.devices[d].pipeline_rank()), kLabel) +
                     paint(part <= 1 ? Tone::good : Tone::bad, bar) + paint(Tone::dim, rest) +
-                    fmt::format(" {} of {}", bytes_text(used), bytes_text(run.usable_memory.value)));
+                    fmt::format(" {} of {}", bytes_text(used), bytes_text(run.usable_on(d).value)));
   }
   return lines;
 }

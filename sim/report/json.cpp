@@ -96,6 +96,7 @@ ordered_json device_json(const RunResult& run, std::size_t d, int in_flight) {
   object["reserved_bytes"] = run.reserved[d];
   object["alloc_retries"] = run.memory[d].retries;
   object["context_bytes"] = run.context_memory.value;
+  object["usable_memory_bytes"] = run.usable_on(d).value;
   object["memory_bytes"] = memory;
   return object;
 }
@@ -107,6 +108,19 @@ std::string devices_text(const RunResult& run) {
   for (std::size_t d = 0; d < run.program.devices.size(); ++d)
     text += (d == 0 ? "\n  " : ",\n  ") + dump(device_json(run, d, in_flight[d]), -1);
   return text + "\n]";
+}
+
+ordered_json pools_json(const RunResult& run) {
+  ordered_json list = ordered_json::array();
+  for (const PoolResult& pool : run.pools)
+    list.push_back({{"name", pool.name},
+                    {"gpu", pool.gpu},
+                    {"ranks", pool.ranks},
+                    {"stages", pool.stages},
+                    {"work_fraction", pool.work_fraction},
+                    {"bubble_fraction", pool.bubble_fraction},
+                    {"headroom_bytes", pool.headroom}});
+  return list;
 }
 
 ordered_json shared_json(const RunResult& run) {
@@ -196,6 +210,7 @@ std::string to_json(const RunResult& run) {
   object.add("usable_memory_bytes", run.usable_memory.value);
   object.add("network_mode", run.network_mode);
   object.add("placement", placement_json(run.placement));
+  object.add("pools", pools_json(run));
   object.add("evaluated_by", run.timeline.one_pass ? "one-pass" : "events");
   object.add("step_time_s", m.step_time_s);
   object.add("step_time_ps", run.timeline.step_time.value);

@@ -27,7 +27,7 @@ void find_fullest(const RunResult& run, Metrics& m) {
   m.headroom = std::numeric_limits<std::int64_t>::max();
   for (std::size_t d = 0; d < run.reserved.size(); ++d) {
     const std::int64_t used = checked_add(run.reserved[d], run.context_memory.value);
-    const std::int64_t free = checked_sub(run.usable_memory.value, used);
+    const std::int64_t free = checked_sub(run.usable_on(d).value, used);
     if (run.memory[d].retries > 0) m.verdict = Verdict::fits_by_releasing;
     if (free >= m.headroom) continue;
     m.headroom = free;

@@ -194,7 +194,7 @@ void memory_panel(Svg& svg, const RunResult& run, DeviceIndex d, double left, do
       svg.raw(fmt::format("<polygon points=\"{}{}\" class=\"k{}\"><title>{}</title></polygon>\n", up, down, c,
                           program::kMemoryClassNames[c]));
   }
-  const double limit = bottom - kHigh * static_cast<double>((run.usable_memory - run.context_memory).value) / most;
+  const double limit = bottom - kHigh * static_cast<double>((run.usable_on(d) - run.context_memory).value) / most;
   svg.line(left, limit, left + kPlot, limit, "limit");
   svg.rect(left, bottom - kHigh, kPlot, kHigh, "grid");
   svg.text(left, bottom + 14,

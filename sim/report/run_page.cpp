@@ -164,17 +164,16 @@ std::string stages_html(const RunResult& run) {
 }
 
 std::vector<PageFigure> figures_of(const RunResult& run, const Metrics& m) {
-  return {
-      {"step time", time_text(run.timeline.step_time.value), "of one training step"},
-      {"MFU", percent_text(m.mfu), "model FLOPs over what the GPUs could run in the time"},
-      {"HFU", percent_text(m.hfu), "FLOPs that the kernels run, the same way"},
-      {"tokens/s/GPU", count_text(m.tokens_per_s_per_gpu), "tokens of training data a second and GPU"},
-      {"bubble", percent_text(m.bubble_fraction), "waiting for another device's work"},
-      {"memory",
-       fmt::format("{} of {}", bytes_text(run.usable_memory.value - m.headroom), bytes_text(run.usable_memory.value)),
-       "of the fullest GPU, context included"},
-      {"verdict", m.fits() ? "fits" : "does not fit", "in the memory of the GPUs"},
-      {"parameters", parameters_text(run.parameters), run.kind_text.empty() ? "of the model" : run.kind_text}};
+  const std::int64_t fullest = run.usable_on(static_cast<std::size_t>(m.worst_device)).value;
+  return {{"step time", time_text(run.timeline.step_time.value), "of one training step"},
+          {"MFU", percent_text(m.mfu), "model FLOPs over what the GPUs could run in the time"},
+          {"HFU", percent_text(m.hfu), "FLOPs that the kernels run, the same way"},
+          {"tokens/s/GPU", count_text(m.tokens_per_s_per_gpu), "tokens of training data a second and GPU"},
+          {"bubble", percent_text(m.bubble_fraction), "waiting for another device's work"},
+          {"memory", fmt::format("{} of {}", bytes_text(fullest - m.headroom), bytes_text(fullest)),
+           "of the fullest GPU, context included"},
+          {"verdict", m.fits() ? "fits" : "does not fit", "in the memory of the GPUs"},
+          {"parameters", parameters_text(run.parameters), run.kind_text.empty() ? "of the model" : run.kind_text}};
 }
 
 }  // namespace

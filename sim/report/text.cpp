@@ -84,7 +84,7 @@ void memory(const RunResult& run, const Metrics& m, TextPage& page) {
   const auto d = static_cast<std::size_t>(m.worst_device);
   const std::int64_t used = run.reserved[d] + run.context_memory.value;
   const std::string where = fmt::format("{} of {} on the fullest GPU (rank {}), ", bytes_text(used),
-                                        bytes_text(run.usable_memory.value), run.program.devices[d].ranks.front());
+                                        bytes_text(run.usable_on(d).value), run.program.devices[d].ranks.front());
   if (m.verdict == Verdict::fits) {
     page.paragraph(Tone::good, "fits:", " " + where + bytes_text(m.headroom) + " free");
   } else if (m.verdict == Verdict::fits_by_releasing) {
@@ -104,6 +104,20 @@ void memory(const RunResult& run, const Metrics& m, TextPage& page) {
   if (run.context_memory.value > 0) held += fmt::format(" CUDA context {},", bytes_text(run.context_memory.value));
   if (!held.empty()) held.back() = ' ';
   page.paragraph(Tone::plain, "at its peak:", held);
+}
+
+// "  pool hopper: 8 × h100-sxm-80gb, pipeline ranks 0–1 · 83.1 % work, 12.0 % bubble · 20.1 GiB free on its fullest
+// GPU"
+void pools(const RunResult& run, TextPage& page) {
+  for (const PoolResult& pool : run.pools) {
+    std::string stages =
+        fmt::format("pipeline rank{} {}", pool.stages.size() > 1 ? "s" : "", fmt::join(pool.stages, ", "));
+    const std::string memory = pool.headroom >= 0 ? bytes_text(pool.headroom) + " free on its fullest GPU"
+                                                  : bytes_text(-pool.headroom) + " too much on its fullest GPU";
+    page.paragraph(pool.headroom >= 0 ? Tone::plain : Tone::bad, "pool " + pool.name + ":",
+                   fmt::format(" {} × {}, {}; {} work, {} bubble; {}", pool.ranks, pool.gpu, stages,
+                               percent_text(pool.work_fraction), percent_text(pool.bubble_fraction), memory));
+  }
 }
 
 std::string provenance(const RunResult& run, bool verbose) {
@@ -205,6 +219,7 @@ std::string to_text(const RunResult& run, const TextStyle& style) {
   headline(run, m, style, page);
   flops(run, m, page);
   memory(run, m, page);
+  pools(run, page);
   page.line("");
   page.lines(time_bar(m, style));
   page.line("");

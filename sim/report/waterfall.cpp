@@ -40,7 +40,9 @@ class Losses {
     w_.model = time_at_peak(run_, run_.flops.model.total());
     for (const Int128 part : metrics_.total) w_.whole += part;
     add("clock", "clock under load", products.time - products.at_full_clock + attention.time - attention.at_full_clock);
-    add("number_format", "kernels in a slower number format", products.number_format + attention.number_format);
+    add("number_format",
+        run_.pools.empty() ? "kernels in a slower number format" : "slower GPUs and number formats, less faster ones",
+        products.number_format + attention.number_format);
     add("main_loop", "matrix products: main loop", products.at_full_clock - products.at_full_rate);
     add("shape", "matrix products: tiles, waves", shape(products));
     add("attention", "attention", attention.at_full_clock - attention.at_full_rate + shape(attention));

@@ -11,6 +11,7 @@ void judge(const Scenario& s, report::RunResult& result, engine::Replays& replay
   const engine::MemoryVerdict judged = engine::memory_verdict(
       result.program, result.timeline, result.usable_memory - result.context_memory, segments_of(s), replays);
   evaluation.peak = judged.peak;
+  evaluation.free = judged.free;
   evaluation.replayed = judged.replayed;
   evaluation.verdict = !judged.fits      ? report::Verdict::does_not_fit
                        : judged.released ? report::Verdict::fits_by_releasing

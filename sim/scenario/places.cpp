@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "orrery/hardware/catalogue.hpp"
+#include "running.hpp"
 
 namespace orrery::scenario {
 
@@ -23,16 +24,50 @@ Result<std::vector<hardware::Perturbation>> read_perturbations(const YamlTree& t
   return list;
 }
 
+namespace {
+
+Result<std::vector<hardware::DeviceId>> devices_of(const Scenario& s, const hardware::Topology& topology) {
+  if (s.placement.kind != hardware::PlacementKind::on_pools)
+    return hardware::place_ranks(s.placement, s.layout.ranks(), topology);
+  const layout::Dimension along = s.placement.stages.empty() ? layout::Dimension::data : layout::Dimension::pipeline;
+  const layout::RankGrid grid(s.layout);
+  std::vector<int> place;
+  for (int rank = 0; rank < s.layout.ranks(); ++rank) place.push_back(grid.coordinates(rank)[along]);
+  return hardware::place_on_pools(s.placement, place, s.cluster);
+}
+
+}  // namespace
+
 Result<Places> make_places(const Scenario& s, std::shared_ptr<const hardware::Topology> topology) {
-  Result<std::vector<hardware::DeviceId>> placed = hardware::place_ranks(s.placement, s.layout.ranks(), *topology);
+  Result<std::vector<hardware::DeviceId>> placed = devices_of(s, *topology);
   if (!placed.ok()) return placed.errors();
   if (Diagnostics down = hardware::check_running(s.cluster, *placed); !down.empty()) return down;
-  Places places{std::move(topology), std::move(placed).value(), {}};
+  Places places{std::move(topology), std::move(placed).value(), {}, {}};
+  for (const hardware::DeviceId device : places.placement)
+    if (!s.pools.empty()) places.pool.push_back(hardware::pool_of_node(s.cluster, device / s.cluster.gpus_per_node));
   if (s.cluster.perturb.empty()) return places;
   const std::vector<double> factors = hardware::compute_factors(s.cluster);
   for (const hardware::DeviceId device : places.placement)
     places.speed.push_back(factors[static_cast<std::size_t>(device)]);
   return places;
+}
+
+Result<std::vector<std::int64_t>> speeds_of_stages(const Scenario& s, const hardware::Topology& topology) {
+  std::vector<std::int64_t> speeds;
+  if (s.pools.empty()) return speeds;
+  const Result<std::vector<hardware::DeviceId>> placed = devices_of(s, topology);
+  if (!placed.ok()) return placed.errors();
+  const DType type = pass_options(s).compute;
+  speeds.resize(static_cast<std::size_t>(s.layout.pipeline));
+  const layout::RankGrid grid(s.layout);
+  for (int rank = 0; rank < s.layout.ranks(); ++rank) {
+    const int node = (*placed)[static_cast<std::size_t>(rank)] / s.cluster.gpus_per_node;
+    const program::GpuKind& kind = s.pools[static_cast<std::size_t>(hardware::pool_of_node(s.cluster, node))];
+    const double rate = kind.kernels.gemm.rate.of(type) * kind.kernels.sustained;
+    speeds[static_cast<std::size_t>(grid.coordinates(rank)[layout::Dimension::pipeline])] +=
+        static_cast<std::int64_t>(static_cast<double>(kind.gpu.peak(type).value) * rate / 1e9);
+  }
+  return speeds;
 }
 
 std::vector<std::string> perturbation_texts(const Scenario& s) {

@@ -17,9 +17,13 @@ struct Places {
   std::shared_ptr<const hardware::Topology> topology;  // of the whole cluster, perturbed
   std::vector<hardware::DeviceId> placement;           // [rank]
   std::vector<double> speed;                           // [rank] of its kernels; empty: all 1
+  std::vector<std::int32_t> pool;                      // [rank] where there are pools
 };
 // `topology` is that of the scenario's cluster.
 Result<Places> make_places(const Scenario& scenario, std::shared_ptr<const hardware::Topology> topology);
+
+// [pipeline rank] FLOP/s of matrix products that its GPUs reach together, where the cluster has pools; else empty.
+Result<std::vector<std::int64_t>> speeds_of_stages(const Scenario& scenario, const hardware::Topology& topology);
 
 // What is slow or down of what the run may use, in words, and the ranks on GPUs slower than the fastest.
 std::vector<std::string> perturbation_texts(const Scenario& scenario);

@@ -55,6 +55,7 @@ class Reader {
   void check_keys();
   void read_model();
   void read_cluster();
+  bool read_gpu(const hardware::ClusterSpec& cluster, program::GpuKind& kind);
   void read_stack();
   std::string preset_name(NodeId type) const { return said_in(tree_, type, tree_[type].text); }
   NodeId preset_of(NodeId section) const;
@@ -98,11 +99,23 @@ void Reader::read_cluster() {
   if (section("cluster") == kNoNode) return;
   have_cluster_ = take(hardware::read_cluster(tree_, section("cluster"), "cluster", catalogue_), scenario_.cluster);
   if (!have_cluster_) return;
+  program::GpuKind kind;
+  have_cluster_ = read_gpu(scenario_.cluster, kind);
+  scenario_.gpu = std::move(kind.gpu), scenario_.kernels = std::move(kind.kernels);
+  for (const hardware::ClusterSpec& pool : scenario_.cluster.of_pools)
+    have_cluster_ = have_cluster_ && read_gpu(pool, scenario_.pools.emplace_back());
+}
+
+bool Reader::read_gpu(const hardware::ClusterSpec& cluster, program::GpuKind& kind) {
   cost::GpuKernels kernels;
-  have_cluster_ = take(hardware::gpu_of(scenario_.cluster, catalogue_), scenario_.gpu) &&
-                  take(at_keys(cost::kernels_of(scenario_.gpu, catalogue_)), kernels);
-  scenario_.kernels = std::move(kernels.model);
-  if (!kernels.note.empty()) scenario_.notes.push_back(std::move(kernels.note));
+  if (!take(hardware::gpu_of(cluster, catalogue_), kind.gpu) ||
+      !take(at_keys(cost::kernels_of(kind.gpu, catalogue_)), kernels))
+    return false;
+  kind.kernels = std::move(kernels.model);
+  std::vector<std::string>& notes = scenario_.notes;
+  if (!kernels.note.empty() && std::find(notes.begin(), notes.end(), kernels.note) == notes.end())
+    notes.push_back(std::move(kernels.note));
+  return true;
 }
 
 // Where a section names the preset whose values it changes: the section itself, or its `type`.

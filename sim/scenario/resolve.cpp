@@ -73,6 +73,12 @@ struct Resolver::Parts {
 
 namespace {
 
+// Of the collectives of a run: among all GPUs, and within each pool of unlike ones.
+struct Tunings {
+  std::shared_ptr<const network::Tuning> all;
+  std::vector<std::shared_ptr<const network::Tuning>> of_pools;
+};
+
 template <class T>
 using Shared = Result<std::shared_ptr<const T>>;
 
@@ -92,10 +98,24 @@ Shared<Value> of(Kept<Key, const Value, HashOf>& kept, const Key& key, const Mak
   return value;
 }
 
+Shared<hardware::Topology> topology_of(const Scenario& s, Resolver::Parts& parts) {
+  return of(parts.topologies, s.cluster, [&] { return hardware::build_topology(s.cluster, s.cluster.nodes); });
+}
+
+// Of unlike GPUs, for the partition by speed.
+Diagnostics know_speeds(Scenario& s, Resolver::Parts& parts) {
+  if (s.pools.empty()) return {};
+  const auto topology = topology_of(s, parts);
+  if (!topology.ok()) return topology.errors();
+  Result<std::vector<std::int64_t>> speeds = speeds_of_stages(s, **topology);
+  if (!speeds.ok()) return speeds.errors();
+  s.layout.speeds = std::move(speeds).value();
+  return {};
+}
+
 Result<program::StepInput> input_of(const Scenario& s, std::shared_ptr<const schedule::Schedule> schedule,
-                                    std::shared_ptr<const network::Tuning> tuning, Resolver::Parts& parts) {
-  const auto topology =
-      of(parts.topologies, s.cluster, [&] { return hardware::build_topology(s.cluster, s.cluster.nodes); });
+                                    Tunings tunings, Resolver::Parts& parts) {
+  const auto topology = topology_of(s, parts);
   if (!topology.ok()) return topology.errors();
   Result<Places> places = make_places(s, *topology);
   if (!places.ok()) return places.errors();
@@ -111,9 +131,13 @@ Result<program::StepInput> input_of(const Scenario& s, std::shared_ptr<const sch
   input.gpu = s.gpu;
   input.kernels = cost::with_stack(s.kernels, s.stack);
   input.topology = std::move(places->topology);
-  input.tuning = std::move(tuning);
+  input.tuning = std::move(tunings.all);
+  input.tunings = std::move(tunings.of_pools);
   input.placement = std::move(places->placement);
   input.speed = std::move(places->speed);
+  for (const program::GpuKind& pool : s.pools)
+    input.unlike_gpus.push_back({pool.gpu, cost::with_stack(pool.kernels, s.stack)});
+  input.gpu_of = std::move(places->pool);
   input.mode = network_mode(s).mode;
   input.algorithm = named(s.network.algorithm);
   input.protocol = named(s.network.protocol);
@@ -155,21 +179,36 @@ Shared<schedule::Schedule> schedule_of(const Scenario& s, Resolver::Parts& parts
   });
 }
 
-// `tuning` is empty where it is that of the cluster.
-Result<Run> run_of(Scenario s, std::shared_ptr<const network::Tuning> tuning, Resolver::Parts& parts) {
+Result<Tunings> tunings_of(const hardware::ClusterSpec& cluster, Resolver::Parts& parts) {
+  const auto found = [&](const hardware::ClusterSpec& c) -> Shared<network::Tuning> {
+    return of(parts.tunings, c, [&] { return network::tuning_for(c, parts.catalogue); });
+  };
+  Shared<network::Tuning> all = found(cluster);
+  if (!all.ok()) return all.errors();
+  Tunings tunings{std::move(all).value(), {}};
+  for (const hardware::ClusterSpec& pool : cluster.of_pools) {
+    Shared<network::Tuning> within = found(pool);
+    if (!within.ok()) return within.errors();
+    tunings.of_pools.push_back(std::move(within).value());
+  }
+  return tunings;
+}
+
+// `tunings` are empty where they are those of the cluster.
+Result<Run> run_of(Scenario s, Tunings tunings, Resolver::Parts& parts) {
   if (Diagnostics wrong = check_values(s, parts.options); !wrong.empty()) return wrong;
   if (Diagnostics wrong = read_loads(s); !wrong.empty()) return wrong;
+  if (Diagnostics wrong = know_speeds(s, parts); !wrong.empty()) return wrong;
   if (is_searched(s) && parts.options.phase) parts.options.phase("searching a schedule");
   Shared<schedule::Schedule> made = schedule_of(s, parts);
   if (!made.ok()) return made.errors();
   if (const auto spans = layout::partition_layers(s.model, s.layout); !spans.ok()) return spans.errors();
-  if (!tuning) {
-    Shared<network::Tuning> found =
-        of(parts.tunings, s.cluster, [&] { return network::tuning_for(s.cluster, parts.catalogue); });
+  if (!tunings.all) {
+    Result<Tunings> found = tunings_of(s.cluster, parts);
     if (!found.ok()) return found.errors();
-    tuning = std::move(found).value();
+    tunings = std::move(found).value();
   }
-  Result<program::StepInput> input = input_of(s, std::move(made).value(), std::move(tuning), parts);
+  Result<program::StepInput> input = input_of(s, std::move(made).value(), std::move(tunings), parts);
   if (!input.ok()) return input.errors();
   // Links that are down may leave no way between ranks that must talk: which do is for the lowering to say.
   if (!s.cluster.perturb.empty())
@@ -208,7 +247,7 @@ Result<Run> resolve(const Scenario& scenario, Catalogue& catalogue, const Resolv
 Result<Run> RunMaker::again(const Run& run, Scenario changed) {
   return located(run.scenario(), [&] {
     Resolver::Parts parts{.catalogue = Catalogue::shared(), .options = {}};  // which gives nothing: the tuning is there
-    return run_of(std::move(changed), run.input().tuning, parts);
+    return run_of(std::move(changed), {run.input().tuning, run.input().tunings}, parts);
   });
 }
 

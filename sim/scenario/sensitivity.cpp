@@ -19,6 +19,18 @@ std::int64_t more_micro_batches(std::int64_t m) {
   return ceil_div(m, 10);
 }
 
+// Those of the scenario and of its pools.
+std::vector<hardware::Gpu*> gpus_of(Scenario& s) {
+  std::vector<hardware::Gpu*> gpus{&s.gpu};
+  for (program::GpuKind& pool : s.pools) gpus.push_back(&pool.gpu);
+  return gpus;
+}
+std::vector<hardware::ClusterSpec*> clusters_of(Scenario& s) {
+  std::vector<hardware::ClusterSpec*> clusters{&s.cluster};
+  for (hardware::ClusterSpec& pool : s.cluster.of_pools) clusters.push_back(&pool);
+  return clusters;
+}
+
 constexpr const char* kLatency = "latency";
 
 void quicken(network::ProtocolTuning& p) {
@@ -38,9 +50,13 @@ Result<Run> grown(const Run& run, const Resource& resource) {
   Result<Run> changed = RunMaker::again(run, std::move(s));
   if (!changed.ok() || resource.key != kLatency) return changed;
   program::StepInput input = changed->input();
-  auto tuning = std::make_shared<network::Tuning>(*input.tuning);
-  quicken(*tuning);
-  input.tuning = std::move(tuning);
+  const auto quicker = [](std::shared_ptr<const network::Tuning>& tuning) {
+    auto changed = std::make_shared<network::Tuning>(*tuning);
+    quicken(*changed);
+    tuning = std::move(changed);
+  };
+  quicker(input.tuning);
+  for (auto& within : input.tunings) quicker(within);
   return RunMaker::make(changed->scenario(), std::move(input), changed->why_network());
 }
 
@@ -50,22 +66,31 @@ const std::vector<Resource>& resources() {
   static const std::vector<Resource> list{
       {"gpu_flops", "FLOP/s of the GPU",
        [](Scenario& s) {
-         for (FlopsPerSecond& peak : s.gpu.dense_peak) peak.value += peak.value / 10;
+         for (hardware::Gpu* gpu : gpus_of(s))
+           for (FlopsPerSecond& peak : gpu->dense_peak) peak.value += peak.value / 10;
        }},
-      {"memory_bandwidth", "memory bandwidth", [](Scenario& s) { more(s.gpu.memory_bandwidth); }},
-      {"node_bandwidth", "bandwidth inside nodes", [](Scenario& s) { more(s.cluster.scale_up.bandwidth); }},
+      {"memory_bandwidth", "memory bandwidth",
+       [](Scenario& s) {
+         for (hardware::Gpu* gpu : gpus_of(s)) more(gpu->memory_bandwidth);
+       }},
+      {"node_bandwidth", "bandwidth inside nodes",
+       [](Scenario& s) {
+         for (hardware::ClusterSpec* c : clusters_of(s)) more(c->scale_up.bandwidth);
+       }},
       {"network_bandwidth", "bandwidth between nodes",
        [](Scenario& s) {
-         more(s.cluster.scale_out.nic_bandwidth);
-         more(s.cluster.pcie_bandwidth);
+         for (hardware::ClusterSpec* c : clusters_of(s)) more(c->scale_out.nic_bandwidth), more(c->pcie_bandwidth);
+         more(s.cluster.between.bandwidth);
        }},
       {kLatency, "latency of the network (less)",
        [](Scenario& s) {
-         hardware::ClusterSpec& c = s.cluster;
-         for (Time* time : {&c.scale_up.latency, &c.scale_out.nic_latency, &c.scale_out.switch_latency,
-                            &c.scale_out.dragonfly.global_latency, &c.pcie_latency})
-           less(*time);
-         for (hardware::ExplicitGraph::Cable& cable : c.graph.cables) less(cable.latency);
+         for (hardware::ClusterSpec* c : clusters_of(s)) {
+           for (Time* time : {&c->scale_up.latency, &c->scale_out.nic_latency, &c->scale_out.switch_latency,
+                              &c->scale_out.dragonfly.global_latency, &c->pcie_latency})
+             less(*time);
+           for (hardware::ExplicitGraph::Cable& cable : c->graph.cables) less(cable.latency);
+         }
+         less(s.cluster.between.latency);
        }},
       {"host", "speed of the host",
        [](Scenario& s) {

@@ -7,12 +7,12 @@
 #include "described.hpp"
 #include "located.hpp"
 #include "long_run.hpp"
-#include "notes.hpp"
 #include "orrery/core/show.hpp"
 #include "orrery/hardware/cluster.hpp"
 #include "orrery/model/flops.hpp"
 #include "places.hpp"
 #include "playing.hpp"
+#include "pool_results.hpp"
 #include "report/format.hpp"
 #include "run_maker.hpp"
 #include "sharing.hpp"
@@ -32,15 +32,38 @@ engine::Segments segments_of(const Scenario& s) {
   return s.stack.expandable_segments ? engine::Segments::expandable : engine::Segments::fixed;
 }
 
+namespace {
+
+// "h100-sxm-80gb", or the kinds of the pools.
+std::string gpus_text(const Scenario& s) {
+  if (s.pools.empty()) return s.gpu.name;
+  std::vector<std::string> kinds;
+  for (const program::GpuKind& pool : s.pools)
+    if (std::find(kinds.begin(), kinds.end(), pool.gpu.name) == kinds.end()) kinds.push_back(pool.gpu.name);
+  return fmt::format("{}", fmt::join(kinds, " + "));
+}
+
+}  // namespace
+
+// That with the most memory for tensors.
+const hardware::Gpu& largest_gpu(const Scenario& s) {
+  const auto available = [](const hardware::Gpu& gpu) { return gpu.usable_memory - gpu.context_memory; };
+  const hardware::Gpu* largest = &s.gpu;
+  for (const program::GpuKind& pool : s.pools)
+    if (available(pool.gpu) > available(*largest)) largest = &pool.gpu;
+  return *largest;
+}
+
 void fill_in(report::RunResult& result, const Run& run, program::LoweredStep&& lowered) {
   const Scenario& s = run.scenario();
   result.gpus = s.layout.ranks();
-  result.gpu_name = s.gpu.name;
+  result.gpu_name = gpus_text(s);
   result.sequences = s.training.global_batch;
   result.tokens = checked_mul(s.training.global_batch, s.tokens_of_sequence());
-  result.peak_flops_per_second = static_cast<double>(s.gpu.peak(run.input().pass.compute).value);
-  result.usable_memory = s.gpu.usable_memory;
-  result.context_memory = s.gpu.context_memory;
+  result.peak_flops_per_second = static_cast<double>(program::mean_peak(run.input()));
+  const hardware::Gpu& largest = largest_gpu(s);
+  result.usable_memory = largest.usable_memory;
+  result.context_memory = largest.context_memory;
   result.flops = lowered.flops;
   if (s.training.flops == FlopsCount::causal)
     result.flops.model.attention -= model::causal_saving(run.input().graph->spec, s.lengths(), s.training.global_batch);
@@ -74,10 +97,42 @@ std::string title_of(const Scenario& s) {
   if (const std::size_t n = s.cluster.perturb.size(); n > 0)
     places += fmt::format(" · {} perturbation{}", n, n == 1 ? "" : "s");
   const std::string title = fmt::format(
-      "{} on {} × {} ({}):{}{} · {} · batch {} × {} tokens", s.model.name, report::integer_text(l.ranks()), s.gpu.name,
-      s.cluster.name, degrees.empty() ? " one GPU" : degrees, places,
+      "{} on {} × {} ({}):{}{} · {} · batch {} × {} tokens", s.model.name, report::integer_text(l.ranks()),
+      gpus_text(s), s.cluster.name, degrees.empty() ? " one GPU" : degrees, places,
       s.schedule.file.empty() ? s.schedule.type : s.schedule.file, s.training.global_batch, lengths_text(s));
   return safe_to_show(title, Shown::one_line);
+}
+
+// How the run was simulated, where that needs a reason.
+std::vector<std::string> notes_of(const Run& run, const program::LoweredStep& step, bool fold) {
+  std::vector<std::string> notes;
+  if (!run.why_network().empty()) notes.push_back(run.why_network() + ".");
+  if (step.ranks == 1 || !fold) return notes;
+  if (run.input().mode == program::NetworkMode::flows) {
+    notes.emplace_back(
+        "Every rank is played: under flows, ranks that are alike by themselves may meet different traffic on their "
+        "links, so none stands for another.");
+  } else if (!step.splits.empty()) {
+    std::string text;
+    for (const std::string& split : step.splits) text += (text.empty() ? "" : ", ") + split;
+    notes.push_back("Ranks of one place in the pipeline are played apart where they differ: " + text + ".");
+  }
+  return notes;
+}
+
+// Megatron-LM and DeepSpeed block with a few schedules only; how others would exchange is ours to say.
+std::string note_on_messages(const Scenario& s) {
+  if (s.layout.pipeline == 1 || s.stack.communication.messages != layout::MessageMode::rendezvous) return {};
+  const auto& kinds = schedule::schedule_kinds();
+  const std::string name = s.schedule.type.substr(0, s.schedule.type.find('('));
+  const auto kind = std::find_if(kinds.begin(), kinds.end(), [&](const auto& k) { return k.name == name; });
+  const bool alone = name == "interleaved_1f1b" && s.layout.virtual_stages == 1;
+  if (kind == kinds.end() || (kind->exchanges_block && !alone)) return {};
+  return fmt::format(
+      "The messages of {} block, and it runs 1f1b, interleaved_1f1b (of several chunks) and gpipe only: the exchanges "
+      "of "
+      "{} are an assumption; stack.communication.messages: asynchronous waits for none.",
+      s.stack.name.empty() ? s.stack.type : s.stack.name, s.schedule.type);
 }
 
 const char* name_of(program::NetworkMode mode) {
@@ -140,25 +195,33 @@ void play_balanced(const Run& of, const RunOptions& asked, report::RunResult& ru
     run.experts.balanced_memory = std::max(run.experts.balanced_memory, Bytes{m.peak});
 }
 
-// What the engine says of the timeline.
-template <class Begins>
-void look_at(const Scenario& s, const Begins& begins, report::RunResult& run) {
-  begins("splitting the time of each device");
-  run.split = engine::split_time(run.program, run.timeline);
-  begins("following the memory of each device");
-  run.memory = engine::memory_of(run.program, run.timeline, run.usable_memory - run.context_memory, segments_of(s));
-  for (const engine::DeviceMemory& m : run.memory) run.reserved.push_back(m.reserved);
-  begins("balancing the books");
-  run.critical = engine::critical_path(run.program, run.timeline);
-  run.schedule_bubbles = engine::schedule_bubbles(run.program, run.timeline);
-  run.timeline_hash = engine::timeline_hash(run.program, run.timeline);
-  run.books = engine::audit(run.program, run.timeline, run.split, run.memory);
+// Of a job that is larger than a domain.
+std::string note_on_segments(const hardware::ClusterSpec& c) {
+  const hardware::ScaleUp& up = c.scale_up;
+  if (up.segment == 0 || up.nodes_per_domain != up.segment || c.nodes <= up.segment) return {};
+  return fmt::format(
+      "The job is larger than a domain of {} and takes {} nodes ({} GPUs) of each (cluster.scale_up.segment; 0: all of "
+      "them).",
+      c.name, up.segment, up.segment * c.gpus_per_node);
+}
+
+// Of a model whose tokens meet a part of it.
+std::string note_on_experts(const model::ModelSpec& m) {
+  const auto billions = [](std::int64_t n) { return static_cast<double>(n) / 1e9; };
+  std::string note = fmt::format(
+      "{} has {:.2f} B parameters, {:.2f} B of them active: a token goes to {} of {} experts", m.name,
+      billions(model::parameter_count(m)), billions(model::active_parameters(m)), m.experts.top_k, m.experts.count);
+  if (m.experts.shared > 0) note += fmt::format(" and to {} shared", m.experts.shared);
+  if (m.prediction_layers > 0)
+    note +=
+        fmt::format("; beside these {:.2f} B that predict further tokens", billions(model::prediction_parameters(m)));
+  return note + ".";
 }
 
 Result<report::RunResult> play(const Run& of, const RunOptions& options) {
   const Scenario& s = of.scenario();
   const program::StepInput& input = of.input();
-  const Places places{input.topology, input.placement, input.speed};
+  const Places places{input.topology, input.placement, input.speed, input.gpu_of};
   const auto begins = [&](const std::string& phase) {
     if (options.phase) options.phase(phase);
   };
@@ -181,7 +244,19 @@ Result<report::RunResult> play(const Run& of, const RunOptions& options) {
   run.expected = expected;
   run.scenario_json = to_json(s);
   run.network_mode = name_of(input.mode);
-  take_notes(of, lowered, places, !options.every_rank, run);
+  run.notes = notes_of(of, lowered, !options.every_rank);
+  run.simulation_notes = run.notes.size();
+  if (s.model.experts.count > 0) run.notes.push_back(note_on_experts(s.model));
+  if (const std::string note = note_on_segments(s.cluster); !note.empty()) run.notes.push_back(note);
+  for (std::string& note : rerouted(s, places)) run.notes.push_back(std::move(note));
+  run.notes.insert(run.notes.end(), s.notes.begin(), s.notes.end());
+  if (input.layout.zero != s.layout.zero)
+    run.notes.push_back(fmt::format(
+        "{} keeps {} whole through the step and reduces once: only the optimizer is sharded, as with zero: optimizer.",
+        s.stack.name, s.layout.zero == layout::Zero::parameters ? "parameters and gradients" : "gradients"));
+  if (const std::string note = note_on_messages(s); !note.empty()) run.notes.push_back(note);
+  for (const Diagnostic& idle : idle_keys(s))
+    run.notes.push_back(safe_to_show(idle.path + " " + idle.message, Shown::one_line) + ".");
   run.placement = placement_result(s, places);
   run.placement.devices = input.placement;
   run.placement.per_node = input.topology->devices_per_node();
@@ -195,10 +270,20 @@ Result<report::RunResult> play(const Run& of, const RunOptions& options) {
 
   if (input.mode == program::NetworkMode::flows) run.link_use = link_use(*input.topology, run.program, run.timeline);
   run.shared = shared_transfers(s, *input.topology, run.program, run.timeline);
-  look_at(s, begins, run);
+  begins("splitting the time of each device");
+  run.split = engine::split_time(run.program, run.timeline);
+  begins("following the memory of each device");
+  run.memory = engine::memory_of(run.program, run.timeline, run.usable_memory - run.context_memory, segments_of(s));
+  for (const engine::DeviceMemory& m : run.memory) run.reserved.push_back(m.reserved);
+  begins("balancing the books");
+  run.critical = engine::critical_path(run.program, run.timeline);
+  run.schedule_bubbles = engine::schedule_bubbles(run.program, run.timeline);
+  run.timeline_hash = engine::timeline_hash(run.program, run.timeline);
+  run.books = engine::audit(run.program, run.timeline, run.split, run.memory);
   run.books.insert(run.books.end(), flops_book.begin(), flops_book.end());
   for (std::string& wrong : report::audit_rates(run)) run.books.push_back(std::move(wrong));
   run.slow_ranks = slow_ranks(places);
+  run.pools = pool_results(of, run);
   if (s.reliability.given()) run.long_run = long_run_of(s, run.timeline.step_time);
   if (options.what_if) play_without(of, options, run);
   if (options.what_if && s.variation.given()) {

@@ -30,12 +30,17 @@ double held_matrices(const model::ModelSpec& m) {
 }
 
 // FLOP/s that no matrix product passes (kernel_time.cpp: the main loop of the largest tile, without fill and waves).
-double best_rate(const Scenario& s, DType type) {
-  const cost::KernelModel kernels = cost::with_stack(s.kernels, s.stack);
+double best_rate(const Scenario& s, const program::GpuKind& kind, DType type) {
+  const cost::KernelModel kernels = cost::with_stack(kind.kernels, s.stack);
   const cost::GemmModel& g = kernels.gemm;
   const double layout = std::max({g.tn, g.nn, g.nt, g.misaligned_rate * std::max({g.tn, g.nn, g.nt})});
-  return real(s.gpu.peak(type).value) * g.rate.of(type) * kernels.sustained * layout *
+  return real(kind.gpu.peak(type).value) * g.rate.of(type) * kernels.sustained * layout *
          (type == DType::fp8 ? std::max(kernels.fp8_sustained, 0.0) : 1.0);
+}
+double best_rate(const Scenario& s, DType type) {
+  double best = best_rate(s, {s.gpu, s.kernels}, type);
+  for (const program::GpuKind& pool : s.pools) best = std::max(best, best_rate(s, pool, type));
+  return best;
 }
 
 bool goes_back_whole(const Scenario& s) {

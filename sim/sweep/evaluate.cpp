@@ -44,7 +44,7 @@ Evaluation in_short(const scenario::Run& run, scenario::EvaluationCosts& costs, 
   f.tokens = checked_mul(s.training.global_batch, s.tokens_of_sequence());
   f.peak_memory_bytes = played->peak;
   f.memory_bytes = played->peak + s.gpu.context_memory.value;
-  f.headroom_bytes = s.gpu.usable_memory.value - f.memory_bytes;
+  f.headroom_bytes = played->free;
   f.bubble_fraction = played->bubble_fraction;
   f.mfu = played->mfu;
   f.hfu = played->hfu;

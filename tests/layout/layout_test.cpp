@@ -197,4 +197,21 @@ TEST_CASE("the parts of one group of 65536 ranks take as long as the group, not 
   CHECK(static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC < 2);  // a square took 30 s
 }
 
+// Of a layer of hidden 64 (4 · 64² + 8 · 64² = 49 152 matrix parameters) and a head of 64 · 768, as much as one layer:
+// speeds 3 and 1 take 12 layers and the head in 13/4 layers of time each at best. Each layer in turn to the stage that
+// is done first: 9 on the fast (9/3 = 3), 3 and the head on the slow would be 4; 10 (10/3) and 2 with the head (3).
+TEST_CASE("partition balanced goes by the speeds of the stages") {
+  const model::ModelSpec m = test::gpt(12, 64, 4, 768);
+  Layout l;
+  l.pipeline = 2, l.partition = Partition::balanced, l.speeds = {3, 1};
+  const auto spans = partition_layers(m, l);
+  REQUIRE(spans.ok());
+  CHECK((*spans)[0].layers == 10);
+  CHECK((*spans)[1].layers == 2);
+  l.speeds = {1, 3};  // 3 and 9: 3 to (9 + 1)/3
+  const auto turned = partition_layers(m, l);
+  CHECK((*turned)[0].layers == 3);
+  CHECK((*turned)[1].layers == 9);
+}
+
 }  // namespace orrery::layout::layout_test

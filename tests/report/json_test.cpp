@@ -100,6 +100,7 @@ TEST_CASE("the JSON has exactly its keys, in order") {
                                                  "usable_memory_bytes",
                                                  "network_mode",
                                                  "placement",
+                                                 "pools",
                                                  "evaluated_by",
                                                  "step_time_s",
                                                  "step_time_ps",
@@ -135,7 +136,7 @@ TEST_CASE("the JSON has exactly its keys, in order") {
   CHECK(keys_of(run["devices"][0]) == std::vector<std::string>{"ranks", "stage", "tensor_rank", "context_rank",
                                                                "data_rank", "breakdown_ps", "in_flight",
                                                                "peak_memory_bytes", "reserved_bytes", "alloc_retries",
-                                                               "context_bytes", "memory_bytes"});
+                                                               "context_bytes", "usable_memory_bytes", "memory_bytes"});
   const std::vector<std::string> categories(program::kCategoryNames.begin(), program::kCategoryNames.end());
   CHECK(keys_of(run["breakdown_ps"]) == categories);
   CHECK(keys_of(run["breakdown_s"]) == categories);

@@ -10,6 +10,7 @@ namespace orrery::engine {
 
 struct MemoryVerdict {
   std::int64_t peak = 0;      // bytes allocated on the fullest device, as DeviceMemory::peak
+  std::int64_t free = 0;      // bytes, on the device that has the fewest beside what is allocated; negative: none
   bool fits = true;           // no device reserves more than the capacity
   bool released = false;      // the GPU refused a segment on the way; not told where it does not fit
   std::int64_t replayed = 0;  // devices whose allocator was followed

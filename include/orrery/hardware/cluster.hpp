@@ -122,6 +122,23 @@ struct Perturbation {
   friend bool operator==(const Perturbation&, const Perturbation&) = default;
 };
 
+// A pool of a cluster of unlike nodes: so many nodes of a cluster of the catalogue, or of a file like it.
+struct Pool {
+  std::string name;  // empty = that of `type`
+  std::string type;
+  std::string gpu;  // in place of that cluster's
+  int nodes = 1;
+  const std::string& shown() const { return name.empty() ? type : name; }
+  friend bool operator==(const Pool&, const Pool&) = default;
+};
+
+// What joins the pools: a switch above them, and a way from each to it.
+struct BetweenPools {
+  BytesPerSecond bandwidth{};  // of a pool's way, one direction; 0 = of all its NICs
+  Time latency{};              // of a way
+  friend bool operator==(const BetweenPools&, const BetweenPools&) = default;
+};
+
 struct ClusterSpec {
   std::string name;
   std::string gpu;                              // of the catalogue, or a file
@@ -137,8 +154,15 @@ struct ClusterSpec {
   ExplicitGraph graph;  // used instead of the generators when it has cables
   std::vector<Perturbation> perturb;
   std::vector<std::string> sources;
+  // Nodes are those of the pools in turn; what stands above is of the first pool, but for `nodes`, which are of all.
+  std::vector<Pool> pools;
+  BetweenPools between;
+  std::vector<ClusterSpec> of_pools;  // [pool] what it is
   friend bool operator==(const ClusterSpec&, const ClusterSpec&) = default;
 };
+
+// The pool of a device or node; 0 where there are none.
+int pool_of_node(const ClusterSpec& spec, int node);
 
 // Everything wrong with the spec for that many nodes (empty: it can be built).
 Diagnostics check_cluster(const ClusterSpec& spec, int nodes);

@@ -15,7 +15,8 @@ namespace orrery::hardware {
 //   round_robin  dealt out over the scale-up domains; the same as by_rail where a domain is a node
 //   random       the packed devices, shuffled by the seed
 //   custom       the devices as listed, one a rank
-enum class PlacementKind : std::uint8_t { packed, round_robin, by_rail, random, custom };
+//   on_pools     the next device of the pool that its pipeline rank or its replica is given
+enum class PlacementKind : std::uint8_t { packed, round_robin, by_rail, random, custom, on_pools };
 
 // As scenarios and reports say it; `explicit` for custom.
 const char* name_of(PlacementKind kind);
@@ -24,10 +25,15 @@ struct Placement {
   PlacementKind kind = PlacementKind::packed;
   std::uint64_t seed = 0;
   std::vector<DeviceId> devices{};  // custom
+  // on_pools, one of the two: [pipeline rank] or [replica] the name of its pool.
+  std::vector<std::string> stages{}, replicas{};
 };
 
 // Device of each rank; every device at most once. Errors name `placement` and the like.
 Result<std::vector<DeviceId>> place_ranks(const Placement& placement, int ranks, const Topology& topology);
+// on_pools: `place` of a rank is its pipeline rank or its replica, whichever list is given.
+Result<std::vector<DeviceId>> place_on_pools(const Placement& placement, const std::vector<int>& place,
+                                             const ClusterSpec& cluster);
 
 // An error for each perturbation that takes down a device with a rank on it; it names the ranks.
 Diagnostics check_running(const ClusterSpec& spec, const std::vector<DeviceId>& placement);

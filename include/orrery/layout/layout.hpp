@@ -35,6 +35,8 @@ struct Layout {
   std::string order = "tp-cp-dp-pp";  // first varies fastest (Megatron)
   Partition partition = Partition::even;
   std::vector<std::int64_t> layers_per_stage;  // explicit_layers: one entry a stage, in model order
+  // [pipeline rank] how fast its GPUs are beside the others'; empty = all alike. Partition balanced goes by it.
+  std::vector<std::int64_t> speeds;
   int encoder_stages = 0;  // of an encoder–decoder: stages in front that hold the encoder alone; 0 = see partition
 
   int ranks() const;

@@ -28,6 +28,13 @@ struct Footprint {
   double tasks = 0, bytes = 0;
 };
 
+// A GPU as its libraries drive it.
+struct GpuKind {
+  hardware::Gpu gpu;
+  cost::KernelModel kernels;
+  friend bool operator==(const GpuKind&, const GpuKind&) = default;
+};
+
 // The step that is simulated, by values. The rooms that made them have checked them: lowering refuses only what they
 // cannot see, routes that are cut and partitions that go in a circle.
 struct StepInput {
@@ -40,9 +47,12 @@ struct StepInput {
   hardware::Gpu gpu;
   cost::KernelModel kernels;
   std::shared_ptr<const hardware::Topology> topology;  // never empty
-  std::shared_ptr<const network::Tuning> tuning;       // never empty
+  std::shared_ptr<const network::Tuning> tuning;       // never empty; among unlike GPUs too
   std::vector<hardware::DeviceId> placement;           // [rank]
-  std::vector<double> speed;                           // [rank] of its kernels, 1 = as the GPU should be; empty = all 1
+  std::vector<GpuKind> unlike_gpus;                    // those there are, `gpu` among them; empty = all are that
+  std::vector<std::int32_t> gpu_of;                    // [rank] which of them; empty where they are
+  std::vector<std::shared_ptr<const network::Tuning>> tunings;  // [kind] of collectives among GPUs of it
+  std::vector<double> speed;  // [rank] of its kernels, 1 = as the GPU should be; empty = all 1
   NetworkMode mode = NetworkMode::steady;
   // Of every collective that can be served so; empty = chosen by size, ranks and topology.
   std::string algorithm, protocol;
@@ -91,6 +101,16 @@ struct LoweredStep {
   std::vector<std::int32_t> fold_class;  // [rank]
   std::vector<std::string> splits;       // why ranks of one place in the pipeline are not all alike; empty if they are
 };
+
+// The kinds of GPU and the one of a rank, also where all are alike.
+std::vector<GpuKind> gpu_kinds(const StepInput& input);
+inline std::size_t gpu_kind(const StepInput& input, std::int32_t rank) {
+  return input.gpu_of.empty() ? 0 : static_cast<std::size_t>(input.gpu_of[static_cast<std::size_t>(rank)]);
+}
+// FLOP/s of the matrix products of a GPU of the run, the mean of unlike ones.
+std::int64_t mean_peak(const StepInput& input);
+// [stage][kind] ranks that hold the stage, those of all pipes together.
+std::vector<std::vector<std::int64_t>> ranks_by_kind(const StepInput& input);
 
 inline constexpr const char* kStepOverhead = "step overhead";  // name of what the host does before a step
 

@@ -66,6 +66,16 @@ struct ExpertLoads {
   bool there = false;
 };
 
+// A pool of a cluster of unlike nodes.
+struct PoolResult {
+  std::string name, gpu;
+  std::int64_t ranks = 0;
+  std::vector<int> stages;     // pipeline ranks that it has ranks of
+  double bubble_fraction = 0;  // of its GPUs' time
+  double work_fraction = 0;    // compute, recompute and optimizer
+  std::int64_t headroom = 0;   // bytes on its fullest GPU; negative: it does not fit
+};
+
 struct RunResult {
   // What ran.
   std::string title;          // one line: model, GPUs, layout, schedule
@@ -78,7 +88,7 @@ struct RunResult {
   std::int64_t tokens = 0;           // per step
   std::int64_t sequences = 0;        // per step
   double peak_flops_per_second = 0;  // of one GPU, dense, of the GEMM dtype
-  Bytes usable_memory{};             // of one GPU
+  Bytes usable_memory{};             // of one GPU; of unlike ones the largest
   Bytes context_memory{};            // CUDA context and libraries, outside the allocator
   program::StepFlops flops;          // of the step, all GPUs; the model's as training.flops counts them
   program::KernelBook kernels;       // of the step, all GPUs
@@ -116,6 +126,9 @@ struct RunResult {
   Time unperturbed{};                      // without all of them
   Time asynchronous{};                     // with asynchronous messages in place of blocking ones
   ExpertLoads experts;
+  std::vector<PoolResult> pools;  // where GPUs are unlike
+
+  Bytes usable_on(std::size_t device) const { return {usable_memory.value - program.devices[device].lacks}; }
 };
 
 // Whether the step runs in the memory of the GPUs. By releasing: the GPU refuses, PyTorch's allocator gives back the

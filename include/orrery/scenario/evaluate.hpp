@@ -14,6 +14,7 @@ struct Evaluation {
   Time step_time{};
   double bubble_fraction = 0, mfu = 0, hfu = 0, tokens_per_s_per_gpu = 0;  // as report::Metrics
   std::array<double, program::kCategories> mean_s{};                       // per rank; sums to the step time
+  std::int64_t free = 0;  // bytes beside that on the GPU that has the fewest; negative: it does not fit
   std::int64_t peak = 0;  // most bytes allocated on a GPU, without the CUDA context
   report::Verdict verdict = report::Verdict::fits;
   bool judged = true;         // else slower than asked about: `peak`, `verdict` and `replayed` are not known

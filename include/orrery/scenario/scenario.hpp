@@ -95,7 +95,8 @@ struct Scenario {
   hardware::Placement placement;
   hardware::Gpu gpu;
   cost::KernelModel kernels;
-  layout::Layout layout;  // data: GPUs / (tensor · context · pipeline) where the file does not say
+  std::vector<program::GpuKind> pools;  // [of cluster.pools] its GPU; of the first also above
+  layout::Layout layout;                // data: GPUs / (tensor · context · pipeline) where the file does not say
   Training training;
   ScheduleChoice schedule;
   cost::Stack stack;

@@ -1,0 +1,132 @@
+// Stages and replicas on pools of unlike nodes.
+#include <fmt/format.h>
+
+#include "simulated.hpp"
+
+namespace orrery::scenario::pools_test {
+namespace {
+
+std::string text_of(const std::string& cluster, const std::string& more = "", const char* batch = "8") {
+  return fmt::format(
+      "model: {{type: llama3.1-8b, layers: 8}}\ncluster: {}\nlayout: {{tensor: 8, pipeline: 2, sequence_parallel: "
+      "true}}\ntraining: {{sequence_length: 4096, global_batch: {}}}\nstack: megatron-2024\nnetwork: ideal\n{}",
+      cluster, batch, more);
+}
+
+const std::string kPools = "{pools: [{name: new, type: dgx-h100, nodes: 1}, {name: old, type: selene, nodes: 1}]}";
+
+std::string refusal(const std::string& text) {
+  const auto scenario = read_scenario_text(text, "test.yaml");
+  if (!scenario.ok()) return render(scenario.errors());
+  const auto run = resolve_and_simulate(*scenario);
+  return run.ok() ? std::string() : render(run.errors());
+}
+
+}  // namespace
+
+TEST_CASE("a stage on a pool takes what it takes on a cluster of its nodes") {
+  const report::RunResult mixed = simulated(text_of(kPools)), fast = simulated(text_of("{type: dgx-h100, nodes: 2}")),
+                          slow = simulated(text_of("{type: selene, nodes: 2}"));
+  REQUIRE(mixed.stages.size() == 2);
+  CHECK(mixed.stages[0].forward == fast.stages[0].forward);
+  CHECK(mixed.stages[0].backward == fast.stages[0].backward);
+  CHECK(mixed.stages[1].forward == slow.stages[1].forward);
+  CHECK(mixed.stages[1].backward == slow.stages[1].backward);
+  CHECK(mixed.stages[1].forward > fast.stages[1].forward);
+  CHECK(mixed.timeline.step_time > fast.timeline.step_time);
+  CHECK(mixed.timeline.step_time < slow.timeline.step_time);
+  REQUIRE(mixed.pools.size() == 2);
+  CHECK(mixed.pools[0].ranks == 8);
+  CHECK(mixed.pools[0].stages == std::vector<int>{0});
+  CHECK(mixed.pools[1].gpu == "a100-sxm-80gb");
+  CHECK(mixed.pools[0].bubble_fraction > mixed.pools[1].bubble_fraction);
+}
+
+// 1F1B of two micro-batches on two ranks, F and B of the first stage a and A, of the second b and B, a message c each
+// way, b + B ≥ a and A ≤ b + B: the second stage begins at a + c and is done 2 (b + B) later; the gradient of the last
+// goes back: a + c + 2 (b + B) + c + A from the first start to the last end.
+TEST_CASE("a pipeline over two pools, worked by hand") {
+  const report::RunResult run = simulated(text_of(kPools, "", "2"));
+  const std::int64_t a = run.stages[0].forward.value, A = run.stages[0].backward.value, b = run.stages[1].forward.value,
+                     B = run.stages[1].backward.value;
+  REQUIRE(b + B >= a);
+  REQUIRE(A <= b + B);
+  std::int64_t c = 0;
+  for (const program::TaskTemplate& t : run.program.templates)
+    if (t.lane == program::Lane::pipeline_send) c = std::max(c, t.duration.value);
+  REQUIRE(c > 0);
+  const std::int64_t span = a + c + 2 * (b + B) + c + A;
+  CHECK(run.schedule_bubbles.makespan == span);
+}
+
+TEST_CASE("pools give the same however they are played") {
+  for (const char* more :
+       {"", "placement: {type: pools, stages: [old, new]}\n", "variation: {gpus: 0.01, count: 2}\n"}) {
+    const std::string text = text_of(kPools, more);
+    const report::RunResult run = simulated(text);
+    const report::RunResult every = simulated(text, {.every_rank = true}), unfused = simulated(text, {.fuse = false});
+    CHECK(every.timeline.makespan == run.timeline.makespan);
+    CHECK(unfused.timeline.makespan == run.timeline.makespan);
+    CHECK(every.flops.executed.total() == run.flops.executed.total());
+  }
+}
+
+// The blocks of causal attention are of 128 rows on an H100 and of 64 in the backward pass on an A100, so the same
+// stage runs other FLOPs there; every kind is counted for the ranks that have it.
+TEST_CASE("FLOPs are counted by the kernels of each pool") {
+  const auto executed = [](const std::string& text) { return simulated(text).flops.executed.attention; };
+  const WideFlops fast = executed(text_of("{type: dgx-h100, nodes: 2}")),
+                  slow = executed(text_of("{type: selene, nodes: 2}"));
+  REQUIRE(fast != slow);
+  CHECK(2 * executed(text_of(kPools)) == fast + slow);
+}
+
+TEST_CASE("each pool has its own memory") {
+  const std::string text =
+      text_of("{pools: [{name: new, type: dgx-h100}, {name: old, type: selene, gpu: a100-sxm-40gb}]}", "", "8");
+  const report::RunResult run = simulated(text);
+  REQUIRE(run.program.devices.size() == 2);
+  CHECK(run.program.devices[0].lacks == 0);
+  const auto gpus = read_scenario_text(text, "test.yaml");
+  const hardware::Gpu &large = gpus->pools[0].gpu, &small = gpus->pools[1].gpu;
+  CHECK(run.program.devices[1].lacks ==
+        (large.usable_memory - large.context_memory - small.usable_memory + small.context_memory).value);
+  CHECK(report::metrics_of(run).worst_device == 1);
+  CHECK(report::metrics_of(run).headroom == run.pools[1].headroom);
+  CHECK(run.pools[1].headroom < run.pools[0].headroom);
+}
+
+TEST_CASE("layers are balanced by the speed of their pool") {
+  const report::RunResult even = simulated(text_of(kPools));
+  std::string text = text_of(kPools);
+  text.replace(text.find("sequence_parallel"), 0, "partition: balanced, ");
+  const report::RunResult by_speed = simulated(text);
+  CHECK(by_speed.stages[0].span.layers > by_speed.stages[1].span.layers);
+  CHECK(by_speed.timeline.step_time < even.timeline.step_time);
+}
+
+TEST_CASE("what is wrong with pools is said with its remedy") {
+  const auto pools = [](const std::string& list) { return refusal(text_of("{pools: [" + list + "]}")); };
+  const auto says = [](const std::string& text, const char* part) {
+    CHECK_MESSAGE(text.find(part) != std::string::npos, text);
+  };
+  says(pools("{type: dgx-h100}, {type: dgx-h100}"), "cluster.pools[1].name: two pools are called 'dgx-h100'");
+  says(pools("{type: dgx-h100}, {type: gb200-nvl72}"), "nodes of 4 GPUs beside nodes of 8");
+  says(pools("{type: dgx-h100}, {name: b}"), "cluster.pools[1].type: is missing");
+  says(pools("{type: dgx-h10}, {type: selene}"), "cluster.pools[0].type: unknown cluster 'dgx-h10'");
+  says(pools("{type: dgx-h100, gpu: h100-sxm}, {type: selene}"), "cluster.pools[0].gpu: unknown GPU 'h100-sxm'");
+  says(pools("{type: dgx-h100}, {type: dgx-1-v100}"), "v100-sxm-16gb has no bf16 arithmetic");
+  says(pools("{type: dgx-h100}, {type: selene, nodes: 2}"), "must multiply to the 24 GPUs of the run");
+  says(refusal(text_of("{nodes: 3, pools: [{type: dgx-h100}, {type: selene}]}")),
+       "the figures of a cluster of pools are those of the pools");
+  const auto placed = [](const char* how) { return refusal(text_of(kPools, std::string("placement: ") + how + "\n")); };
+  says(placed("{type: pools}"), "type pools needs one of stages and replicas");
+  says(placed("{type: pools, stages: [new]}"), "1 pools for 2 pipeline ranks");
+  says(placed("{type: pools, stages: [new, new]}"), "pool new has 8 GPUs, fewer than the ranks that are put there");
+  says(placed("{type: pools, stages: [new, odl]}"), "did you mean 'old'?");
+  says(placed("{stages: [new, old]}"), "is for type pools only");
+  says(refusal(text_of("{type: dgx-h100, nodes: 2}", "placement: {type: pools, stages: [a, b]}\n")),
+       "the cluster has no pools");
+}
+
+}  // namespace orrery::scenario::pools_test
