@@ -7,6 +7,7 @@
 #include "described.hpp"
 #include "located.hpp"
 #include "long_run.hpp"
+#include "notes.hpp"
 #include "orrery/core/show.hpp"
 #include "orrery/hardware/cluster.hpp"
 #include "orrery/model/flops.hpp"
@@ -103,38 +104,6 @@ std::string title_of(const Scenario& s) {
   return safe_to_show(title, Shown::one_line);
 }
 
-// How the run was simulated, where that needs a reason.
-std::vector<std::string> notes_of(const Run& run, const program::LoweredStep& step, bool fold) {
-  std::vector<std::string> notes;
-  if (!run.why_network().empty()) notes.push_back(run.why_network() + ".");
-  if (step.ranks == 1 || !fold) return notes;
-  if (run.input().mode == program::NetworkMode::flows) {
-    notes.emplace_back(
-        "Every rank is played: under flows, ranks that are alike by themselves may meet different traffic on their "
-        "links, so none stands for another.");
-  } else if (!step.splits.empty()) {
-    std::string text;
-    for (const std::string& split : step.splits) text += (text.empty() ? "" : ", ") + split;
-    notes.push_back("Ranks of one place in the pipeline are played apart where they differ: " + text + ".");
-  }
-  return notes;
-}
-
-// Megatron-LM and DeepSpeed block with a few schedules only; how others would exchange is ours to say.
-std::string note_on_messages(const Scenario& s) {
-  if (s.layout.pipeline == 1 || s.stack.communication.messages != layout::MessageMode::rendezvous) return {};
-  const auto& kinds = schedule::schedule_kinds();
-  const std::string name = s.schedule.type.substr(0, s.schedule.type.find('('));
-  const auto kind = std::find_if(kinds.begin(), kinds.end(), [&](const auto& k) { return k.name == name; });
-  const bool alone = name == "interleaved_1f1b" && s.layout.virtual_stages == 1;
-  if (kind == kinds.end() || (kind->exchanges_block && !alone)) return {};
-  return fmt::format(
-      "The messages of {} block, and it runs 1f1b, interleaved_1f1b (of several chunks) and gpipe only: the exchanges "
-      "of "
-      "{} are an assumption; stack.communication.messages: asynchronous waits for none.",
-      s.stack.name.empty() ? s.stack.type : s.stack.name, s.schedule.type);
-}
-
 const char* name_of(program::NetworkMode mode) {
   constexpr const char* names[] = {"ideal", "steady", "flows"};
   return names[static_cast<std::size_t>(mode)];
@@ -195,27 +164,19 @@ void play_balanced(const Run& of, const RunOptions& asked, report::RunResult& ru
     run.experts.balanced_memory = std::max(run.experts.balanced_memory, Bytes{m.peak});
 }
 
-// Of a job that is larger than a domain.
-std::string note_on_segments(const hardware::ClusterSpec& c) {
-  const hardware::ScaleUp& up = c.scale_up;
-  if (up.segment == 0 || up.nodes_per_domain != up.segment || c.nodes <= up.segment) return {};
-  return fmt::format(
-      "The job is larger than a domain of {} and takes {} nodes ({} GPUs) of each (cluster.scale_up.segment; 0: all of "
-      "them).",
-      c.name, up.segment, up.segment * c.gpus_per_node);
-}
-
-// Of a model whose tokens meet a part of it.
-std::string note_on_experts(const model::ModelSpec& m) {
-  const auto billions = [](std::int64_t n) { return static_cast<double>(n) / 1e9; };
-  std::string note = fmt::format(
-      "{} has {:.2f} B parameters, {:.2f} B of them active: a token goes to {} of {} experts", m.name,
-      billions(model::parameter_count(m)), billions(model::active_parameters(m)), m.experts.top_k, m.experts.count);
-  if (m.experts.shared > 0) note += fmt::format(" and to {} shared", m.experts.shared);
-  if (m.prediction_layers > 0)
-    note +=
-        fmt::format("; beside these {:.2f} B that predict further tokens", billions(model::prediction_parameters(m)));
-  return note + ".";
+// What the engine says of the timeline.
+template <class Begins>
+void look_at(const Scenario& s, const Begins& begins, report::RunResult& run) {
+  begins("splitting the time of each device");
+  run.split = engine::split_time(run.program, run.timeline);
+  begins("following the memory of each device");
+  run.memory = engine::memory_of(run.program, run.timeline, run.usable_memory - run.context_memory, segments_of(s));
+  for (const engine::DeviceMemory& m : run.memory) run.reserved.push_back(m.reserved);
+  begins("balancing the books");
+  run.critical = engine::critical_path(run.program, run.timeline);
+  run.schedule_bubbles = engine::schedule_bubbles(run.program, run.timeline);
+  run.timeline_hash = engine::timeline_hash(run.program, run.timeline);
+  run.books = engine::audit(run.program, run.timeline, run.split, run.memory);
 }
 
 Result<report::RunResult> play(const Run& of, const RunOptions& options) {
@@ -244,19 +205,7 @@ Result<report::RunResult> play(const Run& of, const RunOptions& options) {
   run.expected = expected;
   run.scenario_json = to_json(s);
   run.network_mode = name_of(input.mode);
-  run.notes = notes_of(of, lowered, !options.every_rank);
-  run.simulation_notes = run.notes.size();
-  if (s.model.experts.count > 0) run.notes.push_back(note_on_experts(s.model));
-  if (const std::string note = note_on_segments(s.cluster); !note.empty()) run.notes.push_back(note);
-  for (std::string& note : rerouted(s, places)) run.notes.push_back(std::move(note));
-  run.notes.insert(run.notes.end(), s.notes.begin(), s.notes.end());
-  if (input.layout.zero != s.layout.zero)
-    run.notes.push_back(fmt::format(
-        "{} keeps {} whole through the step and reduces once: only the optimizer is sharded, as with zero: optimizer.",
-        s.stack.name, s.layout.zero == layout::Zero::parameters ? "parameters and gradients" : "gradients"));
-  if (const std::string note = note_on_messages(s); !note.empty()) run.notes.push_back(note);
-  for (const Diagnostic& idle : idle_keys(s))
-    run.notes.push_back(safe_to_show(idle.path + " " + idle.message, Shown::one_line) + ".");
+  take_notes(of, lowered, places, !options.every_rank, run);
   run.placement = placement_result(s, places);
   run.placement.devices = input.placement;
   run.placement.per_node = input.topology->devices_per_node();
@@ -270,16 +219,7 @@ Result<report::RunResult> play(const Run& of, const RunOptions& options) {
 
   if (input.mode == program::NetworkMode::flows) run.link_use = link_use(*input.topology, run.program, run.timeline);
   run.shared = shared_transfers(s, *input.topology, run.program, run.timeline);
-  begins("splitting the time of each device");
-  run.split = engine::split_time(run.program, run.timeline);
-  begins("following the memory of each device");
-  run.memory = engine::memory_of(run.program, run.timeline, run.usable_memory - run.context_memory, segments_of(s));
-  for (const engine::DeviceMemory& m : run.memory) run.reserved.push_back(m.reserved);
-  begins("balancing the books");
-  run.critical = engine::critical_path(run.program, run.timeline);
-  run.schedule_bubbles = engine::schedule_bubbles(run.program, run.timeline);
-  run.timeline_hash = engine::timeline_hash(run.program, run.timeline);
-  run.books = engine::audit(run.program, run.timeline, run.split, run.memory);
+  look_at(s, begins, run);
   run.books.insert(run.books.end(), flops_book.begin(), flops_book.end());
   for (std::string& wrong : report::audit_rates(run)) run.books.push_back(std::move(wrong));
   run.slow_ranks = slow_ranks(places);
