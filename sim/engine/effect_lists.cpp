@@ -54,6 +54,10 @@ EffectList EffectLists::make(const TaskTemplate& task, std::uint32_t participant
 
 const EffectList& EffectLists::of(TemplateId id, std::uint32_t participant) {
   const TaskTemplate& task = program_.templates[id];
+  if (task.same_effects != 0) {
+    const auto known = known_.find(task.same_effects);
+    return known != known_.end() ? known->second : known_.emplace(task.same_effects, make(task, 0)).first->second;
+  }
   std::vector<EffectList>& of_template = lists_[id];
   if (of_template.empty()) {
     const auto* effects = program_.effects.data() + task.effects.first;

@@ -44,10 +44,13 @@ struct EffectList {
   std::int64_t number = 0;   // of its effects and their order
 };
 
+// Those of templates that tell in which others the same effects are, kept from Program to Program.
+using KnownLists = std::unordered_map<std::uint32_t, EffectList>;
+
 class EffectLists {
  public:
-  EffectLists(const program::Program& program, ListNumbers& numbers)
-      : program_(program), numbers_(numbers), lists_(program.templates.size()) {}
+  EffectLists(const program::Program& program, ListNumbers& numbers, KnownLists& known)
+      : program_(program), numbers_(numbers), known_(known), lists_(program.templates.size()) {}
   // Of a participant of a task of this template; without instants where it has no effects.
   const EffectList& of(program::TemplateId id, std::uint32_t participant);
 
@@ -56,6 +59,7 @@ class EffectLists {
 
   const program::Program& program_;
   ListNumbers& numbers_;
+  KnownLists& known_;
   std::vector<std::vector<EffectList>> lists_;  // [template] of all participants, or of each
 };
 

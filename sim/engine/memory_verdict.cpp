@@ -13,6 +13,7 @@ using namespace program;
 
 struct Replays::Known {
   ListNumbers lists;
+  KnownLists of_blocks;
   std::unordered_map<Words, Reserved, HashOfWords> reserved;
   std::size_t words = 0;  // of all keys
 };
@@ -33,7 +34,7 @@ class Judge {
         segments_(segments),
         known_(known),
         by_(participations(program)),
-        lists_(program, known.lists) {}
+        lists_(program, known.lists, known.of_blocks) {}
 
   MemoryVerdict run() {
     std::vector<std::vector<PlacedList>> placed;
@@ -105,7 +106,7 @@ MemoryVerdict memory_verdict(const Program& program, const Timeline& timeline, B
                              Replays& replays) {
   constexpr std::size_t kMostLists = 20'000, kMostWords = 16'000'000;  // kept: beyond, all are forgotten
   Replays::Known& known = replays.known();
-  if (known.lists.count() > kMostLists || known.words > kMostWords) known = {};
+  if (std::max(known.lists.count(), known.of_blocks.size()) > kMostLists || known.words > kMostWords) known = {};
   return Judge(program, timeline, capacity, segments, known).run();
 }
 

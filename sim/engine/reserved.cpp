@@ -8,7 +8,8 @@
 // the kernels.
 //
 // In the steady part of a schedule each round makes the calls of the round before. Where it also starts from the same
-// blocks, so do all that follow, and they change nothing: the replay goes on behind them.
+// blocks, so do all that follow, and they change nothing: the replay goes on behind them. So does a step that somewhere
+// stands as the step before it did: the rest of it changes nothing either.
 #include <algorithm>
 #include <bit>
 #include <unordered_map>
@@ -138,9 +139,11 @@ template <class Allocator>
 class Replay {
  public:
   Replay(const Calls& calls, Bytes capacity)
-      : calls_(calls), rounds_(rounds_of(calls)), allocator_(capacity.value), block_(calls.size()) {
-    if (rounds_.period == 0) return;
-    released_at_.resize(calls.size());
+      : calls_(calls),
+        rounds_(rounds_of(calls)),
+        allocator_(capacity.value),
+        block_(calls.size()),
+        released_at_(calls.size()) {
     for (std::size_t i = 0; i < calls.size(); ++i)
       if (calls[i] < 0) released_at_[allocation(i)] = i;
   }
@@ -162,6 +165,12 @@ class Replay {
     typename Allocator::Place place;
     friend bool operator==(const Held&, const Held&) = default;
   };
+  static constexpr std::size_t kMarks = 12;
+  struct Mark {
+    std::size_t at;
+    std::int64_t taken;
+    std::vector<typename Allocator::Place> held;
+  };
   struct State {
     std::size_t at = 0;
     std::int64_t taken = -1;
@@ -176,15 +185,50 @@ class Replay {
   void play() {
     std::size_t look = rounds_.period == 0 ? calls_.size() : rounds_.begin + rounds_.period;
     seen_ = {};
+    std::vector<Mark> marks;
+    const std::size_t apart = calls_.size() / kMarks + 1;
+    std::size_t mark = apart;
     for (std::size_t i = 0; i < calls_.size(); ++i) {
+      if (i == mark) {
+        if (stands_as_before(i)) return;
+        marks.push_back(mark_at(i));
+        mark += apart;
+      }
       if (i == look) {
         const std::size_t on = behind_rounds(i);
         look = on > i || on + rounds_.period > rounds_.end ? calls_.size() : i + rounds_.period;
         i = on;
+        mark = (i / apart + 1) * apart;
         if (i == calls_.size()) break;
       }
       make(i);
     }
+    marks_ = std::move(marks);
+  }
+
+  // Visits the places of the blocks that are held at call `i`, by call, until one is not wanted.
+  template <class Visit>
+  void each_held(std::size_t i, const Visit& wanted) const {
+    for (std::size_t j = 0; j < i; ++j)
+      if (calls_[j] > 0 && released_at_[j] >= i && !wanted(allocator_.place(block_[j]))) return;
+  }
+
+  Mark mark_at(std::size_t i) const {
+    Mark mark{i, allocator_.taken(), {}};
+    each_held(i, [&](const typename Allocator::Place& place) {
+      mark.held.push_back(place);
+      return true;
+    });
+    return mark;
+  }
+
+  // While no segment is taken the blocks that are held say all of an allocator.
+  bool stands_as_before(std::size_t i) const {
+    const auto before = std::find_if(marks_.begin(), marks_.end(), [&](const Mark& m) { return m.at == i; });
+    if (before == marks_.end() || before->taken != allocator_.taken()) return false;
+    std::size_t same = 0;  // at one call as many are held in each step
+    each_held(i, [&](const typename Allocator::Place& place) { return place == before->held[same] && ++same > 0; });
+    return same == before->held.size();
   }
 
   void make(std::size_t i) {
@@ -239,9 +283,10 @@ class Replay {
   const Rounds rounds_;
   Allocator allocator_;
   std::vector<typename Allocator::BlockId> block_;  // [call] of those that allocate
-  std::vector<std::size_t> released_at_;            // [call] of those that allocate; where there are rounds
+  std::vector<std::size_t> released_at_;            // [call] of those that allocate
   std::uint64_t places_ = 0;                        // changes with the places of the blocks that are held
   State seen_;
+  std::vector<Mark> marks_;  // of the step before
 };
 
 }  // namespace

@@ -20,6 +20,7 @@ bool runs_past(const RankOp& op, std::size_t step) {
 
 Filtered filter(const std::vector<OpStep>& steps, const std::function<bool(const OpStep&)>& runs) {
   Filtered left;
+  left.at.reserve(steps.size() + 1), left.steps.reserve(steps.size());
   for (const OpStep& s : steps) {
     left.at.push_back(static_cast<int>(left.steps.size()));
     if (runs(s)) left.steps.push_back(s);
@@ -154,11 +155,12 @@ Flops BackwardPass::flops() const {
 
 std::vector<PassStep> BackwardPass::pass(PassKind kind) const {
   check(kind != PassKind::forward, "BackwardPass: not the forward pass");
-  const Filtered own = filter(steps_, [&](const OpStep& s) {
+  Filtered own = filter(steps_, [&](const OpStep& s) {
     return kind == PassKind::backward || (kind == PassKind::input_gradient) == (s.phase == Phase::input);
   });
   std::vector<PassStep> steps;
-  for (const OpStep& s : own.steps) steps.push_back(s.step);
+  steps.reserve(own.steps.size());
+  for (OpStep& s : own.steps) steps.push_back(std::move(s.step));
   for (const Held& held : held_) effects(kind, held, own.at, steps);
   return steps;
 }

@@ -1,6 +1,7 @@
 #include "block.hpp"
 
 #include <algorithm>
+#include <atomic>
 
 #include "pass_clock.hpp"
 
@@ -123,6 +124,8 @@ Block make_block(std::span<const TimedStep> steps, bool parts) {
   if (!std::is_sorted(block.effects.begin(), block.effects.end(), earlier))
     std::stable_sort(block.effects.begin(), block.effects.end(), earlier);
   host_times(steps, block);
+  static std::atomic<std::uint32_t> made = 0;
+  block.number = ++made;
   return block;
 }
 

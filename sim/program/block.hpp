@@ -15,6 +15,7 @@ struct Block {
   std::vector<MemoryEffect> effects;  // in the order of time
   std::vector<Call> calls;            // of one kind together
   std::vector<PassPart> parts;
+  std::uint32_t number = 0;  // no other block of this process has it
 };
 
 // What a step is for those who look inside its task, where it takes [start, end) of it.

@@ -63,6 +63,7 @@ const PipelineLowering::Fused& PipelineLowering::fused(const Pass& pass, std::ui
   t.name = "pass";
   t.segments = builder_.add_segments(block.segments);
   t.effects = builder_.add_effects(block.effects);
+  t.same_effects = block.number;
   t.calls = builder_.add_calls(block.calls);
   if (pass.inside) t.inside = builder_.add_inside(block.parts);
   TaskTemplate host;
@@ -105,7 +106,7 @@ TaskId PipelineLowering::launch_ahead(DeviceIndex device, Time launch) {
   const auto [it, fresh] = ahead_.try_emplace(launch.value);
   if (fresh)
     it->second = builder_.add_template(
-        {launch, Category::host, Lane::host, Lane::host, 0, "launch", {}, {}, kNone, kNone, {}, {}});
+        {launch, Category::host, Lane::host, Lane::host, 0, 0, "launch", {}, {}, kNone, kNone, {}, {}});
   const TaskId task = builder_.add_task(it->second, Participant{device, kNone});
   for (const TaskId message : host_waits_[device]) builder_.add_edge(message, task);
   host_waits_[device].clear();
@@ -117,7 +118,7 @@ TaskId PipelineLowering::blocking_launch(DeviceIndex device, Time launch, const 
   const auto [it, fresh] = launches_.try_emplace(launch.value);
   if (fresh)
     it->second = builder_.add_template(
-        {launch, Category::host, Lane::compute, Lane::compute, 0, "launch", {}, {}, kNone, kNone, {}, {}});
+        {launch, Category::host, Lane::compute, Lane::compute, 0, 0, "launch", {}, {}, kNone, kNone, {}, {}});
   const TaskId task = builder_.add_task(it->second, Participant{device, operation_[device]});
   follow(before, task, device);
   return task;
@@ -137,6 +138,7 @@ TemplateId PipelineLowering::step_template(const Pass& pass, std::uint32_t index
                  s.lane,
                  s.lane,
                  slowed ? input_.slowdown_class : std::uint8_t{0},
+                 0,
                  s.name,
                  {},
                  builder_.add_effects(effects),

@@ -159,8 +159,10 @@ struct TaskTemplate {
   Lane lane = Lane::compute;          // of the first participant
   Lane partner_lane = Lane::compute;  // of the others (a message: send → receive)
   std::uint8_t slowdown_class = 0;    // index of Program::slowdowns; 0 = never slowed
-  const char* name = "";              // of an unfused step ("qkv"); static text
-  Range segments;                     // of a fused block; empty = all one category
+  // Templates of one number have the same effects, in whatever Program of this process (fused blocks); 0 = not told.
+  std::uint32_t same_effects = 0;
+  const char* name = "";  // of an unfused step ("qkv"); static text
+  Range segments;         // of a fused block; empty = all one category
   Range effects;
   std::uint32_t transfer = kNone;  // index of Program::transfers
   std::uint32_t inside = kNone;    // of a pass or a step of one: index of Program::insides
