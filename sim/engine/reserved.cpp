@@ -165,7 +165,7 @@ class Replay {
     typename Allocator::Place place;
     friend bool operator==(const Held&, const Held&) = default;
   };
-  static constexpr std::size_t kMarks = 12;
+  static constexpr std::size_t kMarks = 4;  // each is a look at all calls so far
   struct Mark {
     std::size_t at;
     std::int64_t taken;
