@@ -6,6 +6,7 @@
 #include "explicit_graph.hpp"
 #include "fabric.hpp"
 #include "gated.hpp"
+#include "hosts.hpp"
 #include "orrery/hardware/routing.hpp"
 #include "scale_up.hpp"
 
@@ -159,6 +160,7 @@ Result<std::unique_ptr<Topology>> build_topology(const ClusterSpec& spec, int no
       spec.graph.cables.empty() ? Result<std::unique_ptr<Topology>>(std::make_unique<ClusterTopology>(spec, nodes))
                                 : make_explicit_graph(spec);
   if (!built) return built;
+  if (spec.host_links) built = with_hosts(std::move(built).value(), spec);
   return perturbed(std::move(built).value(), spec.perturb);
 }
 

@@ -6,6 +6,7 @@
 #include "explicit_graph.hpp"
 #include "fabric.hpp"
 #include "gated.hpp"
+#include "hosts.hpp"
 #include "orrery/hardware/cluster.hpp"
 #include "scale_up.hpp"
 
@@ -24,6 +25,7 @@ class ClusterCheck {
 
   Diagnostics run() {
     check_sizes();
+    if (spec_.host_links) check_host(spec_, errors_);
     if (!errors_.empty()) return errors_;
     if (!spec_.pools.empty()) {
       check_pools(spec_, errors_);

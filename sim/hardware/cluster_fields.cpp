@@ -1,6 +1,7 @@
 // The field tables of clusters, of what is slow or down in one, and of the placement of ranks on it.
 #include <limits>
 
+#include "hosts.hpp"
 #include "orrery/hardware/catalogue.hpp"
 
 namespace orrery::hardware {
@@ -195,6 +196,7 @@ const Fields<ClusterSpec>& cluster_fields() {
           .add("pcie_bandwidth", &C::pcie_bandwidth, "between a GPU and its NIC, one direction")
           .add("pcie_latency", &C::pcie_latency, "between a GPU and its NIC, where nic_latency does not hold it")
           .section("scale_out", &C::scale_out, scale_out_fields(), "between nodes")
+          .section("host", &C::host, host_fields(), "memory of a node's host, and what joins it to the GPUs")
           .section("graph", &C::graph, graph_fields(), "explicit network")
           .section("pools", &C::pools, pool_fields(),
                    "unlike nodes side by side, in place of all other keys: each with as many GPUs")

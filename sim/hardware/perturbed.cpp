@@ -38,6 +38,13 @@ class PerturbedTopology final : public Topology {
     std::vector<LinkId> route;
     return whole_route(from, to, 0, route);
   }
+  void host_route(DeviceId device, bool to_host, std::vector<LinkId>& out) const override {
+    const std::size_t start = out.size();
+    base_->host_route(device, to_host, out);
+    const bool whole = std::all_of(out.begin() + static_cast<std::ptrdiff_t>(start), out.end(),
+                                   [&](LinkId l) { return usable_[static_cast<std::size_t>(l)] != 0; });
+    if (!whole) out.resize(start);
+  }
 
  private:
   bool whole_route(DeviceId from, DeviceId to, std::uint32_t choice, std::vector<LinkId>& out) const {

@@ -169,7 +169,7 @@ TEST_CASE("the validation tables' clusters are in the catalogue, build, and give
     const ClusterSpec spec = value_of(load_cluster(name));
     for (const int nodes : {1, std::min(2, spec.nodes), spec.nodes}) {
       const auto t = built(spec, nodes);
-      CHECK(!route(*t, 0, t->devices() - 1).empty());
+      CHECK(route(*t, 0, t->devices() - 1).empty() == (t->devices() == 1));
     }
   }
 }

@@ -14,6 +14,7 @@
 #include "orrery/core/error.hpp"
 #include "orrery/core/units.hpp"
 #include "orrery/hardware/gpu.hpp"
+#include "orrery/hardware/host.hpp"
 #include "orrery/hardware/topology.hpp"
 
 namespace orrery::hardware {
@@ -151,7 +152,9 @@ struct ClusterSpec {
   BytesPerSecond pcie_bandwidth{};  // GPU to NIC (to the host, where scale_up is pcie)
   Time pcie_latency{};
   ScaleOut scale_out;
-  ExplicitGraph graph;  // used instead of the generators when it has cables
+  Host host;
+  bool host_links = false;  // the network has the hosts' memory in it: a run keeps something there
+  ExplicitGraph graph;      // used instead of the generators when it has cables
   std::vector<Perturbation> perturb;
   std::vector<std::string> sources;
   // Nodes are those of the pools in turn; what stands above is of the first pool, but for `nodes`, which are of all.

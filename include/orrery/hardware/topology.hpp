@@ -52,6 +52,8 @@ class Topology {
   }
   // False when links or devices that are down leave no way (see perturb.hpp); `route` must not be asked then.
   virtual bool connected(DeviceId /*from*/, DeviceId /*to*/) const { return true; }
+  // Appends the links from a device to the memory of its host, or from there; nothing where the network has no hosts.
+  virtual void host_route(DeviceId /*device*/, bool /*to_host*/, std::vector<LinkId>& /*out*/) const {}
 };
 
 }  // namespace orrery::hardware
