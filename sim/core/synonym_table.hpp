@@ -175,11 +175,15 @@ inline constexpr Synonym kKeys[] = {{"tp", "layout.tensor"},
                                     {"protocol", "network.protocol"}};
 
 // What there is not, by what it would be called.
-inline constexpr std::string_view kOffload = "nothing is offloaded to the host: there is no such thing here yet";
+inline constexpr std::string_view kOffload =
+    "training: {offload: {optimizer: 1, weights: 0, activations: 0}} has the shares kept in the memory of the hosts";
 inline constexpr std::string_view kLongRun = "one step in its steady state is simulated, not a run of many";
 inline constexpr Synonym kAbsent[] = {
-    {"offload", kOffload},
     {"cpu_offload", kOffload},
+    {"optimizer_cpu_offload", kOffload},
+    {"optimizer_offload_fraction", kOffload},
+    {"cpu_offloading_num_layers", kOffload},
+    {"offload_params", kOffload},
     {"cpu_offloading", kOffload},
     {"offload_optimizer", kOffload},
     {"offload_param", kOffload},

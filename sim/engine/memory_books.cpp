@@ -42,6 +42,9 @@ struct Entry {
 struct State {
   bool there = false, wrong = false;
   std::int64_t time = 0;
+  // When it was made while it was there: right where it is freed at that instant, as a tensor that comes back from the
+  // host the moment that its copy there has ended.
+  std::int64_t again = -1;
 };
 
 struct Wrong {
@@ -80,19 +83,35 @@ std::vector<Wrong> audit(std::vector<Entry>& entries) {
   std::vector<Wrong> wrong;
   for (const Entry& e : entries) {
     State& state = states[e.key];
-    const char* what = e.deed == Deed::made && state.there     ? "is made twice"
-                       : e.deed == Deed::used && !state.there  ? "is used while it is not there"
+    const auto twice = [&, &key = e.key] {
+      wrong.push_back({key, state.again, "is made twice"});
+      state.wrong = true, state.again = -1;
+    };
+    if (state.again >= 0 && (e.time > state.again || e.deed == Deed::made)) twice();
+    if (e.deed == Deed::made && state.there) {
+      state.again = e.time;
+      continue;
+    }
+    if (e.deed == Deed::freed && state.again >= 0) {
+      state = {true, false, e.time};
+      continue;
+    }
+    const char* what = e.deed == Deed::used && !state.there    ? "is used while it is not there"
                        : e.deed == Deed::freed && !state.there ? "is freed while it is not there"
                                                                : nullptr;
     if (what != nullptr) wrong.push_back({e.key, e.time, what});
     if (e.deed == Deed::freed) {
       states.erase(e.key);
     } else {
-      state = {e.deed == Deed::made || state.there, what != nullptr, e.time};
+      state = {e.deed == Deed::made || state.there, what != nullptr || (state.wrong && e.deed != Deed::made), e.time};
     }
   }
   for (const auto& [key, state] : states)
-    if (state.there && !state.wrong) wrong.push_back({key, state.time, "is never freed"});
+    if (state.again >= 0) {
+      wrong.push_back({key, state.again, "is made twice"});
+    } else if (state.there && !state.wrong) {
+      wrong.push_back({key, state.time, "is never freed"});
+    }
   std::stable_sort(wrong.begin(), wrong.end(),
                    [](const Wrong& a, const Wrong& b) { return std::tie(a.key, a.time) < std::tie(b.key, b.time); });
   return wrong;

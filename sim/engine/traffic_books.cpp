@@ -39,10 +39,13 @@ struct Load {
   std::int64_t uses = 0;     // each rounded down to whole bytes
 };
 
-Load load_of(const Program& program, std::size_t links) {
+// Of all transfers, or of those that end at a host or begin there.
+Load load_of(const Program& program, std::size_t links, bool of_hosts = false) {
   std::vector<std::int64_t> times(program.transfers.size(), 0);
-  for (TaskId task = 0; task < program.tasks(); ++task)
-    if (const std::uint32_t transfer = program.template_of(task).transfer; transfer != kNone) ++times[transfer];
+  for (TaskId task = 0; task < program.tasks(); ++task) {
+    const TaskTemplate& t = program.template_of(task);
+    if (t.transfer != kNone && (!of_hosts || t.category == Category::offload_comm)) ++times[t.transfer];
+  }
   Load load{std::vector<Bytes>(links), 0};
   for (std::size_t i = 0; i < times.size(); ++i)
     for (const network::Phase& phase : program.transfers[i].phases) {
@@ -84,7 +87,11 @@ void check_links(const Program& program, const Timeline& timeline, std::span<con
   }
   const bool copies = std::any_of(program.calls.begin(), program.calls.end(),
                                   [](const Call& call) { return call.traffic.switches_add; });
-  if (!copies) check_vertices(timeline.carried, load.uses, links, devices, wrong);
+  if (copies) return;
+  std::vector<Bytes> passed_on = timeline.carried;
+  const Load of_hosts = load_of(program, links.size(), true);
+  for (std::size_t l = 0; l < links.size(); ++l) passed_on[l] = passed_on[l] - of_hosts.bytes[l];
+  check_vertices(passed_on, load.uses, links, devices, wrong);
 }
 
 }  // namespace

@@ -144,6 +144,9 @@ void check_host(const ClusterSpec& spec, Diagnostics& errors) {
   const auto fail = [&](const char* key, std::string message, const char* help) {
     add_error(errors, spec, std::string("host.") + key, std::move(message), help);
   };
+  if (!spec.pools.empty())
+    return fail("memory", "hosts of pools are not described",
+                "leave training.offload out, or run on a cluster of one kind of node");
   if (!host.known())
     return fail("memory", "nothing is said of the memory of a node",
                 "cluster: {host: {memory: 2 TB, memory_bandwidth: 410 GB/s, cores: 128}}");

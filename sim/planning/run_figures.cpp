@@ -36,7 +36,7 @@ std::string held(const PlayedRun& run, const Metrics& m, std::string_view name) 
 double waits_for_bytes(const Metrics& m) {
   double seconds = 0;
   for (const auto c : {program::Category::tensor_comm, program::Category::context_comm, program::Category::data_comm,
-                       program::Category::pipeline_comm})
+                       program::Category::pipeline_comm, program::Category::offload_comm})
     seconds += m.mean_s[static_cast<std::size_t>(c)];
   return seconds / m.step_time_s;
 }

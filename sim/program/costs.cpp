@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "host_paths.hpp"
 #include "orrery/layout/alike_stages.hpp"
 #include "orrery/program/lower.hpp"
 
@@ -41,6 +42,7 @@ Result<StepParts> checked_parts(const StepInput& input, std::vector<std::int32_t
   const auto ranks = known(kept.ranks, RanksKey(input, parts.stages->graph));
   parts.communication = known(kept.communication, NetworkKey(input, ranks));
   if (Diagnostics broken = parts.communication->cut_routes(); !broken.empty()) return broken;
+  if (Diagnostics broken = check_host_ways(input); !broken.empty()) return broken;
   return parts;
 }
 
@@ -62,7 +64,8 @@ std::shared_ptr<StageCosts> stage_costs(const StepInput& input, const StepParts&
                           input.stack.optimizer.gradient_bytes,
                           input.stack.optimizer.reduce_buffer_elements,
                           input.state.gathered_bytes,
-                          inside};
+                          inside,
+                          fetched_weights(input)};
   return kept.costs.of(key, [&] { return std::make_shared<StageCosts>(key, kept.work, kept.passes); });
 }
 

@@ -16,7 +16,8 @@ struct FoldKey {
   std::shared_ptr<Communication> communication;  // of the ranks whose groups call
   std::vector<ObservedCall> calls;
   bool fold = true;
-  std::vector<std::int32_t> places;  // StageCosts::alike_places
+  std::vector<std::int32_t> places;      // StageCosts::alike_places
+  std::vector<std::int32_t> apart = {};  // [rank] more that tells them apart (ways to the hosts); empty = nothing
   friend bool operator==(const FoldKey&, const FoldKey&) = default;
   void add_to(Hash& hash) const;
 };

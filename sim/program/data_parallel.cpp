@@ -51,7 +51,7 @@ std::vector<ObservedCall> DataParallel::observed() {
     for (std::size_t kind = 0; kind < kinds.size(); ++kind)
       for (const bool first : {false, true})
         for (const bool last : {false, true})
-          if (kinds[kind]) make_calls({0, 0, stage, 0, static_cast<OpKind>(kind), first, last});
+          if (kinds[kind]) make_calls({0, 0, 0, stage, 0, static_cast<OpKind>(kind), first, last});
   for (int rank = 0; rank < input_.layout.pipeline; ++rank) end_calls(rank, 0, 0);
   observing_ = nullptr;
   return list;
@@ -83,13 +83,14 @@ TemplateId DataParallel::collective(std::int32_t group, Collective kind, Bytes b
 
 std::vector<DataCall> DataParallel::calls(DeviceIndex device, const schedule::Operation& op, bool forward_half,
                                           bool first, bool last) {
-  if (!sharded() && !replicated()) return {};
+  if (!there() || (!sharded() && !replicated() && offloading_ == nullptr)) return {};
   const auto rank = static_cast<std::size_t>(devices_.representative[device]);
   const bool x = op.kind == OpKind::overlapped;
   const int stage = x && !forward_half ? op.backward_stage : op.stage;
   const OpKind kind = !x ? op.kind : forward_half ? OpKind::forward : OpKind::backward;
   const int pipe = x && !forward_half ? op.backward_pipe : op.pipe;
-  const Key key{sharing().shard_of[rank], sharing().replicas_of[rank], stage, pipe, kind, first, last};
+  const std::int32_t host = offloading_ == nullptr ? 0 : offloading_->class_of(devices_.representative[device]);
+  const Key key{sharing().shard_of[rank], sharing().replicas_of[rank], host, stage, pipe, kind, first, last};
   const auto [it, fresh] = calls_.try_emplace(key);
   if (fresh) it->second = make_calls(key);
   return it->second;
@@ -110,6 +111,19 @@ void DataParallel::reduce(const Key& key, std::int64_t parameters, std::uint32_t
                      collective(key.replicas, Collective::all_reduce,
                                 {ceil_div(parameters, input_.layout.shards(of_)) * width}, 0, 0),
                      0, true});
+  send_out(key, parameters, position, calls);
+}
+
+void DataParallel::send_out(const Key& key, std::int64_t parameters, std::uint32_t position,
+                            std::vector<DataCall>& calls) {
+  if (offloading_ == nullptr || observing_ != nullptr || !sends_in_passes()) return;
+  if (const auto out = offloading_->gradients_out(key.host, parameters, position, of_)) calls.push_back(*out);
+}
+
+// No other rank has a part of them: layer by layer, once they are final.
+void DataParallel::send_layers(const Key& key, PassKind kind, std::vector<DataCall>& calls) {
+  for (const LayerRange& range : layer_ranges(stages_.steps(key.stage, kind)))
+    send_out(key, stages_.stage(key.stage).parameters_of_layer(range.layer, of_), behind(key, kind, range.end), calls);
 }
 
 std::int64_t DataParallel::bucket_bytes() const {
@@ -130,7 +144,9 @@ std::vector<DataCall> DataParallel::make_calls(const Key& key) {
   } else if (stack.overlap_data && stack.overlap_gather) {
     if (key.kind == OpKind::forward && key.first && sharded()) gather_buckets(key, calls);
   }
-  if (input_.layout.shards_gradients(of_)) {
+  if (!sharded() && !replicated()) {
+    if (gradients && key.last) send_layers(key, kind, calls);
+  } else if (input_.layout.shards_gradients(of_)) {
     if (key.last || input_.layout.reduces_in_each_pass(of_)) reduce_units(key, kind, calls);
   } else if (stack.overlap_data && gradients && key.last) {
     reduce_buckets(key, kind, calls);

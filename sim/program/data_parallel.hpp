@@ -28,7 +28,7 @@
 #include <utility>
 #include <vector>
 
-#include "stage_costs.hpp"
+#include "offloading.hpp"
 
 namespace orrery::program {
 
@@ -37,6 +37,7 @@ class DataParallel {
  public:
   DataParallel(layout::Parameters of, const StepInput& input, const Ranks& ranks, const Devices& devices,
                Communication& communication, StageCosts& stages, Builder& builder);
+  void keep_on_host(Offloading& offloading) { offloading_ = &offloading; }  // gradients go there once they are reduced
 
   // Every collective of the groups in a step: what the folding must find alike. To be asked before form_groups().
   std::vector<ObservedCall> observed();
@@ -47,6 +48,12 @@ class DataParallel {
   const std::vector<DeviceIndex>& group(DeviceIndex device, bool replicas) const {
     return (replicas ? replicas_ : shards_)[device];
   }
+  // Whether gradients leave for the host beside the passes: not, where they are reduced behind them.
+  bool sends_in_passes() const {
+    const bool shared = sharded() || replicated();
+    return input_.layout.shards_gradients(of_) || !shared ||
+           (input_.stack.communication.overlap_data && !(replicated() && sums_replicas_late_));
+  }
   // What remains for the end of the step, in order.
   struct EndCall {
     bool gather, replicas;
@@ -56,7 +63,7 @@ class DataParallel {
 
  private:
   struct Key {
-    std::int32_t shard, replicas;  // the groups the device is in
+    std::int32_t shard, replicas, host;  // the groups the device is in; Offloading::class_of
     int stage, pipe;
     schedule::OpKind kind;
     bool first, last;
@@ -68,6 +75,8 @@ class DataParallel {
   void gather_buckets(const Key& key, std::vector<DataCall>& calls);
   void reduce_units(const Key& key, layout::PassKind kind, std::vector<DataCall>& calls);
   void reduce_buckets(const Key& key, layout::PassKind kind, std::vector<DataCall>& calls);
+  void send_out(const Key& key, std::int64_t parameters, std::uint32_t position, std::vector<DataCall>& calls);
+  void send_layers(const Key& key, layout::PassKind kind, std::vector<DataCall>& calls);
   void reduce(const Key& key, std::int64_t parameters, std::uint32_t position, std::vector<DataCall>& calls);
   TemplateId collective(std::int32_t group, Collective kind, Bytes bytes, std::int64_t at_start, std::int64_t at_end);
   std::uint32_t behind(const Key& key, layout::PassKind kind, std::uint32_t steps);
@@ -84,6 +93,7 @@ class DataParallel {
   Communication& communication_;
   StageCosts& stages_;
   Builder& builder_;
+  Offloading* offloading_ = nullptr;
   bool replicated_, sums_replicas_late_;
   std::vector<std::vector<DeviceIndex>> shards_, replicas_;  // [device]
   std::vector<ObservedCall>* observing_ = nullptr;           // where collective() notes calls instead of making tasks

@@ -112,6 +112,7 @@ class Estimate {
   double bytes_of_call(const PassCounts& c) const;
   void add_pieces(double pieces);
   void add_data_calls(double calls);
+  void add_copies(double copies);
   void add_messages();
   double bytes() const;
 
@@ -153,6 +154,13 @@ void Estimate::add_passes(const PassCounts& c, PassKind kind, double passes, boo
   steps_ += passes * steps / l_.pipeline;
   const bool gathered = gathers && kind != PassKind::weight_gradient;
   const int reductions = reduces ? (replicas_ ? 2 : 1) : 0;
+  const double away =
+      c.layers * (s_.offload.activations + (kind == PassKind::weight_gradient ? 0 : s_.offload.weights));
+  if (away > 0) {  // copies, and the pieces that they cut the pass into
+    const double cuts = gathers || reduces ? 0 : away;
+    add_copies(passes * away);
+    add_pieces(passes * cuts);
+  }
   if (gathered || reduces) add_data_calls(passes * units * ((gathered ? 1 : 0) + reductions));
   // Passes are kept once for each group with links of its own, and as templates where they are not fused.
   const double links = s_.flows ? places_with_own_links() : 1;
@@ -202,6 +210,15 @@ void Estimate::add_data_calls(double calls) {
   edges_ += 3 * all;
 }
 
+// Copies between each device and its host.
+void Estimate::add_copies(double copies) {
+  const double all = copies * devices_;
+  tasks_ += all;
+  participants_ += all;
+  operations_ += all;
+  edges_ += 4 * all;
+}
+
 std::vector<PassKind> Estimate::kinds() const {
   return s_.split_backward ? std::vector{PassKind::forward, PassKind::input_gradient, PassKind::weight_gradient}
                            : std::vector{PassKind::forward, PassKind::backward};
@@ -236,6 +253,11 @@ void Estimate::add_stage(const layout::StageSpan& span, int stage) {
   auto [it, fresh] = counts_.try_emplace(key);
   if (fresh) it->second = counts_of(span, stage);
   for (const auto& [kind, counts] : it->second) add_passes(counts, kind, static_cast<double>(s_.micro_batches));
+  if (s_.offload.optimizer > 0) {  // gradients, parts of the update, weights
+    const PassCounts& last = it->second.rbegin()->second;
+    add_copies(3 * last.layers +
+               (l_.shards_gradients() ? static_cast<double>(s_.micro_batches) * last.units : last.buckets));
+  }
   if (reducing_ && !l_.gathers_parameters() && c_.overlap_data) {
     const PassCounts& last = it->second.rbegin()->second;
     const double buckets = l_.shards_gradients() ? last.units : last.buckets;

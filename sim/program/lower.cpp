@@ -99,6 +99,8 @@ void StepLowering::sum_up(LoweredStep& step) {
   if (options_.stage_times) sum_up_stages(step);
   step.flops = count_flops(input_, stages_);
   step.flops_book = audit_flops(input_, step.flops);
+  for (DeviceIndex d = 0; offloading_ && d < devices(); ++d)
+    step.moved.push_back(offloading_->moved(devices_.representative[d]));
   step.ranks = ranks_.count;
   step.fold_class = devices_.fold_class;
   step.splits = devices_.splits;
@@ -116,10 +118,10 @@ Footprint StepLowering::footprint() {
   }
   shape.teams = count / input_.layout.pipeline;
   const schedule::Placement& p = input_.schedule->placement;
-  return footprint_of(
-      {input_.graph->spec, input_.layout, input_.pass, input_.stack, p.stages, p.pipes, input_.schedule->micro_batches,
-       input_.schedule->split_backward, input_.mode == NetworkMode::flows, options_.fuse, steps(), shape},
-      stages_);
+  return footprint_of({input_.graph->spec, input_.layout, input_.pass, input_.stack, p.stages, p.pipes,
+                       input_.schedule->micro_batches, input_.schedule->split_backward,
+                       input_.mode == NetworkMode::flows, options_.fuse, steps(), shape, input_.offload},
+                      stages_);
 }
 
 // No step is longer than all passes of one device of each pipeline rank, one after the other; no device holds more than
@@ -138,6 +140,7 @@ StepExamination StepLowering::examine() {
       const layout::StageModel& own = stages_.stage(stage, stages_.place_in_experts(devices_.representative[d]));
       bytes += static_cast<double>(micro_batches) * static_cast<double>(own.saved_activations().value);
     }
+    if (offloading_) time += offloading_->at_most(devices_.representative[d], micro_batches);
     e.longest += time;
     e.most_bytes = std::max(e.most_bytes, bytes);
   }

@@ -12,7 +12,9 @@ namespace orrery::program {
 
 void PipelineLowering::emit_pass(const Team& team, const std::vector<std::vector<DataCall>>& calls) {
   std::vector<std::uint32_t> cuts{0, static_cast<std::uint32_t>(pass_[team.members.front()]->steps.size())};
-  const bool slowable = input_.slowdown_class != 0 && !calls.empty() && !calls.front().empty();
+  const bool slowable =
+      input_.slowdown_class != 0 && !calls.empty() &&
+      std::ranges::any_of(calls.front(), [](const DataCall& c) { return c.move == DataCall::Move::none; });
   for (const auto& of_member : calls)
     for (const DataCall& c : of_member) cuts.push_back(c.position);
   const std::vector<std::uint32_t> of_calls = cuts;
@@ -21,10 +23,11 @@ void PipelineLowering::emit_pass(const Team& team, const std::vector<std::vector
     if (steps[i].host_waits) cuts.push_back(i + 1);
   std::sort(cuts.begin(), cuts.end());
   cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
-  std::vector<std::vector<TaskId>> issued(calls.size());  // gathers of each member so far
+  std::vector<Ahead> issued(calls.size());  // gathers of each member so far
   for (std::size_t i = 0; i + 1 < cuts.size() || i == 0; ++i) {
     for (std::size_t m = 0; m < calls.size(); ++m) gather_before(team.members[m], calls[m], cuts[i], issued[m]);
     if (i + 1 >= cuts.size()) break;
+    for (const DeviceIndex d : team.members) wait_for_copies(d);
     emit_piece(team, cuts[i], cuts[i + 1], slowable);
     for (const DeviceIndex d : team.members) {
       if (std::find(of_calls.begin(), of_calls.end(), cuts[i + 1]) != of_calls.end())

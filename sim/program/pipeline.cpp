@@ -11,6 +11,11 @@ using schedule::OpKind;
 
 namespace {
 
+// Weights before what is gathered of them.
+std::size_t ahead_kind(const DataCall& call) {
+  return call.move == DataCall::Move::weights ? 0 : call.move == DataCall::Move::activations ? 1 : 2;
+}
+
 Activity activity_of(OpKind kind) {
   switch (kind) {
     case OpKind::forward:
@@ -67,7 +72,10 @@ void PipelineLowering::begin(const StepStart& start) {
   data_tasks_.assign(devices * kDataKinds, {});
   data_calls_seen_.assign(devices * kDataKinds, 0);
   sent_.assign(devices * 2, {});
-  ends_ = {std::vector<TaskId>(devices, kNone), std::vector<std::vector<TaskId>>(devices)};
+  copied_.assign(devices, {});
+  last_copy_.assign(devices, {});
+  ends_ = {std::vector<TaskId>(devices, kNone), std::vector<std::vector<TaskId>>(devices),
+           std::vector<std::vector<TaskId>>(devices)};
 }
 
 PipelineEnds PipelineLowering::run(const StepStart& start) {
@@ -177,25 +185,42 @@ void PipelineLowering::lower_operation(const Team& team, const schedule::Operati
 // lane keeps the order of issue, so a gather asked for too late would stand behind a reduction that waits for the piece
 // to end.
 void PipelineLowering::gather_before(DeviceIndex d, const std::vector<DataCall>& calls, std::uint32_t position,
-                                     std::vector<TaskId>& issued) {
-  const auto due = static_cast<std::size_t>(
-      std::count_if(calls.begin(), calls.end(), [&](const DataCall& c) { return c.gather && c.position <= position; }));
-  std::size_t index = 0;
-  for (const DataCall& call : calls) {
-    if (!call.gather) continue;
-    if (index == issued.size() && index < due + static_cast<std::size_t>(call.prefetch)) {
-      const std::size_t ahead = index < due ? 0 : index - due + 1;
-      const std::size_t back = static_cast<std::size_t>(call.prefetch) - ahead + 1;
-      issued.push_back(data_task(d, call));
-      if (history_[d].size() >= back) {
-        builder_.add_edge(history_[d][history_[d].size() - back], issued.back());
-      } else if (!start_->previous.empty()) {
-        builder_.add_edge(start_->previous[d], issued.back());
+                                     Ahead& issued) {
+  for (std::size_t kind = 0; kind < kAhead; ++kind) {
+    const auto of_kind = [&](const DataCall& c) { return c.gather && ahead_kind(c) == kind; };
+    const auto due = static_cast<std::size_t>(std::count_if(
+        calls.begin(), calls.end(), [&](const DataCall& c) { return of_kind(c) && c.position <= position; }));
+    std::size_t index = 0;
+    for (const DataCall& call : calls) {
+      if (!of_kind(call)) continue;
+      if (index == issued[kind].size() && index < due + static_cast<std::size_t>(call.prefetch)) {
+        const std::size_t ahead = index < due ? 0 : index - due + 1;
+        const std::size_t back = static_cast<std::size_t>(call.prefetch) - ahead + 1;
+        issued[kind].push_back(ahead_task(d, calls, call, issued));
+        if (history_[d].size() >= back) {
+          builder_.add_edge(history_[d][history_[d].size() - back], issued[kind].back());
+        } else if (!start_->previous.empty()) {
+          builder_.add_edge(start_->previous[d], issued[kind].back());
+        }
       }
+      if (call.position == position) waits_[d].push_back(issued[kind][index]);
+      ++index;
     }
-    if (call.position == position) waits_[d].push_back(issued[index]);
-    ++index;
   }
+}
+
+// What is gathered of a shard that is kept on the host is fetched first.
+TaskId PipelineLowering::ahead_task(DeviceIndex d, const std::vector<DataCall>& calls, const DataCall& call,
+                                    const Ahead& issued) {
+  if (call.move != DataCall::Move::none) return fetch(d, call);
+  const TaskId gather = data_task(d, call);
+  std::size_t fetched = 0;
+  for (const DataCall& c : calls) {
+    if (!c.gather || c.move != DataCall::Move::weights) continue;
+    if (c.position == call.position && fetched < issued[0].size()) builder_.add_edge(issued[0][fetched], gather);
+    ++fetched;
+  }
+  return gather;
 }
 
 void PipelineLowering::reduce_after(const Team& team, std::size_t member, const std::vector<DataCall>& calls,
@@ -204,6 +229,10 @@ void PipelineLowering::reduce_after(const Team& team, std::size_t member, const 
   TaskId before = waits_[d].front();
   for (const DataCall& call : calls) {
     if (call.gather || call.position != position) continue;
+    if (call.move != DataCall::Move::none) {
+      move_out(d, call, before);
+      continue;
+    }
     const TaskId task = data_task(d, call);
     builder_.add_edge(call.replicas ? before : waits_[d].front(), task);
     before = task;

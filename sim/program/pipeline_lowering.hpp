@@ -1,6 +1,7 @@
 // Lowers a PipelineInput: operations in pipeline.cpp, messages in messages.cpp, the tasks of a pass in pieces.cpp. One
 // object lowers the steps of a Program one after the other.
 #pragma once
+#include <array>
 #include <map>
 #include <span>
 #include <utility>
@@ -41,9 +42,16 @@ class PipelineLowering {
   TaskId blocking_launch(DeviceIndex device, Time launch, const std::vector<std::uint32_t>& before);
   TaskId launch_ahead(DeviceIndex device, Time launch);
   void launch_before(TemplateId host, DeviceIndex device);
-  void gather_before(DeviceIndex device, const std::vector<DataCall>& calls, std::uint32_t position,
-                     std::vector<TaskId>& issued);
+  // Tasks of the gathers and fetches of a pass so far, of each kind in their order.
+  static constexpr std::size_t kAhead = 3;
+  using Ahead = std::array<std::vector<TaskId>, kAhead>;
+  void gather_before(DeviceIndex device, const std::vector<DataCall>& calls, std::uint32_t position, Ahead& issued);
+  TaskId ahead_task(DeviceIndex device, const std::vector<DataCall>& calls, const DataCall& call, const Ahead& issued);
   void reduce_after(const Team& team, std::size_t member, const std::vector<DataCall>& calls, std::uint32_t position);
+  // Copies between a device and its host (moves.cpp).
+  TaskId move_out(DeviceIndex device, const DataCall& call, TaskId before);
+  TaskId fetch(DeviceIndex device, const DataCall& call);
+  void wait_for_copies(DeviceIndex device);
   TaskId data_task(DeviceIndex device, const DataCall& call);
   TaskId message(DeviceIndex from, std::int32_t edge, int micro_batch, int pipe, bool forward);
   void add_after(TaskId task, DeviceIndex device);
@@ -84,6 +92,8 @@ class PipelineLowering {
   std::vector<std::vector<TaskId>> data_tasks_;  // [first device of the group · kinds + kind] in order of the calls
   std::vector<std::size_t> data_calls_seen_;     // [device · kinds + kind]
   std::vector<std::vector<std::pair<DeviceIndex, TaskId>>> sent_;  // [device · 2 + forward] (to, message) in order
+  std::vector<std::vector<TaskId>> copied_;  // [device] copies of activations to the host, in their order
+  std::vector<std::map<std::array<std::int32_t, 3>, TaskId>> last_copy_;  // [device] of stage, pipe and micro-batch
   const StepStart* start_ = nullptr;
   std::vector<bool> validated_;  // [device] its first backward pass waits already
   PipelineEnds ends_;

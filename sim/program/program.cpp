@@ -19,7 +19,7 @@ std::int64_t Program::ranks() const {
 }
 
 std::string_view activity_name(Activity activity) {
-  constexpr std::array<std::string_view, 15> names{"F",
+  constexpr std::array<std::string_view, 18> names{"F",
                                                    "B",
                                                    "I",
                                                    "W",
@@ -33,7 +33,10 @@ std::string_view activity_name(Activity activity) {
                                                    "gradient norm",
                                                    "step",
                                                    "launch",
-                                                   "validate optimizer"};
+                                                   "validate optimizer",
+                                                   "to host",
+                                                   "from host",
+                                                   "optimizer on the host"};
   return names[static_cast<std::size_t>(activity)];
 }
 

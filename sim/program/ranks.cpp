@@ -273,12 +273,13 @@ std::vector<std::string> splits_of(const Ranks& ranks, const std::vector<Observe
 }  // namespace
 
 Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, Communication& communication,
-                   bool alike_once, const std::vector<std::int32_t>& places) {
+                   bool alike_once, const std::vector<std::int32_t>& places, const std::vector<std::int32_t>& apart) {
   std::vector<std::int64_t> initial;
   const auto by_itself = [&](std::size_t r) {  // its stages, its speed, the loads of its experts
     const layout::Coordinates& at = ranks.at[r];
     const std::int64_t experts = places.empty() ? 0 : places[static_cast<std::size_t>(at[layout::Dimension::expert])];
-    return (at[kPipeline] * static_cast<std::int64_t>(ranks.speeds.size()) + ranks.speed_of[r]) * ranks.count + experts;
+    const std::int64_t by = at[kPipeline] * static_cast<std::int64_t>(ranks.speeds.size()) + ranks.speed_of[r];
+    return (by * ranks.count + experts) * ranks.count + (apart.empty() ? 0 : apart[r]);
   };
   for (std::size_t r = 0; r < ranks.at.size(); ++r) initial.push_back(by_itself(r));
   std::vector<Relation> relations;
@@ -298,6 +299,8 @@ Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, C
   devices.splits = splits_of(ranks, calls, communication);
   if (std::ranges::any_of(places, [](std::int32_t place) { return place != 0; }))
     devices.splits.emplace_back("experts of unlike loads");
+  if (std::ranges::any_of(apart, [](std::int32_t of) { return of != 0; }))
+    devices.splits.emplace_back("unlike ways to their hosts");
   for (std::int32_t r = 0; r < ranks.count; ++r) {
     const auto device = static_cast<std::size_t>(fold ? devices.fold_class[static_cast<std::size_t>(r)] : r);
     devices.device_of.push_back(static_cast<DeviceIndex>(device));

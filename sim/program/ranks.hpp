@@ -114,7 +114,8 @@ struct ObservedCall {
   friend bool operator==(const ObservedCall&, const ObservedCall&) = default;
 };
 Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, Communication& communication,
-                   bool alike_once = true, const std::vector<std::int32_t>& places = {});
+                   bool alike_once = true, const std::vector<std::int32_t>& places = {},
+                   const std::vector<std::int32_t>& apart = {});
 
 // Simulated devices of a group of ranks, each once, ascending.
 std::vector<DeviceIndex> devices_of(const Devices& devices, const std::vector<std::int32_t>& ranks);

@@ -1,6 +1,7 @@
 // Passes of the stages with times: what the layout says a rank does, and how long each step takes on this GPU and
 // network.
 #pragma once
+#include <array>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,6 +14,19 @@
 
 namespace orrery::program {
 
+// Layers whose weights are kept on the host (layout::Offload), and what of them a rank fetches.
+struct FetchedWeights {
+  double share = 0;
+  std::int64_t width = 0;               // bytes of a parameter
+  std::array<std::int64_t, 2> ranks{};  // [kind of parameters] that ZeRO-3 spreads them over; else 1
+  friend bool operator==(const FetchedWeights&, const FetchedWeights&) = default;
+
+  explicit operator bool() const { return share > 0; }
+  std::int64_t parameters(const layout::StageModel& stage, std::int64_t layer, layout::Parameters of) const;
+  std::int64_t bytes(const layout::StageModel& stage, std::int64_t layer) const;
+};
+FetchedWeights fetched_weights(const StepInput& input);
+
 // What the passes of a step depend on.
 struct StageCostsKey {
   std::shared_ptr<const Stages> stages;
@@ -23,6 +37,7 @@ struct StageCostsKey {
   std::int64_t gradient_bytes = 0, reduce_buffer_elements = 0;  // of StackOptimizer
   std::int64_t gathered_bytes = 0;                              // of StateWidths
   bool inside = true;                                           // LowerOptions
+  FetchedWeights fetched = {};                                  // from the host
   friend bool operator==(const StageCostsKey&, const StageCostsKey&) = default;
   void add_to(Hash& hash) const;
 };
@@ -39,6 +54,7 @@ struct PassKey {
   std::int64_t gradient_bytes = 0, reduce_buffer_elements = 0, gathered_bytes = 0;
   layout::PassKind kind{};
   bool opens = true, inside = true;
+  FetchedWeights fetched = {};
   double speed = 1;
   std::vector<std::int64_t> words;  // bytes of what reaches it, and what its calls cost
   friend bool operator==(const PassKey&, const PassKey&) = default;

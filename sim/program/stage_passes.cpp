@@ -150,10 +150,14 @@ void StageCosts::note_uses(Pass& pass, int stage, PassKind kind, std::int32_t pl
     }
 }
 
-// ZeRO-3: a layer's parameters are whole from its gather to its last step here. ZeRO-2 and 3: the gradients of a unit
-// are whole from its first step, in the first pass of a run, to the end of their reduction. (The data-parallel calls
-// hold the other halves of these effects.)
+// What is fetched from the host stays as long. ZeRO-3: a layer's parameters are whole from its gather to its last step
+// here. ZeRO-2 and 3: the gradients of a unit are whole from its first step, in the first pass of a run, to the end of
+// their reduction. (The data-parallel calls hold the other halves of these effects.)
 void StageCosts::hold_gathered_layers(Pass& pass, int stage, PassKind kind, bool opens) {
+  if (key_.fetched && kind != PassKind::weight_gradient)
+    for (const LayerRange& range : layer_ranges(steps(stage, kind)))
+      if (const std::int64_t bytes = key_.fetched.bytes(this->stage(stage), range.layer); bytes > 0)
+        pass.steps[range.end - 1].memory.push_back({true, MemoryClass::buffers, {-bytes}});
   for (const layout::Parameters of : layout::kParameterKinds) {
     for (const LayerRange& range : layer_ranges(steps(stage, kind))) {
       const std::int64_t parameters = this->stage(stage).parameters_of_layer(range.layer, of);
@@ -255,6 +259,7 @@ PassKey StageCosts::pass_key(int stage, PassKind kind, const std::vector<std::in
               kind,
               opens,
               key_.inside,
+              key_.fetched,
               speed.factor,
               {}};
   const auto add = [&](const CallShape& call) {

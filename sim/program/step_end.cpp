@@ -201,36 +201,55 @@ std::vector<TaskId> StepEnd::validate(const PipelineEnds& ends) {
   return validated;
 }
 
-// Adam is memory-bound: it reads and writes its states, gradients and weights once.
+// Adam is memory-bound: it reads and writes its states, gradients and weights once. Of what the host updates, the GPU
+// looks at the gradients alone.
+TemplateId StepEnd::optimizer_task(DeviceIndex d) {
+  const std::int32_t p = builder_.device(d).pipeline_rank();
+  const std::int32_t speed = ranks_.speed_of[static_cast<std::size_t>(devices_.representative[d])];
+  const auto [it, fresh] = optimizer_.try_emplace({p, speed});
+  if (!fresh) return it->second;
+  std::int64_t held = 0, updated = 0;
+  for (const layout::Parameters of : layout::kParameterKinds) {
+    const std::int64_t parameters = stages_.parameters_of_rank(p, of);
+    held += parameters, updated += ceil_div(parameters, input_.layout.shards(of));
+    if (offloading_ != nullptr) updated -= offloading_->updated_on_host(p, of);
+  }
+  model::Kernel kernel;
+  kernel.bytes = {checked_add(checked_mul(updated, input_.stack.optimizer.traffic),
+                              checked_mul(held, input_.stack.optimizer.gradient_traffic))};
+  const std::int64_t kernels = updated > 0 ? input_.stack.optimizer.kernels : 0;
+  TaskTemplate t;
+  const Speed& of = ranks_.speeds[static_cast<std::size_t>(speed)];
+  const GpuKind& gpu = kinds_[static_cast<std::size_t>(of.gpu)];
+  t.duration = std::max(at_speed(cost::kernel_time(gpu.gpu, gpu.kernels, kernel), of.factor),
+                        input_.stack.launch.per_kernel * kernels);
+  t.category = Category::optimizer;
+  t.name = "optimizer";
+  const cost::StackOptimizer& o = input_.stack.optimizer;
+  const std::int64_t copies = o.gradient_bytes == 2 ? checked_mul(updated, o.gradient_copy_bytes) : 0;
+  const std::array<MemoryEffect, 2> effects{MemoryEffect{kNone, false, MemoryClass::buffers, {}, copies},
+                                            MemoryEffect{kNone, true, MemoryClass::buffers, {}, -copies}};
+  if (copies > 0) t.effects = builder_.add_effects(effects);
+  return it->second = builder_.add_template(t);
+}
+
+// The GPU updates its share beside the host; the step goes on once both have.
 void StepEnd::run_optimizer(PipelineEnds& ends) {
   for (DeviceIndex d = 0; d < devices(); ++d) {
-    const std::int32_t p = builder_.device(d).pipeline_rank();
-    const std::int32_t speed = ranks_.speed_of[static_cast<std::size_t>(devices_.representative[d])];
-    const auto [it, fresh] = optimizer_.try_emplace({p, speed});
-    if (fresh) {
-      std::int64_t held = 0, updated = 0;
-      for (const layout::Parameters of : layout::kParameterKinds) {
-        const std::int64_t parameters = stages_.parameters_of_rank(p, of);
-        held += parameters, updated += ceil_div(parameters, input_.layout.shards(of));
-      }
-      model::Kernel kernel;
-      kernel.bytes = {checked_add(checked_mul(updated, input_.stack.optimizer.traffic),
-                                  checked_mul(held, input_.stack.optimizer.gradient_traffic))};
+    const TaskId ready = ends.tail[d];
+    join({d}, optimizer_task(d), Activity::optimizer, ends);
+    if (offloading_ == nullptr || offloading_->of().optimizer <= 0) continue;
+    const bool sent = std::ranges::all_of(data_, [](const DataParallel& of) { return of.sends_in_passes(); });
+    const TaskId updated = offloading_->update(d, devices_.representative[d], ready, ends.sent[d], sent);
+    if (!both_updated_) {
       TaskTemplate t;
-      const Speed& of = ranks_.speeds[static_cast<std::size_t>(speed)];
-      const GpuKind& gpu = kinds_[static_cast<std::size_t>(of.gpu)];
-      t.duration = std::max(at_speed(cost::kernel_time(gpu.gpu, gpu.kernels, kernel), of.factor),
-                            input_.stack.launch.per_kernel * input_.stack.optimizer.kernels);
-      t.category = Category::optimizer;
-      t.name = "optimizer";
-      const cost::StackOptimizer& o = input_.stack.optimizer;
-      const std::int64_t copies = o.gradient_bytes == 2 ? checked_mul(updated, o.gradient_copy_bytes) : 0;
-      const std::array<MemoryEffect, 2> effects{MemoryEffect{kNone, false, MemoryClass::buffers, {}, copies},
-                                                MemoryEffect{kNone, true, MemoryClass::buffers, {}, -copies}};
-      if (copies > 0) t.effects = builder_.add_effects(effects);
-      it->second = builder_.add_template(t);
+      t.name = "updated";
+      both_updated_ = builder_.add_template(t);
     }
-    join({d}, it->second, Activity::optimizer, ends);
+    const TaskId both = builder_.add_task(*both_updated_, Participant{d, kNone});
+    builder_.add_edge(ends.tail[d], both);
+    builder_.add_edge(updated, both);
+    ends.tail[d] = both;
   }
 }
 

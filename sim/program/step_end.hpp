@@ -7,6 +7,7 @@
 // warm-up of the next step, where each stage checks its update before its first backward pass. Updates found wrong are
 // rolled back; that is rare and not played.
 #pragma once
+#include <optional>
 #include <vector>
 
 #include "data_parallel.hpp"
@@ -18,6 +19,7 @@ class StepEnd {
   StepEnd(const StepInput& input, const layout::StageGraph& graph, const Ranks& ranks, const Devices& devices,
           Communication& communication, StageCosts& stages, DataParallels& data, Builder& builder);
 
+  void keep_on_host(Offloading& offloading) { offloading_ = &offloading; }
   std::vector<ObservedCall> observed() const;  // the calls it makes
   // Adds what follows the last operation of each device; ends.tail is then the last task of its step.
   void lower(PipelineEnds& ends);
@@ -34,6 +36,7 @@ class StepEnd {
   void sum_stage_norm(const ProcessGroups& among, const std::vector<std::int32_t>& group_of, PipelineEnds& ends);
   void pass_partial_norms(PipelineEnds& ends);
   void run_optimizer(PipelineEnds& ends);
+  TemplateId optimizer_task(DeviceIndex device);
   void gather_parameters(PipelineEnds& ends);
   void join(const std::vector<DeviceIndex>& group, TemplateId task, Activity activity, PipelineEnds& ends);
   TaskId norm_message(DeviceIndex from, DeviceIndex to, bool forward);
@@ -50,6 +53,8 @@ class StepEnd {
   StageCosts& stages_;
   DataParallels& data_;
   Builder& builder_;
+  Offloading* offloading_ = nullptr;
+  std::optional<TemplateId> both_updated_;
   std::map<std::pair<std::int32_t, std::int32_t>, TemplateId> optimizer_;  // by pipeline rank and speed
   std::map<std::pair<std::int32_t, bool>, TemplateId> norm_tasks_;         // [pair of ranks, forward]
 };

@@ -44,13 +44,20 @@ StepLowering::StepLowering(const StepInput& input, const LowerOptions& options, 
       // Where transfers share links, ranks that are alike by themselves may meet on them: each is played.
       devices_(folded(parts)) {
   for (DataParallel& data : data_) data.form_groups();
+  if (offloading_) {
+    for (DataParallel& data : data_) data.keep_on_host(*offloading_);
+    end_.keep_on_host(*offloading_);
+  }
   add_devices();
 }
 
 Devices StepLowering::folded(const StepParts& parts) {
-  const FoldKey key{parts.communication, observed_calls(), options_.fold, stages_.alike_places()};
+  if (input_.offload.any()) offloading_.emplace(input_, ranks_, stages_, builder_);
+  const FoldKey key{parts.communication, observed_calls(), options_.fold, stages_.alike_places(),
+                    offloading_ ? offloading_->classes() : std::vector<std::int32_t>()};
   return *parts.folded->of(key, [&] {
-    return std::make_shared<const Devices>(fold_ranks(ranks_, key.calls, communication_, key.fold, key.places));
+    return std::make_shared<const Devices>(
+        fold_ranks(ranks_, key.calls, communication_, key.fold, key.places, key.apart));
   });
 }
 
@@ -88,6 +95,7 @@ void StepLowering::add_devices() {
     const cost::StackLibraries& libraries = input_.stack.libraries;
     device.resident[static_cast<std::size_t>(MemoryClass::other)] =
         (libraries.held + kind.gpu.library_workspace * libraries.workspaces).value;
+    if (offloading_) offloading_->place_states(device);
     builder_.add_device(std::move(device));
   }
 }
@@ -164,6 +172,19 @@ TemplateId StepLowering::message(DeviceIndex from, DeviceIndex to, std::int32_t 
   return it->second = builder_.add_template(t);
 }
 
+// What goes to the host beside a pass, and comes back.
+void StepLowering::add_copies(DeviceIndex d, const schedule::Operation& op, bool forward_half,
+                              std::vector<DataCall>& calls) {
+  const bool back = op.kind == OpKind::overlapped && !forward_half;
+  const PassKind kind = op.kind == OpKind::overlapped && forward_half ? PassKind::forward : pass_kind(op.kind);
+  if (forward_half && op.kind != OpKind::overlapped) return;
+  const std::vector<DataCall> copies =
+      offloading_->copies(devices_.representative[d], back ? op.backward_stage : op.stage, kind,
+                          back ? op.backward_pipe : op.pipe, back ? op.backward_micro_batch : op.micro_batch);
+  calls.insert(calls.end(), copies.begin(), copies.end());
+  std::ranges::stable_sort(calls, {}, &DataCall::position);
+}
+
 PipelineInput StepLowering::pipeline_input() {
   PipelineInput p;
   p.schedule = input_.schedule.get();
@@ -193,6 +214,7 @@ PipelineInput StepLowering::pipeline_input() {
       calls.insert(calls.end(), more.begin(), more.end());
       std::ranges::stable_sort(calls, {}, &DataCall::position);
     }
+    if (offloading_) add_copies(d, op, forward_half, calls);
     if (overlaps && op.kind == OpKind::overlapped) overlapped_.place(op, forward_half, calls);
     return calls;
   };

@@ -28,6 +28,7 @@ class StepLowering {
   std::vector<std::int32_t> joined_in_passes(std::int32_t rank) const;
   std::vector<Team> teams() const;
   PipelineInput pipeline_input();
+  void add_copies(DeviceIndex device, const schedule::Operation& op, bool forward_half, std::vector<DataCall>& calls);
   TemplateId message(DeviceIndex from, DeviceIndex to, std::int32_t edge, bool forward);
   int steps() const;
   StepStart start_of_step(const PipelineEnds& before);
@@ -43,6 +44,7 @@ class StepLowering {
   const Ranks& ranks_;
   Communication& communication_;
   StageCosts& stages_;
+  std::optional<Offloading> offloading_;  // where anything is kept on the hosts
   DataParallels data_;
   StepEnd end_;
   Devices devices_;

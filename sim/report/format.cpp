@@ -48,8 +48,8 @@ std::string Paint::operator()(Tone tone, std::string_view text) const {
 
 // Work in cool colours, communication in warm ones, waiting in grey.
 std::string Paint::operator()(program::Category category, std::string_view text) const {
-  static constexpr std::array<std::string_view, program::kCategories> codes{"32", "36", "34", "33", "93",
-                                                                            "91", "35", "31", "37", "90"};
+  static constexpr std::array<std::string_view, program::kCategories> codes{"32", "36", "34", "33", "93", "91",
+                                                                            "35", "31", "95", "94", "37", "90"};
   return on ? escape(codes[static_cast<std::size_t>(category)], text) : std::string(text);
 }
 

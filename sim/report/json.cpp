@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "host_use.hpp"
 #include "long_run.hpp"
 #include "orrery/core/error.hpp"
 #include "orrery/report/run_result.hpp"
@@ -237,6 +238,7 @@ std::string to_json(const RunResult& run) {
   object.add("shared_links", shared_json(run));
   object.add("link_use", link_use_json(run));
   object.add("expert_loads", expert_loads_json(run));
+  object.add("hosts", host_use_json(run));
   object.add("stages", stages_json(run));
   object.add_text("devices", devices_text(run));
   object.add("warnings", run.warnings);

@@ -118,6 +118,17 @@ const std::vector<JsonField>& json_fields() {
        "load_factor: rows of the fullest rank of an expert group over the mean, mean over the layers; dropped_fraction "
        "of the copies of tokens; balanced_step_time_s and balanced_peak_memory_bytes: with every expert given as many "
        "and nothing dropped"},
+      {"hosts", "object", "", "training.offload only"},
+      {"hosts.fits", "boolean", "", "whether the fullest host holds what is kept there"},
+      {"hosts.usable_bytes", "integer", "B", "of a node, for what is kept off the GPUs"},
+      {"hosts.fullest_node", "integer", "", "its number"},
+      {"hosts.fullest_node_bytes", "integer", "B", "the peaks of its ranks together"},
+      {"hosts.memory_bytes", "object", "", "of it, by class"},
+      {"hosts.memory_bytes.*", "integer", "B", "as devices[].memory_bytes"},
+      {"hosts.to_host_bytes", "object", "", "what all GPUs send there in a step"},
+      {"hosts.to_host_bytes.*", "number", "B", "by what is copied"},
+      {"hosts.from_host_bytes", "object", "", "what all GPUs fetch from there in a step"},
+      {"hosts.from_host_bytes.*", "number", "B", "by what is copied"},
       {"stages", "array", "", "of the pipeline, in model order"},
       {"stages[].stage", "integer", "", "its number"},
       {"stages[].first_layer", "integer", "", "of the model"},

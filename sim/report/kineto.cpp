@@ -73,7 +73,8 @@ class Kineto {
         kProcess + rank_, Microseconds{begin}, Microseconds{end - begin}));
   }
   static bool is_kernel(const Slice& s) {
-    return s.track != kPasses && s.track != kWaits && s.category != Category::host && s.category != Category::bubble;
+    return s.track != kPasses && s.track != kWaits && s.category != Category::host && s.category != Category::bubble &&
+           s.category != Category::cpu_optimizer;
   }
   Collective collective_of(const Slice& s) const {
     if (s.part != kNone) return run_.program.parts[s.part].collective;

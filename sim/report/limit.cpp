@@ -182,6 +182,16 @@ std::string category_limit(const RunResult& run, const Metrics& m, Category cate
           "Messages between pipeline stages take {} of the step: fewer stages, or a faster link between them, would "
           "shrink it.",
           text);
+    case Category::offload_comm:
+      return fmt::format(
+          "Copies to and from the memory of the hosts take {} of the step: a smaller share in training.offload, more "
+          "tokens a step, or a faster link to the host would shrink it.",
+          text);
+    case Category::cpu_optimizer:
+      return fmt::format(
+          "The optimizer on the hosts takes {} of the step: a smaller share in training.offload.optimizer, more ranks "
+          "that share the states, or more tokens a step would shrink it.",
+          text);
     case Category::host:
       return host_limit(run, text);
     case Category::bubble:

@@ -3,6 +3,7 @@
 #include <array>
 #include <limits>
 
+#include "host_use.hpp"
 #include "orrery/report/run_result.hpp"
 
 namespace orrery::report {
@@ -61,6 +62,7 @@ Metrics metrics_of(const RunResult& run) {
   m.tokens_per_s_per_gpu = m.tokens_per_s / static_cast<double>(run.gpus);
   sum_time(run, m);
   find_fullest(run, m);
+  if (run.hosts && !fits(*run.hosts)) m.verdict = Verdict::does_not_fit;
   return m;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "host_use.hpp"
 #include "long_run.hpp"
 #include "waterfall.hpp"
 
@@ -93,7 +94,9 @@ void memory(const RunResult& run, const Metrics& m, TextPage& page) {
                        " free; the allocator gives cached memory back to the GPU within the step, which is slow and "
                        "not in the step time");
   } else {
-    page.paragraph(Tone::bad, "does not fit:", " " + where + bytes_text(-m.headroom) + " too much");
+    const std::string lacks = m.headroom < 0 ? bytes_text(-m.headroom) + " too much"
+                                             : bytes_text(m.headroom) + " free; the memory of the hosts is too small";
+    page.paragraph(Tone::bad, "does not fit:", " " + where + lacks);
   }
   std::string held;
   for (std::size_t c = 0; c < program::kMemoryClasses; ++c)
@@ -104,6 +107,7 @@ void memory(const RunResult& run, const Metrics& m, TextPage& page) {
   if (run.context_memory.value > 0) held += fmt::format(" CUDA context {},", bytes_text(run.context_memory.value));
   if (!held.empty()) held.back() = ' ';
   page.paragraph(Tone::plain, "at its peak:", held);
+  if (run.hosts) page.paragraph(fits(*run.hosts) ? Tone::plain : Tone::bad, "on the hosts:", host_use_text(run));
 }
 
 // "  pool hopper: 8 × h100-sxm-80gb, pipeline ranks 0–1 · 83.1 % work, 12.0 % bubble · 20.1 GiB free on its fullest
@@ -147,8 +151,8 @@ std::string placement_text(const PlacementResult& p) {
 }
 
 std::string transfers_text(const SharedTransfers& s) {
-  constexpr std::array<const char*, 5> families{"tensor-parallel", "context-parallel", "expert", "data-parallel",
-                                                "pipeline"};
+  constexpr std::array<const char*, 6> families{"tensor-parallel", "context-parallel", "expert",
+                                                "data-parallel",   "pipeline",         "host-to-GPU"};
   constexpr std::array<const char*, 6> collectives{"all-reduce", "all-gather", "reduce-scatter",
                                                    "all-to-all", "broadcast",  "messages"};
   constexpr std::array<const char*, 6> levels{"scale-up links", "NIC links",  "leaf links",
@@ -262,6 +266,7 @@ std::string books_text(const RunResult& run) {
       "  the time of each device sums to the step: {} devices, {} ps each\n"
       "  its work is that of its kernels, category by category, and it waits for no more than there is\n"
       "  the memory of each device ends where it began, class by class\n"
+      "  what goes to the hosts and comes back is the state that moves\n"
       "  the FLOPs that the kernels run equal their closed form, and the GPUs can run them\n",
       run.program.tasks(), run.program.predecessors.size(), run.program.devices.size(), run.timeline.step_time.value);
 }

@@ -12,7 +12,7 @@ using program::Category;
 using program::kCategories;
 
 // Told apart without colour, too.
-constexpr std::array<std::string_view, kCategories> kFill{"█", "▓", "▒", "▞", "▚", "▟", "▙", "▄", "▌", "░"};
+constexpr std::array<std::string_view, kCategories> kFill{"█", "▓", "▒", "▞", "▚", "▟", "▙", "▄", "▖", "▘", "▌", "░"};
 
 // Blocks [⌊total before · width / whole⌋, …): each category gets its share to within one block, all of them the width.
 std::string bar(const Metrics& m, Int128 whole, int width, const Paint& paint) {

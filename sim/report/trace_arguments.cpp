@@ -115,6 +115,8 @@ std::string_view colour_of(const Program& program, const Slice& slice) {
       return "rail_load";
     case Category::pipeline_comm:
       return "rail_idle";
+    case Category::cpu_optimizer:
+      return "rail_response";
     case Category::host:
     case Category::bubble:
       return "grey";

@@ -158,6 +158,8 @@ std::string_view wait_name(Category category) {
                                                                      "wait for expert communication",
                                                                      "wait for data communication",
                                                                      "wait for message",
+                                                                     "wait for copy of the host",
+                                                                     "wait for optimizer on the host",
                                                                      "wait for host",
                                                                      "bubble"};
   return names[static_cast<std::size_t>(category)];

@@ -25,6 +25,8 @@ constexpr std::array<std::string_view, program::kCategories> kLabels{"",
                                                                      "expert communication",
                                                                      "data communication",
                                                                      "pipeline communication",
+                                                                     "copies to and from the hosts",
+                                                                     "optimizer on the hosts",
                                                                      "host",
                                                                      "bubble"};
 

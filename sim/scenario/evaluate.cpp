@@ -1,5 +1,6 @@
 #include "orrery/scenario/evaluate.hpp"
 
+#include "hosts_used.hpp"
 #include "located.hpp"
 #include "playing.hpp"
 #include "size.hpp"
@@ -7,15 +8,18 @@
 namespace orrery::scenario {
 namespace {
 
-void judge(const Scenario& s, report::RunResult& result, engine::Replays& replays, Evaluation& evaluation) {
-  const engine::MemoryVerdict judged = engine::memory_verdict(
-      result.program, result.timeline, result.usable_memory - result.context_memory, segments_of(s), replays);
+void judge(const Run& run, report::RunResult& result, engine::Replays& replays, Evaluation& evaluation) {
+  const engine::MemoryVerdict judged =
+      engine::memory_verdict(result.program, result.timeline, result.usable_memory - result.context_memory,
+                             segments_of(run.scenario()), replays);
   evaluation.peak = judged.peak;
   evaluation.free = judged.free;
   evaluation.replayed = judged.replayed;
-  evaluation.verdict = !judged.fits      ? report::Verdict::does_not_fit
-                       : judged.released ? report::Verdict::fits_by_releasing
-                                         : report::Verdict::fits;
+  const std::optional<report::HostUse> hosts = host_use(run, result.program, result.timeline);
+  const bool held = !hosts || hosts->fullest.bytes <= hosts->usable.value;
+  evaluation.verdict = !judged.fits || !held ? report::Verdict::does_not_fit
+                       : judged.released     ? report::Verdict::fits_by_releasing
+                                             : report::Verdict::fits;
 }
 
 Result<Evaluation> evaluated(const Run& run, EvaluationCosts& costs, std::optional<Time> slowest) {
@@ -34,7 +38,7 @@ Result<Evaluation> evaluated(const Run& run, EvaluationCosts& costs, std::option
   result.memory.resize(result.program.devices.size());
   result.reserved.resize(result.program.devices.size());
   evaluation.judged = !slowest || result.timeline.step_time <= *slowest;
-  if (evaluation.judged) judge(run.scenario(), result, costs.replays, evaluation);
+  if (evaluation.judged) judge(run, result, costs.replays, evaluation);
   const report::Metrics metrics = report::metrics_of(result);
   evaluation.step_time = result.timeline.step_time;
   evaluation.bubble_fraction = metrics.bubble_fraction;

@@ -141,6 +141,8 @@ Result<program::StepInput> input_of(const Scenario& s, std::shared_ptr<const sch
   input.mode = network_mode(s).mode;
   input.algorithm = named(s.network.algorithm);
   input.protocol = named(s.network.protocol);
+  input.offload = s.training.offload;
+  input.host = s.cluster.host;
   return input;
 }
 
@@ -196,6 +198,7 @@ Result<Tunings> tunings_of(const hardware::ClusterSpec& cluster, Resolver::Parts
 
 // `tunings` are empty where they are those of the cluster.
 Result<Run> run_of(Scenario s, Tunings tunings, Resolver::Parts& parts) {
+  s.cluster.host_links = s.training.offload.any();
   if (Diagnostics wrong = check_values(s, parts.options); !wrong.empty()) return wrong;
   if (Diagnostics wrong = read_loads(s); !wrong.empty()) return wrong;
   if (Diagnostics wrong = know_speeds(s, parts); !wrong.empty()) return wrong;

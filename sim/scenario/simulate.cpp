@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "described.hpp"
+#include "hosts_used.hpp"
 #include "located.hpp"
 #include "long_run.hpp"
 #include "notes.hpp"
@@ -212,6 +213,7 @@ Result<report::RunResult> play(const Run& of, const RunOptions& options) {
   run.warnings = input.schedule->warnings;
   describe(run, of, costs);
   const std::vector<std::string> flops_book = lowered.flops_book;
+  const std::vector<std::string> offload_book = program::audit_offload(lowered.program, lowered.moved);
   if (lowered.program.steps == kMostSteps && options.steps == 0 && !engine::has_settled(lowered.program, run.timeline))
     run.notes.push_back(
         fmt::format("The step time has not settled after {} steps; it is that of the last.", kMostSteps));
@@ -220,7 +222,9 @@ Result<report::RunResult> play(const Run& of, const RunOptions& options) {
   if (input.mode == program::NetworkMode::flows) run.link_use = link_use(*input.topology, run.program, run.timeline);
   run.shared = shared_transfers(s, *input.topology, run.program, run.timeline);
   look_at(s, begins, run);
+  run.hosts = host_use(of, run.program, run.timeline);
   run.books.insert(run.books.end(), flops_book.begin(), flops_book.end());
+  run.books.insert(run.books.end(), offload_book.begin(), offload_book.end());
   for (std::string& wrong : report::audit_rates(run)) run.books.push_back(std::move(wrong));
   run.slow_ranks = slow_ranks(places);
   run.pools = pool_results(of, run);

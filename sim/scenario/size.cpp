@@ -46,7 +46,7 @@ program::Footprint estimate(const Scenario& s, const RunOptions& options, const 
   }
   return of({model, layout, pass, stack, layout.stages(), kind.copies, micro_batches, kind.split_backward, mode.flows,
              mode.fuse, steps_of(s, kind.split_backward, options),
-             mode.flows || mode.every_rank ? program::teams_of_all_ranks(layout) : folded});
+             mode.flows || mode.every_rank ? program::teams_of_all_ranks(layout) : folded, s.training.offload});
 }
 
 constexpr double kMostTasks = 2.0e9;  // their numbers have 32 bits, and so have those of edges and participants

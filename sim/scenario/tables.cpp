@@ -87,6 +87,31 @@ const Fields<RoutingChoice>& routing_fields() {
   return table;
 }
 
+const Fields<layout::Offload>& offload_fields() {
+  using O = layout::Offload;
+  static const auto table =
+      Fields<O>("offload", "What is kept in the memory of the hosts (cluster.host), as shares.")
+          .add("optimizer", &O::optimizer,
+               "of the parameters that a rank updates: their states and gradients, and the update itself on the host's "
+               "cores (DeepSpeed offload_optimizer and its ratio; Megatron-LM --optimizer-cpu-offload, "
+               "--optimizer-offload-fraction)")
+          .number_range(0, 1)
+          .add("weights", &O::weights,
+               "of the layers of each stage, the first ones, fetched for each pass; 1: embedding and head, too "
+               "(DeepSpeed offload_param; FSDP CPUOffload); needs optimizer: 1")
+          .number_range(0, 1)
+          .add("activations", &O::activations,
+               "of the layers of each stage, the first ones: what the backward pass reads leaves behind the forward "
+               "pass (Megatron-LM --cpu-offloading, --cpu-offloading-num-layers; DeepSpeed cpu_checkpointing)")
+          .number_range(0, 1)
+          .rule("weights", [](const O& o) {
+            return o.weights > 0 && o.optimizer < 1
+                       ? std::string("needs optimizer: 1 beside it: weights that stand on the host are updated there")
+                       : std::string();
+          });
+  return table;
+}
+
 const Fields<Training>& training_fields() {
   static const auto table =
       Fields<Training>("training", "The training step.")
@@ -148,7 +173,9 @@ const Fields<Training>& training_fields() {
                "each expert is given as many rows as it takes at most, padding where there are fewer (Megatron-LM "
                "--moe-pad-expert-input-to-capacity)")
           .choice("flops", &Training::flops, {{"full", FlopsCount::full}, {"causal", FlopsCount::causal}},
-                  "how MFU counts attention: in full, or the half a causal mask leaves");
+                  "how MFU counts attention: in full, or the half a causal mask leaves")
+          .section("offload", &Training::offload, offload_fields(),
+                   "what is kept in the memory of the hosts: {optimizer: 1, weights: 0, activations: 0.5}");
   return table;
 }
 

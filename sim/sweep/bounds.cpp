@@ -97,8 +97,12 @@ double state(const Scenario& s) {
   const auto held = [&](layout::Zero from, std::int64_t bytes) {
     return of_rank * real(bytes) / (layout.zero >= from ? layout.shards() : 1);
   };
-  return held(layout::Zero::parameters, widths.weight_bytes) + held(layout::Zero::gradients, widths.gradient_bytes) +
-         held(layout::Zero::optimizer, widths.optimizer_bytes);
+  const layout::Offload& off = s.training.offload;  // what it keeps off is rounded up, weights to layers
+  const double gradients = layout.shards_gradients() ? 1 - off.optimizer : 1;
+  const double bytes = (off.weights > 0 ? 0 : held(layout::Zero::parameters, widths.weight_bytes)) +
+                       gradients * held(layout::Zero::gradients, widths.gradient_bytes) +
+                       (1 - off.optimizer) * held(layout::Zero::optimizer, widths.optimizer_bytes);
+  return off.any() ? std::max(0.0, bytes - 256) : bytes;
 }
 
 }  // namespace

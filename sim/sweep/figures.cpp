@@ -45,6 +45,8 @@ const std::vector<FigureColumn>& figure_columns() {
       {"exposed_expert_comm_s", false, {}, mean<Category::expert_comm>},
       {"exposed_data_comm_s", false, {}, mean<Category::data_comm>},
       {"exposed_pipeline_comm_s", false, {}, mean<Category::pipeline_comm>},
+      {"exposed_offload_comm_s", false, {}, mean<Category::offload_comm>},
+      {"cpu_optimizer_s", false, {}, mean<Category::cpu_optimizer>},
       {"host_s", false, {}, mean<Category::host>},
       {"bubble_s", false, {}, mean<Category::bubble>},
   };

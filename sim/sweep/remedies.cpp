@@ -66,6 +66,23 @@ void tokens_and_chunks(Scenario s, Changes& all) {
   }
 }
 
+// States first, for they cost a step once; then activations, then weights.
+void offload(Scenario s, Changes& all) {
+  layout::Offload& o = s.training.offload;
+  if (!s.cluster.host.known() || o.optimizer >= 1) return;
+  const bool in_flow = o.activations < 1;
+  for (const double share : {0.5, 1.0}) {
+    if (o.optimizer >= share) continue;
+    o.optimizer = share;
+    keep(s, 'o', {fmt::format("training.offload.optimizer={}", share)}, all);
+  }
+  if (!in_flow) return;
+  o.activations = 1;
+  keep(s, 'o', {"training.offload.optimizer=1", "training.offload.activations=1"}, all);
+  o.weights = 1;
+  keep(s, 'o', {"training.offload.optimizer=1", "training.offload.activations=1", "training.offload.weights=1"}, all);
+}
+
 // A larger degree takes its ranks from the replicas.
 void degree(const Scenario& s, char kind, const char* name, int layout::Layout::*of, Changes& all) {
   for (const int factor : {2, 4, 8, 16}) {
@@ -99,6 +116,7 @@ Changes changes_of(const Scenario& s) {
   zero(s, all);
   micro_batch(s, all);
   tokens_and_chunks(s, all);
+  offload(s, all);
   degree(s, 't', "tensor", &layout::Layout::tensor, all);
   degree(s, 'p', "pipeline", &layout::Layout::pipeline, all);
   nodes(s, all);

@@ -56,6 +56,7 @@ TEST_CASE("each field that is written stands in the table, and each row of the t
   run.scenario_json = "{}";
   run.shared.push_back({program::Category::data_comm, Collective::all_reduce, 2, 1, hardware::LinkLevel::leaf, "l", 4});
   run.link_use.push_back({hardware::LinkLevel::nic, 0.5, {}});
+  run.hosts = HostUse{{0, 1, {}}, {2}, {}, {{"offload gradients", 1}}, {{"fetch weights", 1}}};
   run.varied = VariedSteps{2, 0.01, 0.01, 1, {1}, {1}, {1}, {1}, {{0, 1}}};
   run.long_run = reliability::Plan{{{{1e-5, 600, true}}, 1000, 10, 0, 1, 3600}, 10, false, false, 10};
   run.experts = {1.5, 0.1, Time{1}, Bytes{2}, true};

@@ -127,6 +127,7 @@ TEST_CASE("the JSON has exactly its keys, in order") {
                                                  "shared_links",
                                                  "link_use",
                                                  "expert_loads",
+                                                 "hosts",
                                                  "stages",
                                                  "devices",
                                                  "warnings",

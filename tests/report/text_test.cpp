@@ -243,8 +243,8 @@ TEST_CASE("a bubble of unequal stages is told from one of the schedule") {
   CHECK_FALSE(has(limit_of(run), "unequal"));
   // Rank 0 works a fifth of the step, rank 1 four: of the 50 % bubble, 80 − 50 = 30 % is the difference.
   const std::int64_t step = run.timeline.makespan.value;
-  run.split[0] = {step / 5, 0, 0, 0, 0, 0, 0, 0, 0, step - step / 5};
-  run.split[1] = {step / 5 * 4, 0, 0, 0, 0, 0, 0, 0, 0, step - step / 5 * 4};
+  run.split[0] = {step / 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, step - step / 5};
+  run.split[1] = {step / 5 * 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, step - step / 5 * 4};
   CHECK(has(limit_of(run), "stages are unequal: pipeline rank 1 works 60.0 % longer than the average"));
   for (program::Device& device : run.program.devices) device.at[layout::Dimension::pipeline] = 0;
   CHECK(has(limit_of(run), "the GPUs wait for the slowest among them"));

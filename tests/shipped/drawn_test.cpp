@@ -42,7 +42,11 @@ std::string told(const Scenario& s) {
 
 std::string line_of(int i, const testing::Drawn& drawn, const report::RunResult& run) {
   std::vector<std::int64_t> split, held, reserved(run.reserved.begin(), run.reserved.end());
-  for (const engine::Breakdown& device : run.split) split.insert(split.end(), device.begin(), device.end());
+  for (const engine::Breakdown& device : run.split)
+    for (std::size_t c = 0; c < program::kCategories; ++c)  // of hosts only where one has something to do
+      if (const auto of = static_cast<program::Category>(c);
+          device[c] != 0 || (of != program::Category::offload_comm && of != program::Category::cpu_optimizer))
+        split.push_back(device[c]);
   std::int64_t peak = 0;
   for (const engine::DeviceMemory& m : run.memory) {
     held.insert(held.end(), m.at_peak.begin(), m.at_peak.end());

@@ -36,7 +36,10 @@ std::uint64_t hash_of_ranks(const report::RunResult& run) {
     for (const std::int32_t rank : run.program.devices[d].ranks) {
       std::uint64_t hash = static_cast<std::uint64_t>(rank);
       const auto add = [&](std::int64_t value) { hash = mix64(hash + mix64(static_cast<std::uint64_t>(value) + 1)); };
-      for (const std::int64_t time : run.split[d]) add(time);
+      for (std::size_t c = 0; c < program::kCategories; ++c)  // of hosts only where one has something to do
+        if (const auto of = static_cast<program::Category>(c);
+            run.split[d][c] != 0 || (of != program::Category::offload_comm && of != program::Category::cpu_optimizer))
+          add(run.split[d][c]);
       for (const std::int64_t bytes : run.memory[d].at_peak) add(bytes);
       add(run.memory[d].peak);
       add(run.reserved[d]);

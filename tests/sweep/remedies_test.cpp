@@ -55,6 +55,17 @@ void check_each(const YamlTree& scenario, const std::vector<Remedy>& all) {
   }
 }
 
+// 16 bytes for each of 69 B parameters are 138 GB on each of 8 GPUs, however they are sharded.
+TEST_CASE("states that no layout of so many GPUs holds go to the hosts") {
+  const YamlTree scenario = *read_yaml_text(
+      "model: llama2-70b\ncluster: {type: dgx-a100, nodes: 1, gpus: 8}\nlayout: {data: 8, zero: parameters}\ntraining: "
+      "{sequence_length: 4096, global_batch: 8, recompute: full}\nnetwork: ideal\nstack: megatron-2024\n",
+      "test.yaml");
+  const std::vector<Remedy> all = remedies(scenario);
+  CHECK(keys_of(all).contains("training.offload.optimizer"));
+  check_each(scenario, all);
+}
+
 TEST_CASE("where activations are too much, recomputation, smaller micro-batches or larger degrees help") {
   // 8 sequences at once in each of 16 replicas of a fourth of the model.
   const YamlTree scenario = tree("tensor: 4, pipeline: 1, data: 4, zero: optimizer", "micro_batch: 8");

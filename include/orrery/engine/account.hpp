@@ -49,6 +49,14 @@ std::vector<DeviceMemory> memory_of(const program::Program& program, const Timel
                                     Bytes capacity = {std::numeric_limits<std::int64_t>::max()},
                                     Segments segments = Segments::fixed);
 
+// What a rank of the device holds of its host's memory: Device::on_host and activations that are away from the GPU.
+struct HostMemory {
+  std::int64_t peak = 0;
+  program::MemoryByClass at_peak{};  // sums to peak
+  std::int64_t left = 0;             // activations that never came back: 0, or the books do not balance
+};
+std::vector<HostMemory> host_memory_of(const program::Program& program, const Timeline& timeline);
+
 // Bytes allocated by class after each instant at which they change, of one device: the memory counters of a trace.
 struct MemorySample {
   std::int64_t time = 0;

@@ -28,6 +28,7 @@ struct StepSize {
   bool flows = false, fuse = true;
   int steps = 1;  // of training
   TeamShape teams;
+  layout::Offload offload = {};
 };
 Footprint footprint_of(const StepSize& size);
 // No less than footprint_of, in a thousandth of its time: no pass is made, a layer is taken to have more steps than any

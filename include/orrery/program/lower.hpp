@@ -9,11 +9,14 @@
 
 #include "orrery/cost/kernel_cost.hpp"
 #include "orrery/cost/stack.hpp"
+#include "orrery/hardware/host.hpp"
 #include "orrery/hardware/topology.hpp"
+#include "orrery/layout/offload.hpp"
 #include "orrery/layout/pass.hpp"
 #include "orrery/network/collective.hpp"
 #include "orrery/network/tuning.hpp"
 #include "orrery/program/costs.hpp"
+#include "orrery/program/offload_book.hpp"
 #include "orrery/program/pipeline.hpp"
 #include "orrery/program/program.hpp"
 #include "orrery/schedule/schedule.hpp"
@@ -56,6 +59,8 @@ struct StepInput {
   NetworkMode mode = NetworkMode::steady;
   // Of every collective that can be served so; empty = chosen by size, ranks and topology.
   std::string algorithm, protocol;
+  layout::Offload offload;  // where it keeps anything off, the topology has hosts
+  hardware::Host host;
 };
 
 // The fewest that tell whether more of them will be as long, where work crosses from a step to the next.
@@ -97,6 +102,7 @@ struct LoweredStep {
   std::vector<StageSummary> stages;
   StepFlops flops;
   std::vector<std::string> flops_book;  // empty: what the kernels run is what the closed form says
+  std::vector<MovedState> moved;        // [device] to the hosts and back (audit_offload); empty: nothing
   std::int64_t ranks = 0;
   std::vector<std::int32_t> fold_class;  // [rank]
   std::vector<std::string> splits;       // why ranks of one place in the pipeline are not all alike; empty if they are

@@ -48,6 +48,11 @@ struct DataCall {
   int prefetch = 0;       // gather: issued when this many pieces before its own begin
   bool replicas = false;  // a reduction among the replicas of a shard: it follows the call before it, if that reduces
   bool experts = false;   // of the parameters of routed experts, among the ranks that hold the same ones
+  // A copy between the device and its host instead, of the device alone: in place of a reduction it goes out.
+  enum class Move : std::uint8_t { none, weights, gradients, activations };
+  Move move = Move::none;
+  std::int32_t stage = -1, micro_batch = -1;  // activations
+  std::uint8_t pipe = 0;
 };
 
 struct Block;  // sim/program/block.hpp
@@ -113,6 +118,7 @@ struct StepStart {
 struct PipelineEnds {
   std::vector<TaskId> tail;                     // [device] last task, kNone if it had none
   std::vector<std::vector<TaskId>> reductions;  // [device] gradient collectives the optimizer waits for
+  std::vector<std::vector<TaskId>> sent;        // [device] copies of gradients that the host's waits for
 };
 
 }  // namespace orrery::program

@@ -34,23 +34,25 @@ enum class Category : std::uint8_t {
   expert_comm,
   data_comm,
   pipeline_comm,
+  offload_comm,   // to and from the memory of the host
+  cpu_optimizer,  // the update on the host
   host,
   bubble
 };
-inline constexpr std::size_t kCategories = 10;
+inline constexpr std::size_t kCategories = 12;
 inline constexpr std::array<std::string_view, kCategories> kCategoryNames{
-    "compute",     "recompute", "optimizer",     "tensor_comm", "context_comm",
-    "expert_comm", "data_comm", "pipeline_comm", "host",        "bubble"};
+    "compute",   "recompute",     "optimizer",    "tensor_comm",   "context_comm", "expert_comm",
+    "data_comm", "pipeline_comm", "offload_comm", "cpu_optimizer", "host",         "bubble"};
 constexpr bool is_work(Category c) {
   return c <= Category::optimizer;
 }
 constexpr bool is_transfer(Category c) {
-  return c >= Category::tensor_comm && c <= Category::pipeline_comm;
+  return c >= Category::tensor_comm && c <= Category::offload_comm;
 }
 
-// Transfers that go beside the passes; the others are steps of them.
+// What goes beside the passes; the others are steps of them.
 constexpr bool is_beside_passes(Category c) {
-  return c == Category::data_comm || c == Category::pipeline_comm;
+  return c >= Category::data_comm && c <= Category::cpu_optimizer;
 }
 
 // In-order queues of a device, like CUDA streams; an open list.
@@ -66,12 +68,16 @@ enum class Lane : std::uint8_t {
   expert,
   expert_tensor,
   expert_data,
-  expert_replicas
+  expert_replicas,
+  to_host,
+  from_host,
+  cpu
 };
-inline constexpr std::size_t kLanes = 12;
+inline constexpr std::size_t kLanes = 15;
 inline constexpr std::array<std::string_view, kLanes> kLaneNames{
-    "compute",       "tensor", "context", "pipeline send", "pipeline receive", "data",
-    "data replicas", "host",   "expert",  "expert tensor", "expert data",      "expert replicas"};
+    "compute",     "tensor",          "context", "pipeline send", "pipeline receive",
+    "data",        "data replicas",   "host",    "expert",        "expert tensor",
+    "expert data", "expert replicas", "to host", "from host",     "cpu"};
 
 using layout::MemoryClass;
 inline constexpr std::size_t kMemoryClasses = 7;
@@ -95,7 +101,10 @@ enum class Activity : std::uint8_t {
   gradient_norm,
   step,
   host,
-  validation  // of the optimizer of the step before (post-validation)
+  validation,  // of the optimizer of the step before (post-validation)
+  offload,     // to the host
+  fetch,       // from there
+  cpu_optimizer
 };
 
 // One inner part of a block: from the end of the part before it to `end` (offset from the start of the task).
@@ -199,6 +208,7 @@ struct Device {
   layout::Coordinates at;           // of the lowest of them
   MemoryByClass resident{};         // held before the first and after the last task
   std::int64_t lacks = 0;           // bytes that its GPU has less than the run's largest
+  MemoryByClass on_host{};          // likewise, in the memory of its host
   int pipeline_rank() const { return at[layout::Dimension::pipeline]; }  // that of all of them
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -76,6 +77,19 @@ struct PoolResult {
   std::int64_t headroom = 0;   // bytes on its fullest GPU; negative: it does not fit
 };
 
+// What stands in the memory of the hosts (training.offload), and what the step copies there and back.
+struct HostUse {
+  struct Node {
+    int number = 0;
+    std::int64_t bytes = 0;         // peaks of its ranks together
+    program::MemoryByClass held{};  // sums to them
+  };
+  Node fullest;
+  Bytes usable{};                                    // of a node
+  std::vector<engine::HostMemory> of_device;         // [device] of one rank
+  std::map<std::string, double> to_host, from_host;  // bytes of a step over all ranks, by what is copied
+};
+
 struct RunResult {
   // What ran.
   std::string title;          // one line: model, GPUs, layout, schedule
@@ -129,6 +143,7 @@ struct RunResult {
   std::vector<PoolResult> pools;  // where GPUs are unlike
 
   Bytes usable_on(std::size_t device) const { return {usable_memory.value - program.devices[device].lacks}; }
+  std::optional<HostUse> hosts = {};
 };
 
 // Whether the step runs in the memory of the GPUs. By releasing: the GPU refuses, PyTorch's allocator gives back the

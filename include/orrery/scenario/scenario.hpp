@@ -59,6 +59,7 @@ struct Training {
   std::optional<double> capacity;  // factor; default: dropless
   bool pad_to_capacity = false;
   FlopsCount flops = FlopsCount::full;
+  layout::Offload offload;
 };
 
 struct ScheduleChoice {
