@@ -51,9 +51,9 @@ Result<Run> grown(const Run& run, const Resource& resource) {
   if (!changed.ok() || resource.key != kLatency) return changed;
   program::StepInput input = changed->input();
   const auto quicker = [](std::shared_ptr<const network::Tuning>& tuning) {
-    auto changed = std::make_shared<network::Tuning>(*tuning);
-    quicken(*changed);
-    tuning = std::move(changed);
+    auto quick = std::make_shared<network::Tuning>(*tuning);
+    quicken(*quick);
+    tuning = std::move(quick);
   };
   quicker(input.tuning);
   for (auto& within : input.tunings) quicker(within);
