@@ -1,5 +1,6 @@
 // What each pool of a cluster of unlike nodes does in a step.
 #pragma once
+#include "orrery/report/run_result.hpp"
 #include "orrery/scenario/run.hpp"
 
 namespace orrery::scenario {
