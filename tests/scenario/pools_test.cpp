@@ -127,6 +127,10 @@ TEST_CASE("what is wrong with pools is said with its remedy") {
   says(placed("{stages: [new, old]}"), "is for type pools only");
   says(refusal(text_of("{type: dgx-h100, nodes: 2}", "placement: {type: pools, stages: [a, b]}\n")),
        "the cluster has no pools");
+  std::string offloaded = text_of(kPools);
+  offloaded.replace(offloaded.find("global_batch"), 0, "offload: {optimizer: 1}, ");
+  says(refusal(offloaded), "cluster.host.memory: hosts of pools are not described");
+  says(refusal(offloaded), "leave training.offload out, or run on a cluster of one kind of node");
 }
 
 }  // namespace orrery::scenario::pools_test
