@@ -55,7 +55,7 @@ Result<StepParts> step_parts(const StepInput& input, Costs::Parts& kept) {
 std::shared_ptr<StageCosts> stage_costs(const StepInput& input, const StepParts& parts, Costs::Parts& kept,
                                         bool inside) {
   std::vector<std::shared_ptr<KernelTimes>> kernels;
-  for (const GpuKind& kind : gpu_kinds(input)) kernels.push_back(known(kept.gpus, GpuKey{kind.gpu, kind.kernels}));
+  for (const GpuRef& kind : gpu_kinds(input)) kernels.push_back(known(kept.gpus, GpuKind{kind.gpu, kind.kernels}));
   const StageCostsKey key{parts.stages,
                           parts.communication,
                           std::move(kernels),

@@ -26,7 +26,7 @@ struct Costs::Parts {
   Kept<CutKey, const Cut> cuts{256};
   Kept<StagesKey, const Stages> stages{256};
   Kept<StageWorkKey, StageWork> work{128};
-  Kept<GpuKey, KernelTimes> gpus{64};
+  Kept<GpuKind, KernelTimes> gpus{64};
   Kept<RanksKey, const Ranks> ranks{256};
   Kept<NetworkKey, Communication> communication{256};
   Kept<StageCostsKey, StageCosts> costs{64};

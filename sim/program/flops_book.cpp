@@ -249,7 +249,7 @@ class ClosedForm {
   const model::ModelSpec& m_;
   const PassOptions& o_;
   bool flash_;
-  std::vector<GpuKind> kinds_;
+  std::vector<GpuRef> kinds_;
   std::vector<std::vector<std::int64_t>> ranks_;  // [stage][kind]
   std::vector<std::size_t> stage_of_;             // [layer]
   StepFlops f_;
@@ -287,7 +287,7 @@ StepFlops sum_over_stages(const StepInput& input, StageCosts& stages) {
   const int alike_ranks = input.layout.tensor * input.layout.context;
   std::map<int, WideFlops> alike;            // how many stages do the work of this one
   std::map<int, std::vector<WideFlops>> on;  // [kind of GPU] ranks that hold these
-  const std::vector<GpuKind> kinds = gpu_kinds(input);
+  const std::vector<GpuRef> kinds = gpu_kinds(input);
   const std::vector<std::vector<std::int64_t>> ranks_of = ranks_by_kind(input);
   for (int s = 0; s < stages.stages(); ++s) {
     ++alike[stages.alike(s)];

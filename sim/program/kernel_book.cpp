@@ -25,7 +25,7 @@ Int128 time_at(WideFlops flops, std::int64_t peak) {
 class Ideals {
  public:
   // `peak`: what a GPU of the run has, the mean of unlike ones.
-  Ideals(const GpuKind& kind, std::int64_t peak)
+  Ideals(const GpuRef& kind, std::int64_t peak)
       : kind_(kind), full_clock_(kind.kernels), full_rate_(kind.kernels), peak_(peak) {
     full_clock_.sustained = full_clock_.fp8_sustained = 1;
     full_rate_ = full_clock_;
@@ -54,7 +54,7 @@ class Ideals {
     return t;
   }
 
-  GpuKind kind_;
+  GpuRef kind_;
   cost::KernelModel full_clock_, full_rate_;
   std::int64_t peak_;
   std::vector<std::pair<Kernel, KernelLosses>> known_;  // a step has few shapes of kernels
@@ -99,7 +99,7 @@ Result<KernelBook> kernel_book(const StepInput& input, Costs& costs) {
   const Int128 shared_by = static_cast<Int128>(input.layout.expert) * input.schedule->placement.pipes;
   std::map<std::int32_t, std::int64_t> like;  // ranks of an expert group that do the work of this one
   for (const std::int32_t place : parts->stages->alike_places) ++like[place];
-  const std::vector<GpuKind> kinds = gpu_kinds(input);
+  const std::vector<GpuRef> kinds = gpu_kinds(input);
   KernelBook book;
   for (std::size_t k = 0; k < kinds.size(); ++k) {
     Ideals ideals(kinds[k], mean_peak(input));

@@ -2,7 +2,7 @@
 
 namespace orrery::program {
 
-void GpuKey::add_to(Hash& hash) const {
+void GpuKind::add_to(Hash& hash) const {
   hash.add(gpu.memory_bandwidth);
   hash.add(gpu.name);
 }

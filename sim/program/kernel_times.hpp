@@ -3,21 +3,13 @@
 #include <unordered_map>
 
 #include "orrery/core/kept.hpp"
-#include "orrery/cost/kernel_cost.hpp"
+#include "orrery/program/lower.hpp"
 
 namespace orrery::program {
 
-// A GPU as its libraries drive it.
-struct GpuKey {
-  hardware::Gpu gpu;
-  cost::KernelModel kernels;
-  friend bool operator==(const GpuKey&, const GpuKey&) = default;
-  void add_to(Hash& hash) const;
-};
-
 class KernelTimes {
  public:
-  explicit KernelTimes(const GpuKey& key) : of_(key) {}
+  explicit KernelTimes(const GpuKind& key) : of_(key) {}
   Time of(const model::Kernel& kernel);
   Flops executed(const model::Kernel& kernel) const { return cost::executed_flops(of_.kernels, kernel); }
 
@@ -25,7 +17,7 @@ class KernelTimes {
   struct HashOfShape {
     std::size_t operator()(const model::Kernel& kernel) const;
   };
-  GpuKey of_;
+  GpuKind of_;
   std::unordered_map<model::Kernel, Time, HashOfShape> times_;
 };
 

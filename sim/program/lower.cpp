@@ -11,8 +11,8 @@ namespace orrery::program {
 using layout::Dimension;
 using layout::PassKind;
 
-std::vector<GpuKind> gpu_kinds(const StepInput& input) {
-  if (!input.unlike_gpus.empty()) return input.unlike_gpus;
+std::vector<GpuRef> gpu_kinds(const StepInput& input) {
+  if (!input.unlike_gpus.empty()) return {input.unlike_gpus.begin(), input.unlike_gpus.end()};
   return {{input.gpu, input.kernels}};
 }
 
@@ -29,11 +29,13 @@ std::vector<std::vector<std::int64_t>> ranks_by_kind(const StepInput& input) {
   const std::size_t kinds = std::max<std::size_t>(1, input.unlike_gpus.size());
   std::vector<std::vector<std::int64_t>> at_pipeline(static_cast<std::size_t>(input.layout.pipeline),
                                                      std::vector<std::int64_t>(kinds));
-  if (kinds == 1)
+  if (kinds == 1) {
     for (auto& counts : at_pipeline) counts[0] = input.layout.ranks() / input.layout.pipeline;
-  const layout::RankGrid grid(input.layout);
-  for (int r = 0; r < input.layout.ranks() && kinds > 1; ++r)
-    ++at_pipeline[static_cast<std::size_t>(grid.coordinates(r)[Dimension::pipeline])][gpu_kind(input, r)];
+  } else {
+    const layout::RankGrid grid(input.layout);
+    for (int r = 0; r < input.layout.ranks(); ++r)
+      ++at_pipeline[static_cast<std::size_t>(grid.coordinates(r)[Dimension::pipeline])][gpu_kind(input, r)];
+  }
   std::vector<std::vector<std::int64_t>> result;
   for (int s = 0; s < placement.stages; ++s) {
     result.emplace_back(kinds);

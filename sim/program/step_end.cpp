@@ -220,7 +220,7 @@ TemplateId StepEnd::optimizer_task(DeviceIndex d) {
   const std::int64_t kernels = updated > 0 ? input_.stack.optimizer.kernels : 0;
   TaskTemplate t;
   const Speed& of = ranks_.speeds[static_cast<std::size_t>(speed)];
-  const GpuKind& gpu = kinds_[static_cast<std::size_t>(of.gpu)];
+  const GpuRef& gpu = kinds_[static_cast<std::size_t>(of.gpu)];
   t.duration = std::max(at_speed(cost::kernel_time(gpu.gpu, gpu.kernels, kernel), of.factor),
                         input_.stack.launch.per_kernel * kernels);
   t.category = Category::optimizer;

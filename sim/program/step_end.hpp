@@ -45,7 +45,7 @@ class StepEnd {
   std::size_t devices() const { return devices_.representative.size(); }
 
   const StepInput& input_;
-  const std::vector<GpuKind> kinds_;
+  const std::vector<GpuRef> kinds_;
   const layout::StageGraph& graph_;
   const Ranks& ranks_;
   const Devices& devices_;

@@ -71,10 +71,10 @@ std::vector<ObservedCall> StepLowering::observed_calls() {
 }
 
 void StepLowering::add_devices() {
-  const std::vector<GpuKind> kinds = gpu_kinds(input_);
-  const auto available = [](const GpuKind& kind) { return (kind.gpu.usable_memory - kind.gpu.context_memory).value; };
+  const std::vector<GpuRef> kinds = gpu_kinds(input_);
+  const auto available = [](const GpuRef& kind) { return (kind.gpu.usable_memory - kind.gpu.context_memory).value; };
   std::int64_t most = 0;
-  for (const GpuKind& kind : kinds) most = std::max(most, available(kind));
+  for (const GpuRef& kind : kinds) most = std::max(most, available(kind));
   for (std::size_t d = 0; d < devices(); ++d) {
     Device device;
     device.ranks = devices_.ranks[d];
@@ -90,7 +90,7 @@ void StepLowering::add_devices() {
       std::int64_t& buffers = device.resident[static_cast<std::size_t>(MemoryClass::buffers)];
       buffers = std::max(buffers, stages_.stage(s).placeholders().value);
     }
-    const GpuKind& kind = kinds[gpu_kind(input_, devices_.representative[d])];
+    const GpuRef& kind = kinds[gpu_kind(input_, devices_.representative[d])];
     device.lacks = most - available(kind);
     const cost::StackLibraries& libraries = input_.stack.libraries;
     device.resident[static_cast<std::size_t>(MemoryClass::other)] =

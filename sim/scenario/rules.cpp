@@ -95,13 +95,14 @@ void check_bias(const Scenario& s, Diagnostics& errors) {
 void check_precision(const Scenario& s, Diagnostics& errors) {
   constexpr DType of[] = {DType::fp32, DType::fp16, DType::bf16, DType::fp8, DType::tf32};
   const DType type = of[static_cast<std::size_t>(s.training.precision)];
-  const auto missing = [&](const program::GpuKind& kind, DType used) -> std::string {
+  const auto missing = [&](const program::GpuRef& kind, DType used) -> std::string {
     if (kind.gpu.peak(used).value == 0) return fmt::format("{} has no {} arithmetic", kind.gpu.name, name_of(used));
     if (kind.kernels.gemm.rate.of(used) > 0) return {};
     return fmt::format("the kernel constants of {} have no {} products", kind.kernels.name, name_of(used));
   };
-  const std::vector<program::GpuKind> alike{{s.gpu, s.kernels}};
-  for (const program::GpuKind& kind : s.pools.empty() ? alike : s.pools) {
+  std::vector<program::GpuRef> kinds(s.pools.begin(), s.pools.end());
+  if (kinds.empty()) kinds.emplace_back(s.gpu, s.kernels);
+  for (const program::GpuRef& kind : kinds) {
     std::string wrong = missing(kind, type);
     if (wrong.empty() && type == DType::fp8) wrong = missing(kind, DType::bf16);  // what is no linear layer
     if (!wrong.empty()) return errors.push_back(broken("training.precision", wrong));

@@ -30,7 +30,7 @@ double held_matrices(const model::ModelSpec& m) {
 }
 
 // FLOP/s that no matrix product passes (kernel_time.cpp: the main loop of the largest tile, without fill and waves).
-double best_rate(const Scenario& s, const program::GpuKind& kind, DType type) {
+double best_rate(const Scenario& s, const program::GpuRef& kind, DType type) {
   const cost::KernelModel kernels = cost::with_stack(kind.kernels, s.stack);
   const cost::GemmModel& g = kernels.gemm;
   const double layout = std::max({g.tn, g.nn, g.nt, g.misaligned_rate * std::max({g.tn, g.nn, g.nt})});

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "orrery/core/hash.hpp"
 #include "orrery/cost/kernel_cost.hpp"
 #include "orrery/cost/stack.hpp"
 #include "orrery/hardware/host.hpp"
@@ -36,6 +37,14 @@ struct GpuKind {
   hardware::Gpu gpu;
   cost::KernelModel kernels;
   friend bool operator==(const GpuKind&, const GpuKind&) = default;
+  void add_to(Hash& hash) const;
+};
+// The same where it stands: no copy of either.
+struct GpuRef {
+  GpuRef(const hardware::Gpu& of_gpu, const cost::KernelModel& of_kernels) : gpu(of_gpu), kernels(of_kernels) {}
+  GpuRef(const GpuKind& kind) : GpuRef(kind.gpu, kind.kernels) {}
+  const hardware::Gpu& gpu;
+  const cost::KernelModel& kernels;
 };
 
 // The step that is simulated, by values. The rooms that made them have checked them: lowering refuses only what they
@@ -108,8 +117,8 @@ struct LoweredStep {
   std::vector<std::string> splits;       // why ranks of one place in the pipeline are not all alike; empty if they are
 };
 
-// The kinds of GPU and the one of a rank, also where all are alike.
-std::vector<GpuKind> gpu_kinds(const StepInput& input);
+// The kinds of GPU of the input and the one of a rank, also where all are alike.
+std::vector<GpuRef> gpu_kinds(const StepInput& input);
 inline std::size_t gpu_kind(const StepInput& input, std::int32_t rank) {
   return input.gpu_of.empty() ? 0 : static_cast<std::size_t>(input.gpu_of[static_cast<std::size_t>(rank)]);
 }
