@@ -99,17 +99,16 @@ Result<std::vector<DeviceId>> place_on_pools(const Placement& placement, const s
   if (static_cast<int>(names.size()) != places)
     return wrong(key, fmt::format("{} pools for {} {}", names.size(), places, by_stage ? "pipeline ranks" : "replicas"),
                  "name the pool of each, in turn");
+  std::vector<std::string> there;
+  for (const Pool& pool : cluster.pools) there.push_back(pool.shown());
   std::vector<int> pools;
   for (std::size_t i = 0; i < names.size(); ++i) {
-    const auto known = std::find_if(cluster.pools.begin(), cluster.pools.end(),
-                                    [&](const Pool& pool) { return pool.shown() == names[i]; });
-    std::vector<std::string> there;
-    for (const Pool& pool : cluster.pools) there.push_back(pool.shown());
-    if (known == cluster.pools.end())
+    const auto known = std::find(there.begin(), there.end(), names[i]);
+    if (known == there.end())
       return wrong(fmt::format("{}[{}]", key, i),
                    fmt::format("no pool is called '{}', there are {}", names[i], fmt::join(there, ", ")),
                    did_you_mean(names[i], there));
-    pools.push_back(static_cast<int>(known - cluster.pools.begin()));
+    pools.push_back(static_cast<int>(known - there.begin()));
   }
   std::vector<DeviceId> next, end;
   for (const Pool& pool : cluster.pools) {
@@ -121,8 +120,8 @@ Result<std::vector<DeviceId>> place_on_pools(const Placement& placement, const s
     const auto pool = static_cast<std::size_t>(pools[static_cast<std::size_t>(of)]);
     if (next[pool] == end[pool])
       return wrong(key,
-                   fmt::format("pool {} has {} GPUs, fewer than the ranks that are put there",
-                               cluster.pools[pool].shown(), cluster.pools[pool].nodes * cluster.gpus_per_node),
+                   fmt::format("pool {} has {} GPUs, fewer than the ranks that are put there", there[pool],
+                               cluster.pools[pool].nodes * cluster.gpus_per_node),
                    "give it more nodes, or put some elsewhere");
     devices.push_back(next[pool]++);
   }
