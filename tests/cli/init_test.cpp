@@ -51,6 +51,11 @@ TEST_CASE("a model is taken from a config.json") {
   const Outcome there = run_orrery("--version >/dev/null; d=$(mktemp -d); " + kOrrery + flags + "-o $d/s.yaml && " +
                                    kOrrery + "run $d/s.yaml | sed -n 2p; rm -r $d");
   CHECK(there.text.starts_with("8.03 B parameters"));
+  const Outcome of_file = run_orrery("--version >/dev/null; d=$(mktemp -d); " + kOrrery +
+                                     "init --model gpt3-1.3b --cluster topologies/clusters/selene.yaml --nodes 1 -o "
+                                     "$d/s.yaml && " +
+                                     kOrrery + "check $d/s.yaml 2>&1 | grep -o 's.yaml: ok'; rm -r $d");
+  CHECK(of_file.text == "s.yaml: ok\n");
   const Outcome refused = run_orrery("init --model tests/data/model/deepseek-v3.2.json --cluster dgx-h100 2>&1");
   CHECK(refused.code == 2);
   CHECK(refused.text.find(

@@ -1,6 +1,7 @@
 // Stages and replicas on pools of unlike nodes.
 #include <fmt/format.h>
 
+#include "orrery/scenario/sensitivity.hpp"
 #include "simulated.hpp"
 
 namespace orrery::scenario::pools_test {
@@ -103,6 +104,28 @@ TEST_CASE("layers are balanced by the speed of their pool") {
   const report::RunResult by_speed = simulated(text);
   CHECK(by_speed.stages[0].span.layers > by_speed.stages[1].span.layers);
   CHECK(by_speed.timeline.step_time < even.timeline.step_time);
+}
+
+TEST_CASE("a tenth more of a resource is more of every pool's") {
+  const auto scenario = read_scenario_text(text_of(kPools), "test.yaml");
+  REQUIRE(scenario.ok());
+  const auto grown = [&](std::string_view key) {
+    Scenario s = *scenario;
+    for (const Resource& resource : resources())
+      if (resource.key == key) resource.grow(s);
+    return s;
+  };
+  for (const std::size_t p : {0, 1}) {
+    const hardware::Gpu& gpu = scenario->pools[p].gpu;
+    const hardware::ClusterSpec& pool = scenario->cluster.of_pools[p];
+    CHECK(grown("gpu_flops").pools[p].gpu.peak(DType::bf16).value == gpu.peak(DType::bf16).value * 11 / 10);
+    CHECK(grown("memory_bandwidth").pools[p].gpu.memory_bandwidth.value == gpu.memory_bandwidth.value * 11 / 10);
+    CHECK(grown("node_bandwidth").cluster.of_pools[p].scale_up.bandwidth.value ==
+          pool.scale_up.bandwidth.value * 11 / 10);
+    CHECK(grown("network_bandwidth").cluster.of_pools[p].scale_out.nic_bandwidth.value ==
+          pool.scale_out.nic_bandwidth.value * 11 / 10);
+    CHECK(grown("latency").cluster.of_pools[p].scale_up.latency < pool.scale_up.latency);
+  }
 }
 
 TEST_CASE("what is wrong with pools is said with its remedy") {
