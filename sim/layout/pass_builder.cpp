@@ -38,11 +38,14 @@ BackwardPass::BackwardPass(const Tape& tape, const Recomputation& recomputed)
   for (std::size_t t = 0; t < tape.tensors.size(); ++t)
     if (recomputed.saved[t]) forward_[t] = hold(tape.tensors[t], -1, static_cast<TensorId>(t));
   for (const TensorId t : tape.outputs) gradient_[at(t)] = hold(tape.tensors[at(t)], 0);
+  reached_.resize(tape.ops.size() + 1);
   for (std::size_t i = tape.ops.size(); i-- > 0;) {
+    reached_[i + 1] = {static_cast<int>(steps_.size()), static_cast<int>(held_.size())};
     for (const Recomputation::Segment& s : recomputed.segments)
       if (at(s.at) == i) run_again(at(s.first), at(s.last));
     differentiate(tape.ops[i]);
   }
+  reached_[0] = {static_cast<int>(steps_.size()), static_cast<int>(held_.size())};
   for (const TensorId t : tape.inputs)
     if (gradient_[at(t)] >= 0) held_[at(gradient_[at(t)])].until_end = true;
 }
@@ -147,17 +150,25 @@ void BackwardPass::gradients(const RankOp& op, int first, std::vector<int>& read
   }
 }
 
-Flops BackwardPass::flops() const {
-  Flops sum{};
-  for (const OpStep& s : steps_) sum += s.step.kernel.flops;
-  return sum;
+bool BackwardPass::belongs(PassKind kind, const OpStep& s) {
+  return kind == PassKind::backward || (kind == PassKind::input_gradient) == (s.phase == Phase::input);
+}
+
+BackwardPass::Part BackwardPass::part_of(std::int32_t first, std::int32_t end, PassKind kind) const {
+  const Reached& from = reached_[at(end)];
+  const Reached& to = reached_[at(first)];
+  const auto steps_before = [&](int step) {
+    const auto of_kind = [&](const OpStep& s) { return belongs(kind, s); };
+    return static_cast<std::size_t>(std::count_if(steps_.begin(), steps_.begin() + step, of_kind));
+  };
+  return {steps_before(from.steps), steps_before(to.steps),
+          static_cast<TensorId>(tape_.tensors.size()) + static_cast<TensorId>(from.held),
+          static_cast<TensorId>(to.held - from.held)};
 }
 
 std::vector<PassStep> BackwardPass::pass(PassKind kind) const {
   check(kind != PassKind::forward, "BackwardPass: not the forward pass");
-  Filtered own = filter(steps_, [&](const OpStep& s) {
-    return kind == PassKind::backward || (kind == PassKind::input_gradient) == (s.phase == Phase::input);
-  });
+  Filtered own = filter(steps_, [&](const OpStep& s) { return belongs(kind, s); });
   std::vector<PassStep> steps;
   steps.reserve(own.steps.size());
   for (OpStep& s : own.steps) steps.push_back(std::move(s.step));

@@ -25,7 +25,14 @@ class BackwardPass {
   BackwardPass(const Tape& tape, const Recomputation& recomputed);
   std::vector<PassStep> pass(PassKind kind) const;
   std::vector<TensorId> held_before(PassKind kind) const;
-  Flops flops() const;
+  const std::vector<OpStep>& steps() const { return steps_; }
+  TensorId tensors() const { return static_cast<TensorId>(held_.size()); }  // that it makes or finds
+  // What the pass does for operators [first, end): steps of it, and tensors that it makes, numbered from `own`.
+  struct Part {
+    std::size_t begin = 0, end = 0;
+    TensorId first_tensor = 0, tensors = 0;
+  };
+  Part part_of(std::int32_t first, std::int32_t end, PassKind kind) const;
 
  private:
   // Memory held from `from` (−1 = since the forward pass) to the last use in either phase (−1 = not used in it).
@@ -36,6 +43,11 @@ class BackwardPass {
     bool until_end = false;  // of I and of B: it is the message
   };
 
+  // Reached before an operator is differentiated, and at the end.
+  struct Reached {
+    int steps = 0, held = 0;
+  };
+
   void run_again(std::size_t first, std::size_t last);
   void run_again(const RankOp& op);
   void differentiate(const RankOp& op);
@@ -44,6 +56,7 @@ class BackwardPass {
   int hold(Bytes bytes, int from, TensorId id = kNoTensor);
   void use(int held, int step);  // by a step: it lives until then
   void use(const std::vector<int>& held, int begin, int end, Phase phase);
+  static bool belongs(PassKind kind, const OpStep& step);
   bool only_weight(const Held& held) const;
   bool handed_on(const Held& held) const;
   void effects(PassKind kind, const Held& held, const std::vector<int>& map, std::vector<PassStep>& steps) const;
@@ -52,8 +65,9 @@ class BackwardPass {
   const Recomputation& recomputed_;
   std::vector<OpStep> steps_;
   std::vector<Held> held_;
-  std::vector<int> forward_;   // tensor → held_: as kept, or as made again; −1 = not there
-  std::vector<int> gradient_;  // tensor → held_; −1 = none
+  std::vector<Reached> reached_;  // [operators still to be differentiated]
+  std::vector<int> forward_;      // tensor → held_: as kept, or as made again; −1 = not there
+  std::vector<int> gradient_;     // tensor → held_; −1 = none
 };
 
 }  // namespace orrery::layout

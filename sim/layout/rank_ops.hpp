@@ -51,13 +51,21 @@ struct RankOp {
   std::vector<Workspace> backward_workspace;
 };
 
+// Operators of one layer that stand one after the other, with the tensors they make.
+struct TapePart {
+  std::int64_t layer = -1;
+  TensorId first_tensor = 0;
+  std::int32_t first_op = 0;
+  std::int64_t replicated_parameters = 0;  // held whole by every tensor rank
+};
+
 struct Tape {
   std::vector<Bytes> tensors;
   std::vector<bool> keep_always;  // [tensor] kept by the policy selective_op even inside what is recomputed
   std::vector<RankOp> ops;
-  std::vector<TensorId> inputs;            // read here, made by other stages
-  std::vector<TensorId> outputs;           // made here, read by other stages
-  std::int64_t replicated_parameters = 0;  // held whole by every tensor rank
+  std::vector<TensorId> inputs;   // read here, made by other stages
+  std::vector<TensorId> outputs;  // made here, read by other stages
+  std::vector<TapePart> parts;
 };
 
 // Sizes that the layout gives the shard of one rank; those of its operators follow from the model graph.

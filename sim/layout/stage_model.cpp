@@ -1,6 +1,7 @@
 #include <map>
 #include <set>
 
+#include "layer_copies.hpp"
 #include "operators/splitter.hpp"
 #include "orrery/core/error.hpp"
 #include "orrery/layout/alike_stages.hpp"
@@ -22,44 +23,54 @@ StageSpan span_of(const model::ModelGraph& graph, std::span<const std::int32_t> 
   return span;
 }
 
+// All but `span` and `copies` are of the short stage where layers do the same.
 struct StageOperators {
   StageOperators(const model::ModelGraph& graph, const Layout& layout, std::span<const std::int32_t> nodes,
                  const PassOptions& options, std::int32_t place)
-      : tape(Splitter(graph, layout, options, place).split(nodes)),
-        recomputed(recomputation_of(tape, graph.spec.layers, options)),
-        backward(tape, recomputed),
-        span(span_of(graph, nodes)),
-        placeholders(options.kernels.gradient_placeholders),
-        model_layers(graph.spec.layers),
-        activation_bytes(size_of(options.activation)) {
-    for (const RankOp& op : tape.ops)
-      for (const OpStep& s : op.backward) {
-        std::int64_t& of_layer = parameters[{s.step.of_experts ? Parameters::experts : Parameters::dense, op.layer}];
-        of_layer = checked_add(of_layer, s.step.gradients_ready);
-      }
-  }
+      : StageOperators(graph, layout, nodes, options, place, short_stage(graph, nodes, recompute_period(options))) {}
   StageOperators(const StageOperators&) = delete;
   StageOperators& operator=(const StageOperators&) = delete;
 
+  // How many layers one stands for.
+  std::int64_t times(std::int64_t layer) const { return alike.stands_for_more(layer) ? alike.left_out + 1 : 1; }
+  Flops flops(const RankOp& op) const {
+    Flops sum{};
+    for (const OpStep& s : op.forward) sum += s.step.kernel.flops;
+    return sum * times(op.layer);
+  }
+
+  StageSpan span;
+  AlikeLayers alike;
   Tape tape;
   Recomputation recomputed;
-  BackwardPass backward;  // refers to both
-  StageSpan span;
+  BackwardPass backward;              // refers to both
+  std::optional<LayerCopies> copies;  // where the stage is longer than that
   bool placeholders;
   std::int64_t model_layers, activation_bytes;
-  std::map<std::pair<Parameters, std::int64_t>, std::int64_t> parameters;  // [kind, layer]
+  std::map<std::pair<Parameters, std::int64_t>, std::int64_t> parameters;  // [kind, layer], of all layers
+
+ private:
+  StageOperators(const model::ModelGraph& graph, const Layout& layout, std::span<const std::int32_t> nodes,
+                 const PassOptions& options, std::int32_t place, const std::optional<ShortStage>& shorter)
+      : span(span_of(graph, nodes)),
+        alike(shorter ? shorter->alike : AlikeLayers{}),
+        tape(Splitter(shorter ? shorter->graph : graph, layout, options, place)
+                 .split(shorter ? std::span<const std::int32_t>(shorter->nodes) : nodes)),
+        recomputed(recomputation_of(tape, graph.spec.layers, options)),
+        backward(tape, recomputed),
+        placeholders(options.kernels.gradient_placeholders),
+        model_layers(graph.spec.layers),
+        activation_bytes(size_of(options.activation)) {
+    if (alike.left_out > 0) copies.emplace(alike, tape, backward);
+    for (const RankOp& op : tape.ops)
+      for (const OpStep& s : op.backward)
+        for (std::int64_t copy = 0; copy < times(op.layer); ++copy) {
+          std::int64_t& of_layer =
+              parameters[{s.step.of_experts ? Parameters::experts : Parameters::dense, op.layer + copy * alike.period}];
+          of_layer = checked_add(of_layer, s.step.gradients_ready);
+        }
+  }
 };
-
-namespace {
-
-Flops forward_flops(const Tape& tape) {
-  Flops sum{};
-  for (const RankOp& op : tape.ops)
-    for (const OpStep& s : op.forward) sum += s.step.kernel.flops;
-  return sum;
-}
-
-}  // namespace
 
 std::vector<std::pair<std::string, AttentionKind>> attention_names() {
   return {{"unfused", AttentionKind::unfused}, {"flash", AttentionKind::flash}};
@@ -80,15 +91,19 @@ StageModel::StageModel(const model::ModelGraph& graph, const Layout& layout, std
     : operators_(std::make_shared<StageOperators>(graph, layout, nodes, options, place)) {}
 
 std::vector<PassStep> StageModel::pass(PassKind kind) const {
-  std::vector<PassStep> steps = kind == PassKind::forward ? forward_pass(operators_->tape, operators_->recomputed)
-                                                          : operators_->backward.pass(kind);
-  const std::vector<std::string> wrong = audit_pass(steps, held_before(kind));
+  const bool forward = kind == PassKind::forward;
+  std::vector<PassStep> steps =
+      forward ? forward_pass(operators_->tape, operators_->recomputed) : operators_->backward.pass(kind);
+  const std::vector<std::string> wrong =
+      audit_pass(steps, forward ? std::vector<TensorId>{} : operators_->backward.held_before(kind));
   check(wrong.empty(), wrong.empty() ? "" : wrong.front().c_str());
-  return steps;
+  return operators_->copies ? operators_->copies->steps(kind, std::move(steps)) : steps;
 }
 
 std::vector<TensorId> StageModel::held_before(PassKind kind) const {
-  return kind == PassKind::forward ? std::vector<TensorId>{} : operators_->backward.held_before(kind);
+  if (kind == PassKind::forward) return {};
+  std::vector<TensorId> held = operators_->backward.held_before(kind);
+  return operators_->copies ? operators_->copies->held_before(held) : held;
 }
 
 StageSpan StageModel::span() const {
@@ -108,13 +123,22 @@ std::int64_t StageModel::parameters_of_layer(std::int64_t layer, Parameters of) 
 }
 
 std::int64_t StageModel::replicated_parameters() const {
-  return operators_->tape.replicated_parameters;
+  std::int64_t sum = 0;
+  for (const TapePart& part : operators_->tape.parts)
+    sum = checked_add(sum, part.replicated_parameters * operators_->times(part.layer));
+  return sum;
 }
 
 Bytes StageModel::saved_activations() const {
+  const Tape& tape = operators_->tape;
   Bytes sum{};
-  for (std::size_t t = 0; t < operators_->tape.tensors.size(); ++t)
-    if (operators_->recomputed.saved[t]) sum += operators_->tape.tensors[t];
+  std::size_t part = 0;  // the last that begins at the tensor or before it
+  for (std::size_t t = 0; t < tape.tensors.size(); ++t) {
+    while (part + 1 < tape.parts.size() && at(tape.parts[part + 1].first_tensor) <= t) ++part;
+    const bool received = t < tape.inputs.size();
+    const std::int64_t times = received ? 1 : operators_->times(tape.parts[part].layer);
+    if (operators_->recomputed.saved[t]) sum += tape.tensors[t] * times;
+  }
   return sum;
 }
 
@@ -131,10 +155,15 @@ Bytes StageModel::placeholders() const {
 
 // Backward twice the forward matrix products, whatever a flash kernel computes again.
 Flops StageModel::model_flops() const {
-  return 3 * forward_flops(operators_->tape);
+  Flops sum{};
+  for (const RankOp& op : operators_->tape.ops) sum += operators_->flops(op);
+  return 3 * sum;
 }
 Flops StageModel::hardware_flops() const {
-  return forward_flops(operators_->tape) + operators_->backward.flops();
+  Flops sum{};
+  for (const RankOp& op : operators_->tape.ops) sum += operators_->flops(op);
+  for (const OpStep& s : operators_->backward.steps()) sum += s.step.kernel.flops * operators_->times(s.step.layer);
+  return sum;
 }
 
 }  // namespace orrery::layout

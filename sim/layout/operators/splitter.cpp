@@ -31,6 +31,9 @@ Tape Splitter::split(std::span<const std::int32_t> nodes) {
   receive(nodes);
   for (const std::int32_t n : nodes) {
     enter(graph.operators[at(n)]);
+    if (tape_.parts.empty() || tape_.parts.back().layer != node_->layer)
+      tape_.parts.push_back(
+          {node_->layer, static_cast<TensorId>(tape_.tensors.size()), static_cast<std::int32_t>(tape_.ops.size())});
     shares_matrix_ = matrix() >= 0 && !matrices_.insert(matrix()).second;
     splitting(node_->kind)(*this);
   }

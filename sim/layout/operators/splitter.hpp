@@ -56,7 +56,7 @@ class Splitter {
   void results_are(int index, std::vector<TensorId> parts);
   void passes_through(int index, int slot);
   void keep_always(TensorId id) { tape_.keep_always[static_cast<std::size_t>(id)] = true; }
-  void replicated_parameters(std::int64_t count) { tape_.replicated_parameters += count; }
+  void replicated_parameters(std::int64_t count) { tape_.parts.back().replicated_parameters += count; }
 
   PassStep compute(const char* name, const model::Kernel& kernel, int kernels = 1) const;
   PassStep memory(const char* name, std::int64_t bytes, int kernels = 1) const;
