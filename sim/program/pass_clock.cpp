@@ -27,7 +27,7 @@ const std::vector<std::uint32_t>& PassOrder::before_end() {
 namespace {
 
 // Of each stage, pass and kind of rank: a few thousand of a large model, copied once for each.
-static_assert(sizeof(TimedStep) == 168 && sizeof(MemoryChange) == 24);
+static_assert(sizeof(TimedStep) == 256 && sizeof(MemoryChange) == 24);
 
 constexpr auto kCompute = static_cast<std::size_t>(Lane::compute);
 

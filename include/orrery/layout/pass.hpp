@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "orrery/core/collective.hpp"
+#include "orrery/core/short_list.hpp"
 #include "orrery/layout/dimension.hpp"
 #include "orrery/layout/layout.hpp"
 #include "orrery/layout/memory_class.hpp"
@@ -126,6 +127,10 @@ struct MemoryChange {
   TensorId tensor = kNoTensor;
 };
 
+// Of a step: few, and steps are copied by the million.
+using MemoryChanges = ShortList<MemoryChange, 4>;
+using UsedTensors = ShortList<TensorId, 6>;
+
 struct PassStep {
   bool is_communication = false;
   StepRole role = StepRole::compute;
@@ -145,8 +150,8 @@ struct PassStep {
   std::uint32_t beside = 0;
   // Parameters of this rank whose gradient is final after this step (in the last micro-batch), for gradient buckets.
   std::int64_t gradients_ready = 0;
-  std::vector<MemoryChange> memory;
-  std::vector<TensorId> uses;  // what it reads or writes of activations, gradients and work space: alive while it runs
+  MemoryChanges memory;
+  UsedTensors uses;  // what it reads or writes of activations, gradients and work space: alive while it runs
 };
 
 enum class PassKind : std::uint8_t { forward, backward, input_gradient, weight_gradient };

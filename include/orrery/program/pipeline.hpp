@@ -34,7 +34,7 @@ struct TimedStep {
   Call call;      // of a communication call
   Time launch{};  // host time to launch it, beside what the device does
   Time before{};  // host time during which the device waits (blocking launches)
-  std::vector<MemoryChange> memory;
+  layout::MemoryChanges memory;
   std::int32_t layer = kNoLayer;
 };
 
