@@ -77,6 +77,13 @@ TEST_CASE("recompute policies of torchtitan") {
   CHECK(products == 3 * m.layers);
   for (const PassStep& s : m.stage().pass(PassKind::backward))
     CHECK(!(s.role == StepRole::recompute && s.kernel.kind == model::KernelKind::attention_forward));
+  // What they make stays until the gradients that read it, and no more: nothing of what is kept is made twice.
+  std::int64_t made = 0;
+  for (const PassStep& s : m.stage().pass(PassKind::backward))
+    for (const MemoryChange& c : s.memory)
+      if (s.role == StepRole::recompute && c.bytes.value > 0) made += c.bytes.value;
+  const std::int64_t again = 2 * h + 2 * kv + 2 * q + 2 * kv + 2 * h + 2 * h + 2 * h + 2 * f + 2 * f;
+  CHECK(made == kTokens * (m.layers * again + 2 * h));  // and the gradient that arrives, in the first step
   // Under sequence parallel the reduce-scattered output of the projection is kept, and not reduced again.
   m.layout.tensor = 4, m.layout.sequence_parallel = true;
   CHECK(m.per_token() == m.layers * (kept + 2 * h) / 4);

@@ -133,6 +133,16 @@ TEST_CASE("activations and weights: what leaves comes back, and the peak falls b
   }
 }
 
+TEST_CASE("weights that are spread over the ranks come back as shards") {
+  const auto fetched = [](const char* zero) {
+    std::string text = two_gpus("{optimizer: 1, weights: 1}");
+    text.replace(text.find("zero: optimizer"), 15, fmt::format("zero: {}", zero));
+    return sum_of(simulated(text), "fetch weights", true);
+  };
+  CHECK(fetched("optimizer") == fetched("gradients"));
+  CHECK(fetched("optimizer") == 2 * fetched("parameters"));  // even numbers of parameters in every layer
+}
+
 TEST_CASE("sharded and pipelined: the books hold") {
   for (const char* layout : {"{data: 8, zero: gradients}", "{data: 8, zero: parameters}", "{pipeline: 4, data: 2}",
                              "{tensor: 2, pipeline: 2, data: 2, zero: optimizer, virtual: 2}"})

@@ -152,6 +152,15 @@ TEST_CASE("a short name is the last part of a path where that is unique, a secti
   CHECK(path_of("cluster") == "cluster.type");
 }
 
+TEST_CASE("a name that is no key, or the end of several, is refused where it was said") {
+  for (const char* name : {"tensr", "type"}) {
+    const Result<Key> found = find_key(name, "--space");
+    REQUIRE(!found.ok());
+    CHECK(found.errors().front().place.file == "--space");
+    CHECK(found.errors().front().path == name);
+  }
+}
+
 TEST_CASE("what is stored in a scenario is what is loaded, for every direct key") {
   auto scenario = scenario::read_scenario_text(kScenario, "test.yaml");
   REQUIRE(scenario.ok());
