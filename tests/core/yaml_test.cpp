@@ -110,6 +110,7 @@ TEST_CASE("anchors, aliases, tags, merge keys and odd keys are refused") {
   CHECK(errors_of("a: &x 1\nb: *x") ==
         "t.yaml:1:4: a: anchors (&name) are not allowed\n    1 | a: &x 1\n      |    ^\n  help: write the value out "
         "where it is used\n");
+  CHECK(errors_of("a: !!str &x 1").find("anchors (&name) are not allowed") != std::string::npos);
   CHECK(message_of("&a [*a]") == "t.yaml:1:1: anchors (&name) are not allowed");
   CHECK(message_of("&a b: 1") == "t.yaml:1:1: anchors (&name) are not allowed");
   CHECK(message_of("a: *x") == "t.yaml:1:4: a: aliases (*name) are not allowed");

@@ -103,6 +103,17 @@ TEST_CASE("a perturbation of what is not there is refused") {
   CHECK(message({"", -1, 2, 1.0, true}) == "perturb[0].node: there are only 16 GPUs in 2 nodes");
   CHECK(message({}) == "perturb[0]: exactly one of link, device and node must be named");
   CHECK(message(link("node0.nic3->leaf0.3", 0)) == "perturb[0].bandwidth_factor: must be more than 0 and at most 1000");
+  // Whole cases of the limit.
+  Perturbation p = device(0);
+  for (double Perturbation::*factor : {&Perturbation::bandwidth_factor, &Perturbation::compute_factor}) {
+    const auto with_factor = [&](double value) {
+      Perturbation changed = p;
+      changed.*factor = value;
+      return build_topology(with(changed), 2).ok();
+    };
+    CHECK(with_factor(1000));
+    CHECK_FALSE(with_factor(1000.5));
+  }
 }
 
 }  // namespace orrery::hardware::perturb_test

@@ -137,6 +137,22 @@ TEST_CASE("parallel aggregated trees are ceil(log2 n) alpha + (n-1)/n S/B") {
   compare(Collective::reduce_scatter, "pat", 1, [](std::int64_t n) { return Form{ceil_log2(n), n - 1, n}; });
 }
 
+TEST_CASE("each rank of an aggregated tree sends as many messages as there are others") {
+  for (const int ranks : kRanks) {
+    const test::Star star(ranks, 1, Time{1'000'000}, BytesPerSecond{50'000'000'000});
+    std::vector<hardware::DeviceId> group(static_cast<std::size_t>(ranks));
+    std::iota(group.begin(), group.end(), 0);
+    const auto time = [&](Time message) {
+      Tuning tuning;
+      tuning.pat.simple.message = message;
+      return unshared_time(
+          plan_collective({Collective::all_gather, Bytes{1'000'000}, group, "pat", "simple"}, star, tuning),
+          star.links());
+    };
+    CHECK(time(Time{700}) - time({}) == Time{700} * (ranks - 1));
+  }
+}
+
 TEST_CASE("direct is alpha + (n-1)/n S/B for all_to_all, twice that for all_reduce, (n-1) S/B for broadcast") {
   compare(Collective::all_to_all, "direct", 0, [](std::int64_t n) { return Form{1, n - 1, n}; });
   compare(Collective::all_gather, "direct", 0, [](std::int64_t n) { return Form{1, n - 1, n}; });

@@ -32,6 +32,19 @@ TEST_CASE("while the host launches and the device waits, the time is the host's"
   CHECK(parts({step(Category::compute, 20)}) == Parts{{20, Category::compute}});
 }
 
+TEST_CASE("what takes effect at one time does so in the order of the steps") {
+  TimedStep first = step(Category::compute, 0), second = step(Category::compute, 5);
+  first.memory = {{false, MemoryClass::buffers, {1}, 0}, {true, MemoryClass::buffers, {-1}, 0}};
+  second.memory = {{true, MemoryClass::buffers, {3}, 2}, {false, MemoryClass::buffers, {2}, 1}};
+  TimedStep beside = step(Category::tensor_comm, 9);
+  beside.beside = 2;
+  beside.memory = {{true, MemoryClass::buffers, {-9}, 3}};  // at 9, behind what later steps do
+  std::vector<std::int64_t> bytes;
+  for (const MemoryEffect& e : make_block(std::vector<TimedStep>{beside, first, second}).effects)
+    bytes.push_back(e.bytes);
+  CHECK(bytes == std::vector<std::int64_t>{1, -1, 2, 3, -9});
+}
+
 TEST_CASE("steps of one kind are one part, and work comes before the call beside it") {
   CHECK(parts({step(Category::compute, 20), step(Category::compute, 7), step(Category::tensor_comm, 9)}) ==
         Parts{{27, Category::compute}, {36, Category::tensor_comm}});

@@ -51,6 +51,11 @@ TEST_CASE("a kernel belongs to the step that it was launched in, or where nobody
   driver.replace(driver.find("cuda_runtime"), 12, "cuda_driver");
   CHECK(kernels(read(late + driver + step(10, 90))) == "late 120000 121500; ");
   CHECK_FALSE(read(late + step(10, 90)).ok());
+  // One that says no correlation was not launched by that which is numbered 0.
+  std::string zero = launch;
+  zero.replace(zero.find("\"correlation\":7"), 15, "\"correlation\":0");
+  CHECK(kernels(read(kernel("b", R"("ts":100,"dur":1)") + zero + kernel("a", R"("ts":20,"dur":1)") + step(10, 90))) ==
+        "a 20000 21000; ");
 }
 
 TEST_CASE("of several steps the last is left out, whatever their order in the file") {

@@ -230,6 +230,16 @@ TEST_CASE("a scenario filled in by a program meets the same rules") {
   refused_with({.optimizer = 1, .activations = 2}, "training.offload.activations: ");
 }
 
+TEST_CASE("without a way to the host the error stands where what is down is named") {
+  const auto scenario = read_scenario_text(
+      "model: gpt3-125m\ncluster: dgx-a100\nlayout: {data: 8, zero: optimizer}\ntraining: {sequence_length: 512, "
+      "global_batch: 8, offload: {optimizer: 1}}\nstack: megatron-2024\n"
+      "perturb: [{link: node0.pcie1--node0.cpu, down: true}]\n",
+      "test.yaml");
+  REQUIRE(!scenario.ok());
+  CHECK(render(scenario.errors()).find("test.yaml:6:1: perturb: no way between rank 2") == 0);
+}
+
 // The link to the host of one pair of GPUs at half: those ranks are played apart.
 TEST_CASE("a slow way to the host splits the ranks") {
   const auto run = simulated(

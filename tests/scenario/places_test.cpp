@@ -107,6 +107,16 @@ TEST_CASE("what is down under a rank is an error that names the ranks, elsewhere
   CHECK(refusal(spare + "placement: {type: explicit, devices: [0, 1, 2, 3, 8, 9, 10, 11]}\n"
                         "perturb: [{node: 1, down: true}]\n")
             .find("node 1 is down, and ranks 4, 5, 6, 7 would run on it") != std::string::npos);
+  // Sixteen are named, of more the first sixteen.
+  const auto wide = [](int gpus) {
+    return refusal(
+        fmt::format("model: gpt3-125m\ncluster: {{type: dgx-h100, nodes: 1, gpus_per_node: {0}}}\n"
+                    "layout: {{data: {0}}}\ntraining: {{sequence_length: 512, global_batch: {0}}}\n"
+                    "stack: megatron-2024\nperturb: [{{node: 0, down: true}}]\n",
+                    gpus));
+  };
+  CHECK(wide(16).find("13, 14, 15 would run on it") != std::string::npos);
+  CHECK(wide(24).find("13, 14, 15, … would run on it") != std::string::npos);
   // Nothing joins GPU 3 to the others any more, though it runs.
   const std::string cut = refusal(text +
                                   "perturb: [{link: node0.gpu3--node0.nvswitch, down: true}, {link: "
