@@ -9,14 +9,17 @@
 namespace orrery::planning {
 namespace {
 
-constexpr double kMost = 1e40;
+constexpr double kLeast = 1e-6, kMost = 1e40;
 
 const Fields<LossLaw>& loss_fields() {
   using L = LossLaw;
   static const auto table = Fields<L>("loss", "L = e + a/N^alpha + b/D^beta.")
                                 .add("e", &L::e, "of infinite model and data")
+                                .number_range(0, 100)
                                 .add("a", &L::a, "of the model")
+                                .number_range(kLeast, kMost)
                                 .add("b", &L::b, "of the data")
+                                .number_range(kLeast, kMost)
                                 .add("alpha", &L::alpha, "exponent of parameters")
                                 .number_range(0.01, 1)
                                 .add("beta", &L::beta, "exponent of tokens")
@@ -28,9 +31,13 @@ const Fields<KaplanLoss>& kaplan_fields() {
   using K = KaplanLoss;
   static const auto table = Fields<K>("kaplan_loss", "L = ((nc/N)^(alpha_n/alpha_d) + dc/D)^alpha_d.")
                                 .add("nc", &K::nc, "parameters")
+                                .number_range(1, kMost)
                                 .add("dc", &K::dc, "tokens")
+                                .number_range(1, kMost)
                                 .add("alpha_n", &K::alpha_n, "exponent of parameters")
-                                .add("alpha_d", &K::alpha_d, "exponent of tokens");
+                                .number_range(0.001, 1)
+                                .add("alpha_d", &K::alpha_d, "exponent of tokens")
+                                .number_range(0.001, 1);
   return table;
 }
 
@@ -72,6 +79,7 @@ const Fields<ScalingTable>& scaling_fields() {
                                 .section("laws", &T::laws, law_fields(), "laws")
                                 .section("kaplan_loss", &T::kaplan_loss, kaplan_fields(), "loss by Kaplan et al.")
                                 .add("kaplan_data_exponent", &T::kaplan_data_exponent, "of tokens over parameters")
+                                .number_range(0.01, 1)
                                 .section("critical_batch", &T::critical_batch, batch_fields(), "tokens of a step")
                                 .rule("laws", [](const T& t) {
                                   for (const char* name : {"chinchilla", "hoffmann-3", "kaplan"})

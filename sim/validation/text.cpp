@@ -141,7 +141,8 @@ std::string to_text(const Report& report) {
     decided += row.equal ? 1 : 0;
   }
   const auto rows = static_cast<std::int64_t>(report.rows.size());
-  text += fmt::format("{} rows: {} predicted, {} refused", rows, rows - report.refused(), report.refused());
+  text += fmt::format("{} row{}: {} predicted, {} refused", rows, rows == 1 ? "" : "s", rows - report.refused(),
+                      report.refused());
   if (decided > 0) text += fmt::format("; {} of {} equal to what is expected", equal, decided);
   return text + "\n";
 }

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "../golden.hpp"
 #include "answers.hpp"
 #include "orrery/hardware/catalogue.hpp"
 #include "orrery/planning/glossary.hpp"
@@ -108,6 +109,32 @@ TEST_CASE("laws can be added, those that others build on cannot be left out") {
   folder.write("planning/scaling_laws.yaml", laws + third + "  - {name: no-source, is: a}\n" + rest);
   Catalogue unsourced;
   CHECK(has(refusal(load_scaling(unsourced)), "source"));
+}
+
+TEST_CASE("constants of laws are positive, each named with its range") {
+  const UserFolder folder("ORRERY_SCENARIOS");
+  const std::string text = testing::read_text(testing::source_dir() + "/scenarios/planning/scaling_laws.yaml");
+  const auto with = [&](const std::string& was, const std::string& is) {
+    REQUIRE(has(text, was));
+    std::string changed = text;
+    changed.replace(changed.find(was), was.size(), is);
+    folder.write("planning/scaling_laws.yaml", changed);
+    Catalogue catalogue;
+    const Result<ScalingTable> table = load_scaling(catalogue);
+    return table.ok() ? std::string() : render(table.errors());
+  };
+  CHECK(with("e: 1.69", "e: 1.7") == "");
+  for (const auto& [was, is, key] : std::initializer_list<std::array<const char*, 3>>{
+           {"e: 1.69", "e: -1.69", "loss.e: expected a number from "},
+           {"a: 406.4", "a: -406.4", "loss.a: expected a number from "},
+           {"b: 410.7", "b: 0", "loss.b: expected a number from "},
+           {"nc: 8.8e13", "nc: -8.8e13", "kaplan_loss.nc: expected a number from "},
+           {"dc: 5.4e13", "dc: 0", "kaplan_loss.dc: expected a number from "},
+           {"alpha_n: 0.076", "alpha_n: -0.076", "kaplan_loss.alpha_n: expected a number from "},
+           {"alpha_d: 0.095", "alpha_d: 0", "kaplan_loss.alpha_d: expected a number from "},
+           {"kaplan_data_exponent: 0.74", "kaplan_data_exponent: -0.74",
+            "kaplan_data_exponent: expected a number from "}})
+    CHECK_MESSAGE(has(with(was, is), key), with(was, is));
 }
 
 TEST_CASE("words, kinds and published runs can be a user's, too") {
