@@ -63,7 +63,11 @@ Bytes bytes_sent(Collective kind, Bytes size, std::int64_t members) {
 
 TaskTemplate collective_task(Communication& communication, Builder& builder, const ProcessGroups& among,
                              std::size_t group, Collective kind, Bytes bytes, const char* name) {
-  const CallCost& cost = communication.costs(among, kind, bytes)[group];
+  return collective_task(communication.costs(among, kind, bytes)[group], builder, among, group, kind, bytes, name);
+}
+
+TaskTemplate collective_task(const CallCost& cost, Builder& builder, const ProcessGroups& among, std::size_t group,
+                             Collective kind, Bytes bytes, const char* name) {
   TaskTemplate t;
   t.duration = cost.duration;
   t.category = among.category;

@@ -82,6 +82,8 @@ class Communication {
 // The task of a call of one group, on the lane of its kind; memory effects, if any, are the caller's to add.
 TaskTemplate collective_task(Communication& communication, Builder& builder, const ProcessGroups& among,
                              std::size_t group, Collective kind, Bytes bytes, const char* name);
+TaskTemplate collective_task(const CallCost& cost, Builder& builder, const ProcessGroups& among, std::size_t group,
+                             Collective kind, Bytes bytes, const char* name);
 
 // Bytes each member sends in a call of size S on n ranks (S as in core/collective.hpp).
 Bytes bytes_sent(Collective kind, Bytes size, std::int64_t members);

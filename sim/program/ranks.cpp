@@ -9,6 +9,7 @@
 #include "fold.hpp"
 #include "orrery/program/footprint.hpp"
 #include "orrery/schedule/placement.hpp"
+#include "team_messages.hpp"
 
 namespace orrery::program {
 namespace {
@@ -235,10 +236,10 @@ namespace {
 // What is told of a call: what it takes, what it would take alone, and where it was held back.
 using Cost = std::tuple<Time, Time, int>;
 
-std::vector<Cost> costs_of(const ObservedCall& call, Communication& communication) {
+std::vector<Cost> costs_of(const ObservedCall& call, const TeamMessages& messages, Communication& communication) {
   const std::vector<hardware::Link>& links = communication.network().topology->links();
   std::vector<Cost> costs;
-  for (const CallCost& cost : communication.costs(*call.among, call.kind, call.bytes)) {
+  for (const CallCost& cost : messages.costs(call, communication)) {
     const hardware::LinkId link = cost.call.link;
     costs.emplace_back(cost.duration, cost.call.alone,
                        link < 0 ? -1 : static_cast<int>(links[static_cast<std::size_t>(link)].level));
@@ -257,12 +258,12 @@ bool unlike(const Ranks& ranks, const ProcessGroups& among, const std::vector<Co
 }
 
 std::vector<std::string> splits_of(const Ranks& ranks, const std::vector<ObservedCall>& calls,
-                                   Communication& communication) {
+                                   const TeamMessages& messages, Communication& communication) {
   std::vector<std::string> splits;
   if (ranks.speeds.size() > 1) splits.emplace_back("GPUs of different speed");
   for (const auto& [among, in_error, name] : named_groups(ranks)) {
     const bool differ = std::any_of(calls.begin(), calls.end(), [&, of = among](const ObservedCall& c) {
-      return c.among == of && unlike(ranks, *of, costs_of(c, communication));
+      return c.among == of && unlike(ranks, *of, costs_of(c, messages, communication));
     });
     const std::string text = name + " on links of different speed or use";
     if (differ && (splits.empty() || splits.back() != text)) splits.push_back(text);
@@ -273,7 +274,8 @@ std::vector<std::string> splits_of(const Ranks& ranks, const std::vector<Observe
 }  // namespace
 
 Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, Communication& communication,
-                   bool alike_once, const std::vector<std::int32_t>& places, const std::vector<std::int32_t>& apart) {
+                   bool alike_once, const std::vector<std::int32_t>& places, const std::vector<std::int32_t>& apart,
+                   bool level) {
   std::vector<std::int64_t> initial;
   const auto by_itself = [&](std::size_t r) {  // its stages, its speed, the loads of its experts
     const layout::Coordinates& at = ranks.at[r];
@@ -282,11 +284,14 @@ Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, C
     return (by * ranks.count + experts) * ranks.count + (apart.empty() ? 0 : apart[r]);
   };
   for (std::size_t r = 0; r < ranks.at.size(); ++r) initial.push_back(by_itself(r));
+  Devices devices;
+  devices.messages =
+      std::make_shared<const TeamMessages>(level ? TeamMessages(ranks, calls, communication) : TeamMessages());
   std::vector<Relation> relations;
   for (const ObservedCall& call : calls) {
     Relation relation{&call.among->groups, {}, call.kind == Collective::send_receive && sends(*call.among)};
     std::map<Cost, std::int64_t> known;
-    for (const Cost& cost : costs_of(call, communication))
+    for (const Cost& cost : costs_of(call, *devices.messages, communication))
       relation.cost.push_back(known.emplace(cost, static_cast<std::int64_t>(known.size())).first->second);
     relations.push_back(std::move(relation));
   }
@@ -294,9 +299,8 @@ Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, C
     if (!named.among->groups.empty()) relations.push_back({&named.among->groups, {}, sends(*named.among)});
 
   const bool fold = alike_once && communication.network().mode != NetworkMode::flows;
-  Devices devices;
   devices.fold_class = fold_classes(initial, relations);
-  devices.splits = splits_of(ranks, calls, communication);
+  devices.splits = splits_of(ranks, calls, *devices.messages, communication);
   if (std::ranges::any_of(places, [](std::int32_t place) { return place != 0; }))
     devices.splits.emplace_back("experts of unlike loads");
   if (std::ranges::any_of(apart, [](std::int32_t of) { return of != 0; }))

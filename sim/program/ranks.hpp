@@ -1,5 +1,6 @@
 // The ranks of a run and how they communicate: process groups, fold classes, simulated devices.
 #pragma once
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -96,6 +97,8 @@ bool post_validates(const StepInput& input);
 Diagnostics check_routes(const Ranks& ranks, const hardware::Topology& topology,
                          const std::vector<hardware::DeviceId>& placement);
 
+class TeamMessages;  // team_messages.hpp
+
 // What the simulated devices are: one per rank, or one per class of alike ranks.
 struct Devices {
   std::vector<std::int32_t> fold_class;          // [rank]
@@ -103,10 +106,12 @@ struct Devices {
   std::vector<std::int32_t> representative;      // [device] lowest rank it stands for
   std::vector<std::vector<std::int32_t>> ranks;  // [device]
   std::vector<std::string> splits;               // what tells ranks of one place in the pipeline apart
+  std::shared_ptr<const TeamMessages> messages;  // what those of pipelines take
 };
 
 // The classes are equitable for the calls listed: their costs are compared group by group. `places`: of the ranks of an
-// expert group, the first whose experts have as many rows; empty = they are all alike.
+// expert group, the first whose experts have as many rows; empty = they are all alike. `level`: the passes let messages
+// of tensor-parallel ranks be taken for alike (team_messages.hpp).
 struct ObservedCall {
   const ProcessGroups* among;
   Collective kind;
@@ -115,7 +120,7 @@ struct ObservedCall {
 };
 Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, Communication& communication,
                    bool alike_once = true, const std::vector<std::int32_t>& places = {},
-                   const std::vector<std::int32_t>& apart = {});
+                   const std::vector<std::int32_t>& apart = {}, bool level = false);
 
 // Simulated devices of a group of ranks, each once, ascending.
 std::vector<DeviceIndex> devices_of(const Devices& devices, const std::vector<std::int32_t>& ranks);

@@ -157,6 +157,17 @@ const std::vector<ObservedCall>& StageCosts::calls() {
   return calls_;
 }
 
+bool StageCosts::joins_tensor_ranks(bool split_backward) const {
+  const auto joins = [&](int s, PassKind kind) {
+    return std::ranges::any_of(work(s, 0).calls(kind),
+                               [](const CallShape& call) { return call.along == Dimension::tensor; });
+  };
+  for (int s = 0; s < stages(); ++s)
+    for (const PassKind kind : {PassKind::forward, split_backward ? PassKind::input_gradient : PassKind::backward})
+      if (!joins(s, kind)) return false;
+  return layout().tensor > 1;
+}
+
 Time at_speed(Time nominal, double speed) {
   if (speed == 1.0) return nominal;
   const double slowed = static_cast<double>(nominal.value) / speed;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "team_messages.hpp"
+
 namespace orrery::program {
 
 StepEnd::StepEnd(const StepInput& input, const layout::StageGraph& graph, const Ranks& ranks, const Devices& devices,
@@ -163,8 +165,10 @@ TaskId StepEnd::norm_message(DeviceIndex from, DeviceIndex to, bool forward) {
   const std::int32_t pair = ranks_.pair_of(devices_.representative[from], to_rank);
   const auto [it, fresh] = norm_tasks_.try_emplace({pair, forward});
   if (fresh) {
-    TaskTemplate t = collective_task(communication_, builder_, pairs, static_cast<std::size_t>(pair),
-                                     Collective::send_receive, kNorm, forward ? "send partial norm" : "send full norm");
+    const auto index = static_cast<std::size_t>(pair);
+    const CallCost& cost = devices_.messages->costs({&pairs, Collective::send_receive, kNorm}, communication_)[index];
+    TaskTemplate t = collective_task(cost, builder_, pairs, index, Collective::send_receive, kNorm,
+                                     forward ? "send partial norm" : "send full norm");
     t.partner_lane = Lane::pipeline_receive;
     it->second = builder_.add_template(t);
   }

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "dimension_calls.hpp"
+#include "team_messages.hpp"
 
 namespace orrery::program {
 
@@ -51,13 +52,23 @@ StepLowering::StepLowering(const StepInput& input, const LowerOptions& options, 
   add_devices();
 }
 
+// Where transfers share links, each loads its own.
+bool StepLowering::levels() const {
+  return options_.level && input_.mode != NetworkMode::flows &&
+         stages_.joins_tensor_ranks(input_.schedule->split_backward);
+}
+
 Devices StepLowering::folded(const StepParts& parts) {
   if (input_.offload.any()) offloading_.emplace(input_, ranks_, stages_, builder_);
-  const FoldKey key{parts.communication, observed_calls(), options_.fold, stages_.alike_places(),
-                    offloading_ ? offloading_->classes() : std::vector<std::int32_t>()};
+  const FoldKey key{parts.communication,
+                    observed_calls(),
+                    options_.fold,
+                    stages_.alike_places(),
+                    offloading_ ? offloading_->classes() : std::vector<std::int32_t>(),
+                    levels()};
   return *parts.folded->of(key, [&] {
     return std::make_shared<const Devices>(
-        fold_ranks(ranks_, key.calls, communication_, key.fold, key.places, key.apart));
+        fold_ranks(ranks_, key.calls, communication_, key.fold, key.places, key.apart, key.level));
   });
 }
 
@@ -154,7 +165,8 @@ TemplateId StepLowering::message(DeviceIndex from, DeviceIndex to, std::int32_t 
   const Bytes bytes = stages_.message_bytes(edge);
   const auto [it, fresh] = messages_.try_emplace({&among, pair, bytes.value, forward});
   if (!fresh) return it->second;
-  const CallCost& cost = communication_.costs(among, Collective::send_receive, bytes)[static_cast<std::size_t>(pair)];
+  const CallCost& cost = devices_.messages->costs({&among, Collective::send_receive, bytes},
+                                                  communication_)[static_cast<std::size_t>(pair)];
   // The sender keeps its copy until the message has left; the receiver's goes over to the pass that uses it.
   const std::array<MemoryEffect, 3> effects{MemoryEffect{0, false, MemoryClass::buffers, {}, bytes.value},
                                             MemoryEffect{0, true, MemoryClass::buffers, {}, -bytes.value},

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "by_hand.hpp"
+#include "program/team_messages.hpp"
 
 namespace orrery::program::ranks_test {
 
@@ -122,6 +123,36 @@ TEST_CASE("ranks fold only where their messages cost alike") {
   const Devices apart = classes({0, 2, 1, 4});  // replica 0 inside a node, replica 1 from node to node
   CHECK(apart.fold_class == std::vector<std::int32_t>{0, 1, 2, 3});
   CHECK(apart.splits == std::vector<std::string>{"pipeline messages on links of different speed or use"});
+}
+
+TEST_CASE("messages of tensor-parallel ranks are those of one of them, where its are the slowest all the way") {
+  // Ranks (stage, tensor): (0,0) (0,1) | (1,0) (1,1), a node of two GPUs each; `slow`: links at half rate.
+  const auto classes = [](const std::vector<const char*>& slow, bool level) {
+    ByHand step("1f1b", 2, 2, 1, 4);
+    for (const char* link : slow) {
+      hardware::Perturbation p;
+      p.link = link, p.bandwidth_factor = 0.5;
+      step.cluster.perturb.push_back(p);
+    }
+    step.put_on(2);
+    const Ranks ranks = ranks_of(step);
+    Communication communication(step.input());
+    const std::vector<ObservedCall> calls{{&ranks.pipeline[1], Collective::send_receive, Bytes{1 << 20}}};
+    const Devices devices = fold_ranks(ranks, calls, communication, true, {}, {}, level);
+    std::int64_t sum = 0;
+    for (const CallCost& cost : devices.messages->costs(calls[0], communication)) sum += cost.duration.value;
+    return std::pair(devices.fold_class, sum);
+  };
+  const std::vector<std::int32_t> together{0, 0, 1, 1}, apart{0, 1, 2, 3};
+  const auto [alike, whole] = classes({}, false);
+  CHECK(alike == together);
+  const auto own = classes({"node0.gpu0--node0.nic0"}, false), levelled = classes({"node0.gpu0--node0.nic0"}, true);
+  CHECK(own.first == apart);
+  CHECK(levelled.first == together);
+  CHECK(levelled.second - whole == 2 * (own.second - whole));  // both ways: two pairs are slow for one
+  // Out of one the slowest, into the other: no rank's are the slowest both ways.
+  CHECK(classes({"node0.gpu0->node0.nic0", "node0.nic1->node0.gpu1"}, true).first == apart);
+  CHECK(classes({"node0.gpu0->node0.nic0", "node0.nic0->node0.gpu0"}, true).first == together);
 }
 
 }  // namespace orrery::program::ranks_test

@@ -79,6 +79,7 @@ inline constexpr int kStepsToSettle = 4;
 struct LowerOptions {
   bool fold = true;         // ranks that are alike are played once
   bool fuse = true;         // one task a piece of a pass, not one a kernel
+  bool level = true;        // messages of ranks that go on together may take as long as the slowest of them
   int steps = 0;            // of the Program; 0 = kStepsToSettle where work crosses from one to the next, else one
   bool stage_times = true;  // LoweredStep::stages is asked for
   bool inside = true;       // parts of passes and uses of tensors are: traces and books read them
