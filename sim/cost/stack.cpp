@@ -25,6 +25,7 @@ const Fields<StackKernels>& kernel_fields() {
           .add("fused_cross_entropy", &K::fused_cross_entropy, "the loss is one kernel over the logits")
           .add("fused_log_softmax", &K::fused_log_softmax,
                "the loss of a whole vocabulary is PyTorch's cross_entropy: one kernel for log-softmax")
+          .add("compiled_loss", &K::compiled_loss, "where layers are compiled, the loss is too")
           .add("fused_gradient_accumulation", &K::fused_gradient_accumulation,
                "weight gradients add into the main gradient inside the product")
           .add("gradient_placeholders", &K::gradient_placeholders,

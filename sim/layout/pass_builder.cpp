@@ -116,7 +116,7 @@ void BackwardPass::differentiate(const RankOp& op) {
   for (const TensorId t : op.out)
     if (gradient_[at(t)] >= 0) by_input.push_back(gradient_[at(t)]);
   for (const TensorId t : op.out)  // kept by the policy, though nothing reads it
-    if (tape_.keep_always[at(t)]) by_input.push_back(there(forward_, t));
+    if (tape_.keep_always[at(t)] && recomputed_.saved[at(t)]) by_input.push_back(there(forward_, t));
   check(op.loss || op.backward.empty() || !by_input.empty(), "backward pass: an operator without a gradient");
   for (const TensorId t : op.weight_reads_gradient_of) by_weight.push_back(there(gradient_, t));
   for (const Workspace& w : op.backward_workspace) {

@@ -73,7 +73,9 @@ class Policy {
  public:
   Policy(const Tape& tape, std::int64_t model_layers, const PassOptions& options) : tape_(tape), o_(options) {
     recomputed_.producer.assign(tape.tensors.size(), -1);
-    recomputed_.saved = tape.keep_always;
+    // Eager, the policy keeps what it names; compiled, only what is read of it (functorch partitioners: what the
+    // backward graph does not take is no output of the forward graph).
+    recomputed_.saved = options.compiled ? std::vector<bool>(tape.tensors.size(), false) : tape.keep_always;
     if (options.kernels.keep_stage_output)
       for (const TensorId t : tape.outputs) recomputed_.saved[at(t)] = true;
     std::int64_t before = -1;
@@ -119,7 +121,7 @@ class Policy {
   // By operator `reader`, when the backward pass reaches operator `when`. Readers come last to first, so that where a
   // segment runs is known before what it reads is asked for.
   void need(TensorId t, std::size_t reader, std::size_t when) {
-    if (!made_again_for(t, reader)) {
+    if (!made_again_for(t, reader) || tape_.keep_always[at(t)]) {
       recomputed_.saved[at(t)] = true;
       return;
     }
@@ -135,7 +137,7 @@ class Policy {
     for (std::size_t i = 0; i < tape_.ops.size(); ++i)
       for (const auto* needs : {&tape_.ops[i].keep_for_input, &tape_.ops[i].keep_for_weight})
         for (const TensorId t : *needs)
-          if (made_again_for(t, i) && !recomputed_.saved[at(t)]) read[at(t)] = true;
+          if (made_again_for(t, i) && !recomputed_.saved[at(t)] && !tape_.keep_always[at(t)]) read[at(t)] = true;
     std::int64_t reached = -1;  // segment whose last needed operator has been found
     for (std::size_t i = tape_.ops.size(); i-- > 0;) {
       const Segment* segment = segment_of(i);

@@ -89,6 +89,11 @@ TEST_CASE("recompute policies of torchtitan") {
   CHECK(m.per_token() == m.layers * (kept + 2 * h) / 4);
   for (const PassStep& s : m.stage().pass(PassKind::backward))
     CHECK(!(s.role == StepRole::recompute && s.is_communication && s.collective == Collective::reduce_scatter));
+  // Compiled, what no backward step reads is not kept: the output of fc2.
+  m.o.compiled = true;
+  CHECK(m.per_token() == m.layers * kept / 4);
+  m.layout.tensor = 1, m.layout.sequence_parallel = false;
+  CHECK(m.per_token() == m.layers * (kept - 2 * h));
 }
 
 TEST_CASE("full recompute of every k-th layer, and early stop") {
@@ -124,7 +129,12 @@ TEST_CASE("the loss: fp32 softmax overwritten, copied, or fused in 16 bits") {
   CHECK(peak() == ends + (4 + 12 + 2) * V / 4 * kTokens);
   m.o.compiled = true;
   CHECK(peak() == ends + (4 + 12 + 2) * V / 4 * kTokens);
-  m.o.compiled = false, m.layout.tensor = 1;
+  // A compiler writes the gradient of nll_loss into that of log_softmax, where the loss is compiled with the layers.
+  m.layout.tensor = 1;
+  CHECK(peak() == ends + (4 + 4 + 2) * V * kTokens);
+  m.o.kernels.compiled_loss = false;
+  CHECK(peak() == ends + (4 + 8 + 2) * V * kTokens);
+  m.o.compiled = false;
   m.o.kernels.fused_cross_entropy = true;
   CHECK(m.stage(false, true).saved_activations().value == m.stage().saved_activations().value + ends + 2 * V * kTokens);
 }

@@ -55,6 +55,7 @@ struct OperatorKernels {
   bool fused_rotary = true;
   bool fused_cross_entropy = false;
   bool fused_log_softmax = false;  // cross-entropy by torch.nn.functional.cross_entropy
+  bool compiled_loss = true;       // compiled runs: the loss too, not the layers alone
   // Weight gradients add into the gradient buffer inside the product; false: they are written, and an addition follows.
   bool fused_gradient_accumulation = true;
   // Megatron with fused accumulation hands autograd a placeholder of each weight gradient (see

@@ -25,7 +25,8 @@ void split_cross_entropy(Splitter& s) {
     return;
   }
   op.out = op.keep_for_input = {s.tensor(logits, 4)};
-  if (o.kernels.fused_log_softmax && !s.tensor_parallel() && !o.compiled) {
+  const bool compiled = o.compiled && o.kernels.compiled_loss;
+  if (o.kernels.fused_log_softmax && !s.tensor_parallel() && !compiled) {
     // Cast; log_softmax reads a row twice (maximum and sum, result) and writes it. Backward: a gradient of zeros but
     // for the targets is filled in, log_softmax reads it and the result, cast back (ATen SoftMax.cu, Loss.cpp).
     op.forward.push_back({s.memory(op.name, (width + 4 + 12) * logits, 2)});
@@ -37,7 +38,7 @@ void split_cross_entropy(Splitter& s) {
   }
   // PyTorch's loss over shards is handlers of DTensor, which no compiler sees. It holds the exponentials as well
   // (torch/distributed/tensor/parallel/loss.py: (grad_input + torch.exp(x)) * grad_output).
-  const bool of_shards = o.kernels.fused_log_softmax && s.tensor_parallel(), whole = o.compiled && !of_shards;
+  const bool of_shards = o.kernels.fused_log_softmax && s.tensor_parallel(), whole = compiled && !of_shards;
   const int chain = whole ? 1 : 3;
   op.forward.push_back({s.memory(op.name, (width + 4 + 4) * logits, whole ? 1 : 2)});  // cast, maximum
   const PassStep reduce = s.communicate(op.name, Collective::all_reduce, token);
