@@ -185,6 +185,7 @@ const Fields<StackLibraries>& held_library_fields() {
   static const auto table =
       Fields<L>("libraries", "Memory that libraries hold.")
           .add("held", &L::held, "on any GPU, from the first call on")
+          .add("outside", &L::outside, "outside of the allocator, beside the context of the GPU: code, communicators")
           .add("workspaces", &L::workspaces, "so many of what the GPU's library of products asks for")
           .range(0, 1000);
   return table;

@@ -93,7 +93,7 @@ std::optional<TriedWay> try_way(const Asked& asked, const Way& way) {
   const auto s = scenario::read_parts(*tree, catalogue);
   if (!s.ok()) return std::nullopt;
   const double least = sweep::bounds_of(*s).memory_bytes;
-  const auto room = static_cast<double>(s->gpu.usable_memory.value - s->gpu.context_memory.value);
+  const auto room = static_cast<double>((s->gpu.usable_memory - s->outside_allocator(s->gpu)).value);
   TriedWay tried{way, {}, false};
   tried.figures.headroom_bytes = static_cast<std::int64_t>(room - least);
   if (least > 1.5 * room) return tried;

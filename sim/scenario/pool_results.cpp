@@ -31,7 +31,8 @@ std::vector<report::PoolResult> pool_results(const Run& run, const report::RunRe
   for (std::size_t p = 0; p < pools.size(); ++p) {
     pools[p].stages.assign(stages[p].begin(), stages[p].end());
     const double whole = static_cast<double>(pools[p].ranks) * static_cast<double>(result.timeline.step_time.value);
-    if (pools[p].ranks == 0) pools[p].headroom = (s.pools[p].gpu.usable_memory - s.pools[p].gpu.context_memory).value;
+    if (pools[p].ranks == 0)
+      pools[p].headroom = (s.pools[p].gpu.usable_memory - s.outside_allocator(s.pools[p].gpu)).value;
     if (whole <= 0) continue;
     pools[p].bubble_fraction = static_cast<double>(bubble[p]) / whole;
     pools[p].work_fraction = static_cast<double>(work[p]) / whole;

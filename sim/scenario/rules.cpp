@@ -321,6 +321,18 @@ void check_experts(const Scenario& s, Diagnostics& errors) {
     wrong("stack.experts.dispatcher", why, "all_to_all and all_gather are of every cluster");
 }
 
+void check_memory_outside(const Scenario& s, Diagnostics& errors) {
+  std::vector<const hardware::Gpu*> gpus{&s.gpu};
+  for (const program::GpuKind& pool : s.pools) gpus.push_back(&pool.gpu);
+  for (const hardware::Gpu* gpu : gpus) {
+    if (s.outside_allocator(*gpu) <= gpu->usable_memory) continue;
+    errors.push_back(broken("stack.libraries.outside", fmt::format("leaves {} no memory", gpu->name)));
+    errors.back().help = fmt::format("a value of up to {} MiB, what the GPU has beside its context, is allowed",
+                                     (gpu->usable_memory - gpu->context_memory).value >> 20);
+    return;
+  }
+}
+
 Diagnostics check_rules(const Scenario& s) {
   Diagnostics errors;
   check_degrees(s, errors);
@@ -332,6 +344,7 @@ Diagnostics check_rules(const Scenario& s) {
   check_network(s, errors);
   check_experts(s, errors);
   check_context(s, errors);
+  check_memory_outside(s, errors);
   const model::ModelSpec padded = model::pad_vocab(s.model, s.layout.tensor);
   for (Diagnostic& e : layout::check_layout(padded, s.layout, s.lengths())) errors.push_back(std::move(e));
   if (errors.empty() && s.micro_batches() > 1'000'000) {

@@ -49,7 +49,7 @@ std::string gpus_text(const Scenario& s) {
 
 // That with the most memory for tensors.
 const hardware::Gpu& largest_gpu(const Scenario& s) {
-  const auto available = [](const hardware::Gpu& gpu) { return gpu.usable_memory - gpu.context_memory; };
+  const auto available = [&](const hardware::Gpu& gpu) { return gpu.usable_memory - s.outside_allocator(gpu); };
   const hardware::Gpu* largest = &s.gpu;
   for (const program::GpuKind& pool : s.pools)
     if (available(pool.gpu) > available(*largest)) largest = &pool.gpu;
@@ -65,7 +65,7 @@ void fill_in(report::RunResult& result, const Run& run, program::LoweredStep&& l
   result.peak_flops_per_second = static_cast<double>(program::mean_peak(run.input()));
   const hardware::Gpu& largest = largest_gpu(s);
   result.usable_memory = largest.usable_memory;
-  result.context_memory = largest.context_memory;
+  result.context_memory = s.outside_allocator(largest);
   result.flops = lowered.flops;
   if (s.training.flops == FlopsCount::causal)
     result.flops.model.attention -= model::causal_saving(run.input().graph->spec, s.lengths(), s.training.global_batch);

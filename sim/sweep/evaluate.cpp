@@ -43,7 +43,7 @@ Evaluation in_short(const scenario::Run& run, scenario::EvaluationCosts& costs, 
   f.gpus = s.layout.ranks();
   f.tokens = checked_mul(s.training.global_batch, s.tokens_of_sequence());
   f.peak_memory_bytes = played->peak;
-  f.memory_bytes = played->peak + s.gpu.context_memory.value;
+  f.memory_bytes = played->peak + s.outside_allocator(s.gpu).value;
   f.headroom_bytes = played->free;
   f.bubble_fraction = played->bubble_fraction;
   f.mfu = played->mfu;

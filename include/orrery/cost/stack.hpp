@@ -107,9 +107,10 @@ struct StackOptimizer {
   friend bool operator==(const StackOptimizer&, const StackOptimizer&) = default;
 };
 
-// What libraries hold of the memory that the framework allocates, from their first call on.
+// What libraries hold: of the memory that the framework allocates, from their first call on, and outside of it.
 struct StackLibraries {
   Bytes held{};                 // on any GPU
+  Bytes outside{};              // beside the GPU's context: code of kernels, buffers of communicators
   std::int64_t workspaces = 0;  // so many of what the GPU's library of products asks for (Gpu::library_workspace)
   friend bool operator==(const StackLibraries&, const StackLibraries&) = default;
 };

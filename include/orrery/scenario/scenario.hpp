@@ -115,6 +115,8 @@ struct Scenario {
     const std::int64_t first = training.sequence_length;
     return {first, model.has_two_stacks() ? training.decoder_sequence_length.value_or(first) : 0};
   }
+  // What of a GPU is no allocator's to give: the context, and what the libraries of the stack have beside it.
+  Bytes outside_allocator(const hardware::Gpu& on) const { return on.context_memory + stack.libraries.outside; }
   std::int64_t tokens_of_sequence() const { return lengths().sequence + lengths().decoder; }
   std::int64_t micro_batches() const { return training.global_batch / (layout.data * training.micro_batch); }
 };
