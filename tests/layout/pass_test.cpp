@@ -279,7 +279,11 @@ TEST_CASE("tensor parallel communication: bytes of a layer, forward and backward
   CHECK(bytes(PassKind::backward, Collective::reduce_scatter) == 2 * sbh2);
   CHECK(bytes(PassKind::backward, Collective::all_gather) == 4 * sbh2);  // two conjugates, two for the weight gradients
   CHECK(bytes(PassKind::weight_gradient, Collective::all_gather) == 2 * sbh2);
-  o.calls.regather_in_backward = false;
+  o.recompute = Recompute::full;  // a layer that runs again gathers as its forward pass does
+  CHECK(bytes(PassKind::backward, Collective::all_gather) == 6 * sbh2);
+  o.calls.regather_in_backward = false;  // what it has gathered then is there for the weight gradients
+  CHECK(bytes(PassKind::backward, Collective::all_gather) == 4 * sbh2);
+  o.recompute = Recompute::none;
   CHECK(bytes(PassKind::backward, Collective::all_gather) == 2 * sbh2);
 }
 
