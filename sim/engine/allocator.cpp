@@ -20,82 +20,111 @@ std::int64_t segment_size(std::int64_t size) {
 
 }  // namespace
 
-std::size_t CachingAllocator::FreeBlocks::at(std::int64_t size) {
-  Found& found = found_[(static_cast<std::uint64_t>(size) / kBlock * 0x9E3779B97F4A7C15u) >> 58];
-  if (found.size != size)
-    found = {size, static_cast<std::size_t>(std::lower_bound(sizes_.begin(), sizes_.end(), size) - sizes_.begin())};
-  return found.index;
+inline std::uint32_t CachingAllocator::Pool::list_of(std::int64_t size) {
+  Found& at = found[(static_cast<std::uint64_t>(size) / kBlock * 0x9E3779B97F4A7C15u) >> 56];
+  if (at.size != size) at = {size, found_or_new(size)};
+  return at.list;
 }
 
-void CachingAllocator::FreeBlocks::mark(std::size_t index, bool filled) {
-  const std::uint64_t bit = std::uint64_t{1} << (index % 64);
-  filled_[index / 64] = filled ? filled_[index / 64] | bit : filled_[index / 64] & ~bit;
-}
-
-void CachingAllocator::FreeBlocks::insert_size(std::size_t index, std::int64_t size) {
-  sizes_.insert(sizes_.begin() + static_cast<std::ptrdiff_t>(index), size);
-  list_.insert(list_.begin() + static_cast<std::ptrdiff_t>(index), static_cast<std::uint32_t>(lists_.size()));
-  lists_.emplace_back();
-  index_.push_back(index);
-  for (std::size_t i = index + 1; i < list_.size(); ++i) index_[list_[i]] = i;
-  if (filled_.size() * 64 < sizes_.size()) filled_.push_back(0);
-  for (std::size_t i = sizes_.size() - 1; i > index; --i) mark(i, any(i - 1));
-  mark(index, false);
-  found_.fill({});
-}
-
-void CachingAllocator::FreeBlocks::add(Block& block, BlockId id) {
-  if (block.list >= lists_.size() || sizes_[index_[block.list]] != block.size) {  // else it has the size it had
-    const std::size_t index = at(block.size);
-    if (index == sizes_.size() || sizes_[index] != block.size) insert_size(index, block.size);
-    block.list = list_[index];
+std::uint32_t CachingAllocator::Pool::found_or_new(std::int64_t size) {
+  const auto smaller = [&](std::uint32_t list, std::int64_t than) { return lists[list].size < than; };
+  const auto at = std::lower_bound(by_size.begin(), by_size.end(), size, smaller);
+  if (at != by_size.end() && lists[*at].size == size) return *at;
+  const auto list = static_cast<std::uint32_t>(lists.size());
+  auto rank = static_cast<std::uint32_t>(at - by_size.begin());
+  lists.push_back({size});
+  by_size.insert(at, list);
+  if (filled.size() * 64 < by_size.size()) filled.push_back(0);
+  for (; rank < by_size.size(); ++rank) {
+    lists[by_size[rank]].rank = rank;
+    mark(lists[by_size[rank]]);
   }
-  std::vector<Free>& list = lists_[block.list];
-  auto place = list.end();
-  while (place != list.begin() && std::prev(place)->address < block.address) --place;
-  list.insert(place, {block.address, id});
-  if (list.size() == 1) mark(index_[block.list], true);
+  return list;
 }
 
-void CachingAllocator::FreeBlocks::remove(const Block& block) {
-  std::vector<Free>& list = lists_[block.list];
-  list.erase(std::lower_bound(list.begin(), list.end(), block.address,
-                              [](const Free& f, std::int64_t address) { return f.address > address; }));
-  if (list.empty()) mark(index_[block.list], false);
+inline void CachingAllocator::Pool::mark(const List& list) {
+  const std::uint64_t bit = std::uint64_t{1} << (list.rank % 64);
+  std::uint64_t& word = filled[list.rank / 64];
+  word = list.count > 0 ? word | bit : word & ~bit;
 }
 
-CachingAllocator::BlockId CachingAllocator::FreeBlocks::take_best(std::int64_t size) {
-  const std::size_t first = at(size);
-  for (std::size_t word = first / 64; word < filled_.size(); ++word) {
-    const std::uint64_t from = word == first / 64 ? ~std::uint64_t{0} << (first % 64) : ~std::uint64_t{0};
-    if ((filled_[word] & from) == 0) continue;
-    const std::size_t index = word * 64 + static_cast<std::size_t>(std::countr_zero(filled_[word] & from));
-    std::vector<Free>& list = lists_[list_[index]];
-    const BlockId block = list.back().block;
-    list.pop_back();
-    if (list.empty()) mark(index, false);
-    return block;
-  }
-  return kNoBlock;
-}
-
-template <class If>
-void CachingAllocator::FreeBlocks::remove_if(If condition) {
-  for (std::size_t index = 0; index < sizes_.size(); ++index) {
-    std::vector<Free>& list = lists_[list_[index]];
-    std::erase_if(list, [&](const Free& f) { return condition(f.block); });
-    mark(index, !list.empty());
+// Mostly at one end: what was allocated in order is freed in this order or in the reverse one.
+inline void CachingAllocator::add(BlockId id) {
+  Block& block = blocks_[id];
+  Pool& pool = pool_of(block);
+  block.list = pool.list_of(block.size);
+  block.free = true;
+  List& list = pool.lists[block.list];
+  if (list.count++ == 0) {
+    block.lower = block.higher = kNoBlock;
+    list.lowest = list.highest = id;
+    pool.mark(list);
+  } else if (block.address < blocks_[list.lowest].address) {
+    block.lower = kNoBlock;
+    block.higher = list.lowest;
+    blocks_[list.lowest].lower = id;
+    list.lowest = id;
+  } else {
+    insert_between(list, id);
   }
 }
 
-CachingAllocator::BlockId CachingAllocator::new_block(const Block& block) {
+void CachingAllocator::insert_between(List& list, BlockId id) {
+  Block& block = blocks_[id];
+  block.lower = list.highest;
+  while (blocks_[block.lower].address > block.address) block.lower = blocks_[block.lower].lower;
+  Block& lower = blocks_[block.lower];
+  block.higher = lower.higher;
+  lower.higher = id;
+  (block.higher == kNoBlock ? list.highest : blocks_[block.higher].lower) = id;
+}
+
+inline void CachingAllocator::remove(BlockId id) {
+  Block& block = blocks_[id];
+  Pool& pool = pool_of(block);
+  List& list = pool.lists[block.list];
+  block.free = false;
+  if (--list.count == 0) return pool.mark(list);
+  (block.lower == kNoBlock ? list.lowest : blocks_[block.lower].higher) = block.higher;
+  (block.higher == kNoBlock ? list.highest : blocks_[block.higher].lower) = block.lower;
+}
+
+inline CachingAllocator::BlockId CachingAllocator::take_best(Pool& pool, std::int64_t size) {
+  const std::uint32_t first = pool.lists[pool.list_of(size)].rank;
+  std::size_t word = first / 64;
+  std::uint64_t bits = pool.filled[word] & ~std::uint64_t{0} << (first % 64);
+  while (bits == 0) {
+    if (++word == pool.filled.size()) return kNoBlock;
+    bits = pool.filled[word];
+  }
+  const std::size_t rank = word * 64 + static_cast<std::size_t>(std::countr_zero(bits));
+  const BlockId block = pool.lists[pool.by_size[rank]].lowest;
+  remove(block);
+  return block;
+}
+
+// The largest first.
+bool CachingAllocator::has_free(std::int64_t bytes, std::uint32_t blocks) const {
+  const std::int64_t size = rounded(bytes);
+  const Pool& pool = pools_[is_small(size) ? 0 : 1];
+  std::uint32_t found = 0;
+  for (std::size_t word = pool.filled.size(); word-- > 0;)
+    for (std::uint64_t bits = pool.filled[word]; bits != 0; bits ^= std::bit_floor(bits)) {
+      const List& list = pool.lists[pool.by_size[word * 64 + static_cast<std::size_t>(std::bit_width(bits)) - 1]];
+      if (list.size < size) return false;
+      found += list.count;
+      if (found >= blocks) return true;
+    }
+  return false;
+}
+
+inline CachingAllocator::BlockId CachingAllocator::new_block() {
   if (unused_.empty()) {
-    blocks_.push_back(block);
+    blocks_.emplace_back();
     return static_cast<BlockId>(blocks_.size() - 1);
   }
   const BlockId id = unused_.back();
   unused_.pop_back();
-  blocks_[id] = block;
   return id;
 }
 
@@ -107,69 +136,73 @@ CachingAllocator::BlockId CachingAllocator::new_segment(std::int64_t size, bool 
   }
   reserved_ = checked_add(reserved_, bytes);
   most_reserved_ = std::max(most_reserved_, reserved_);
-  const BlockId block = new_block({next_address_, bytes, kNoBlock, kNoBlock, 0, false, small});
+  const BlockId id = new_block();
+  Block& block = blocks_[id];
+  block.address = next_address_, block.size = bytes;
+  block.previous = block.next = kNoBlock;
+  block.free = false, block.small = small;
   next_address_ = checked_add(next_address_, bytes);
-  return block;
+  return id;
 }
 
-void CachingAllocator::split(BlockId block, std::int64_t size) {
-  const Block whole = blocks_[block];
-  const std::int64_t rest = whole.size - size;
-  if (whole.small ? rest < kBlock : rest <= kSmall) return;
-  const BlockId right = new_block({whole.address + size, rest, block, whole.next, 0, true, whole.small});
-  if (whole.next != kNoBlock) blocks_[whole.next].previous = right;
-  blocks_[block].size = size;
-  blocks_[block].next = right;
-  pool_of(whole).add(blocks_[right], right);
+// The rest is a free block behind it.
+void CachingAllocator::split(BlockId id, std::int64_t size) {
+  const BlockId rest = new_block();
+  Block &left = blocks_[id], &right = blocks_[rest];
+  right.address = left.address + size, right.size = left.size - size;
+  right.previous = id, right.next = left.next;
+  right.small = left.small;
+  if (left.next != kNoBlock) blocks_[left.next].previous = rest;
+  left.size = size, left.next = rest;
+  add(rest);
 }
 
 CachingAllocator::BlockId CachingAllocator::allocate(std::int64_t bytes) {
   check(bytes > 0, "CachingAllocator: nothing to allocate");
-  const std::int64_t size = ceil_div(bytes, kBlock) * kBlock;
-  const bool small = size <= kSmall;
-  BlockId block = pools_[small ? 0 : 1].take_best(size);
-  if (block != kNoBlock) {
-    blocks_[block].free = false;
-  } else {
-    block = new_segment(size, small);
-  }
-  split(block, size);
+  const std::int64_t size = rounded(bytes);
+  const bool small = is_small(size);
+  BlockId block = take_best(pools_[small ? 0 : 1], size);
+  if (block == kNoBlock) block = new_segment(size, small);
+  if (blocks_[block].size - size > (small ? 0 : kSmall)) split(block, size);
   return block;
 }
 
-// Neighbours become one block, with the id of the left one.
-CachingAllocator::BlockId CachingAllocator::join(BlockId left, BlockId right) {
+// Neighbours become one block, the left one.
+inline void CachingAllocator::join(BlockId left, BlockId right) {
   blocks_[left].size += blocks_[right].size;
   blocks_[left].next = blocks_[right].next;
   if (blocks_[right].next != kNoBlock) blocks_[blocks_[right].next].previous = left;
   unused_.push_back(right);
-  return left;
 }
 
 void CachingAllocator::release(BlockId block) {
   check(!blocks_[block].free, "CachingAllocator: released twice");
-  FreeBlocks& pool = pool_of(blocks_[block]);
   if (const BlockId next = blocks_[block].next; next != kNoBlock && blocks_[next].free) {
-    pool.remove(blocks_[next]);
+    remove(next);
     join(block, next);
   }
   if (const BlockId previous = blocks_[block].previous; previous != kNoBlock && blocks_[previous].free) {
-    pool.remove(blocks_[previous]);
-    block = join(previous, block);
+    remove(previous);
+    join(previous, block);
+    block = previous;
   }
-  blocks_[block].free = true;
-  pool.add(blocks_[block], block);
+  add(block);
 }
 
 void CachingAllocator::give_back_segments() {
-  for (FreeBlocks& pool : pools_)
-    pool.remove_if([&](BlockId id) {
-      const Block& block = blocks_[id];
-      if (block.previous != kNoBlock || block.next != kNoBlock) return false;
-      reserved_ -= block.size;
-      unused_.push_back(id);
-      return true;
-    });
+  for (Pool& pool : pools_)
+    for (const List& list : pool.lists) {
+      BlockId id = list.count > 0 ? list.lowest : kNoBlock;
+      while (id != kNoBlock) {
+        const Block& block = blocks_[id];
+        const BlockId whole = id;
+        id = block.higher;
+        if (block.previous != kNoBlock || block.next != kNoBlock) continue;
+        reserved_ -= block.size;
+        remove(whole);
+        unused_.push_back(whole);
+      }
+    }
 }
 
 }  // namespace orrery::engine

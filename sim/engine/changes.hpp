@@ -47,12 +47,4 @@ std::vector<std::string> audit_tensors(const program::Program& program, const Ti
 // A line for each device whose peak is not what its classes, its states and its reserved memory allow.
 std::vector<std::string> audit_peaks(const program::Program& program, const std::vector<DeviceMemory>& memory);
 
-// What PyTorch's caching allocator does for a device (sorted changes): the most bytes it reserves, and how often it had
-// to give segments back.
-struct Reserved {
-  std::int64_t bytes = 0, retries = 0;
-};
-Reserved reserved_by_allocator(const program::MemoryByClass& resident, const std::vector<Change>& changes,
-                               std::size_t tensors, Bytes capacity, Segments segments);
-
 }  // namespace orrery::engine

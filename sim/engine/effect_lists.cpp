@@ -1,10 +1,10 @@
 #include "effect_lists.hpp"
 
 #include <algorithm>
+#include <span>
 #include <tuple>
 
 #include "changes.hpp"
-#include "orrery/core/error.hpp"
 #include "sort_runs.hpp"
 
 namespace orrery::engine {
@@ -20,54 +20,104 @@ std::size_t HashOfWords::operator()(const Words& words) const {
   return static_cast<std::size_t>(hash.value());
 }
 
-EffectList EffectLists::make(const TaskTemplate& task, std::uint32_t participant) const {
-  std::vector<MemoryEffect> effects;
-  effects.reserve(task.effects.count);
-  for (std::uint32_t e = task.effects.first; e < task.effects.first + task.effects.count; ++e) {
-    const MemoryEffect& effect = program_.effects[e];
-    if (effect.bytes != 0 && (effect.participant == kNone || effect.participant == participant))
-      effects.push_back(effect);
-  }
+namespace {
+
+// Visits those of a participant in the order of time.
+template <class Visit>
+void each_effect(const Program& program, const TaskTemplate& task, std::uint32_t participant, const Visit& visit) {
   const auto earlier = [](const MemoryEffect& a, const MemoryEffect& b) {
-    return std::tie(a.at_end, a.offset) < std::tie(b.at_end, b.offset);
+    return a.at_end != b.at_end ? b.at_end : a.offset < b.offset;
   };
-  if (!std::is_sorted(effects.begin(), effects.end(), earlier))
-    std::stable_sort(effects.begin(), effects.end(), earlier);
+  std::span<const MemoryEffect> effects(program.effects.data() + task.effects.first, task.effects.count);
+  std::vector<MemoryEffect> sorted;
+  if (!std::is_sorted(effects.begin(), effects.end(), earlier)) {
+    sorted.assign(effects.begin(), effects.end());
+    std::stable_sort(sorted.begin(), sorted.end(), earlier);
+    effects = sorted;
+  }
+  for (const MemoryEffect& e : effects)
+    if (e.bytes != 0 && (e.participant == kNone || e.participant == participant)) visit(e);
+}
+
+}  // namespace
+
+EffectList EffectLists::make(const TaskTemplate& task, std::uint32_t participant) const {
   EffectList list;
-  Words words;
-  words.reserve(2 * effects.size());
-  for (const MemoryEffect& e : effects) {
-    if (list.instants.empty() || list.instants.back().from_end != e.at_end ||
-        list.instants.back().offset != e.offset.value)
-      list.instants.push_back({e.offset.value, e.at_end, list.instants.empty() ? 0 : list.instants.back().sum});
+  list.instants.reserve(task.effects.count);
+  each_effect(program_, task, participant, [&](const MemoryEffect& e) {
+    const EffectList::Instant before = list.instants.empty() ? EffectList::Instant{} : list.instants.back();
+    if (list.instants.empty() || before.offset != e.offset.value || before.from_end != e.at_end)
+      list.instants.push_back({e.offset.value, e.at_end, before.calls, before.sum});
     EffectList::Instant& at = list.instants.back();
     at.sum = checked_add(at.sum, e.bytes);
-    words.push_back(static_cast<std::int64_t>(list.instants.size()) * 32 + (e.at_end ? 16 : 0) + (e.backward ? 8 : 0) +
-                    static_cast<std::int64_t>(e.memory_class));
-    words.push_back(e.bytes);
-  }
+    ++at.calls;
+  });
   for (std::size_t i = 1; i + 1 < list.instants.size(); ++i)
     list.highest = i == 1 ? list.instants[i].sum : std::max(list.highest, list.instants[i].sum);
-  list.number = numbers_.of(words);
   return list;
 }
 
-const EffectList& EffectLists::of(TemplateId id, std::uint32_t participant) {
+void EffectLists::make_calls(const std::vector<PlacedList>& lists) {
+  for (const PlacedList& p : lists)
+    if (p.list->calls.empty()) make_calls(program_.templates[p.of], p.participant, find(p.of, p.participant));
+}
+
+void EffectLists::make_calls(const TaskTemplate& task, std::uint32_t participant, EffectList& list) {
+  list.calls.reserve(list.instants.back().calls);
+  each_effect(program_, task, participant, [&](const MemoryEffect& e) {
+    const std::uint32_t tensor = known_.tensors.of({e.memory_class, e.bytes < 0 ? -e.bytes : e.bytes});
+    if (tensor >= local_.size()) local_.resize(tensor + 1, kNone);
+    if (local_[tensor] == kNone) {
+      local_[tensor] = static_cast<std::uint32_t>(list.tensors.size());
+      list.tensors.push_back(tensor);
+    }
+    list.calls.push_back({local_[tensor], e.bytes > 0, e.backward});
+  });
+  for (const std::uint32_t tensor : list.tensors) local_[tensor] = kNone;
+  sort_instants(list);
+  Words words((list.calls.size() + 1) / 2, 0);
+  for (std::size_t c = 0; c < list.calls.size(); ++c) {
+    const EffectList::Call call = list.calls[c];
+    const std::uint32_t word = call.tensor << 2 | std::uint32_t{call.allocates} << 1 | std::uint32_t{call.backward};
+    words[c / 2] |= static_cast<std::int64_t>(std::uint64_t{word} << (c % 2 * 32));
+  }
+  words.insert(words.end(), list.tensors.begin(), list.tensors.end());
+  words.push_back(static_cast<std::int64_t>(list.calls.size()));
+  list.number = known_.numbers.of(words);
+}
+
+void EffectLists::sort_instants(EffectList& list) const {
+  const auto key = [&](const EffectList::Call& call) {
+    return std::tuple(bool{call.allocates}, known_.tensors[list.tensors[call.tensor]], bool{call.backward});
+  };
+  auto from = list.calls.begin();
+  for (const EffectList::Instant& at : list.instants) {
+    const auto to = list.calls.begin() + at.calls;
+    if (to - from > 1)
+      std::sort(from, to, [&](const EffectList::Call& a, const EffectList::Call& b) { return key(a) < key(b); });
+    for (; from != to; ++from)
+      list.halves_meet =
+          list.halves_meet || (from + 1 != to && from->tensor == from[1].tensor &&
+                               from->allocates == from[1].allocates && !from->backward && from[1].backward);
+  }
+}
+
+EffectList& EffectLists::find(TemplateId id, std::uint32_t participant) {
   const TaskTemplate& task = program_.templates[id];
   if (task.same_effects != 0) {
-    const auto known = known_.find(task.same_effects);
-    return known != known_.end() ? known->second : known_.emplace(task.same_effects, make(task, 0)).first->second;
+    auto& of_blocks = known_.of_blocks;
+    const auto known = of_blocks.find(task.same_effects);
+    return known != of_blocks.end() ? known->second : of_blocks.emplace(task.same_effects, make(task, 0)).first->second;
   }
   std::vector<EffectList>& of_template = lists_[id];
   if (of_template.empty()) {
     const auto* effects = program_.effects.data() + task.effects.first;
-    std::uint32_t lists = 1;  // where none is named, one for all
+    std::uint32_t lists = 1;  // the last for all that are not named
     for (const auto* e = effects; e != effects + task.effects.count; ++e)
-      if (e->participant != kNone) lists = std::max({lists, e->participant + 1, 2u});
+      if (e->participant != kNone) lists = std::max(lists, e->participant + 2);
     for (std::uint32_t of = 0; of < lists; ++of) of_template.push_back(make(task, of));
   }
-  check(of_template.size() == 1 || participant < of_template.size(), "memory effects name none of a participant");
-  return of_template[of_template.size() == 1 ? 0 : participant];
+  return of_template[std::min<std::size_t>(participant, of_template.size() - 1)];
 }
 
 std::vector<PlacedList> lists_on(const Program& program, const Timeline& timeline, const ByDevice& by,
@@ -82,11 +132,13 @@ std::vector<PlacedList> lists_on(const Program& program, const Timeline& timelin
     on.push_back({&list,
                   timeline.start[task],
                   timeline.end[task],
-                  {owner_of(program, operation, false), owner_of(program, operation, true)}});
+                  {owner_of(program, operation, false), owner_of(program, operation, true)},
+                  program.task_template[task],
+                  participant});
   }
   sort_runs(on, [](const PlacedList& a, const PlacedList& b) {
     const auto key = [](const PlacedList& p) {
-      return std::tuple(p.first(), p.last(), p.owners[0], p.owners[1], p.list->number);
+      return std::tuple(p.first(), p.last(), p.owners[0], p.owners[1], p.of);
     };
     return a.first() != b.first() ? a.first() < b.first() : key(a) < key(b);
   });
@@ -188,40 +240,6 @@ std::int64_t peak_of(std::int64_t resident, const std::vector<PlacedList>& lists
   }
   held.advance(INT64_MAX);
   return held.peak();
-}
-
-namespace {
-
-// The distinct times at which a list begins or ends.
-Words borders_of(const std::vector<PlacedList>& lists) {
-  Words times;
-  for (const PlacedList& p : lists) times.insert(times.end(), {p.first(), p.last()});
-  std::sort(times.begin(), times.end());
-  times.erase(std::unique(times.begin(), times.end()), times.end());
-  return times;
-}
-
-}  // namespace
-
-Words order_of(const std::vector<PlacedList>& lists) {
-  const Words times = borders_of(lists);
-  const auto at = [&](std::int64_t time) { return std::lower_bound(times.begin(), times.end(), time); };
-  Words words{static_cast<std::int64_t>(lists.size())};
-  words.reserve(lists.size() * 5 + 1);
-  std::int64_t busy_until = INT64_MIN;  // the last of the lists with instants between their first and last
-  for (const PlacedList& p : lists) {
-    const auto first = at(p.first()), last = at(p.last());
-    words.insert(words.end(), {p.list->number, first - times.begin(), last - times.begin(), p.owners[0], p.owners[1]});
-    if (p.list->instants.size() <= 2) continue;
-    if (p.first() < busy_until || !p.list->followed()) return {};
-    busy_until = p.last();
-    for (auto border = first + 1; border < last; ++border) {  // what begins or ends within: between which instants
-      std::size_t i = 0;
-      while (p.time(p.list->instants[i]) < *border) ++i;
-      words.push_back(static_cast<std::int64_t>(2 * i) + (p.time(p.list->instants[i]) == *border ? 1 : 0));
-    }
-  }
-  return words;
 }
 
 }  // namespace orrery::engine

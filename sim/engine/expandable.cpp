@@ -122,8 +122,8 @@ std::int64_t ExpandableAllocator::grow(Pool& pool, std::int64_t size) {
 
 ExpandableAllocator::BlockId ExpandableAllocator::allocate(std::int64_t bytes) {
   check(bytes > 0, "ExpandableAllocator: nothing to allocate");
-  const std::int64_t size = ceil_div(bytes, kBlock) * kBlock;
-  Pool& pool = pools_[size <= kSmall ? 0 : 1];
+  const std::int64_t size = rounded(bytes);
+  Pool& pool = pools_[is_small(size) ? 0 : 1];
   std::int64_t address = best_fit(pool, size);
   if (address < 0) address = grow(pool, size);
   const std::int64_t whole = pool.blocks.at(address).size;
@@ -131,6 +131,13 @@ ExpandableAllocator::BlockId ExpandableAllocator::allocate(std::int64_t bytes) {
   put(pool, address, size, State::used);
   put(pool, address + size, whole - size, State::free);
   return address;
+}
+
+bool ExpandableAllocator::has_free(std::int64_t bytes, std::uint32_t blocks) const {
+  const auto& free = pools_[is_small(rounded(bytes)) ? 0 : 1].free;
+  std::uint32_t found = 0;
+  for (auto it = free.rbegin(); it != free.rend() && it->first >= rounded(bytes) && found < blocks; ++it) ++found;
+  return found == blocks;
 }
 
 void ExpandableAllocator::release(BlockId block) {

@@ -2,6 +2,7 @@
 
 #include "changes.hpp"
 #include "orrery/engine/account.hpp"
+#include "reserved.hpp"
 
 namespace orrery::engine {
 namespace {
@@ -57,7 +58,7 @@ class DeviceChanges {
     return true;
   }
   const std::vector<Change>& sorted() const { return sorted_; }
-  std::size_t tensors() const { return tensors_.count(); }
+  const ByDevice& by() const { return by_; }
 
  private:
   const Program& program_;
@@ -72,6 +73,9 @@ class DeviceChanges {
 std::vector<DeviceMemory> memory_of(const Program& program, const Timeline& timeline, Bytes capacity,
                                     Segments segments) {
   DeviceChanges changes(program, timeline);
+  KnownEffects known;
+  EffectLists lists(program, known);
+  KnownReserved known_reserved;
   std::vector<DeviceMemory> result(program.devices.size());
   for (DeviceIndex d = 0; d < result.size(); ++d) {
     const Bytes of_device{capacity.value - program.devices[d].lacks};
@@ -82,7 +86,10 @@ std::vector<DeviceMemory> memory_of(const Program& program, const Timeline& time
     }
     const MemoryByClass& resident = program.devices[d].resident;
     result[d] = ledger_of(resident, changes.sorted());
-    const Reserved reserved = reserved_by_allocator(resident, changes.sorted(), changes.tensors(), of_device, segments);
+    const std::vector<PlacedList> on = lists_on(program, timeline, changes.by(), d, lists);
+    lists.make_calls(on);
+    const std::vector<CallRun> runs = call_runs(on, known.tensors);
+    const Reserved reserved = known_reserved.of(resident, runs, known, of_device, segments);
     result[d].reserved = reserved.bytes, result[d].retries = reserved.retries;
   }
   return result;

@@ -1,21 +1,16 @@
 #include "orrery/engine/memory_verdict.hpp"
 
 #include <algorithm>
-#include <optional>
-#include <unordered_map>
 
-#include "changes.hpp"
-#include "effect_lists.hpp"
+#include "reserved.hpp"
 
 namespace orrery::engine {
 
 using namespace program;
 
 struct Replays::Known {
-  ListNumbers lists;
-  KnownLists of_blocks;
-  std::unordered_map<Words, Reserved, HashOfWords> reserved;
-  std::size_t words = 0;  // of all keys
+  KnownEffects effects;
+  KnownReserved reserved;
 };
 
 Replays::Replays() : known_(std::make_unique<Known>()) {}
@@ -34,7 +29,7 @@ class Judge {
         segments_(segments),
         known_(known),
         by_(participations(program)),
-        lists_(program, known.lists, known.of_blocks) {}
+        lists_(program, known.effects) {}
 
   MemoryVerdict run() {
     std::vector<std::vector<PlacedList>> placed;
@@ -49,44 +44,21 @@ class Judge {
       verdict_.free = d == 0 ? free : std::min(verdict_.free, free);
     }
     verdict_.fits = verdict_.free >= 0;
+    const std::int64_t known_before = known_.reserved.count();
     for (DeviceIndex d = 0; d < placed.size() && verdict_.fits; ++d) {
-      const Reserved reserved = reserved_on(d, placed[d]);
+      lists_.make_calls(placed[d]);
+      const Reserved reserved =
+          known_.reserved.of(program_.devices[d].resident, call_runs(placed[d], known_.effects.tensors), known_.effects,
+                             capacity_of(d), segments_);
       verdict_.fits = reserved.bytes <= capacity_of(d).value;
       verdict_.released = verdict_.released || reserved.retries > 0;
     }
+    verdict_.replayed = known_.reserved.count() - known_before;
     return verdict_;
   }
 
  private:
   Bytes capacity_of(DeviceIndex device) const { return {capacity_.value - program_.devices[device].lacks}; }
-
-  // All that the allocator's calls follow from.
-  Words key_of(DeviceIndex device, const std::vector<PlacedList>& lists) const {
-    Words key = order_of(lists);
-    if (key.empty()) return key;
-    key.insert(key.end(), {capacity_of(device).value, static_cast<std::int64_t>(segments_)});
-    const MemoryByClass& resident = program_.devices[device].resident;
-    key.insert(key.end(), resident.begin(), resident.end());
-    return key;
-  }
-
-  Reserved reserved_on(DeviceIndex device, const std::vector<PlacedList>& lists) {
-    const Words key = key_of(device, lists);
-    if (key.empty()) return replayed(device);
-    const auto at = known_.reserved.find(key);
-    if (at != known_.reserved.end()) return at->second;
-    known_.words += key.size();
-    return known_.reserved.emplace(key, replayed(device)).first->second;
-  }
-
-  Reserved replayed(DeviceIndex device) {
-    if (!tensors_) tensors_.emplace(program_);
-    collect_changes(program_, timeline_, by_, *tensors_, device, changes_);
-    sort_changes(changes_);
-    ++verdict_.replayed;
-    return reserved_by_allocator(program_.devices[device].resident, changes_, tensors_->count(), capacity_of(device),
-                                 segments_);
-  }
 
   const Program& program_;
   const Timeline& timeline_;
@@ -95,8 +67,6 @@ class Judge {
   Replays::Known& known_;
   const ByDevice by_;
   EffectLists lists_;
-  std::optional<Tensors> tensors_;
-  std::vector<Change> changes_;
   MemoryVerdict verdict_;
 };
 
@@ -106,7 +76,8 @@ MemoryVerdict memory_verdict(const Program& program, const Timeline& timeline, B
                              Replays& replays) {
   constexpr std::size_t kMostLists = 20'000, kMostWords = 16'000'000;  // kept: beyond, all are forgotten
   Replays::Known& known = replays.known();
-  if (std::max(known.lists.count(), known.of_blocks.size()) > kMostLists || known.words > kMostWords) known = {};
+  const std::size_t lists = std::max(known.effects.numbers.count(), known.effects.of_blocks.size());
+  if (lists > kMostLists || known.reserved.words() > kMostWords) known = {};
   return Judge(program, timeline, capacity, segments, known).run();
 }
 

@@ -5,17 +5,20 @@
 // the same micro-batch made in the same stage, else of the oldest such tensor. What stays for the whole run is taken as
 // one block a class, made before the first step: frameworks make weights, flat gradient buffers and optimizer states
 // once, in segments that nothing else shares. The host is taken to make its calls in the order in which the device runs
-// the kernels.
+// the kernels. A step starts with what the one before left in the cache; after a few the segments no longer change.
 //
-// In the steady part of a schedule each round makes the calls of the round before. Where it also starts from the same
-// blocks, so do all that follow, and they change nothing: the replay goes on behind them. So does a step that somewhere
-// stands as the step before it did: the rest of it changes nothing either.
+// While no segment is taken, the blocks that are held say all of an allocator, and with whose they are, all that comes
+// of the calls that follow. So where a step comes to hold what it held before at some run of calls, and as many of the
+// runs behind the two are alike as lie between two such places, the latter change nothing and are left out: rounds of a
+// schedule, micro-batches one after the other, the rest of a step that stands as the one before it did.
+#include "reserved.hpp"
+
 #include <algorithm>
-#include <bit>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
-#include "changes.hpp"
+#include "held_tensors.hpp"
 #include "orrery/core/random.hpp"
 #include "orrery/engine/allocator.hpp"
 #include "orrery/engine/expandable.hpp"
@@ -23,279 +26,220 @@
 namespace orrery::engine {
 namespace {
 
-// A step starts with what the one before left in the cache; after a few the segments no longer change.
 constexpr int kMostSteps = 4;
-
-// One step as calls of the allocator. > 0: allocate so many bytes; < 0: release what the call so many places before
-// allocated. Each is released: what outlives the step at its end.
-using Calls = std::vector<std::int64_t>;
-
-class CallsMaker {
- public:
-  CallsMaker(const std::vector<Change>& changes, std::size_t tensors)
-      : changes_(changes), made_(tensors), held_(changes.size(), 0), before_(changes.size()) {
-    calls_.reserve(changes.size());
-  }
-
-  Calls make() {
-    for (const Change& change : changes_) change.bytes > 0 ? allocate(change) : release(change);
-    for (const Made& made : made_)
-      for (const std::uint32_t call : made.calls)
-        if (held_[call] != 0) give_back(call);
-    return std::move(calls_);
-  }
-
- private:
-  static constexpr std::uint32_t kNone = 0xffffffff;
-  struct Made {                         // of one tensor
-    std::vector<std::uint32_t> calls;   // in order
-    std::size_t oldest = 0;             // what is held of `calls` begins there or later
-    std::vector<std::uint32_t> latest;  // [owner] the call last made that may be held, or kNone
-    int owed = 0;                       // frees that came first in their instant
-  };
-
-  std::uint32_t& latest(Made& made, std::int64_t owner) {
-    if (owner != owner_ || owners_.empty()) {  // a pass makes many changes
-      owner_ = owner;
-      number_ = owners_.try_emplace(owner, static_cast<std::uint32_t>(owners_.size())).first->second;
-    }
-    if (made.latest.size() <= number_) made.latest.resize(number_ + 1, kNone);
-    return made.latest[number_];
-  }
-
-  void allocate(const Change& change) {
-    Made& made = made_[change.tensor];
-    if (made.owed > 0) {  // made and freed in one instant
-      --made.owed;
-      return;
-    }
-    const auto call = static_cast<std::uint32_t>(calls_.size());
-    std::uint32_t& last = latest(made, change.owner);
-    made.calls.push_back(call);
-    calls_.push_back(change.bytes);
-    held_[call] = 1;
-    before_[call] = std::exchange(last, call);
-  }
-
-  void release(const Change& change) {
-    Made& made = made_[change.tensor];
-    std::uint32_t& last = latest(made, change.owner);
-    while (last != kNone && held_[last] == 0) last = before_[last];
-    if (last != kNone) return give_back(std::exchange(last, before_[last]));
-    while (made.oldest < made.calls.size() && held_[made.calls[made.oldest]] == 0) ++made.oldest;
-    if (made.oldest < made.calls.size()) return give_back(made.calls[made.oldest]);
-    ++made.owed;
-  }
-
-  void give_back(std::uint32_t call) {
-    held_[call] = 0;
-    calls_.push_back(static_cast<std::int64_t>(call) - static_cast<std::int64_t>(calls_.size()));
-  }
-
-  const std::vector<Change>& changes_;
-  Calls calls_;
-  std::vector<Made> made_;             // [tensor]
-  std::vector<std::uint8_t> held_;     // [call] whether it allocates and is not given back yet
-  std::vector<std::uint32_t> before_;  // [call] the one before of the same tensor and owner
-  std::unordered_map<std::int64_t, std::uint32_t> owners_;
-  std::int64_t owner_ = 0;  // the last asked for, and its number
-  std::uint32_t number_ = 0;
-};
-
-// Calls [begin, end) of which each equals the one `period` before it, from the second period on.
-struct Rounds {
-  std::size_t begin = 0, end = 0, period = 0;
-};
-
-// [i] how many calls before `end` equal those before end - i (the Z function, from the back).
-std::vector<std::uint32_t> common_before(const Calls& calls, std::size_t end) {
-  const auto at = [&](std::size_t i) { return calls[end - 1 - i]; };
-  std::vector<std::uint32_t> common(end, 0);
-  for (std::size_t i = 1, left = 0, right = 0; i < end; ++i) {
-    std::size_t length = i < right ? std::min<std::size_t>(right - i, common[i - left]) : 0;
-    while (i + length < end && at(length) == at(i + length)) ++length;
-    if (i + length > right) left = i, right = i + length;
-    common[i] = static_cast<std::uint32_t>(length);
-  }
-  return common;
-}
-
-// Those around the middle of the step; none where they are too few to be worth a look.
-Rounds rounds_of(const Calls& calls) {
-  constexpr std::size_t kLeast = 4;
-  const std::size_t middle = calls.size() / 2;
-  const std::vector<std::uint32_t> common = common_before(calls, middle);
-  Rounds rounds;
-  std::size_t longest = 0;
-  for (std::size_t i = 1; i < middle; ++i)
-    if (common[i] >= i && i + common[i] > longest) longest = i + common[i], rounds.period = i;
-  if (rounds.period == 0) return {};
-  rounds.begin = middle - longest, rounds.end = middle;
-  while (rounds.end < calls.size() && calls[rounds.end] == calls[rounds.end - rounds.period]) ++rounds.end;
-  return rounds.end - rounds.begin >= kLeast * rounds.period ? rounds : Rounds{};
-}
 
 template <class Allocator>
 class Replay {
  public:
-  Replay(const Calls& calls, Bytes capacity)
-      : calls_(calls),
-        rounds_(rounds_of(calls)),
-        allocator_(capacity.value),
-        block_(calls.size()),
-        released_at_(calls.size()) {
-    for (std::size_t i = 0; i < calls.size(); ++i)
-      if (calls[i] < 0) released_at_[allocation(i)] = i;
+  Replay(const std::vector<CallRun>& runs, const OwnerNumbers& owners, KnownEffects& effects, Bytes capacity)
+      : runs_(runs), owners_(owners), held_(owners.count, capacity), allocator_(held_.allocator()) {
+    std::unordered_map<std::int64_t, std::uint32_t> of_list;     // index of lists_, by EffectList::number
+    std::unordered_map<std::uint32_t, std::uint32_t> of_tensor;  // kinds of held_
+    std::size_t calls = 0;
+    for (const CallRun& run : runs) {
+      const auto [at, fresh] = of_list.try_emplace(run.list->number, static_cast<std::uint32_t>(lists_.size()));
+      list_of_run_.push_back(at->second);
+      calls += run.last - run.first;
+      if (!fresh) continue;
+      lists_.push_back({&windows_of(*run.list, effects), {}});
+      for (const std::uint32_t tensor : run.list->tensors) {
+        const auto [kind, unknown] = of_tensor.try_emplace(tensor, static_cast<std::uint32_t>(of_tensor.size()));
+        if (unknown) held_.add_kind(effects.tensors[tensor].bytes);
+        lists_.back().kinds.push_back(kind->second);
+      }
+    }
+    held_.reserve(calls);
   }
 
   Reserved run(const program::MemoryByClass& resident) {
     for (const std::int64_t bytes : resident)
       if (bytes > 0) allocator_.allocate(bytes);
-    for (int step = 0; step < kMostSteps; ++step) {
+    for (step_ = 0; step_ < kMostSteps; ++step_) {
       const std::int64_t before = allocator_.most_reserved();
-      play();
+      play_step();
       if (allocator_.most_reserved() == before) break;
     }
     return {allocator_.most_reserved(), allocator_.retries()};
   }
 
  private:
-  struct Held {
-    std::size_t age;  // calls since it was allocated
-    typename Allocator::Place place;
-    friend bool operator==(const Held&, const Held&) = default;
+  struct List {
+    const CallWindows* windows;
+    std::vector<std::uint32_t> kinds;  // [EffectList::tensors] kinds of held_
   };
-  static constexpr std::size_t kMarks = 4;  // each is a look at all calls so far
-  struct Mark {
-    std::size_t at;
-    std::int64_t taken;
-    std::vector<typename Allocator::Place> held;
-  };
-  struct State {
-    std::size_t at = 0;
-    std::int64_t taken = -1;
-    std::uint64_t places = 0;
-    std::vector<Held> held;
+  // What is held before a run.
+  struct Stand {
+    std::uint64_t places;
+    std::uint32_t run, calls;
+    int step;
   };
 
-  std::size_t allocation(std::size_t release) const {
-    return static_cast<std::size_t>(static_cast<std::int64_t>(release) + calls_[release]);
+  static const CallWindows& windows_of(const EffectList& list, KnownEffects& effects) {
+    const auto known = effects.windows.find(list.number);
+    if (known != effects.windows.end()) return known->second;
+    return effects.windows.emplace(list.number, CallWindows(list, effects.tensors)).first->second;
   }
 
-  void play() {
-    std::size_t look = rounds_.period == 0 ? calls_.size() : rounds_.begin + rounds_.period;
-    seen_ = {};
-    std::vector<Mark> marks;
-    const std::size_t apart = calls_.size() / kMarks + 1;
-    std::size_t mark = apart;
-    for (std::size_t i = 0; i < calls_.size(); ++i) {
-      if (i == mark) {
-        if (stands_as_before(i)) return;
-        marks.push_back(mark_at(i));
-        mark += apart;
+  void play_step() {
+    for (std::uint32_t i = 0; i < runs_.size(); ++i) {
+      if (held_.owed() == 0)
+        if (const std::optional<std::uint32_t> on = behind_known(i)) {
+          if (*on == i) break;
+          i = *on;
+          if (i == runs_.size()) break;
+        }
+      play(i);
+    }
+    held_.let_go(!stands_.empty());
+  }
+
+  void play(std::uint32_t i) {
+    const CallRun& run = runs_[i];
+    const CallWindows& windows = *lists_[list_of_run_[i]].windows;
+    const std::int64_t taken = allocator_.taken();
+    const std::vector<CallWindows::Window>& all = windows.all();
+    const auto begin =
+        std::lower_bound(all.begin(), all.end(), run.first,
+                         [](const CallWindows::Window& w, std::uint32_t first) { return w.first < first; });
+    std::uint32_t c = run.first;
+    for (auto w = static_cast<std::size_t>(begin - all.begin()); w < all.size() && all[w].first < run.last;) {
+      make(i, c, all[w].first);
+      c = all[w].first;
+      if (all[w].last <= run.last && changes_nothing(windows, all[w])) {
+        c = all[w].last;
+        w = all[w].behind;
+      } else {
+        ++w;
       }
-      if (i == look) {
-        const std::size_t on = behind_rounds(i);
-        look = on > i || on + rounds_.period > rounds_.end ? calls_.size() : i + rounds_.period;
-        i = on;
-        mark = (i / apart + 1) * apart;
-        if (i == calls_.size()) break;
-      }
-      make(i);
     }
-    marks_ = std::move(marks);
+    make(i, c, run.last);
+    if (allocator_.taken() != taken) stands_.clear(), by_places_.clear();
   }
 
-  // Visits the places of the blocks that are held at call `i`, by call, until one is not wanted.
-  template <class Visit>
-  void each_held(std::size_t i, const Visit& wanted) const {
-    for (std::size_t j = 0; j < i; ++j)
-      if (calls_[j] > 0 && released_at_[j] >= i && !wanted(allocator_.place(block_[j]))) return;
+  bool changes_nothing(const CallWindows& windows, const CallWindows::Window& window) const {
+    return held_.owed() == 0 && std::ranges::all_of(windows.needs(window), [&](const FreeNeed& need) {
+             return allocator_.has_free(need.bytes, need.blocks);
+           });
   }
 
-  Mark mark_at(std::size_t i) const {
-    Mark mark{i, allocator_.taken(), {}};
-    each_held(i, [&](const typename Allocator::Place& place) {
-      mark.held.push_back(place);
-      return true;
-    });
-    return mark;
-  }
-
-  // While no segment is taken the blocks that are held say all of an allocator.
-  bool stands_as_before(std::size_t i) const {
-    const auto before = std::find_if(marks_.begin(), marks_.end(), [&](const Mark& m) { return m.at == i; });
-    if (before == marks_.end() || before->taken != allocator_.taken()) return false;
-    std::size_t same = 0;  // at one call as many are held in each step
-    each_held(i, [&](const typename Allocator::Place& place) { return place == before->held[same] && ++same > 0; });
-    return same == before->held.size();
-  }
-
-  void make(std::size_t i) {
-    if (calls_[i] > 0) {
-      block_[i] = allocator_.allocate(calls_[i]);
-      if (rounds_.period != 0) places_ += sign_of(block_[i]);
-      return;
+  void make(std::uint32_t i, std::uint32_t first, std::uint32_t last) {
+    const std::array<std::uint32_t, 2> owners = owners_.of_run[i];
+    const EffectList& list = *runs_[i].list;
+    const std::uint32_t* kinds = lists_[list_of_run_[i]].kinds.data();
+    for (std::uint32_t c = first; c < last; ++c) {
+      const EffectList::Call call = list.calls[c];
+      call.allocates ? held_.allocate(kinds[call.tensor], owners[call.backward])
+                     : held_.free(kinds[call.tensor], owners[call.backward]);
     }
-    const typename Allocator::BlockId block = block_[allocation(i)];
-    if (rounds_.period != 0) places_ -= sign_of(block);
-    allocator_.release(block);
   }
 
-  std::uint64_t sign_of(typename Allocator::BlockId block) const {
-    const typename Allocator::Place place = allocator_.place(block);
-    return mix64(static_cast<std::uint64_t>(place.address) * 3 + static_cast<std::uint64_t>(place.size));
+  // Where to go on from run `i`, if not there: `i` itself where all the rest of the step is known.
+  std::optional<std::uint32_t> behind_known(std::uint32_t i) {
+    const std::uint64_t key =
+        held_.places() + mix64(static_cast<std::uint64_t>(runs_[i].list->number) * 3 + runs_[i].first);
+    const auto now = static_cast<std::uint32_t>(stands_.size());
+    const auto [at, fresh] = by_places_.try_emplace(key, now);
+    stands_.push_back({held_.places(), i, held_.calls(), step_});
+    if (fresh || failures_ == kMostFailures) return {};
+    const std::optional<std::uint32_t> on = behind_alike(at->second, now);
+    if (on) return on;
+    ++failures_;
+    at->second = now;
+    return {};
   }
 
-  // What is held at call `i` and was allocated or will be released in the rounds: [call].
-  std::vector<std::size_t> held_at(std::size_t i) const {
-    std::vector<std::size_t> held;
-    for (std::size_t j = 0; j < i; ++j)
-      if (calls_[j] > 0 && released_at_[j] >= i && (j >= rounds_.begin || released_at_[j] < rounds_.end))
-        held.push_back(j);
-    return held;
+  template <class NewOwner>
+  void give_to(const std::vector<std::uint32_t>& held, const NewOwner& new_owner) {
+    if (held_.give_to(held, new_owner)) stands_.clear(), by_places_.clear();
   }
 
-  std::vector<Held> places_of(const std::vector<std::size_t>& held, std::size_t i) const {
-    std::vector<Held> places;
-    for (const std::size_t j : held) places.push_back({i - j, allocator_.place(block_[j])});
-    return places;
-  }
-
-  // At the beginning of a round, call `i`: where to go on. States are kept at powers of two (Brent), so that one is
-  // found that comes back after several rounds.
-  std::size_t behind_rounds(std::size_t i) {
-    const bool maybe = seen_.taken == allocator_.taken() && seen_.places == places_;
-    const std::size_t round = (i - rounds_.begin) / rounds_.period;
-    if (!maybe && !std::has_single_bit(round)) return i;
-    const std::vector<std::size_t> held = held_at(i);
-    State now{i, allocator_.taken(), places_, places_of(held, i)};
-    if (maybe && now.held == seen_.held) {
-      const std::size_t cycle = i - seen_.at, gone = (rounds_.end - i) / cycle * cycle;
-      for (std::size_t k = held.size(); k-- > 0;) block_[held[k] + gone] = block_[held[k]];
-      return i + gone;
+  // By their lists first, which is little to look at; then by what is held, and whose.
+  std::optional<std::uint32_t> behind_alike(std::uint32_t before, std::uint32_t now) {
+    const Stand a = stands_[before], b = stands_[now];
+    const bool rest = a.run == b.run;  // in the step before
+    const std::uint32_t alike = rest ? 0 : lists_alike(a.run, b.run);
+    const std::uint32_t end = rest ? now : last_such(before, now, alike);
+    if (end == before) return {};
+    const std::vector<std::uint32_t> held = held_.at(b.calls);
+    SameOwners owners(owners_.count), there(owners_.count);
+    if (!held_.same(held_.at(a.calls), held, owners)) return {};
+    if (rest && same_owners(a.run, b.run, static_cast<std::uint32_t>(runs_.size()) - b.run, owners)) return b.run;
+    if (rest) return {};
+    if (end == now) {
+      const std::uint32_t round = b.run - a.run, rounds = alike / round;
+      if (!same_owners(a.run, b.run, rounds * round, owners)) return {};
+      give_to(held, [&](std::uint32_t owner) {
+        for (std::uint32_t r = 0; r < rounds; ++r) owner = owners.of(owner);
+        return owner;
+      });
+      return b.run + rounds * round;
     }
-    if (std::has_single_bit(round)) seen_ = std::move(now);
-    return i;
+    const std::uint32_t length = stands_[end].run - a.run;
+    if (!same_owners(a.run, b.run, length, owners) || !held_.same(held, held_.at(stands_[end].calls), there)) return {};
+    give_to(held, [&](std::uint32_t owner) { return owners.of(there.of(owner)); });
+    return b.run + length;
   }
 
-  const Calls& calls_;
-  const Rounds rounds_;
-  Allocator allocator_;
-  std::vector<typename Allocator::BlockId> block_;  // [call] of those that allocate
-  std::vector<std::size_t> released_at_;            // [call] of those that allocate
-  std::uint64_t places_ = 0;                        // changes with the places of the blocks that are held
-  State seen_;
-  std::vector<Mark> marks_;  // of the step before
+  // Of what stood like `before`, the last from which no more than `alike` runs lie between; `before` if there is none.
+  std::uint32_t last_such(std::uint32_t before, std::uint32_t now, std::uint32_t alike) const {
+    const Stand& a = stands_[before];
+    for (std::uint32_t e = now; e > before; --e)
+      if (stands_[e].places == a.places && stands_[e].step == a.step && stands_[e].run <= a.run + alike) return e;
+    return before;
+  }
+
+  // How many runs from `a` on have the calls of those from `b` on.
+  std::uint32_t lists_alike(std::uint32_t a, std::uint32_t b) const {
+    std::uint32_t alike = 0;
+    for (; std::max(a, b) + alike < runs_.size(); ++alike) {
+      const CallRun &x = runs_[a + alike], &y = runs_[b + alike];
+      if (x.list->number != y.list->number || x.first != y.first || x.last != y.last) break;
+    }
+    return alike;
+  }
+
+  bool same_owners(std::uint32_t a, std::uint32_t b, std::uint32_t count, SameOwners& owners) const {
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const auto &of_x = owners_.of_run[a + i], &of_y = owners_.of_run[b + i];
+      if (!owners.tell(of_x[0], of_y[0]) || !owners.tell(of_x[1], of_y[1])) return false;
+    }
+    return true;
+  }
+
+  static constexpr int kMostFailures = 8;
+
+  const std::vector<CallRun>& runs_;
+  const OwnerNumbers& owners_;
+  std::vector<List> lists_;
+  std::vector<std::uint32_t> list_of_run_;
+  HeldTensors<Allocator> held_;
+  Allocator& allocator_;
+  int step_ = 0, failures_ = 0;
+  std::vector<Stand> stands_;  // since a segment was taken
+  std::unordered_map<std::uint64_t, std::uint32_t> by_places_;
 };
 
 }  // namespace
 
-Reserved reserved_by_allocator(const program::MemoryByClass& resident, const std::vector<Change>& changes,
-                               std::size_t tensors, Bytes capacity, Segments segments) {
-  const Calls calls = CallsMaker(changes, tensors).make();
-  if (segments == Segments::expandable) return Replay<ExpandableAllocator>(calls, capacity).run(resident);
-  return Replay<CachingAllocator>(calls, capacity).run(resident);
+Reserved reserved_by_allocator(const program::MemoryByClass& resident, const std::vector<CallRun>& runs,
+                               const OwnerNumbers& owners, KnownEffects& effects, Bytes capacity, Segments segments) {
+  if (segments == Segments::expandable)
+    return Replay<ExpandableAllocator>(runs, owners, effects, capacity).run(resident);
+  return Replay<CachingAllocator>(runs, owners, effects, capacity).run(resident);
+}
+
+Reserved KnownReserved::of(const program::MemoryByClass& resident, const std::vector<CallRun>& runs,
+                           KnownEffects& effects, Bytes capacity, Segments segments) {
+  const OwnerNumbers owners(runs);
+  Words key = words_of(runs, owners);
+  key.insert(key.end(), {capacity.value, static_cast<std::int64_t>(segments)});
+  key.insert(key.end(), resident.begin(), resident.end());
+  if (const auto known = known_.find(key); known != known_.end()) return known->second;
+  const Reserved reserved = reserved_by_allocator(resident, runs, owners, effects, capacity, segments);
+  ++count_;
+  words_ += key.size();
+  known_.emplace(std::move(key), reserved);
+  return reserved;
 }
 
 }  // namespace orrery::engine

@@ -102,6 +102,24 @@ TEST_CASE("what the GPU has no room for makes the allocator give wholly free seg
   CHECK(a.most_reserved() == 64 * kMiB);
 }
 
+TEST_CASE("free blocks that are large enough are counted in the pool that the size is of") {
+  CachingAllocator a;
+  CHECK(!a.has_free(1, 1));
+  const auto first = a.allocate(14 * kMiB), second = a.allocate(30 * kMiB);
+  a.release(first), a.release(second);
+  CHECK(a.has_free(14 * kMiB, 2));
+  CHECK(a.has_free(14 * kMiB - 511, 2));  // rounded to 14 MiB
+  CHECK(!a.has_free(14 * kMiB, 3));
+  CHECK(a.has_free(14 * kMiB + 1, 1));
+  CHECK(!a.has_free(14 * kMiB + 1, 2));
+  CHECK(a.has_free(30 * kMiB, 1));
+  CHECK(!a.has_free(30 * kMiB + 1, 1));
+  CHECK(!a.has_free(kMiB, 1));  // of the small pool
+  a.allocate(kMiB);
+  CHECK(a.has_free(kMiB, 1));  // the other half of its segment
+  CHECK(!a.has_free(kMiB, 2));
+}
+
 TEST_CASE("random calls: segments hold what is allocated, and never more than one segment a call would") {
   Random random(7);
   for (int round = 0; round < 20; ++round) {

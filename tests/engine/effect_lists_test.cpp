@@ -77,11 +77,32 @@ TEST_CASE("the allocator is followed once for changes in one order, whatever the
   CHECK(replayed(30) == 0);
   CHECK(replayed(45) == 1);  // the message arrives between other changes of the pass
   CHECK(replayed(55) == 0);
-  CHECK(replayed(60) == 1);  // with one of them
-  CHECK(replayed(80) == 1);
+  CHECK(replayed(60) == 1);           // with one of them
+  CHECK(replayed(80) == 0);           // likewise behind what is freed at 60
   CHECK(replayed(100) == 1);          // with the end of the one and the start of the other
   CHECK(replayed(30, 1 << 29) == 2);  // of another GPU
   CHECK(replayed(30, 10) == 0);       // the peak says that it does not fit
+}
+
+TEST_CASE("participants that no effect names have those of all alone") {
+  Builder b;
+  for (std::int32_t rank = 0; rank < 3; ++rank) b.add_device({{rank}, {}, {}});
+  TaskTemplate t;
+  t.duration = {10};
+  t.lane = t.partner_lane = Lane::expert;
+  const MemoryEffect of_all{kNone, false, MemoryClass::buffers, {0}, 3},
+      of_first{0, false, MemoryClass::buffers, {5}, 4};
+  t.effects = b.add_effects(std::vector{of_all, of_first});
+  const Participant all[3] = {{0, kNone}, {1, kNone}, {2, kNone}};
+  b.add_task(b.add_template(t), all);
+  const Program program = b.finish().value();
+  const Timeline timeline = evaluate_one_pass(program);
+  Replays replays;
+  CHECK(memory_verdict(program, timeline, {1 << 30}, Segments::fixed, replays).peak == 7);
+  const std::vector<DeviceMemory> memory = memory_of(program, timeline);
+  CHECK(memory[0].peak == 7);
+  CHECK(memory[2].peak == 3);
+  CHECK(memory[2].reserved == 2 << 20);
 }
 
 }  // namespace orrery::engine::effect_lists_test

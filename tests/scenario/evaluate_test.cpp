@@ -5,11 +5,13 @@
 #include <doctest/doctest.h>
 
 #include "../drawn/drawn.hpp"
+#include "../engine/plain_reserved.hpp"
 #include "orrery/core/random.hpp"
 #include "orrery/program/footprint.hpp"
 #include "orrery/scenario/resolver.hpp"
 #include "orrery/scenario/simulate.hpp"
 #include "paths.hpp"
+#include "scenario/playing.hpp"
 
 namespace orrery::scenario::evaluate_test {
 
@@ -152,7 +154,17 @@ void change(Scenario& s, Random& random) {
   s.schedule = {};
 }
 
-void check_equal(const Evaluation& quick, const report::RunResult& whole) {
+// A run follows the allocator and leaves out what changes nothing; plain calls leave out nothing.
+void check_reserved(const report::RunResult& whole, engine::Segments segments) {
+  for (program::DeviceIndex d = 0; d < whole.memory.size(); d += std::max<program::DeviceIndex>(d, 1)) {
+    const engine::Reserved plain =
+        engine::plain_reserved(whole.program, whole.timeline, d, whole.usable_memory - whole.context_memory, segments);
+    CHECK(whole.memory[d].reserved == plain.bytes);
+    CHECK(whole.memory[d].retries == plain.retries);
+  }
+}
+
+void check_equal(const Evaluation& quick, const report::RunResult& whole, engine::Segments segments) {
   const report::Metrics m = report::metrics_of(whole);
   std::int64_t peak = 0;
   for (const engine::DeviceMemory& memory : whole.memory) peak = std::max(peak, memory.peak);
@@ -161,6 +173,7 @@ void check_equal(const Evaluation& quick, const report::RunResult& whole) {
                     quick.mean_s == m.mean_s && quick.peak == peak && quick.verdict == m.verdict;
   CHECK_MESSAGE(same, whole.title, ": ", quick.step_time.value, " ps, ", quick.peak, " B of ", peak, ", ",
                 name_of(quick.verdict), " and ", name_of(m.verdict), "\n", whole.scenario_json);
+  check_reserved(whole, segments);
 }
 
 }  // namespace
@@ -192,7 +205,7 @@ TEST_CASE("costs kept from one layout to the next change nothing") {
     if (!quick.ok()) continue;
     ++evaluated;
     replayed += quick->replayed;
-    check_equal(*quick, *whole);
+    check_equal(*quick, *whole, segments_of(s));
   }
   CHECK(evaluated > draws / 2);
   CHECK(replayed > 0);
@@ -210,7 +223,7 @@ class Series {
     const Result<report::RunResult> whole = simulate(*alone, {.what_if = false});
     const Result<Evaluation> quick = evaluate(*kept, costs_);
     REQUIRE(whole.ok() == quick.ok());
-    if (quick.ok()) check_equal(*quick, *whole);
+    if (quick.ok()) check_equal(*quick, *whole, segments_of(s));
   }
 
  private:

@@ -24,8 +24,9 @@ class CachingAllocator {
 
   BlockId allocate(std::int64_t bytes);  // > 0
   void release(BlockId block);
-  std::int64_t reserved() const { return reserved_; }            // in segments now
-  std::int64_t most_reserved() const { return most_reserved_; }  // max_memory_reserved
+  bool has_free(std::int64_t bytes, std::uint32_t blocks) const;  // so many free blocks of at least so many bytes
+  std::int64_t reserved() const { return reserved_; }             // in segments now
+  std::int64_t most_reserved() const { return most_reserved_; }   // max_memory_reserved
   std::int64_t retries() const { return retries_; }  // times the GPU refused and segments were given back for it
   // Of all segments so far, given back or not. While it stays, the live blocks say where the free ones are.
   std::int64_t taken() const { return next_address_; }
@@ -40,53 +41,48 @@ class CachingAllocator {
   struct Block {
     std::int64_t address = 0, size = 0;
     BlockId previous = kNoBlock, next = kNoBlock;  // neighbours in the segment
-    std::uint32_t list = 0;                        // of FreeBlocks, that it was in last
+    BlockId lower = kNoBlock, higher = kNoBlock;   // of the free blocks of its size
+    std::uint32_t list = 0;                        // of its pool, that it is in
     bool free = false, small = false;
   };
-
-  // The free blocks of a pool, a list for each size there has been: what is freed mostly has the size of something
-  // before, so sizes are few where blocks are many.
-  class FreeBlocks {
-   public:
-    void add(Block& block, BlockId id);
-    void remove(const Block& block);
-    BlockId take_best(std::int64_t size);  // the smallest that is large enough, the lowest of those
-    template <class If>
-    void remove_if(If condition);
-
-   private:
-    struct Free {
-      std::int64_t address;
-      BlockId block;
-    };
+  // The free blocks of one size, by address; where there are none, neither is there a lowest.
+  struct List {
+    std::int64_t size;
+    BlockId lowest = kNoBlock, highest = kNoBlock;
+    std::uint32_t rank = 0, count = 0;  // of the size among all; of blocks
+  };
+  // A list for each size there has been: what is freed mostly has the size of something before, so sizes are few where
+  // blocks are many.
+  struct Pool {
+    std::vector<List> lists;
+    std::vector<std::uint32_t> by_size;  // [rank] ascending: index of lists
+    std::vector<std::uint64_t> filled;   // bit [rank] whether there are any
     struct Found {
       std::int64_t size = -1;
-      std::size_t index = 0;
+      std::uint32_t list = 0;
     };
-    std::size_t at(std::int64_t size);  // index of the first size that is large enough
-    void insert_size(std::size_t index, std::int64_t size);
-    bool any(std::size_t index) const { return (filled_[index / 64] >> (index % 64) & 1u) != 0; }
-    void mark(std::size_t index, bool filled);
+    std::array<Found, 256> found;  // by a hash of the size: most are asked for again and again
 
-    std::vector<std::int64_t> sizes_;       // ascending
-    std::vector<std::uint32_t> list_;       // [index of size] index of lists_
-    std::vector<std::size_t> index_;        // [list] index of its size
-    std::vector<std::uint64_t> filled_;     // bit [index of size]
-    std::vector<std::vector<Free>> lists_;  // the lowest address last
-    std::array<Found, 64> found_;           // by a hash of the size: most are asked for again and again
+    std::uint32_t list_of(std::int64_t size);
+    std::uint32_t found_or_new(std::int64_t size);
+    void mark(const List& list);
   };
 
+  BlockId take_best(Pool& pool, std::int64_t size);  // the smallest that is large enough, the lowest of those
+  void add(BlockId id);                              // to the free ones
+  void remove(BlockId id);
+  void insert_between(List& list, BlockId id);
   BlockId new_segment(std::int64_t size, bool small);
-  BlockId new_block(const Block& block);
+  BlockId new_block();
   void split(BlockId block, std::int64_t size);
-  BlockId join(BlockId left, BlockId right);
+  void join(BlockId left, BlockId right);
   void give_back_segments();
-  FreeBlocks& pool_of(const Block& block) { return pools_[block.small ? 0 : 1]; }
+  Pool& pool_of(const Block& block) { return pools_[block.small ? 0 : 1]; }
 
   std::int64_t capacity_, reserved_ = 0, most_reserved_ = 0, next_address_ = 0, retries_ = 0;
   std::vector<Block> blocks_;
   std::vector<BlockId> unused_;
-  std::array<FreeBlocks, 2> pools_;  // small, large
+  std::array<Pool, 2> pools_;  // small, large
 };
 
 }  // namespace orrery::engine

@@ -26,8 +26,9 @@ class ExpandableAllocator {
 
   BlockId allocate(std::int64_t bytes);  // > 0
   void release(BlockId block);
-  std::int64_t reserved() const { return reserved_; }            // in pages now
-  std::int64_t most_reserved() const { return most_reserved_; }  // max_memory_reserved
+  bool has_free(std::int64_t bytes, std::uint32_t blocks) const;  // so many free blocks of at least so many bytes
+  std::int64_t reserved() const { return reserved_; }             // in pages now
+  std::int64_t most_reserved() const { return most_reserved_; }   // max_memory_reserved
   std::int64_t retries() const { return retries_; }  // times the GPU refused and pages were given back for it
   // Of all pages so far, given back or not. While it stays, the live blocks say where the free ones are.
   std::int64_t taken() const { return taken_; }
