@@ -71,7 +71,7 @@ void EffectLists::make_calls(const TaskTemplate& task, std::uint32_t participant
       local_[tensor] = static_cast<std::uint32_t>(list.tensors.size());
       list.tensors.push_back(tensor);
     }
-    list.calls.push_back({local_[tensor], e.bytes > 0, e.backward});
+    list.calls.push_back({local_[tensor] & EffectList::kMostTensors, e.bytes > 0, e.backward});
   });
   for (const std::uint32_t tensor : list.tensors) local_[tensor] = kNone;
   sort_instants(list);

@@ -79,6 +79,7 @@ struct EffectList {
     std::uint32_t calls = 0;  // of the list, up to and with those of this instant
     std::int64_t sum = 0;
   };
+  static constexpr std::uint32_t kMostTensors = (1U << 30) - 1;
   struct Call {
     std::uint32_t tensor : 30;  // index of `tensors`
     bool allocates : 1, backward : 1;

@@ -19,7 +19,8 @@ CallWindows windows_of(const char* calls, char second = 0) {
     list.tensors.push_back(tensors.of({program::MemoryClass::activations, bytes}));
   for (const char* c = calls; *c != 0; ++c) {
     const bool allocates = *c >= 'a';
-    list.calls.push_back({static_cast<std::uint32_t>(*c - (allocates ? 'a' : 'A')), allocates, *c == second});
+    const auto tensor = static_cast<std::uint32_t>(*c - (allocates ? 'a' : 'A'));
+    list.calls.push_back({tensor & EffectList::kMostTensors, allocates, *c == second});
   }
   return {list, tensors};
 }
