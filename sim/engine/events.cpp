@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <utility>
 
 #include "orrery/core/error.hpp"
 #include "orrery/engine/engine.hpp"
 #include "orrery/network/flow.hpp"
+#include "paces.hpp"
 #include "step_time.hpp"
 
 namespace orrery::engine {
@@ -82,7 +84,7 @@ class Player {
       : program_(program),
         successors_(successors_of(program)),
         shares_(!links.empty()),
-        links_(links.size()),
+        links_(links),
         network_(links) {
     const std::size_t n = program.tasks();
     timeline_.start.assign(n, -1);
@@ -96,10 +98,12 @@ class Player {
       network_.observe(record_rates ? &timeline_.rates : nullptr);
     }
     if (!one_pass_applies(program)) slowed_.resize(program.devices.size());
+    if (program.stretches.any()) paces_.emplace(program);
     for (TaskId t = 0; t < n; ++t) waiting_[t] = program.predecessor_begin[t + 1] - program.predecessor_begin[t];
   }
 
   Timeline play() {
+    begin_stretches(0);
     for (TaskId t = 0; t < waiting_.size(); ++t)
       if (waiting_[t] == 0) start(t, 0);
     if (shares_) {
@@ -108,7 +112,7 @@ class Player {
     } else {
       while (!queue_.empty()) play_next();
     }
-    for (std::size_t link = 0; shares_ && link < links_; ++link)
+    for (std::size_t link = 0; shares_ && link < links_.size(); ++link)
       timeline_.carried.push_back(network_.carried(static_cast<hardware::LinkId>(link)));
     check(timeline_.events == static_cast<std::int64_t>(program_.tasks()), "every task of a Program is played once");
     timeline_.step_time = step_time(program_, timeline_);
@@ -126,18 +130,40 @@ class Player {
   // All that ends at the next instant, transfers first; what starts at it shares the network from one solve on.
   bool play_instant() {
     const std::optional<Time> network = network_.next_event();
-    if (queue_.empty() && !network) return false;
-    const std::int64_t now = queue_.empty()                                  ? network->value
-                             : network && network->value < queue_.top().time ? network->value
-                                                                             : queue_.top().time;
+    if (queue_.empty() && !network && network_.in_flight() == 0) return false;
+    std::int64_t now = next_stretch();
+    if (!queue_.empty()) now = std::min(now, queue_.top().time);
+    if (network) now = std::min(now, network->value);
+    check(now < kNever, "a transfer stands for good");
     if (network && network->value == now) {
       finished_.clear();
       network_.advance({now}, finished_);
       for (const network::Waited& waited : network_.waited()) note_loss(waited);
       for (const std::int64_t tag : finished_) end_phase(static_cast<TaskId>(tag), now);
     }
+    begin_stretches(now);
     while (!queue_.empty() && queue_.top().time == now) play_next();
     return true;
+  }
+
+  static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+  std::int64_t next_stretch() const {
+    const std::vector<Time>& begin = program_.stretches.begin;
+    return stretch_ < begin.size() ? begin[stretch_].value : kNever;
+  }
+  // Gives the links the bandwidth of the stretches that begin by now.
+  void begin_stretches(std::int64_t now) {
+    const program::Stretches& all = program_.stretches;
+    for (; shares_ && next_stretch() <= now; ++stretch_) {
+      const std::uint32_t before = stretch_ == 0 ? 0 : all.state[stretch_ - 1];
+      for (const auto& [link, bandwidth] : all.links[before])
+        network_.change_bandwidth({now}, link, links_[static_cast<std::size_t>(link)].bandwidth);
+      for (const auto& [link, bandwidth] : all.links[all.state[stretch_]])
+        network_.change_bandwidth({now}, link, bandwidth);
+    }
+  }
+  std::int64_t end_of(TaskId task, std::int64_t start, std::int64_t left) const {
+    return paces_ ? paces_->end_of(task, start, left) : checked_add(start, left);
   }
 
   void start(TaskId task, std::int64_t now) {
@@ -148,7 +174,7 @@ class Player {
     } else if (!slowed_.empty() && t.slowdown_class != 0) {
       start_slowable(task, now);
     } else {
-      queue_.push({checked_add(now, t.duration.value), task, 0});
+      queue_.push({end_of(task, now, t.duration.value), task, 0});
     }
     if (!slowed_.empty() && t.category == program::Category::data_comm) change_traffic(task, now, 1);
   }
@@ -181,7 +207,7 @@ class Player {
     const program::Slowdown& s = program_.slowdowns[program_.template_of(device.task).slowdown_class];
     const std::int64_t takes =
         device.in_flight == 0 ? device.left : ceil_div(checked_mul(device.left, s.numerator), s.denominator);
-    queue_.push({checked_add(device.since, takes), device.task, ++device.version});
+    queue_.push({end_of(device.task, device.since, takes), device.task, ++device.version});
   }
   void change_traffic(TaskId transfer, std::int64_t now, std::int32_t by) {
     for (std::uint32_t i = program_.participant_begin[transfer]; i < program_.participant_begin[transfer + 1]; ++i) {
@@ -190,7 +216,7 @@ class Player {
       const std::int32_t after = device.in_flight + by;
       if (device.task != program::kNone && was != (after > 0)) {
         const program::Slowdown& s = program_.slowdowns[program_.template_of(device.task).slowdown_class];
-        const std::int64_t elapsed = now - device.since;
+        const std::int64_t elapsed = paces_ ? paces_->done(device.task, device.since, now) : now - device.since;
         device.left -= was ? checked_mul(elapsed, s.denominator) / s.numerator : elapsed;
         device.since = now;
         device.in_flight = after;
@@ -205,12 +231,15 @@ class Player {
     lost_[task] = waited.lost.value;
     timeline_.limited_by[task] = waited.link;
   }
+  const program::Transfer& transfer_of(TaskId task) const {
+    return program_.transfers[program_.transfer_of(task, {timeline_.start[task]})];
+  }
   void start_phase(TaskId task, std::int64_t now) {
-    const network::Phase& phase = program_.transfers[program_.template_of(task).transfer].phases[phase_[task]];
+    const network::Phase& phase = transfer_of(task).phases[phase_[task]];
     network_.start({now}, {phase.bytes, phase.links, phase.latency, phase.rate_cap, 1, task, phase.divisor});
   }
   void end_phase(TaskId task, std::int64_t now) {
-    if (++phase_[task] < program_.transfers[program_.template_of(task).transfer].phases.size()) {
+    if (++phase_[task] < transfer_of(task).phases.size()) {
       start_phase(task, now);
     } else {
       finish(task, now);
@@ -234,8 +263,10 @@ class Player {
   const Program& program_;
   Successors successors_;
   bool shares_;
-  std::size_t links_;
+  std::span<const hardware::Link> links_;
   network::FlowNetwork network_;
+  std::optional<Paces> paces_;  // where something is slow for a part of the step
+  std::size_t stretch_ = 0;     // of them, the next to begin
   std::vector<std::uint32_t> waiting_;
   std::vector<std::uint16_t> phase_;  // of a transfer in flight
   std::vector<std::int64_t> lost_;    // of a transfer, in the phase that lost most

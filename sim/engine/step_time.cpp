@@ -65,6 +65,11 @@ bool has_settled(const program::Program& program, const Timeline& timeline) {
   return std::abs(step - before) <= little;
 }
 
+Time begin_of_last_step(const program::Program& program, const Timeline& timeline) {
+  if (program.steps == 1) return {};
+  return {end_of(step_ends(program, timeline), program, program.steps - 2)};
+}
+
 Time step_time(const program::Program& program, const Timeline& timeline) {
   if (program.steps == 1) return timeline.makespan;
   const std::vector<std::int64_t> ends = step_ends(program, timeline);

@@ -6,6 +6,10 @@
 // end'(t) = max end'(predecessors) + nominal(t) ≤ max end(predecessors) + played(t) = end(t) by induction, if each task
 // starts when its last predecessor ends (order) and nothing is played quicker than nominal: the last is checked here.
 //
+// Of a task that is not as quick all through the step, the parts of it that each stretch lets be done sum to all of it
+// at its end, and not before: Σ (time of it in the stretch)/(what it takes in its state) ≥ 1. Nothing is quicker for
+// what passes than without it.
+//
 // Split: Σ parts = step; the work of a device by category = its kernels by category, as the Program has them; a device
 // waits for no more than there is: in no category longer than all tasks of it take, in `bubble` no longer than the
 // others work.
@@ -117,6 +121,50 @@ void audit_order(const Program& program, const Timeline& timeline, std::vector<s
   }
 }
 
+namespace {
+
+constexpr Int128 kAll = Int128{1} << 110;  // that there is to do of a task
+
+// What is done of it in [start, end), each stretch rounded down.
+Int128 done(const Stretches& s, std::uint32_t pace, std::int64_t start, std::int64_t end) {
+  Int128 sum = 0;
+  for (std::size_t i = 0; i <= s.begin.size(); ++i) {
+    const std::int64_t from = i == 0 ? start : std::max(start, s.begin[i - 1].value);
+    const std::int64_t to = i == s.begin.size() ? end : std::min(end, s.begin[i].value);
+    const Time takes = s.takes[std::size_t{pace} * s.states + (i == 0 ? 0 : s.state[i - 1])];
+    if (to <= from || takes == Stretches::kStands) continue;
+    if (to - from >= takes.value) return kAll;
+    sum += (to - from) * (kAll / takes.value);
+  }
+  return sum;
+}
+
+// To a hundredth of a picosecond of the task as its template says it; rounded down, not one in 2^110 a picosecond is
+// lost.
+void audit_pace(const Program& program, const Timeline& timeline, TaskId task, bool longer, Findings& bounds) {
+  const Int128 duration = program.template_of(task).duration.value;
+  if (duration == 0) return;
+  const std::uint32_t pace = program.stretches.pace[task];
+  const std::int64_t start = timeline.start[task], end = timeline.end[task];
+  const bool all = done(program.stretches, pace, start, end) >= kAll - kAll / duration / 100;
+  const bool before = done(program.stretches, pace, start, end - 1) >= kAll - (end - start);
+  if (!all || (before && !longer))
+    bounds.add("task {} of [{}, {}) ps has {} to do when it ends", task, start, end, all ? "nothing" : "more");
+}
+
+// What a transfer takes in the state in which that is least.
+std::int64_t least_of(const Program& program, TaskId task) {
+  std::int64_t least = program.template_of(task).duration.value;
+  if (!program.stretches.any() || program.stretches.pace[task] == kNone) return least;
+  const Stretches& s = program.stretches;
+  for (std::uint32_t i = 0; i < s.states; ++i)
+    if (const Time takes = s.takes[std::size_t{s.pace[task]} * s.states + i]; takes != Stretches::kStands)
+      least = std::min(least, takes.value);
+  return least;
+}
+
+}  // namespace
+
 void audit_bounds(const Program& program, const Timeline& timeline, std::vector<std::string>& wrong) {
   Findings bounds(wrong, "bounds");
   const bool shares = !timeline.limited_by.empty();
@@ -125,8 +173,10 @@ void audit_bounds(const Program& program, const Timeline& timeline, std::vector<
   for (TaskId task = 0; task < program.tasks(); ++task) {
     const TaskTemplate& t = program.template_of(task);
     const std::int64_t played = timeline.end[task] - timeline.start[task];
-    const bool longer = t.slowdown_class != 0 || (shares && t.transfer != kNone);
-    if (longer ? played < t.duration.value : played != t.duration.value)
+    const bool shared = shares && t.transfer != kNone, longer = t.slowdown_class != 0 || shared;
+    if (program.stretches.any() && program.stretches.pace[task] != kNone && !shared)
+      audit_pace(program, timeline, task, longer, bounds);
+    else if (longer ? played < least_of(program, task) : played != t.duration.value)
       bounds.add("task {} takes {} ps, by its template {} ps", task, played, t.duration.value);
     last = std::max(last, timeline.end[task]);
     serial += played;

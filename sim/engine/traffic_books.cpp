@@ -40,11 +40,12 @@ struct Load {
 };
 
 // Of all transfers, or of those that end at a host or begin there.
-Load load_of(const Program& program, std::size_t links, bool of_hosts = false) {
+Load load_of(const Program& program, const Timeline& timeline, std::size_t links, bool of_hosts = false) {
   std::vector<std::int64_t> times(program.transfers.size(), 0);
   for (TaskId task = 0; task < program.tasks(); ++task) {
     const TaskTemplate& t = program.template_of(task);
-    if (t.transfer != kNone && (!of_hosts || t.category == Category::offload_comm)) ++times[t.transfer];
+    if (t.transfer != kNone && (!of_hosts || t.category == Category::offload_comm))
+      ++times[program.transfer_of(task, {timeline.start[task]})];
   }
   Load load{std::vector<Bytes>(links), 0};
   for (std::size_t i = 0; i < times.size(); ++i)
@@ -72,15 +73,30 @@ void check_vertices(const std::vector<Bytes>& carried, std::int64_t tolerance, s
       wrong.push_back(fmt::format("vertex {} of the network receives {} bytes more than it passes on", v, kept[v]));
 }
 
+// What a link can carry in [0, end), in bytes · 10^12: its bandwidth over the stretches of the step.
+Int128 can_carry(const Stretches& s, const hardware::Link& link, std::size_t id, std::int64_t end) {
+  Int128 sum = 0;
+  for (std::size_t i = 0; i <= s.begin.size(); ++i) {
+    const std::int64_t from = i == 0 ? 0 : s.begin[i - 1].value;
+    const std::int64_t to = i == s.begin.size() ? end : std::min(end, s.begin[i].value);
+    std::int64_t bandwidth = link.bandwidth.value;
+    for (std::size_t k = 0; i > 0 && k < s.links[s.state[i - 1]].size(); ++k)
+      if (const Stretches::LinkRate& rate = s.links[s.state[i - 1]][k]; rate.link == static_cast<hardware::LinkId>(id))
+        bandwidth = rate.bandwidth.value;
+    if (to > from) sum += Int128{bandwidth} * (to - from);
+  }
+  return sum;
+}
+
 void check_links(const Program& program, const Timeline& timeline, std::span<const hardware::Link> links, int devices,
                  Mistakes& wrong) {
-  const Load load = load_of(program, links.size());
+  const Load load = load_of(program, timeline, links.size());
   const std::vector<Bytes>& expected = load.bytes;
   for (std::size_t l = 0; l < links.size(); ++l) {
     if (timeline.carried[l] != expected[l])
       wrong.push_back(fmt::format("link {} carried {} bytes, its transfers are of {}", l, timeline.carried[l].value,
                                   expected[l].value));
-    const Int128 most = Int128{links[l].bandwidth.value} * (timeline.makespan.value + 1) / kPicosecondsPerSecond;
+    const Int128 most = can_carry(program.stretches, links[l], l, timeline.makespan.value + 1) / kPicosecondsPerSecond;
     if (timeline.carried[l].value > most + most / 1'000'000'000 + 1)
       wrong.push_back(fmt::format("link {} carried {} bytes in {} ps, more than it can", l, timeline.carried[l].value,
                                   timeline.makespan.value));
@@ -89,7 +105,7 @@ void check_links(const Program& program, const Timeline& timeline, std::span<con
                                   [](const Call& call) { return call.traffic.switches_add; });
   if (copies) return;
   std::vector<Bytes> passed_on = timeline.carried;
-  const Load of_hosts = load_of(program, links.size(), true);
+  const Load of_hosts = load_of(program, timeline, links.size(), true);
   for (std::size_t l = 0; l < links.size(); ++l) passed_on[l] = passed_on[l] - of_hosts.bytes[l];
   check_vertices(passed_on, load.uses, links, devices, wrong);
 }
@@ -106,8 +122,11 @@ Mistakes audit_traffic(const Program& program, const Timeline& timeline, std::sp
       check_call(program.calls[i], of, wrong);
     wire.push_back(wire_of(program, t));
   }
+  const auto passes = [&](TaskId task) {  // its times are held to its stretches (audit_bounds)
+    return program.stretches.any() && program.stretches.pace[task] != kNone;
+  };
   for (TaskId task = 0; task < program.tasks(); ++task)
-    if (timeline.end[task] - timeline.start[task] < wire[program.task_template[task]])
+    if (!passes(task) && timeline.end[task] - timeline.start[task] < wire[program.task_template[task]])
       wrong.push_back(fmt::format("task {} takes {} ps, its links at full rate {} ps", task,
                                   timeline.end[task] - timeline.start[task], wire[program.task_template[task]]));
   if (!timeline.carried.empty()) check_links(program, timeline, links, devices, wrong);

@@ -221,6 +221,30 @@ const Fields<Perturbation>& perturbation_fields() {
           .number_range(0, 1000)
           .positive()
           .add("down", &P::down, "nothing passes; a rank on a device that is down is an error")
+          .add("from", &P::from, "after the start of the step: it is so from then on; what is down stands and waits")
+          .add("until", &P::until, "after the start of the step: it is so until then; default: to the end")
+          .rule("until",
+                [](const P& p) {
+                  return p.until && *p.until <= p.from ? std::string("must be later than from") : std::string();
+                })
+          .rule("down",
+                [](const P& p) {
+                  return p.down && p.from.value > 0 && !p.until
+                             ? std::string("from then on for good would leave a step that never ends: say until when")
+                             : std::string();
+                })
+          .rule("bandwidth_factor",
+                [](const P& p) {
+                  return p.passes() && p.bandwidth_factor > 1
+                             ? std::string("must be at most 1 for a part of the step, which slows what there is")
+                             : std::string();
+                })
+          .rule("compute_factor",
+                [](const P& p) {
+                  return p.passes() && p.compute_factor > 1
+                             ? std::string("must be at most 1 for a part of the step, which slows what there is")
+                             : std::string();
+                })
           .rule("link",
                 [](const P& p) {
                   const int named = (p.link.empty() ? 0 : 1) + (p.device >= 0 ? 1 : 0) + (p.node >= 0 ? 1 : 0);

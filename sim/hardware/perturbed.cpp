@@ -69,18 +69,48 @@ class PerturbedTopology final : public Topology {
   Graph graph_;
 };
 
+// The network of a part of the step: links of other speed on the same routes.
+class PassingTopology final : public Topology {
+ public:
+  PassingTopology(std::shared_ptr<const Topology> base, std::vector<Link> links)
+      : base_(std::move(base)), links_(std::move(links)) {}
+
+  int devices() const override { return base_->devices(); }
+  int devices_per_node() const override { return base_->devices_per_node(); }
+  const std::vector<Link>& links() const override { return links_; }
+  bool same_domain(DeviceId a, DeviceId b) const override { return base_->same_domain(a, b); }
+  std::string link_name(LinkId link) const override { return base_->link_name(link); }
+  int vertices() const override { return base_->vertices(); }
+  std::string vertex_name(VertexId v) const override { return base_->vertex_name(v); }
+  void route(DeviceId from, DeviceId to, std::vector<LinkId>& out) const override { base_->route(from, to, out); }
+  void alternative_route(DeviceId from, DeviceId to, std::uint32_t choice, std::vector<LinkId>& out) const override {
+    base_->alternative_route(from, to, choice, out);
+  }
+  bool connected(DeviceId from, DeviceId to) const override { return base_->connected(from, to); }
+  void host_route(DeviceId device, bool to_host, std::vector<LinkId>& out) const override {
+    base_->host_route(device, to_host, out);
+  }
+
+ private:
+  std::shared_ptr<const Topology> base_;
+  std::vector<Link> links_;
+};
+
 class Perturber {
  public:
   explicit Perturber(const Topology& t) : topology_(t), links_(t.links()), usable_(links_.size(), 1) {}
 
-  void apply(const Perturbation& p, std::size_t number) {
+  // What is wrong is said of all; those that pass change nothing unless `passing` are asked for.
+  void apply(const Perturbation& p, std::size_t number, bool passing = false) {
     const std::string path = fmt::format("perturb[{}]", number);
     const int named = (p.link.empty() ? 0 : 1) + (p.device >= 0 ? 1 : 0) + (p.node >= 0 ? 1 : 0);
     if (named != 1) return fail(path, "exactly one of link, device and node must be named");
+    if (p.until && *p.until <= p.from) return fail(path + ".until", "must be later than from");
     if (!(p.bandwidth_factor > 0 && p.bandwidth_factor <= 1000))
       return fail(path + ".bandwidth_factor", "must be more than 0 and at most 1000", "down: true takes it out");
     if (!(p.compute_factor > 0 && p.compute_factor <= 1000))
       return fail(path + ".compute_factor", "must be more than 0 and at most 1000", "down: true takes it out");
+    passing_ = passing;
     if (!p.link.empty()) return by_link(p, path);
     const int size = topology_.devices_per_node();
     const DeviceId first = p.device >= 0 ? p.device : p.node * size;
@@ -106,7 +136,9 @@ class Perturber {
     errors.push_back(std::move(error));
   }
   void change(std::size_t link, const Perturbation& p) {
-    if (p.down) usable_[link] = 0;
+    if (p.passes() != passing_) return;
+    if (p.down && passing_) links_[link].stands = true;
+    if (p.down && !passing_) usable_[link] = 0;
     const double scaled = static_cast<double>(links_[link].bandwidth.value) * p.bandwidth_factor;
     links_[link].bandwidth.value = std::max<std::int64_t>(1, static_cast<std::int64_t>(scaled));
   }
@@ -127,9 +159,19 @@ class Perturber {
   const Topology& topology_;
   std::vector<Link> links_;
   std::vector<char> usable_;
+  bool passing_ = false;
 };
 
 }  // namespace
+
+std::shared_ptr<const Topology> while_perturbed(std::shared_ptr<const Topology> topology,
+                                                const std::vector<Perturbation>& changes) {
+  Perturber perturber(*topology);
+  for (std::size_t i = 0; i < changes.size(); ++i) perturber.apply(changes[i], i, true);
+  check(perturber.errors.empty(), "what passes was found to be right with the rest");
+  std::vector<Link> links = perturber.take_links();
+  return std::make_shared<PassingTopology>(std::move(topology), std::move(links));
+}
 
 Result<std::unique_ptr<Topology>> perturbed(std::unique_ptr<Topology> topology,
                                             const std::vector<Perturbation>& changes) {
@@ -144,6 +186,7 @@ Result<std::unique_ptr<Topology>> perturbed(std::unique_ptr<Topology> topology,
 std::vector<double> compute_factors(const ClusterSpec& spec) {
   std::vector<double> factors(static_cast<std::size_t>(spec.nodes) * static_cast<std::size_t>(spec.gpus_per_node), 1.0);
   for (const Perturbation& p : spec.perturb) {
+    if (p.passes()) continue;
     const int first = p.device >= 0 ? p.device : p.node * spec.gpus_per_node;
     const int count = p.device >= 0 ? 1 : spec.gpus_per_node;
     for (int d = first; first >= 0 && d < first + count; ++d)

@@ -132,7 +132,7 @@ Diagnostics check_running(const ClusterSpec& spec, const std::vector<DeviceId>& 
   Diagnostics errors;
   for (std::size_t i = 0; i < spec.perturb.size(); ++i) {
     const Perturbation& p = spec.perturb[i];
-    if (!p.down || !p.link.empty()) continue;
+    if (!p.down || p.passes() || !p.link.empty()) continue;
     std::string ranks;
     int count = 0;
     for (std::size_t rank = 0; rank < placement.size(); ++rank) {

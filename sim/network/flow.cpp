@@ -7,6 +7,8 @@
 namespace orrery::network {
 namespace {
 
+constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();  // end of what stands
+
 std::vector<BytesPerSecond> bandwidths(std::span<const hardware::Link> links) {
   std::vector<BytesPerSecond> result;
   result.reserve(links.size());
@@ -44,15 +46,26 @@ Time unshared_duration(const Transfer& transfer, std::span<const hardware::Link>
 FlowNetwork::FlowNetwork(std::span<const hardware::Link> links)
     : links_(links.begin(), links.end()), rates_(bandwidths(links)), carried_(links.size()) {}
 
+void FlowNetwork::come_to(Time now) {
+  check(now >= now_, "the network goes back in time");
+  if (now == now_) return;
+  const auto next = next_event();
+  check(!next || now <= *next, "the network goes beyond its next event");
+  now_ = now;
+}
+
+// What has begun at another bandwidth is timed as what shares is, from its bytes that are left.
+void FlowNetwork::change_bandwidth(Time now, hardware::LinkId link, BytesPerSecond bandwidth) {
+  come_to(now);
+  if (bandwidth.value > 0) links_[static_cast<std::size_t>(link)].bandwidth = bandwidth;
+  rates_.set_capacity(link, bandwidth);
+  changed_ = true;
+}
+
 FlowId FlowNetwork::start(Time now, const Transfer& transfer) {
-  check(now >= now_, "a transfer starts in the past");
   check(transfer.bytes.value >= 0 && transfer.latency.value >= 0 && transfer.divisor > 0,
         "a transfer has negative bytes or latency");
-  if (now > now_) {
-    const auto next = next_event();
-    check(!next || now <= *next, "a transfer starts beyond the next event of the network");
-    now_ = now;
-  }
+  come_to(now);
   const FlowId id = rates_.create(transfer.uses, transfer.weight, transfer.rate_cap);
   if (live_.size() <= static_cast<std::size_t>(id)) {
     live_.resize(static_cast<std::size_t>(id) + 1);
@@ -105,7 +118,7 @@ void FlowNetwork::update() {
 Time FlowNetwork::predicted_end(FlowId id, double rate) {
   Live& flow = live(id);
   const bool first = flow.rate == 0;
-  flow.unshared = first && rates_.alone(id);
+  flow.unshared = first && now_ == flow.since && rates_.alone(id);
   if (!first) {
     const double moved = flow.rate * (static_cast<double>((now_ - flow.since).value) * 1e-12);
     flow.remaining = std::max(flow.remaining - moved, 0.0);
@@ -116,19 +129,20 @@ Time FlowNetwork::predicted_end(FlowId id, double rate) {
     const Order& order = orders_[static_cast<std::size_t>(id)];
     return order.activation + order.solo;
   }
+  if (rate == 0) return {kNever};
   return now_ + Time{picoseconds_for(flow.remaining, rate)};
 }
 
 void FlowNetwork::note_rate(FlowId id, double rate) {
-  if (rate_log_ != nullptr) rate_log_->push_back({now_, orders_[static_cast<std::size_t>(id)].tag, rate});
+  if (rate_log_ != nullptr) rate_log_->push_back({now_, orders_[static_cast<std::size_t>(id)].tag, rate, false});
   Slowest& slowest = slowest_[static_cast<std::size_t>(id)];
-  if (slowest.rate == 0 || rate < slowest.rate) slowest = {rate, rates_.bottleneck(id)};
+  if (rate < slowest.rate) slowest = {rate, rates_.bottleneck(id)};
 }
 
 std::optional<Time> FlowNetwork::next_event() {
   update();
   std::optional<Time> next;
-  if (!completions_.empty()) next = Time{completions_.top_time()};
+  if (!completions_.empty() && completions_.top_time() < kNever) next = Time{completions_.top_time()};
   if (!activations_.empty() && (!next || activations_.top().at < *next)) next = activations_.top().at;
   return next;
 }
@@ -163,7 +177,7 @@ void FlowNetwork::finish(FlowId id, std::vector<std::int64_t>& finished) {
     const std::int32_t link = slowest_[static_cast<std::size_t>(id)].link;
     const Time lost = now_ - order.activation - order.solo;
     if (lost.value > 0 && link != MaxMin::kNoLink) waited_.push_back({order.tag, lost, link});
-    if (rate_log_ != nullptr) rate_log_->push_back({now_, order.tag, 0});
+    if (rate_log_ != nullptr) rate_log_->push_back({now_, order.tag, 0, true});
   }
   rates_.remove(id);
   finished.push_back(order.tag);

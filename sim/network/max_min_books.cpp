@@ -80,18 +80,39 @@ MaxMin::Id MaxMin::create(std::span<const LinkUse> uses, std::int32_t weight, By
   created.level = kUnlimited;
   created.capped = rate_cap.value > 0 || uses.empty();
   LinkUse* copy = uses.size() <= 2 ? created.few : uses_.data() + created.begin;
-  double level = kUnlimited;
-  if (rate_cap.value > 0) level = static_cast<double>(rate_cap.value) * scale_ / static_cast<double>(weight);
-  cap_levels_[static_cast<std::size_t>(id)] = level;
+  cap_levels_[static_cast<std::size_t>(id)] =
+      rate_cap.value > 0 ? static_cast<double>(rate_cap.value) * scale_ / static_cast<double>(weight) : kUnlimited;
   for (const LinkUse use : uses) {
-    check(use.multiplicity >= 1, "a link is used at least once");
+    check(use.multiplicity >= 1 && static_cast<std::size_t>(use.link) < links_.size(), "a link is used at least once");
     *copy++ = use;
-    const Link& on = links_.at(static_cast<std::size_t>(use.link));
-    level = std::min(level,
-                     static_cast<double>(on.capacity) / static_cast<double>(std::int64_t{use.multiplicity} * weight));
   }
-  created.solo_level = level;
+  created.solo_level = solo_level_of(id);
   return id;
+}
+
+double MaxMin::solo_level_of(Id id) const {
+  double level = cap_levels_[static_cast<std::size_t>(id)];
+  for (const LinkUse use : uses(id))
+    level = std::min(level, static_cast<double>(link(use.link).capacity) /
+                                static_cast<double>(std::int64_t{use.multiplicity} * flow(id).weight));
+  return level;
+}
+
+// As if all that cross the link left and came again.
+void MaxMin::set_capacity(std::int32_t id, BytesPerSecond capacity) {
+  Link& changed = link(id);
+  const auto quanta = static_cast<std::int64_t>(scale_) * capacity.value;
+  check(capacity.value >= 0 && quanta < std::int64_t{1} << 60, "a link gets more capacity than any had at first");
+  changed.left += quanta - changed.capacity;
+  changed.capacity = quanta;
+  changed_links_.push_back(id);
+  for (const User& user : changed.users) {
+    Flow& each = flow(user.flow);
+    threshold_ = std::min(threshold_, each.level);
+    each.solo_level = solo_level_of(user.flow);
+    arrived_.push_back(user.flow);
+    for (const LinkUse use : uses(each)) changed_links_.push_back(use.link);
+  }
 }
 
 void MaxMin::enter(Id id) {

@@ -159,6 +159,7 @@ std::vector<CallCost> Communication::compute(const ProcessGroups& among, Collect
                      {},
                      -1,
                      network::algorithm_number(plans[g].algorithm),
+                     false,
                      traffic_of(kind, bytes, among.groups[g], plans[g])};
   const bool steady = network_.mode == NetworkMode::steady;
   for (std::size_t k = 0; k < most_phases; ++k) {
@@ -181,6 +182,8 @@ std::vector<CallCost> Communication::compute(const ProcessGroups& among, Collect
         most_lost[g] = takes - alone;
         cost.call.link = rates->link[i];
       }
+      cost.call.stands |= std::ranges::any_of(
+          phase.links, [&](const network::LinkUse& use) { return links[static_cast<std::size_t>(use.link)].stands; });
       if (network_.mode == NetworkMode::flows) cost.transfer.phases.push_back(phase);
     }
   }

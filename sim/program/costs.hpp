@@ -16,9 +16,10 @@ struct FoldKey {
   std::shared_ptr<Communication> communication;  // of the ranks whose groups call
   std::vector<ObservedCall> calls;
   bool fold = true;
-  std::vector<std::int32_t> places;      // StageCosts::alike_places
-  std::vector<std::int32_t> apart = {};  // [rank] more that tells them apart (ways to the hosts); empty = nothing
-  bool level = false;                    // messages of tensor-parallel ranks
+  std::vector<std::int32_t> places;        // StageCosts::alike_places
+  std::vector<std::int32_t> apart = {};    // [rank] more that tells them apart (ways to the hosts); empty = nothing
+  bool level = false;                      // messages of tensor-parallel ranks
+  std::vector<std::int32_t> classes = {};  // [rank] those of other parts of the step; empty = none
   friend bool operator==(const FoldKey&, const FoldKey&) = default;
   void add_to(Hash& hash) const;
 };
@@ -40,6 +41,10 @@ struct StepParts {
   std::shared_ptr<const Stages> stages;
   std::shared_ptr<Communication> communication;
   std::shared_ptr<StageCosts> costs;
+  // Where it is the step of a state of `Passing`: costs of the one whose order it keeps, and which ranks other states
+  // tell apart.
+  std::shared_ptr<StageCosts> planned = {};
+  std::vector<std::int32_t> classes = {};
   const Ranks& ranks() const { return communication->ranks(); }
   Kept<FoldKey, const Devices>* folded = nullptr;
 };

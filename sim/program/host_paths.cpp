@@ -17,13 +17,13 @@ HostPaths::HostPaths(const StepInput& input, const Ranks& ranks)
   };
   for (std::int32_t r = 0; r < ranks.count; ++r) all.push_back(r), ++on_node[node_of(r)];
   const std::vector<Way> to = ways(input, all, true), from = ways(input, all, false);
-  std::map<std::tuple<double, double, std::int64_t, std::int64_t, std::int32_t>, std::int32_t> known;
+  std::map<std::tuple<double, double, std::int64_t, std::int64_t, std::int32_t, bool, bool>, std::int32_t> known;
   for (const std::int32_t r : all) {
     const auto i = static_cast<std::size_t>(r);
     const std::int64_t sharing = on_node[node_of(r)];
-    const auto [it, fresh] =
-        known.try_emplace({to[i].rate, from[i].rate, to[i].latency.value, sharing, mode_ == NetworkMode::flows ? r : 0},
-                          static_cast<std::int32_t>(to_.size()));
+    const auto [it, fresh] = known.try_emplace({to[i].rate, from[i].rate, to[i].latency.value, sharing,
+                                                mode_ == NetworkMode::flows ? r : 0, stands(to[i]), stands(from[i])},
+                                               static_cast<std::int32_t>(to_.size()));
     class_.push_back(it->second);
     if (!fresh) continue;
     to_.push_back(to[i]), from_.push_back(from[i]);
@@ -61,6 +61,12 @@ std::vector<HostPaths::Way> HostPaths::ways(const StepInput& input, const std::v
   return all;
 }
 
+bool HostPaths::stands(const Way& way) const {
+  return std::ranges::any_of(way.uses, [&](const network::LinkUse& use) {
+    return topology_->links()[static_cast<std::size_t>(use.link)].stands;
+  });
+}
+
 CallCost HostPaths::copy(std::int32_t of_class, bool to_host, Bytes bytes) const {
   const Way& way = (to_host ? to_ : from_)[static_cast<std::size_t>(of_class)];
   const std::span<const hardware::Link> links = topology_->links();
@@ -74,6 +80,7 @@ CallCost HostPaths::copy(std::int32_t of_class, bool to_host, Bytes bytes) const
                alone,
                -1,
                0,
+               stands(way),
                {bytes, bytes, bytes, bytes, alone - way.latency, false}};
   if (cost.duration > alone) cost.call.link = way.limit;
   if (mode_ == NetworkMode::flows) cost.transfer.phases.push_back(phase);

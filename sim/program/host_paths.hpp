@@ -25,6 +25,7 @@ class HostPaths {
     double rate = 0;  // with all others; 0 = that of its links
     hardware::LinkId limit = -1;
   };
+  bool stands(const Way& way) const;
   std::vector<Way> ways(const StepInput& input, const std::vector<std::int32_t>& on, bool to_host) const;
 
   NetworkMode mode_;

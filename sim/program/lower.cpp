@@ -4,6 +4,7 @@
 
 #include "flops_book.hpp"
 #include "orrery/program/footprint.hpp"
+#include "passing.hpp"
 #include "step_lowering.hpp"
 
 namespace orrery::program {
@@ -172,6 +173,7 @@ namespace {
 Result<LoweredStep> lower(const StepInput& input, const LowerOptions& options, Result<StepParts> parts, Costs& costs) {
   if (!parts.ok()) return parts.errors();
   parts->costs = stage_costs(input, *parts, costs.parts(), options.inside);
+  if (input.passing.any()) return lower_passing(input, options, std::move(parts).value(), costs);
   StepLowering lowering(input, options, *parts);
   if (options.admit)
     if (Diagnostics refused = options.admit(lowering.footprint()); !refused.empty()) return refused;
@@ -206,7 +208,9 @@ Result<StepExamination> examine_step(const StepInput& input, const LowerOptions&
   Result<StepParts> parts = step_parts(input, own.parts());
   if (!parts.ok()) return parts.errors();
   parts->costs = stage_costs(input, *parts, own.parts());
-  return StepLowering(input, options, *parts).examine();
+  LowerOptions played = options;
+  played.fuse = options.fuse && !input.passing.any();
+  return StepLowering(input, played, *parts).examine();
 }
 
 }  // namespace orrery::program

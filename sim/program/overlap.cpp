@@ -91,8 +91,8 @@ Pass joint_pass(const JointOrder& order, const Pass& forward, const Pass& backwa
 const JointOrder& OverlappedPasses::order(const schedule::Operation& op) {
   const auto [it, fresh] = orders_.try_emplace({op.stage, op.pipe, op.backward_stage, op.backward_pipe});
   if (fresh)
-    it->second = joint_order(stages_.pass(0, op.stage, PassKind::forward, op.pipe),
-                             stages_.pass(0, op.backward_stage, PassKind::backward, op.backward_pipe), percent_);
+    it->second = joint_order(planned_.pass(0, op.stage, PassKind::forward, op.pipe),
+                             planned_.pass(0, op.backward_stage, PassKind::backward, op.backward_pipe), percent_);
   return it->second;
 }
 

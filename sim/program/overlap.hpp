@@ -25,10 +25,12 @@ struct JointOrder {
 JointOrder joint_order(const Pass& forward, const Pass& backward, int percent);
 Pass joint_pass(const JointOrder& order, const Pass& forward, const Pass& backward, int percent);
 
-// The joint passes of a run. The order is that of rank 0, so that the members of a group make their calls alike.
+// The joint passes of a run. The order is that of rank 0, so that the members of a group make their calls alike, and by
+// the times that were planned with.
 class OverlappedPasses {
  public:
-  OverlappedPasses(StageCosts& stages, int percent) : stages_(stages), percent_(percent) {}
+  OverlappedPasses(StageCosts& stages, StageCosts& planned, int percent)
+      : stages_(stages), planned_(planned), percent_(percent) {}
   const Pass& pass(std::int32_t rank, const schedule::Operation& operation, bool opens);
   // Moves calls from their places in the pass of a half to those in the joint pass.
   void place(const schedule::Operation& operation, bool forward_half, std::vector<DataCall>& calls);
@@ -37,6 +39,7 @@ class OverlappedPasses {
   const JointOrder& order(const schedule::Operation& operation);
 
   StageCosts& stages_;
+  StageCosts& planned_;
   int percent_;
   std::map<std::array<int, 4>, JointOrder> orders_;  // by stage and pipe of the halves
   std::map<std::pair<const Pass*, const Pass*>, Pass> passes_;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "orrery/program/builder.hpp"
 
 namespace orrery::program {
@@ -16,6 +18,14 @@ std::int64_t Program::ranks() const {
   std::int64_t count = 0;
   for (const Device& device : devices) count += static_cast<std::int64_t>(device.ranks.size());
   return count;
+}
+
+std::uint32_t Program::transfer_of(TaskId task, Time start) const {
+  if (stretches.transfers.empty() || stretches.pace[task] == kNone) return template_of(task).transfer;
+  const auto next = std::upper_bound(stretches.begin.begin(), stretches.begin.end(), start);
+  const std::size_t begun = static_cast<std::size_t>(next - stretches.begin.begin());
+  const std::uint32_t state = begun == 0 ? 0 : stretches.state[begun - 1];
+  return stretches.transfers[std::size_t{stretches.pace[task]} * stretches.states + state];
 }
 
 std::string_view activity_name(Activity activity) {

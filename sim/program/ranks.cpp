@@ -233,8 +233,8 @@ Diagnostics check_routes(const Ranks& ranks, const hardware::Topology& topology,
 
 namespace {
 
-// What is told of a call: what it takes, what it would take alone, and where it was held back.
-using Cost = std::tuple<Time, Time, int>;
+// What is told of a call: what it takes, what it would take alone, where it was held back, whether it stands.
+using Cost = std::tuple<Time, Time, int, bool>;
 
 std::vector<Cost> costs_of(const ObservedCall& call, const TeamMessages& messages, Communication& communication) {
   const std::vector<hardware::Link>& links = communication.network().topology->links();
@@ -242,7 +242,7 @@ std::vector<Cost> costs_of(const ObservedCall& call, const TeamMessages& message
   for (const CallCost& cost : messages.costs(call, communication)) {
     const hardware::LinkId link = cost.call.link;
     costs.emplace_back(cost.duration, cost.call.alone,
-                       link < 0 ? -1 : static_cast<int>(links[static_cast<std::size_t>(link)].level));
+                       link < 0 ? -1 : static_cast<int>(links[static_cast<std::size_t>(link)].level), cost.call.stands);
   }
   return costs;
 }
@@ -275,13 +275,14 @@ std::vector<std::string> splits_of(const Ranks& ranks, const std::vector<Observe
 
 Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, Communication& communication,
                    bool alike_once, const std::vector<std::int32_t>& places, const std::vector<std::int32_t>& apart,
-                   bool level) {
+                   bool level, const std::vector<std::int32_t>& classes) {
   std::vector<std::int64_t> initial;
   const auto by_itself = [&](std::size_t r) {  // its stages, its speed, the loads of its experts
     const layout::Coordinates& at = ranks.at[r];
     const std::int64_t experts = places.empty() ? 0 : places[static_cast<std::size_t>(at[layout::Dimension::expert])];
     const std::int64_t by = at[kPipeline] * static_cast<std::int64_t>(ranks.speeds.size()) + ranks.speed_of[r];
-    return (by * ranks.count + experts) * ranks.count + (apart.empty() ? 0 : apart[r]);
+    const std::int64_t alone = (by * ranks.count + experts) * ranks.count + (apart.empty() ? 0 : apart[r]);
+    return classes.empty() ? alone : alone * ranks.count + classes[r];
   };
   for (std::size_t r = 0; r < ranks.at.size(); ++r) initial.push_back(by_itself(r));
   Devices devices;
@@ -305,6 +306,8 @@ Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, C
     devices.splits.emplace_back("experts of unlike loads");
   if (std::ranges::any_of(apart, [](std::int32_t of) { return of != 0; }))
     devices.splits.emplace_back("unlike ways to their hosts");
+  if (std::ranges::any_of(classes, [](std::int32_t of) { return of != 0; }))
+    devices.splits.emplace_back("what is slow or down for a part of the step");
   for (std::int32_t r = 0; r < ranks.count; ++r) {
     const auto device = static_cast<std::size_t>(fold ? devices.fold_class[static_cast<std::size_t>(r)] : r);
     devices.device_of.push_back(static_cast<DeviceIndex>(device));

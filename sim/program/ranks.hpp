@@ -120,7 +120,8 @@ struct ObservedCall {
 };
 Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, Communication& communication,
                    bool alike_once = true, const std::vector<std::int32_t>& places = {},
-                   const std::vector<std::int32_t>& apart = {}, bool level = false);
+                   const std::vector<std::int32_t>& apart = {}, bool level = false,
+                   const std::vector<std::int32_t>& classes = {});
 
 // Simulated devices of a group of ranks, each once, ascending.
 std::vector<DeviceIndex> devices_of(const Devices& devices, const std::vector<std::int32_t>& ranks);

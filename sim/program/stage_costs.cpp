@@ -60,7 +60,8 @@ std::vector<std::int32_t> StageCosts::classes_of(const ProcessGroups& among) {
   for (const ObservedCall& call : calls()) {
     if (call.among != &among) continue;
     const std::vector<CallCost>& of_group = communication_.costs(among, call.kind, call.bytes);
-    for (std::size_t g = 0; g < costs.size(); ++g) costs[g].push_back(of_group[g].duration.value);
+    for (std::size_t g = 0; g < costs.size(); ++g)
+      costs[g].insert(costs[g].end(), {of_group[g].duration.value, of_group[g].call.stands ? 1 : 0});
   }
   std::map<std::vector<std::int64_t>, std::int32_t> first;
   std::vector<std::int32_t> result;

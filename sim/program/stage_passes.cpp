@@ -266,10 +266,11 @@ PassKey StageCosts::pass_key(int stage, PassKind kind, const std::vector<std::in
     const CallCost& cost = call_cost(call, place);
     const network::Traffic& t = cost.call.traffic;
     const auto group = static_cast<std::size_t>(place.group[call.along]);
-    key.words.insert(key.words.end(), {cost.duration.value, cost.call.took.value, cost.call.alone.value, cost.call.link,
-                                       cost.call.algorithm, t.sent.value, t.received.value, t.must_send.value,
-                                       t.must_receive.value, t.wire.value, t.switches_add ? 1 : 0,
-                                       static_cast<std::int64_t>(ranks_.along[call.along].groups[group].size())});
+    key.words.insert(
+        key.words.end(),
+        {cost.duration.value, cost.call.took.value, cost.call.alone.value, cost.call.link, cost.call.algorithm,
+         t.sent.value, t.received.value, t.must_send.value, t.must_receive.value, t.wire.value, t.switches_add ? 1 : 0,
+         cost.call.stands ? 1 : 0, static_cast<std::int64_t>(ranks_.along[call.along].groups[group].size())});
     if (flows) key.words.push_back(place.group[call.along]);
   };
   for (const std::int32_t e : edges) {

@@ -43,7 +43,9 @@ StepLowering::StepLowering(const StepInput& input, const LowerOptions& options, 
             DataParallel(layout::Parameters::experts, input, ranks_, devices_, communication_, stages_, builder_)},
       end_(input, graph_, ranks_, devices_, communication_, stages_, data_, builder_),
       // Where transfers share links, ranks that are alike by themselves may meet on them: each is played.
-      devices_(folded(parts)) {
+      devices_(folded(parts)),
+      overlapped_(stages_, parts.planned ? *parts.planned : stages_,
+                  static_cast<int>(input.stack.communication.pass_overlap_percent)) {
   for (DataParallel& data : data_) data.form_groups();
   if (offloading_) {
     for (DataParallel& data : data_) data.keep_on_host(*offloading_);
@@ -65,10 +67,11 @@ Devices StepLowering::folded(const StepParts& parts) {
                     options_.fold,
                     stages_.alike_places(),
                     offloading_ ? offloading_->classes() : std::vector<std::int32_t>(),
-                    levels()};
+                    levels(),
+                    parts.classes};
   return *parts.folded->of(key, [&] {
     return std::make_shared<const Devices>(
-        fold_ranks(ranks_, key.calls, communication_, key.fold, key.places, key.apart, key.level));
+        fold_ranks(ranks_, key.calls, communication_, key.fold, key.places, key.apart, key.level, key.classes));
   });
 }
 

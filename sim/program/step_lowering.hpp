@@ -20,6 +20,7 @@ class StepLowering {
   Result<LoweredStep> lower();
   Footprint footprint();
   StepExamination examine();
+  const std::vector<std::int32_t>& fold_class() const { return devices_.fold_class; }
 
  private:
   Devices folded(const StepParts& parts);
@@ -51,7 +52,7 @@ class StepLowering {
   Devices devices_;
   std::map<std::tuple<const ProcessGroups*, std::int32_t, std::int64_t, bool>, TemplateId> messages_;
   std::optional<TemplateId> overhead_;
-  OverlappedPasses overlapped_{stages_, static_cast<int>(input_.stack.communication.pass_overlap_percent)};
+  OverlappedPasses overlapped_;
 };
 
 }  // namespace orrery::program

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "faults.hpp"
 #include "host_use.hpp"
 #include "long_run.hpp"
 #include "orrery/core/error.hpp"
@@ -212,6 +213,7 @@ std::string to_json(const RunResult& run) {
   object.add("network_mode", run.network_mode);
   object.add("placement", placement_json(run.placement));
   object.add("pools", pools_json(run));
+  object.add("faults", faults_json(run));
   object.add("evaluated_by", run.timeline.one_pass ? "one-pass" : "events");
   object.add("step_time_s", m.step_time_s);
   object.add("step_time_ps", run.timeline.step_time.value);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "faults.hpp"
 #include "host_use.hpp"
 #include "long_run.hpp"
 #include "waterfall.hpp"
@@ -228,6 +229,7 @@ std::string to_text(const RunResult& run, const TextStyle& style) {
   page.lines(time_bar(m, style));
   page.line("");
   page.paragraph(Tone::bold, "Limit:", " " + what_limits(run, m));
+  for (const Fault& fault : run.faults) page.paragraph(Tone::bold, fault_name(fault) + ":", fault_text(run, fault));
   if (const std::string shared = shared_text(run.shared); !shared.empty())
     page.paragraph(Tone::bold, "Shared links:", shared);
   if (run.varied) page.paragraph(Tone::bold, "Unlike steps:", varied_text(run));

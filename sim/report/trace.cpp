@@ -64,6 +64,7 @@ class Trace {
     write_arrows();
     write_link_use();
     if (!path_.slices.empty()) write_path(run_, path_, run_.gpus + 1, writer_);
+    write_faults();
     write_step_ends(summary.ranks.front());
     writer_.close();
     summary.events = writer_.events();
@@ -93,6 +94,7 @@ class Trace {
   // The instants, the path and the links.
   std::int64_t events_besides() const {
     std::int64_t events = run_.program.steps + 1;
+    if (!run_.faults.empty()) events += 2 + 3 * static_cast<std::int64_t>(run_.faults.size());
     if (!path_.slices.empty()) events += 4 + static_cast<std::int64_t>(path_.slices.size());
     for (const Curve& curve : links_) events += 2 + static_cast<std::int64_t>(curve.size());
     return events;
@@ -180,6 +182,23 @@ class Trace {
       for (const auto& [time, percent] : links_[i])
         writer_.counter(run_.gpus, time, fmt::format("{} links in use", name_of(run_.link_use[i].level)),
                         fmt::format(R"("percent":{:.2f})", percent));
+  }
+  // A process of its own after the path, a row for each.
+  void write_faults() {
+    if (run_.faults.empty()) return;
+    const std::int64_t pid = run_.gpus + 2;
+    const Time begin = engine::begin_of_last_step(run_.program, run_.timeline);
+    writer_.process(pid, pid, "slow or down for a part of the step");
+    for (std::size_t i = 0; i < run_.faults.size(); ++i) {
+      const Fault& fault = run_.faults[i];
+      const std::int64_t tid = static_cast<std::int64_t>(i) + 1;
+      const std::int64_t from = nanoseconds((begin + fault.from).value);
+      if (from >= end()) continue;
+      const std::int64_t until = fault.until ? std::min(end(), nanoseconds((begin + *fault.until).value)) : end();
+      const std::string what = dump(fault.what, -1);  // quoted
+      writer_.thread(pid, tid, what.substr(1, what.size() - 2));
+      writer_.slice({pid, tid, from}, until, what.substr(1, what.size() - 2), "fault", "terrible", {});
+    }
   }
   // Of several steps the last is the one reported: it takes from the end of the one before to its own.
   void write_step_ends(std::int64_t pid) {

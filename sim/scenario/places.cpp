@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "orrery/hardware/catalogue.hpp"
+#include "passing.hpp"
 #include "running.hpp"
 
 namespace orrery::scenario {
@@ -42,13 +43,14 @@ Result<Places> make_places(const Scenario& s, std::shared_ptr<const hardware::To
   Result<std::vector<hardware::DeviceId>> placed = devices_of(s, *topology);
   if (!placed.ok()) return placed.errors();
   if (Diagnostics down = hardware::check_running(s.cluster, *placed); !down.empty()) return down;
-  Places places{std::move(topology), std::move(placed).value(), {}, {}};
+  Places places{std::move(topology), std::move(placed).value(), {}, {}, {}};
   for (const hardware::DeviceId device : places.placement)
     if (!s.pools.empty()) places.pool.push_back(hardware::pool_of_node(s.cluster, device / s.cluster.gpus_per_node));
   if (s.cluster.perturb.empty()) return places;
   const std::vector<double> factors = hardware::compute_factors(s.cluster);
   for (const hardware::DeviceId device : places.placement)
     places.speed.push_back(factors[static_cast<std::size_t>(device)]);
+  places.passing = passing_of(s.cluster, places);
   return places;
 }
 
@@ -70,19 +72,25 @@ Result<std::vector<std::int64_t>> speeds_of_stages(const Scenario& s, const hard
   return speeds;
 }
 
+std::string text_of(const hardware::Perturbation& p) {
+  const std::string text = !p.link.empty()
+                               ? "link " + p.link
+                               : fmt::format("{} {}", p.node >= 0 ? "node" : "GPU", std::max(p.node, p.device));
+  if (p.down) return text + " down";
+  const char* of = p.link.empty() ? " of its links' bandwidth" : " of its bandwidth";
+  std::string left;
+  if (p.compute_factor != 1) left += fmt::format(" at {} of its speed", p.compute_factor);
+  if (p.bandwidth_factor != 1)
+    left += fmt::format("{} at {}{}", p.compute_factor != 1 ? " and" : "", p.bandwidth_factor, of);
+  return text + left;
+}
+
 std::vector<std::string> perturbation_texts(const Scenario& s) {
   std::vector<std::string> texts;
   for (const hardware::Perturbation& p : s.cluster.perturb) {
-    std::string text = !p.link.empty() ? "link " + p.link
-                                       : fmt::format("{} {}", p.node >= 0 ? "node" : "GPU", std::max(p.node, p.device));
-    if (p.down) {
-      text += " down";
-    } else {
-      const char* of = p.link.empty() ? " of its links' bandwidth" : " of its bandwidth";
-      if (p.compute_factor != 1) text += fmt::format(" at {} of its speed", p.compute_factor);
-      if (p.bandwidth_factor != 1)
-        text += fmt::format("{} at {}{}", p.compute_factor != 1 ? " and" : "", p.bandwidth_factor, of);
-    }
+    std::string text = text_of(p);
+    if (p.from.value > 0) text += " from " + format_quantity(FieldType::time, p.from.value);
+    if (p.until) text += " until " + format_quantity(FieldType::time, p.until->value);
     texts.push_back(std::move(text));
   }
   return texts;
@@ -92,8 +100,12 @@ std::vector<std::int32_t> slow_ranks(const Places& places) {
   std::vector<std::int32_t> ranks;
   if (places.speed.empty()) return ranks;
   const double fastest = *std::max_element(places.speed.begin(), places.speed.end());
+  const auto for_a_while = [&](std::size_t r) {
+    return std::ranges::any_of(places.passing.states,
+                               [&](const auto& state) { return state.stands[r] != 0 || state.speed[r] < 1; });
+  };
   for (std::size_t r = 0; r < places.speed.size(); ++r)
-    if (places.speed[r] < fastest) ranks.push_back(static_cast<std::int32_t>(r));
+    if (places.speed[r] < fastest || for_a_while(r)) ranks.push_back(static_cast<std::int32_t>(r));
   return ranks;
 }
 

@@ -18,6 +18,7 @@ struct Places {
   std::vector<hardware::DeviceId> placement;           // [rank]
   std::vector<double> speed;                           // [rank] of its kernels; empty: all 1
   std::vector<std::int32_t> pool;                      // [rank] where there are pools
+  program::Passing passing;                            // what is so for a part of the step
 };
 // `topology` is that of the scenario's cluster.
 Result<Places> make_places(const Scenario& scenario, std::shared_ptr<const hardware::Topology> topology);
@@ -26,6 +27,7 @@ Result<Places> make_places(const Scenario& scenario, std::shared_ptr<const hardw
 Result<std::vector<std::int64_t>> speeds_of_stages(const Scenario& scenario, const hardware::Topology& topology);
 
 // What is slow or down of what the run may use, in words, and the ranks on GPUs slower than the fastest.
+std::string text_of(const hardware::Perturbation& perturbation);
 std::vector<std::string> perturbation_texts(const Scenario& scenario);
 std::vector<std::int32_t> slow_ranks(const Places& places);
 

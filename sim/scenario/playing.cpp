@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace orrery::scenario {
 
 engine::Timeline timeline_of(const program::StepInput& input, const program::Program& program,
@@ -12,6 +14,27 @@ engine::Timeline timeline_of(const program::StepInput& input, const program::Pro
   return one_pass ? engine::evaluate_one_pass(program) : engine::play_events(program);
 }
 
+namespace {
+
+// What passes is timed from the start of the last step: the end of the one before, which nothing of it changes. Whether
+// steps have settled is seen without it.
+engine::Timeline play_last(const program::StepInput& input, program::Program& program, const RunOptions& options,
+                           bool& settled) {
+  if (!program.stretches.any() || program.steps == 1) {
+    engine::Timeline timeline = timeline_of(input, program, options);
+    settled = engine::has_settled(program, timeline);
+    return timeline;
+  }
+  program::Stretches stretches = std::exchange(program.stretches, {});
+  const engine::Timeline without = timeline_of(input, program, options);
+  settled = engine::has_settled(program, without);
+  for (Time& begin : stretches.begin) begin += engine::begin_of_last_step(program, without);
+  program.stretches = std::move(stretches);
+  return timeline_of(input, program, options);
+}
+
+}  // namespace
+
 Result<PlayedStep> lower_and_play(const program::StepInput& input, program::LowerOptions how, const RunOptions& options,
                                   program::Costs& costs) {
   for (;;) {
@@ -20,10 +43,11 @@ Result<PlayedStep> lower_and_play(const program::StepInput& input, program::Lowe
     if (options.phase)
       options.phase(
           fmt::format("playing {} tasks on {} devices", lowered->program.tasks(), lowered->program.devices.size()));
-    engine::Timeline timeline = timeline_of(input, lowered->program, options);
+    bool settled = true;
+    engine::Timeline timeline = play_last(input, lowered->program, options, settled);
     const int steps = lowered->program.steps;
-    if (options.steps > 0 || steps >= kMostSteps || engine::has_settled(lowered->program, timeline))
-      return PlayedStep{std::move(lowered).value(), std::move(timeline)};
+    if (options.steps > 0 || steps >= kMostSteps || settled)
+      return PlayedStep{std::move(lowered).value(), std::move(timeline), settled};
     how.steps = 2 * steps;
   }
 }

@@ -13,7 +13,10 @@ engine::Timeline timeline_of(const program::StepInput& input, const program::Pro
 struct PlayedStep {
   program::LoweredStep step;
   engine::Timeline timeline;
+  bool settled = true;  // but for what passes
 };
+// Beyond so many tasks the step is not played again for a sentence of the report.
+inline constexpr std::size_t kQuick = 3'000'000;
 inline constexpr int kMostSteps = 4 * program::kStepsToSettle;
 Result<PlayedStep> lower_and_play(const program::StepInput& input, program::LowerOptions how, const RunOptions& options,
                                   program::Costs& costs);

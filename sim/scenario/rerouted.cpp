@@ -87,7 +87,7 @@ std::string sentence(const std::string& what, const Detour& d, std::size_t pairs
 }  // namespace
 
 std::vector<std::string> rerouted(const Scenario& s, const Places& places) {
-  const auto down = [](const hardware::Perturbation& p) { return p.down; };
+  const auto down = [](const hardware::Perturbation& p) { return p.down && !p.passes(); };
   if (std::none_of(s.cluster.perturb.begin(), s.cluster.perturb.end(), down)) return {};
   hardware::ClusterSpec whole = s.cluster;
   whole.perturb.erase(std::remove_if(whole.perturb.begin(), whole.perturb.end(), down), whole.perturb.end());
@@ -104,7 +104,7 @@ std::vector<std::string> rerouted(const Scenario& s, const Places& places) {
     for (std::size_t i = 0; i < detours.size(); ++i) {
       const hardware::Perturbation& p = s.cluster.perturb[i];
       const auto hit = [&](LinkId link) { return concerns(p, link, topology); };
-      if (!p.down || std::none_of(was.begin(), was.end(), hit)) continue;
+      if (!down(p) || std::none_of(was.begin(), was.end(), hit)) continue;
       if (detours[i].routes++ == 0) detours[i] = {1, pair, was, is};
     }
   }

@@ -135,6 +135,7 @@ Result<program::StepInput> input_of(const Scenario& s, std::shared_ptr<const sch
   input.tunings = std::move(tunings.of_pools);
   input.placement = std::move(places->placement);
   input.speed = std::move(places->speed);
+  input.passing = std::move(places->passing);
   for (const program::GpuKind& pool : s.pools)
     input.unlike_gpus.push_back({pool.gpu, cost::with_stack(pool.kernels, s.stack)});
   input.gpu_of = std::move(places->pool);

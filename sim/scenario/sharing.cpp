@@ -137,9 +137,9 @@ class Sharing {
 // Bytes per second of each level over time, from the changes of rates. Whole numbers, so that what ends leaves nothing.
 class LevelLoads {
  public:
-  LevelLoads(const hardware::Topology& topology, const Program& program, std::vector<report::LevelUse>& use,
-             const std::array<double, kLevels>& capacity)
-      : links_(topology.links()), program_(program), use_(use), capacity_(capacity) {
+  LevelLoads(const hardware::Topology& topology, const Program& program, const engine::Timeline& timeline,
+             std::vector<report::LevelUse>& use, const std::array<double, kLevels>& capacity)
+      : links_(topology.links()), program_(program), timeline_(timeline), use_(use), capacity_(capacity) {
     at_.fill(use.size());
     for (std::size_t i = 0; i < use.size(); ++i) at_[index_of(use[i].level)] = i;
     for (const program::Transfer& transfer : program.transfers) {
@@ -165,13 +165,13 @@ class LevelLoads {
  private:
   void apply(const network::RateChange& change) {
     const auto task = static_cast<std::size_t>(change.tag);
-    const bool ended = change.rate == 0;
-    const auto rate = ended ? std::int64_t{0} : static_cast<std::int64_t>(std::clamp(change.rate, 1.0, 1e15));
-    const auto& sums =
-        multiplicity_[first_phase_[program_.template_of(static_cast<TaskId>(task)).transfer] + phase_[task]];
+    const auto rate =
+        change.rate == 0 ? std::int64_t{0} : static_cast<std::int64_t>(std::clamp(change.rate, 1.0, 1e15));
+    const std::uint32_t of = program_.transfer_of(static_cast<TaskId>(task), {timeline_.start[task]});
+    const auto& sums = multiplicity_[first_phase_[of] + phase_[task]];
     for (std::size_t level = 0; level < kLevels; ++level) load_[level] += sums[level] * (rate - rate_[task]);
     rate_[task] = rate;
-    if (ended) ++phase_[task];
+    if (change.ended) ++phase_[task];
   }
   void sample(std::int64_t time) {
     for (std::size_t level = 0; level < kLevels; ++level) {
@@ -185,6 +185,7 @@ class LevelLoads {
 
   const std::vector<hardware::Link>& links_;
   const Program& program_;
+  const engine::Timeline& timeline_;
   std::vector<report::LevelUse>& use_;
   const std::array<double, kLevels>& capacity_;
   std::array<std::size_t, kLevels> at_{};
@@ -217,7 +218,7 @@ std::vector<report::LevelUse> link_use(const hardware::Topology& topology, const
   for (std::size_t level = 0; level < kLevels; ++level)
     if (capacity[level] > 0)
       use.push_back({static_cast<LinkLevel>(level), bytes[level] / capacity[level] / seconds(timeline.makespan), {}});
-  if (!timeline.rates.empty()) LevelLoads(topology, program, use, capacity).play(timeline.rates);
+  if (!timeline.rates.empty()) LevelLoads(topology, program, timeline, use, capacity).play(timeline.rates);
   return use;
 }
 

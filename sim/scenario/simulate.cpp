@@ -12,6 +12,7 @@
 #include "orrery/core/show.hpp"
 #include "orrery/hardware/cluster.hpp"
 #include "orrery/model/flops.hpp"
+#include "passing.hpp"
 #include "places.hpp"
 #include "playing.hpp"
 #include "pool_results.hpp"
@@ -110,9 +111,6 @@ const char* name_of(program::NetworkMode mode) {
   return names[static_cast<std::size_t>(mode)];
 }
 
-// Beyond so many tasks the step is not played again for a sentence of the report.
-constexpr std::size_t kQuick = 3'000'000;
-
 // The step without what a user could change, played as it was itself: what the thing costs is the difference.
 void play_without(const Run& of, const RunOptions& asked, report::RunResult& run) {
   const Scenario& s = of.scenario();
@@ -183,7 +181,7 @@ void look_at(const Scenario& s, const Begins& begins, report::RunResult& run) {
 Result<report::RunResult> play(const Run& of, const RunOptions& options) {
   const Scenario& s = of.scenario();
   const program::StepInput& input = of.input();
-  const Places places{input.topology, input.placement, input.speed, input.gpu_of};
+  const Places places{input.topology, input.placement, input.speed, input.gpu_of, input.passing};
   const auto begins = [&](const std::string& phase) {
     if (options.phase) options.phase(phase);
   };
@@ -214,7 +212,7 @@ Result<report::RunResult> play(const Run& of, const RunOptions& options) {
   describe(run, of, costs);
   const std::vector<std::string> flops_book = lowered.flops_book;
   const std::vector<std::string> offload_book = program::audit_offload(lowered.program, lowered.moved);
-  if (lowered.program.steps == kMostSteps && options.steps == 0 && !engine::has_settled(lowered.program, run.timeline))
+  if (lowered.program.steps == kMostSteps && options.steps == 0 && !played->settled)
     run.notes.push_back(
         fmt::format("The step time has not settled after {} steps; it is that of the last.", kMostSteps));
   fill_in(run, of, std::move(lowered));
@@ -227,6 +225,7 @@ Result<report::RunResult> play(const Run& of, const RunOptions& options) {
   run.books.insert(run.books.end(), offload_book.begin(), offload_book.end());
   for (std::string& wrong : report::audit_rates(run)) run.books.push_back(std::move(wrong));
   run.slow_ranks = slow_ranks(places);
+  run.faults = faults_of(of, options, run);
   run.pools = pool_results(of, run);
   if (s.reliability.given()) run.long_run = long_run_of(s, run.timeline.step_time);
   if (options.what_if) play_without(of, options, run);

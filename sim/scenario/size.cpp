@@ -15,8 +15,13 @@ struct Mode {
   bool flows = false, every_rank = false, fuse = true;
 };
 
+// What is slow for a part of the step has passes played step by step.
+bool any_passes(const Scenario& s) {
+  return std::ranges::any_of(s.cluster.perturb, &hardware::Perturbation::passes);
+}
+
 Mode mode_of(const Scenario& s, const RunOptions& options) {
-  return {network_mode(s).mode == program::NetworkMode::flows, options.every_rank, options.fuse};
+  return {network_mode(s).mode == program::NetworkMode::flows, options.every_rank, options.fuse && !any_passes(s)};
 }
 
 // What a name says of the schedule before it is made; a file is taken for one of whole backward passes.
@@ -76,6 +81,8 @@ Cause cause_of(const Scenario& s, const RunOptions& options, double limit) {
     return {"network", "network: steady plays ranks that are alike once"};
   if (options.every_rank && fits({mode.flows, false, options.fuse}, m))
     return {"--every-rank", "without it, ranks that are alike are played once, with the same result"};
+  if (options.fuse && any_passes(s) && fits({mode.flows, options.every_rank, true}, m))
+    return {"perturb", "without `from` and `until`, passes are played whole: say what is slow for all of the step"};
   if (!options.fuse && fits({mode.flows, options.every_rank, true}, m))
     return {"--unfused", "without it, passes are played whole, with the same result"};
   if (few < m && fits({false, false, true}, few)) return {"training.global_batch", likely_mistake(s)};

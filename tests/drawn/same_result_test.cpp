@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "drawn.hpp"
+#include "orrery/core/random.hpp"
 #include "orrery/scenario/simulate.hpp"
 #include "resolved.hpp"
 
@@ -27,12 +28,21 @@ json result_of(const report::RunResult& run) {
     for (const json& rank : ranks) by_rank[rank.dump()] = device;
   }
   all["devices"] = by_rank;
+  for (json& fault : all["faults"]) {
+    json late = json::object();
+    for (json device : fault["late"]) {
+      const json ranks = device["ranks"];
+      device.erase("ranks");
+      for (const json& rank : ranks) late[rank.dump()] = device;
+    }
+    fault["late"] = late;
+  }
   return all;
 }
 
-json simulated(const Scenario& scenario, const RunOptions& options) {
+json simulated(const Scenario& scenario, const RunOptions& options, const std::string& text) {
   const auto run = resolve_and_simulate(scenario, options);
-  REQUIRE_MESSAGE(run.ok(), render(run.errors()));
+  REQUIRE_MESSAGE(run.ok(), render(run.errors()) << text);
   CHECK_MESSAGE(run->books.empty(), run->books.front());
   return result_of(*run);
 }
@@ -59,9 +69,9 @@ const Way kWays[] = {{"every rank", {.every_rank = true}},
                      {"every rank, unfused, events", {.every_rank = true, .fuse = false, .force_events = true}}};
 
 void check_every_way(const Scenario& scenario, const std::string& text) {
-  const json base = simulated(scenario, {});
+  const json base = simulated(scenario, {}, text);
   for (const Way& way : kWays) {
-    const json other = simulated(scenario, way.options);
+    const json other = simulated(scenario, way.options, text);
     if (other != base) FAIL_CHECK(std::string(way.name) << ":\n" << differences(base, other) << text);
   }
 }
@@ -85,6 +95,41 @@ TEST_CASE("every rank, unfused and events say what folded, fused and one pass sa
     }
   }
   MESSAGE(draws << " scenarios drawn" << table);
+}
+
+TEST_CASE("the same holds of what is slow or down for a part of the step") {
+  const int draws = testing::draws(204);
+  for (int i = 0; i < draws; ++i) {
+    testing::Drawn drawn = testing::draw_scenario(20261201, i);
+    const auto plain = resolve_and_simulate(drawn.scenario, {.what_if = false});
+    REQUIRE(plain.ok());
+    Random random(static_cast<std::uint64_t>(i));
+    const auto part = [&] {  // of the step, or a little beyond it
+      return static_cast<std::int64_t>(
+          random.below(static_cast<std::uint64_t>(plain->timeline.step_time.value) * 9 / 8));
+    };
+    const std::size_t before = drawn.scenario.cluster.perturb.size(), count = 1 + random.below(3);
+    for (std::size_t n = 0; n < count; ++n) {
+      hardware::Perturbation p;
+      const auto topology = hardware::build_topology(drawn.scenario.cluster, drawn.scenario.cluster.nodes);
+      REQUIRE(topology.ok());
+      const std::uint64_t kind = random.below(3);
+      const int gpu = static_cast<int>(random.below(static_cast<std::uint64_t>(drawn.scenario.gpus())));
+      if (kind == 0)
+        p.link = (*topology)->link_name(static_cast<hardware::LinkId>(random.below((*topology)->links().size())));
+      else if (kind == 1)
+        p.device = gpu;
+      else
+        p.node = gpu / drawn.scenario.cluster.gpus_per_node;
+      p.down = random.below(3) == 0;
+      (kind > 0 && random.below(2) == 0 ? p.compute_factor : p.bandwidth_factor) = p.down ? 1 : 0.3;
+      p.from = {part()};
+      if (p.down || random.below(2) == 0) p.until = p.from + Time{1 + part() / 2};
+      drawn.scenario.cluster.perturb.push_back(p);
+    }
+    CHECK(drawn.scenario.cluster.perturb.size() == before + count);
+    check_every_way(drawn.scenario, drawn.text + json::parse(to_json(drawn.scenario))["perturb"].dump());
+  }
 }
 
 // Found by longer runs. A slow GPU whose groups take as long as others that would be faster alone; links of which none

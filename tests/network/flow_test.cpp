@@ -113,6 +113,50 @@ TEST_CASE("what sharing cost each transfer is noted with the link that was share
   CHECK(of_seven == std::vector<double>{5e8, 1e9, 0});
 }
 
+// 3 GB at 1 GB/s until 1 s; the link stands until 2 s and has half of its bandwidth from then on: 2 GB take 4 s more.
+// Another that begins meanwhile waits until 2 s and then shares it: 1 GB each at 0.25 GB/s until 6 s, and the 1 GB left
+// of the first alone at 0.5 GB/s until 8 s.
+TEST_CASE("what crosses a link whose bandwidth changes goes on at another rate, or stands") {
+  constexpr std::int64_t second = 1'000'000'000'000;
+  for (const bool other : {false, true}) {
+    const std::vector<hardware::Link> links{{{1'000'000'000}, {}}};
+    const std::vector<LinkUse> zero{{0, 1}};
+    FlowNetwork network(links);
+    std::vector<RateChange> rates;
+    network.observe(&rates);
+    const auto start = [&](std::int64_t at, std::int64_t gigabytes, std::int64_t tag) {
+      Transfer transfer;
+      transfer.bytes = {gigabytes * 1'000'000'000};
+      transfer.uses = zero;
+      transfer.tag = tag;
+      network.start({at}, transfer);
+    };
+    start(0, 3, 7);
+    CHECK(network.next_event() == Time{3 * second});
+    network.change_bandwidth({second}, 0, {0});
+    CHECK(!network.next_event());
+    CHECK(network.in_flight() == 1);
+    if (other) start(second + second / 2, 1, 8);
+    CHECK(!network.next_event());
+    network.change_bandwidth({2 * second}, 0, {500'000'000});
+    std::vector<std::int64_t> finished;
+    CHECK(network.next_event() == Time{6 * second});
+    network.advance({6 * second}, finished);
+    CHECK(finished == std::vector<std::int64_t>{other ? 8 : 7});
+    if (other) {
+      CHECK(network.next_event() == Time{8 * second});
+      network.advance({8 * second}, finished);
+    }
+    CHECK(network.carried(0) == Bytes{(other ? 4 : 3) * std::int64_t{1'000'000'000}});
+    std::vector<double> of_seven;
+    for (const RateChange& change : rates) {
+      if (change.tag == 7) of_seven.push_back(change.rate);
+      CHECK(change.ended == (change.rate == 0 && change.at >= Time{6 * second}));
+    }
+    CHECK(of_seven == (other ? std::vector<double>{1e9, 0, 2.5e8, 5e8, 0} : std::vector<double>{1e9, 0, 5e8, 0}));
+  }
+}
+
 }  // namespace
 
 TEST_CASE("published max-min cases end within 1 ps per preceding event of the exact time") {

@@ -61,6 +61,7 @@ TEST_CASE("each field that is written stands in the table, and each row of the t
   run.long_run = reliability::Plan{{{{1e-5, 600, true}}, 1000, 10, 0, 1, 3600}, 10, false, false, 10};
   run.experts = {1.5, 0.1, Time{1}, Bytes{2}, true};
   run.pools.push_back({"new", "h100-sxm-80gb", 8, {0, 1}, 0.1, 0.8, 1 << 30});
+  run.faults.push_back({"GPU 1 down", Time{2}, Time{3}, Time{4}, {{0, false, Time{1}, Time{2}, Time{5}}}});
   std::set<std::string> seen;
   walk(ordered_json::parse(to_json(run)), "", seen);
   for (const JsonField& f : json_fields()) {

@@ -101,6 +101,7 @@ TEST_CASE("the JSON has exactly its keys, in order") {
                                                  "network_mode",
                                                  "placement",
                                                  "pools",
+                                                 "faults",
                                                  "evaluated_by",
                                                  "step_time_s",
                                                  "step_time_ps",

@@ -150,6 +150,21 @@ TEST_CASE("what is too large is refused before it is made, with its place and th
   CHECK(refused("quickstart-8gpu", {}, {1 << 20}).path == "layout");  // nothing makes it so small
 }
 
+TEST_CASE("what is slow for a part of the step is played step by step, and refused where that is too large") {
+  const std::vector<std::string> sets{"network=steady", "training.global_batch=4096"};
+  std::vector<std::string> passing = sets;
+  passing.emplace_back("perturb=[{device: 3, compute_factor: 0.5, until: 1 s}]");
+  const double whole = footprint(loaded("quickstart-16gpu", sets), {}).bytes;
+  const double steps = footprint(loaded("quickstart-16gpu", passing), {}).bytes;
+  CHECK(steps > 2 * whole);
+  const Result<Run> ready = resolve(loaded("quickstart-16gpu", passing), Catalogue::shared(),
+                                    {.memory_limit = Bytes{static_cast<std::int64_t>(2 * whole)}});
+  REQUIRE(!ready.ok());
+  CHECK(ready.errors().front().path == "perturb");
+  CHECK(ready.errors().front().help ==
+        "without `from` and `until`, passes are played whole: say what is slow for all of the step");
+}
+
 TEST_CASE("there is some memory, and of it a part is the limit") {
   CHECK(available_memory().value > 0);
   CHECK(default_memory_limit().value < available_memory().value);

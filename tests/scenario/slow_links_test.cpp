@@ -74,6 +74,42 @@ TEST_CASE("a slow link never makes a step faster, and one that is down costs mor
     }
 }
 
+// Drawn stretches of the step, each link slow or down in them: 50 of each where ORRERY_EVERY_LINK is set.
+TEST_CASE("a link that is slow or down for a part of the step never makes it faster, and the books hold") {
+  Random random(78);
+  const bool every = std::getenv("ORRERY_EVERY_LINK") != nullptr;
+  for (const char* name : {"quickstart-8gpu", "quickstart-16gpu"})
+    for (const NetworkModeChoice mode : {NetworkModeChoice::steady, NetworkModeChoice::flows}) {
+      auto scenario = shipped(name);
+      REQUIRE(scenario.ok());
+      scenario->network.mode = mode;
+      const auto topology = hardware::build_topology(scenario->cluster, scenario->cluster.nodes);
+      REQUIRE(topology.ok());
+      const Time before = step_time(*scenario);
+      const std::uint64_t links = (*topology)->links().size();
+      for (std::uint64_t i = 0; i < (every ? 50 * links : 4); ++i) {
+        const std::string link =
+            (*topology)->link_name(static_cast<hardware::LinkId>(every ? i % links : random.below(links)));
+        const bool down = random.below(2) == 0;
+        Scenario changed = with(*scenario, link, down ? 1 : 0.1, down);
+        hardware::Perturbation& p = changed.cluster.perturb.back();
+        p.from = {static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(before.value)))};
+        p.until =
+            p.from + Time{1 + static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(before.value)) / 4)};
+        CAPTURE(name);
+        CAPTURE(link);
+        CAPTURE(p.from.value);
+        CAPTURE(p.until->value);
+        CAPTURE(down);
+        const auto run = resolve_and_simulate(changed, {.what_if = false});
+        REQUIRE(run.ok());
+        CHECK(run->books == std::vector<std::string>{});
+        CHECK(run->timeline.step_time >= before);
+        if (down && mode == NetworkModeChoice::steady) CHECK(run->timeline.step_time <= before + (*p.until - p.from));
+      }
+    }
+}
+
 TEST_CASE("what goes round a link that is down is noted") {
   const auto scenario = shipped("quickstart-16gpu");
   REQUIRE(scenario.ok());

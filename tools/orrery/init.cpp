@@ -141,6 +141,7 @@ std::string text_of(const InitCommand& options, const Json& schema, bool explain
   constexpr std::pair<const char*, const char*> kMore[] = {
       {"placement: packed", "where the ranks run: packed, by_rail, round_robin, random or explicit"},
       {"perturb: [{device: 3, compute_factor: 0.8}]", "GPUs, nodes and links that are slow or down"},
+      {"perturb: [{device: 3, down: true, from: 200 ms, until: 300 ms}]", "the same for a part of the step"},
       {"variation: {gpus: 0.015, steps: 0.01}", "how unlike GPUs and steps are: the step as a distribution"},
       {"reliability: llama3-2024", "orrery list reliability; what failures leave of a long run"}};
   for (const auto& [example, about] : kMore) text += line_of(std::string("# ") + example, about);

@@ -29,6 +29,8 @@ struct Timeline {
 
 // When the work of each step ended on each device: [step · devices + device].
 std::vector<std::int64_t> step_ends(const program::Program& program, const Timeline& timeline);
+// When the last step begins: with the end of the one before.
+Time begin_of_last_step(const program::Program& program, const Timeline& timeline);
 // Whether all steps to come take as long as the last, of at least four, to a millionth; of one step, always.
 bool has_settled(const program::Program& program, const Timeline& timeline);
 

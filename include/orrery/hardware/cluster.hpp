@@ -120,6 +120,10 @@ struct Perturbation {
   double bandwidth_factor = 1.0;  // of the link, or of every link of the device or node
   bool down = false;
   double compute_factor = 1.0;  // of the speed of the device's kernels, or of those of every GPU of the node
+  // After the start of the step; where either is said it is so for that part of it alone, and what is down stands.
+  Time from{};
+  std::optional<Time> until{};
+  bool passes() const { return from.value > 0 || until.has_value(); }
   friend bool operator==(const Perturbation&, const Perturbation&) = default;
 };
 
@@ -170,7 +174,7 @@ int pool_of_node(const ClusterSpec& spec, int node);
 // Everything wrong with the spec for that many nodes (empty: it can be built).
 Diagnostics check_cluster(const ClusterSpec& spec, int nodes);
 
-// What is left of the speed of each GPU's kernels: the product of the factors that name it.
+// What is left of the speed of each GPU's kernels: the product of the factors that name it and do not pass.
 std::vector<double> compute_factors(const ClusterSpec& spec);
 
 // The cluster as a job on all of its nodes meets it: one of more than a domain, but not of whole domains, is given a

@@ -1,5 +1,6 @@
 // Routes on a network in which something may be down.
 #pragma once
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -8,11 +9,15 @@
 
 namespace orrery::hardware {
 
-// The network with links and devices made slow or taken down. A route that a broken link lies on takes the first whole
-// one of the fabric's equal routes, else the shortest that is left. Links keep their ids. Errors name what is not
-// there.
+// The network with links and devices made slow or taken down, but for what passes. A route that a broken link lies on
+// takes the first whole one of the fabric's equal routes, else the shortest that is left. Links keep their ids. Errors
+// name what is not there.
 Result<std::unique_ptr<Topology>> perturbed(std::unique_ptr<Topology> topology,
                                             const std::vector<Perturbation>& changes);
+
+// The same network while these are so, too. Nothing is routed anew: links that are down stand.
+std::shared_ptr<const Topology> while_perturbed(std::shared_ptr<const Topology> topology,
+                                                const std::vector<Perturbation>& changes);
 
 // The route, or an error that names both devices.
 Result<std::vector<LinkId>> find_route(const Topology& topology, DeviceId from, DeviceId to);

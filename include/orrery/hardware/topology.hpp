@@ -28,6 +28,7 @@ struct Link {
   LinkLevel level = LinkLevel::other;
   VertexId from = -1;
   VertexId to = -1;
+  bool stands = false;  // down for a part of the step: what crosses it waits (while_perturbed)
 };
 
 // Immutable once built; routes are computed by the generator's rule or looked up, never searched per call on generated

@@ -24,6 +24,7 @@ struct Phase {
   BytesPerSecond rate_cap{};   // 0 = only the links limit it
   std::vector<LinkUse> links;  // sorted by link, each once
   std::int32_t divisor = 1;    // S/n bytes are bytes S, divisor n: no rounding to whole bytes
+  friend bool operator==(const Phase&, const Phase&) = default;
 };
 
 struct CollectivePlan {

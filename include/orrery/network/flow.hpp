@@ -11,6 +11,7 @@
 // its end is rounded up to a picosecond once, whenever it is predicted anew.
 #pragma once
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <queue>
 #include <span>
@@ -37,6 +38,9 @@ class FlowNetwork {
   std::optional<Time> next_event();
   // Goes to a time not beyond next_event() and appends the tags of what ends there, in ascending order.
   void advance(Time to, std::vector<std::int64_t>& finished);
+
+  // From now on the link has this bandwidth, no more than at first; 0: what crosses it stands.
+  void change_bandwidth(Time now, hardware::LinkId link, BytesPerSecond bandwidth);
 
   std::size_t in_flight() const { return in_flight_; }
   // Bytes per second now; 0 while it pays its latency. Valid after next_event().
@@ -77,6 +81,7 @@ class FlowNetwork {
 
   Live& live(FlowId id) { return live_[static_cast<std::size_t>(id)]; }
   const Live& live(FlowId id) const { return live_[static_cast<std::size_t>(id)]; }
+  void come_to(Time now);
   void update();
   Time predicted_end(FlowId id, double rate);
   void finish(FlowId id, std::vector<std::int64_t>& finished);
@@ -92,7 +97,7 @@ class FlowNetwork {
   std::size_t in_flight_ = 0;
   bool changed_ = false;
   struct Slowest {
-    double rate = 0;  // 0 = none yet
+    double rate = std::numeric_limits<double>::infinity();  // none yet
     std::int32_t link = MaxMin::kNoLink;
   };
   void note_rate(FlowId id, double rate);

@@ -48,6 +48,8 @@ class MaxMin {
     return id;
   }
   void remove(Id id);
+  // At most the largest capacity that there was at first; 0: what crosses the link has a rate of 0.
+  void set_capacity(std::int32_t link, BytesPerSecond capacity);
 
   // Solves all changes since the last call together; returns the transfers whose rate may have changed, in no stated
   // order.
@@ -109,6 +111,7 @@ class MaxMin {
     return {f.count <= 2 ? f.few : uses_.data() + f.begin, static_cast<std::size_t>(f.count)};
   }
   Id& free_ids(const Flow& f) { return f.count > 0 ? link(uses(f)[0].link).free : free_unlinked_; }
+  double solo_level_of(Id id) const;
   Id allocate_flow(Id& free, std::size_t together);
   std::int32_t allocate_uses(std::int32_t count);
   Link& touch(std::int32_t id);

@@ -25,11 +25,12 @@ struct Waited {
   Time lost{};
   hardware::LinkId link = 0;
 };
-// A transfer moves at another rate from now on (bytes per second; 0 = it has ended).
+// A transfer moves at another rate from now on (bytes per second; 0 = it stands, or has ended).
 struct RateChange {
   Time at{};
   std::int64_t tag = 0;
   double rate = 0;
+  bool ended = false;
 };
 
 // Duration of a transfer, without its latency, that shares nothing: the slowest of its cap and links, rounded up.

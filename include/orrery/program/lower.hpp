@@ -47,6 +47,22 @@ struct GpuRef {
   const cost::KernelModel& kernels;
 };
 
+// What is slow or down for a part of the step, beside what StepInput says of all of it.
+struct Passing {
+  struct State {
+    std::shared_ptr<const hardware::Topology> topology;  // that of the input with slower links
+    std::vector<double> speed;                           // [rank] left of its speed
+    std::vector<char> stands;                            // [rank] its GPU is down
+  };
+  std::vector<State> states;
+  std::vector<std::int32_t> apart;  // [rank] a number for each set of what passes on GPUs
+  // The stretches of the step: when each begins, and which state it is in: 0 = as the input says, 1 = states[0], …
+  std::vector<Time> begin;
+  std::vector<std::uint32_t> state;
+  std::vector<std::vector<std::uint32_t>> without;  // [what passes][stretch] its state but for that; empty = not known
+  bool any() const { return !states.empty(); }
+};
+
 // The step that is simulated, by values. The rooms that made them have checked them: lowering refuses only what they
 // cannot see, routes that are cut and partitions that go in a circle.
 struct StepInput {
@@ -65,6 +81,7 @@ struct StepInput {
   std::vector<std::int32_t> gpu_of;                    // [rank] which of them; empty where they are
   std::vector<std::shared_ptr<const network::Tuning>> tunings;  // [kind] of collectives among GPUs of it
   std::vector<double> speed;  // [rank] of its kernels, 1 = as the GPU should be; empty = all 1
+  Passing passing;
   NetworkMode mode = NetworkMode::steady;
   // Of every collective that can be served so; empty = chosen by size, ranks and topology.
   std::string algorithm, protocol;

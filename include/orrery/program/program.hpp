@@ -154,6 +154,7 @@ struct Call {
   Time took{}, alone{};
   hardware::LinkId link = -1;
   std::uint8_t algorithm = 0;  // network::algorithm_name; 0 = none
+  bool stands = false;         // it crosses a link that is down for a part of the step
   network::Traffic traffic{};
 };
 
@@ -212,6 +213,24 @@ struct Device {
   int pipeline_rank() const { return at[layout::Dimension::pipeline]; }  // that of all of them
 };
 
+// Where not all is as quick from the start of the last step to its end: the times of its stretches, in each of which a
+// task takes what it would in a step that is like that throughout. What is done of it when a stretch ends stays done.
+struct Stretches {
+  static constexpr Time kStands{-1};  // no part of it is done meanwhile
+  std::vector<Time> begin;            // ascending; until the first all is as the templates say: state 0
+  std::vector<std::uint32_t> state;   // [stretch]
+  std::uint32_t states = 1;
+  std::vector<std::uint32_t> pace;  // [task] kNone = as its template says in all of them
+  std::vector<Time> takes;          // [pace · states + state]
+  struct LinkRate {
+    hardware::LinkId link = 0;
+    BytesPerSecond bandwidth{};  // 0 = it stands
+  };
+  std::vector<std::vector<LinkRate>> links;  // [state] those that are not as in state 0
+  std::vector<std::uint32_t> transfers;      // [pace · states + state] index of Program::transfers; kNone = none
+  bool any() const { return !begin.empty(); }
+};
+
 struct Program {
   std::vector<Device> devices;
   std::vector<TaskTemplate> templates;
@@ -232,9 +251,13 @@ struct Program {
   std::vector<std::uint32_t> predecessor_begin;  // size tasks + 1
   std::vector<TaskId> predecessors;
 
+  Stretches stretches;  // where something is slow or down for a part of the step
+
   std::size_t tasks() const { return task_template.size(); }
   const TaskTemplate& template_of(TaskId task) const { return templates[task_template[task]]; }
   std::int64_t ranks() const;
+  // Of a task that starts then, to its end: index of `transfers`, or kNone.
+  std::uint32_t transfer_of(TaskId task, Time start) const;
 };
 
 }  // namespace orrery::program

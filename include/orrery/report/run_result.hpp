@@ -67,6 +67,21 @@ struct ExpertLoads {
   bool there = false;
 };
 
+// Something that is slow or down for a part of the step. Times are after the start of the step.
+struct Fault {
+  std::string what;  // in words: "GPU 3 at 0.5 of its speed"
+  Time from{};
+  std::optional<Time> until = {};
+  Time without{};  // the step but for it; 0 = not played
+  struct Late {
+    std::size_t device = 0;
+    bool itself = false;   // its GPU is the slow one; the others wait
+    Time most{};           // that a task of it ends later
+    Time from{}, until{};  // when the first task that is late should have ended, and when the last ends
+  };
+  std::vector<Late> late = {};  // the devices that are, by the time they are
+};
+
 // A pool of a cluster of unlike nodes.
 struct PoolResult {
   std::string name, gpu;
@@ -137,6 +152,7 @@ struct RunResult {
   // The step played again without one thing a user can change; 0 = not played.
   std::vector<std::string> perturbations;  // in words: "GPU 70 at 0.7 of its speed"
   std::vector<std::int32_t> slow_ranks;    // on GPUs slower than the fastest of the run
+  std::vector<Fault> faults;               // those of them that pass
   Time unperturbed{};                      // without all of them
   Time asynchronous{};                     // with asynchronous messages in place of blocking ones
   ExpertLoads experts;

@@ -1,0 +1,67 @@
+#include "paces.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "orrery/core/error.hpp"
+
+namespace orrery::engine {
+
+using program::kNone;
+using program::Stretches;
+using program::TaskId;
+
+Paces::Paces(const program::Program& program) : program_(program), stretches_(program.stretches) {
+  for (std::size_t i = 0; i < stretches_.takes.size(); ++i) {
+    const std::int64_t duration = stretches_.takes[i - i % stretches_.states].value;
+    const Int128 takes = stretches_.takes[i].value;
+    const bool at_once = duration == 0 || takes == 0;
+    const Int128 whole = Int128{duration} << kShift;
+    speeds_.push_back(stretches_.takes[i] == Stretches::kStands ? 0 : at_once ? kAtOnce : (whole + takes - 1) / takes);
+  }
+}
+
+std::size_t Paces::stretch_at(std::int64_t time) const {
+  const auto next = std::upper_bound(stretches_.begin.begin(), stretches_.begin.end(), Time{time});
+  return static_cast<std::size_t>(next - stretches_.begin.begin());
+}
+
+std::int64_t Paces::end(std::size_t stretch) const {
+  return stretch < stretches_.begin.size() ? stretches_.begin[stretch].value : std::numeric_limits<std::int64_t>::max();
+}
+
+Int128 Paces::speed(TaskId task, std::size_t stretch) const {
+  const std::uint32_t state = stretch == 0 ? 0 : stretches_.state[stretch - 1];
+  return speeds_[std::size_t{stretches_.pace[task]} * stretches_.states + state];
+}
+
+std::int64_t Paces::end_of(TaskId task, std::int64_t start, std::int64_t amount) const {
+  if (stretches_.pace[task] == kNone) return checked_add(start, amount);
+  Int128 left = Int128{amount} << kShift;
+  std::int64_t at = start;
+  for (std::size_t stretch = stretch_at(start);; ++stretch) {
+    const Int128 per = speed(task, stretch);
+    const std::int64_t until = end(stretch);
+    if (per == kAtOnce) return at;
+    if (per > 0) {
+      const Int128 needed = (left + per - 1) / per;
+      if (needed <= until - at) return at + static_cast<std::int64_t>(needed);
+      left -= per * (until - at);
+    }
+    if (stretch >= stretches_.begin.size()) throw_overflow("end of a task that is slow");
+    at = until;
+  }
+}
+
+std::int64_t Paces::done(TaskId task, std::int64_t from, std::int64_t to) const {
+  if (stretches_.pace[task] == kNone) return to - from;
+  Int128 sum = 0;
+  for (std::size_t stretch = stretch_at(from); from < to; ++stretch) {
+    const std::int64_t until = std::min(to, end(stretch));
+    sum += std::max<Int128>(speed(task, stretch), 0) * (until - from);
+    from = until;
+  }
+  return static_cast<std::int64_t>(sum >> kShift);
+}
+
+}  // namespace orrery::engine
