@@ -128,11 +128,16 @@ const ProtocolTuning& Tuning::of(const std::string& algorithm, const std::string
   return protocol == "ll" ? constants.ll : protocol == "ll128" ? constants.ll128 : constants.simple;
 }
 
+// Of pools, calls among their unlike GPUs: switches add where those of each pool do.
 ClusterFacts facts_of(const hardware::ClusterSpec& cluster, Catalogue& catalogue) {
   ClusterFacts facts;
   if (const auto gpu = hardware::gpu_of(cluster, catalogue)) facts.architecture = gpu->architecture;
   facts.in_switch_reduction = cluster.scale_up.in_switch_reduction;
   facts.fabric_reduction = cluster.scale_out.in_switch_reduction;
+  for (const hardware::ClusterSpec& pool : cluster.of_pools) {
+    facts.in_switch_reduction = facts.in_switch_reduction && pool.scale_up.in_switch_reduction;
+    facts.fabric_reduction = facts.fabric_reduction && pool.scale_out.in_switch_reduction;
+  }
   if (cluster.scale_out.nics_per_node > 0) facts.network = cluster.scale_out.kind;
   facts.nic_bandwidth = cluster.scale_out.nic_bandwidth;
   return facts;

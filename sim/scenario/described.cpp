@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <span>
+#include <utility>
+
 #include "orrery/core/error.hpp"
 #include "orrery/core/show.hpp"
 
@@ -61,13 +65,24 @@ std::string setting_of(const Run& run) {
 void add_sources(const Run& run, std::vector<std::pair<std::string, std::string>>& sources) {
   const Scenario& s = run.scenario();
   const auto add = [&](const std::string& what, const std::string& from) {
-    if (!from.empty()) sources.emplace_back(what, safe_to_show(from, Shown::one_line));
+    std::pair row{what, safe_to_show(from, Shown::one_line)};
+    if (!from.empty() && std::find(sources.begin(), sources.end(), row) == sources.end())
+      sources.push_back(std::move(row));
   };
   add("model " + s.model.name, s.model.source);
-  for (const std::string& from : s.cluster.sources) add("cluster " + s.cluster.name, from);
-  for (const std::string& from : s.gpu.sources) add("GPU " + s.gpu.name, from);
-  add("kernels of " + s.kernels.name, s.kernels.source);
+  const std::span<const hardware::ClusterSpec> clusters =
+      s.cluster.of_pools.empty() ? std::span(&s.cluster, 1) : std::span(s.cluster.of_pools);
+  for (const hardware::ClusterSpec& cluster : clusters)
+    for (const std::string& from : cluster.sources) add("cluster " + cluster.name, from);
+  std::vector<program::GpuRef> kinds(s.pools.begin(), s.pools.end());
+  if (kinds.empty()) kinds.emplace_back(s.gpu, s.kernels);
+  for (const program::GpuRef& kind : kinds) {
+    for (const std::string& from : kind.gpu.sources) add("GPU " + kind.gpu.name, from);
+    add("kernels of " + kind.kernels.name, kind.kernels.source);
+  }
   for (const std::string& from : run.input().tuning->sources) add("collectives", from);
+  for (const auto& tuning : run.input().tunings)
+    for (const std::string& from : tuning->sources) add("collectives", from);
 }
 
 // "encoder–decoder of 24 + 24 layers", "encoder"; of a decoder nothing.

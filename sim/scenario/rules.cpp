@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 #include "core/read_file.hpp"
 #include "orrery/layout/layout.hpp"
@@ -92,6 +93,12 @@ void check_bias(const Scenario& s, Diagnostics& errors) {
                                             : "choose a stack with unfused attention, such as megatron-2024";
 }
 
+// Those of the pools, or the one there is.
+std::span<const hardware::ClusterSpec> clusters_of(const Scenario& s) {
+  if (s.cluster.of_pools.empty()) return {&s.cluster, 1};
+  return s.cluster.of_pools;
+}
+
 void check_precision(const Scenario& s, Diagnostics& errors) {
   constexpr DType of[] = {DType::fp32, DType::fp16, DType::bf16, DType::fp8, DType::tf32};
   const DType type = of[static_cast<std::size_t>(s.training.precision)];
@@ -115,10 +122,13 @@ void check_precision(const Scenario& s, Diagnostics& errors) {
   }
 }
 
+// Of pools one whose switches add is enough: what the others cannot do so is chosen there.
 void check_network(const Scenario& s, Diagnostics& errors) {
   network::Tuning tuning;
-  tuning.in_switch_reduction = s.cluster.scale_up.in_switch_reduction;
-  tuning.fabric_reduction = s.cluster.scale_out.in_switch_reduction;
+  for (const hardware::ClusterSpec& c : clusters_of(s)) {
+    tuning.in_switch_reduction = tuning.in_switch_reduction || c.scale_up.in_switch_reduction;
+    tuning.fabric_reduction = tuning.fabric_reduction || c.scale_out.in_switch_reduction;
+  }
   if (const std::string why = network::lacks_switches(s.network.algorithm, tuning); !why.empty()) {
     errors.push_back(broken("network.algorithm", why));
     errors.back().help = "network: {algorithm: auto}";
@@ -248,17 +258,12 @@ void check_modules(const Scenario& s, Diagnostics& errors) {
 // DeepEP (deepseek-ai/DeepEP, README) and HybridEP are written for NVIDIA's GPUs of Ampere and later, joined by NVLink;
 // between nodes they write to the other's memory over InfiniBand or RoCE. What each says of a cluster's own graph it
 // says itself.
-std::string lacks_dispatcher(const Scenario& s) {
-  const layout::Dispatcher kind = s.stack.experts.dispatcher;
-  const int ranks = s.layout.expert * s.layout.expert_tensor;
-  if ((kind != layout::Dispatcher::deepep && kind != layout::Dispatcher::hybridep) || ranks == 1) return {};
-  const char* name = kind == layout::Dispatcher::deepep ? "DeepEP" : "HybridEP";
+std::string lacks_dispatcher(const char* name, int ranks, const hardware::Gpu& gpu, const hardware::ClusterSpec& c) {
   const auto is = [&](std::initializer_list<const char*> list) {
-    return std::find(list.begin(), list.end(), s.gpu.architecture) != list.end();
+    return std::find(list.begin(), list.end(), gpu.architecture) != list.end();
   };
   if (!is({"ampere", "hopper", "blackwell"}))
-    return fmt::format("{} is for NVIDIA's GPUs of Ampere and later, not for {}", name, s.gpu.name);
-  const hardware::ClusterSpec& c = s.cluster;
+    return fmt::format("{} is for NVIDIA's GPUs of Ampere and later, not for {}", name, gpu.name);
   if (!c.graph.cables.empty()) return {};
   if (c.gpus_per_node > 1 && c.scale_up.kind != hardware::ScaleUpKind::switched)
     return fmt::format("{} sends over NVLink switches, which the nodes of {} have not", name, c.name);
@@ -269,6 +274,20 @@ std::string lacks_dispatcher(const Scenario& s) {
         "{} writes to other nodes over InfiniBand or RoCE, and the {} ranks of the experts reach beyond "
         "the NVLink domains of {}",
         name, ranks, c.name);
+  return {};
+}
+
+// On each of the pools there are.
+std::string lacks_dispatcher(const Scenario& s) {
+  const layout::Dispatcher kind = s.stack.experts.dispatcher;
+  const int ranks = s.layout.expert * s.layout.expert_tensor;
+  if ((kind != layout::Dispatcher::deepep && kind != layout::Dispatcher::hybridep) || ranks == 1) return {};
+  const char* name = kind == layout::Dispatcher::deepep ? "DeepEP" : "HybridEP";
+  const std::span<const hardware::ClusterSpec> clusters = clusters_of(s);
+  for (std::size_t i = 0; i < clusters.size(); ++i)
+    if (std::string why = lacks_dispatcher(name, ranks, s.pools.empty() ? s.gpu : s.pools[i].gpu, clusters[i]);
+        !why.empty())
+      return why;
   return {};
 }
 

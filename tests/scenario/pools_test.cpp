@@ -1,6 +1,8 @@
 // Stages and replicas on pools of unlike nodes.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "orrery/scenario/sensitivity.hpp"
 #include "simulated.hpp"
 
@@ -126,6 +128,51 @@ TEST_CASE("a tenth more of a resource is more of every pool's") {
           pool.scale_out.nic_bandwidth.value * 11 / 10);
     CHECK(grown("latency").cluster.of_pools[p].scale_up.latency < pool.scale_up.latency);
   }
+}
+
+TEST_CASE("each pool is among the sources of a run") {
+  const report::RunResult run = simulated(text_of(kPools));
+  for (const char* what : {"cluster dgx-h100", "cluster selene", "GPU h100-sxm-80gb", "GPU a100-sxm-80gb"}) {
+    CAPTURE(what);
+    CHECK(std::ranges::any_of(run.sources, [&](const auto& source) { return source.first == what; }));
+  }
+  std::vector<std::pair<std::string, std::string>> once = run.sources;
+  std::ranges::sort(once);
+  CHECK(std::ranges::adjacent_find(once) == once.end());
+}
+
+// NVLink SHARP is of Hopper's switches: what is named is taken where there is one, by the order of pools or not.
+TEST_CASE("an algorithm that one pool has is taken there, and one that none has is refused") {
+  const std::string turned = "{pools: [{name: old, type: selene, nodes: 1}, {name: new, type: dgx-h100, nodes: 1}]}",
+                    both_old = "{pools: [{name: a, type: selene, nodes: 1}, {name: b, type: selene, nodes: 1}]}";
+  const auto named = [](const std::string& cluster) {
+    std::string text = text_of(cluster);
+    text.replace(text.find("network: ideal"), 14, "network: {mode: ideal, algorithm: nvls}");
+    return text;
+  };
+  for (const std::string& cluster : {kPools, turned}) CHECK(refusal(named(cluster)).empty());
+  CHECK(refusal(named(both_old)).find("network.algorithm: ") != std::string::npos);
+  const auto in_switch = [](const std::string& cluster) {
+    const auto scenario = read_scenario_text(text_of(cluster), "test.yaml");
+    REQUIRE(scenario.ok());
+    return network::facts_of(scenario->cluster).in_switch_reduction;
+  };
+  for (const std::string& cluster : {kPools, turned, both_old}) CHECK(!in_switch(cluster));
+  CHECK(in_switch("{pools: [{name: a, type: dgx-h100, nodes: 1}, {name: b, type: dgx-h100, nodes: 1}]}"));
+}
+
+TEST_CASE("a dispatcher must run on the GPUs of each pool") {
+  const auto experts = [](const char* first, const char* second) {
+    return fmt::format(
+        "model: {{type: mixtral-8x7b, layers: 4}}\ncluster: {{pools: [{{name: a, type: {}, nodes: 1}}, {{name: b, "
+        "type: "
+        "{}, nodes: 1}}]}}\nlayout: {{pipeline: 2, data: 8, expert: 8}}\ntraining: {{sequence_length: 1024, "
+        "global_batch: 16}}\nstack: {{type: megatron-2025-moe, experts: {{dispatcher: deepep}}}}\nnetwork: ideal\n",
+        first, second);
+  };
+  CHECK(refusal(experts("dgx-h100", "selene")).empty());
+  for (const std::string& text : {experts("dgx-h100", "hgx-mi300x"), experts("hgx-mi300x", "dgx-h100")})
+    CHECK(refusal(text).find("DeepEP is for NVIDIA's GPUs of Ampere and later, not for mi300x") != std::string::npos);
 }
 
 TEST_CASE("what is wrong with pools is said with its remedy") {
