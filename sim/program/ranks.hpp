@@ -90,6 +90,13 @@ struct Ranks {
   std::vector<int> place_;  // [pipeline rank]
 };
 
+// The groups that tell ranks apart, and what a person calls one of them and all of them.
+struct NamedGroups {
+  const ProcessGroups* among;
+  std::string one, all;
+};
+std::vector<NamedGroups> named_groups(const Ranks& ranks);
+
 // Whether the norm of all gradients goes from stage to stage and no rank waits for it before it updates (step_end.hpp).
 bool post_validates(const StepInput& input);
 

@@ -4,6 +4,8 @@
 
 namespace orrery::scenario {
 
+// What is wrong with a value, and where it stands.
+Diagnostic broken(std::string path, std::string message);
 // All that is wrong between the values of a scenario, each of which is allowed by itself.
 Diagnostics check_rules(const Scenario& scenario);
 // Reads training.routing.file, if there is one, for the model of the scenario.

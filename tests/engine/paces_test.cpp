@@ -109,7 +109,13 @@ TEST_CASE("a task ends at the first picosecond at which all of it is done") {
     const auto from = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(duration)));
     const auto length = static_cast<std::int64_t>(1 + random.below(1'000'000));
     Stretches& s = program.stretches;
-    s = {.begin = {{from}, {from + length}}, .state = {1, 0}, .states = 2, .pace = {0}, .takes = {{duration}, {takes}}, .links = {}, .transfers = {}};
+    s = {.begin = {{from}, {from + length}},
+         .state = {1, 0},
+         .states = 2,
+         .pace = {0},
+         .takes = {{duration}, {takes}},
+         .links = {},
+         .transfers = {}};
     s.links.resize(2);
     // The least end at which from/D + min(length, end − from)/T + rest/D ≥ 1.
     const auto all_done = [&](std::int64_t end) {

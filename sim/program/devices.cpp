@@ -1,0 +1,116 @@
+// Which ranks are alike, and the devices that stand for them.
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "fold.hpp"
+#include "ranks.hpp"
+#include "team_messages.hpp"
+
+namespace orrery::program {
+
+namespace {
+
+constexpr layout::Dimension kPipeline = layout::Dimension::pipeline;
+
+// Its groups are pairs, and their ends differ.
+bool sends(const ProcessGroups& among) {
+  return among.lane == Lane::pipeline_send;
+}
+
+// What is told of a call: what it takes, what it would take alone, where it was held back, whether it stands.
+using Cost = std::tuple<Time, Time, int, bool>;
+
+std::vector<Cost> costs_of(const ObservedCall& call, const TeamMessages& messages, Communication& communication) {
+  const std::vector<hardware::Link>& links = communication.network().topology->links();
+  std::vector<Cost> costs;
+  for (const CallCost& cost : messages.costs(call, communication)) {
+    const hardware::LinkId link = cost.call.link;
+    costs.emplace_back(cost.duration, cost.call.alone,
+                       link < 0 ? -1 : static_cast<int>(links[static_cast<std::size_t>(link)].level), cost.call.stands);
+  }
+  return costs;
+}
+
+// Costs of groups of one kind that differ within one place in the pipeline.
+bool unlike(const Ranks& ranks, const ProcessGroups& among, const std::vector<Cost>& costs) {
+  std::map<int, Cost> first;
+  for (std::size_t g = 0; g < costs.size(); ++g) {
+    const int place = ranks.at[static_cast<std::size_t>(among.groups[g].front())][kPipeline];
+    if (first.emplace(place, costs[g]).first->second != costs[g]) return true;
+  }
+  return false;
+}
+
+std::vector<std::string> splits_of(const Ranks& ranks, const std::vector<ObservedCall>& calls,
+                                   const TeamMessages& messages, Communication& communication) {
+  std::vector<std::string> splits;
+  if (ranks.speeds.size() > 1) splits.emplace_back("GPUs of different speed");
+  for (const auto& [among, in_error, name] : named_groups(ranks)) {
+    const bool differ = std::any_of(calls.begin(), calls.end(), [&, of = among](const ObservedCall& c) {
+      return c.among == of && unlike(ranks, *of, costs_of(c, messages, communication));
+    });
+    const std::string text = name + " on links of different speed or use";
+    if (differ && (splits.empty() || splits.back() != text)) splits.push_back(text);
+  }
+  return splits;
+}
+
+}  // namespace
+
+Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, Communication& communication,
+                   bool alike_once, const std::vector<std::int32_t>& places, const std::vector<std::int32_t>& apart,
+                   bool level, const std::vector<std::int32_t>& classes) {
+  std::vector<std::int64_t> initial;
+  const auto by_itself = [&](std::size_t r) {  // its stages, its speed, the loads of its experts
+    const layout::Coordinates& at = ranks.at[r];
+    const std::int64_t experts = places.empty() ? 0 : places[static_cast<std::size_t>(at[layout::Dimension::expert])];
+    const std::int64_t by = at[kPipeline] * static_cast<std::int64_t>(ranks.speeds.size()) + ranks.speed_of[r];
+    const std::int64_t alone = (by * ranks.count + experts) * ranks.count + (apart.empty() ? 0 : apart[r]);
+    return classes.empty() ? alone : alone * ranks.count + classes[r];
+  };
+  for (std::size_t r = 0; r < ranks.at.size(); ++r) initial.push_back(by_itself(r));
+  Devices devices;
+  devices.messages =
+      std::make_shared<const TeamMessages>(level ? TeamMessages(ranks, calls, communication) : TeamMessages());
+  std::vector<Relation> relations;
+  for (const ObservedCall& call : calls) {
+    Relation relation{&call.among->groups, {}, call.kind == Collective::send_receive && sends(*call.among)};
+    std::map<Cost, std::int64_t> known;
+    for (const Cost& cost : costs_of(call, *devices.messages, communication))
+      relation.cost.push_back(known.emplace(cost, static_cast<std::int64_t>(known.size())).first->second);
+    relations.push_back(std::move(relation));
+  }
+  for (const NamedGroups& named : named_groups(ranks))
+    if (!named.among->groups.empty()) relations.push_back({&named.among->groups, {}, sends(*named.among)});
+
+  const bool fold = alike_once && communication.network().mode != NetworkMode::flows;
+  devices.fold_class = fold_classes(initial, relations);
+  devices.splits = splits_of(ranks, calls, *devices.messages, communication);
+  if (std::ranges::any_of(places, [](std::int32_t place) { return place != 0; }))
+    devices.splits.emplace_back("experts of unlike loads");
+  if (std::ranges::any_of(apart, [](std::int32_t of) { return of != 0; }))
+    devices.splits.emplace_back("unlike ways to their hosts");
+  if (std::ranges::any_of(classes, [](std::int32_t of) { return of != 0; }))
+    devices.splits.emplace_back("what is slow or down for a part of the step");
+  for (std::int32_t r = 0; r < ranks.count; ++r) {
+    const auto device = static_cast<std::size_t>(fold ? devices.fold_class[static_cast<std::size_t>(r)] : r);
+    devices.device_of.push_back(static_cast<DeviceIndex>(device));
+    if (device == devices.ranks.size()) {
+      devices.ranks.emplace_back();
+      devices.representative.push_back(r);
+    }
+    devices.ranks[device].push_back(r);
+  }
+  return devices;
+}
+
+std::vector<DeviceIndex> devices_of(const Devices& devices, const std::vector<std::int32_t>& ranks) {
+  std::vector<DeviceIndex> result;
+  for (const std::int32_t r : ranks) result.push_back(devices.device_of[static_cast<std::size_t>(r)]);
+  std::sort(result.begin(), result.end());
+  result.erase(std::unique(result.begin(), result.end()), result.end());
+  return result;
+}
+
+}  // namespace orrery::program
