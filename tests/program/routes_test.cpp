@@ -42,6 +42,11 @@ TEST_CASE("each group with a member that is cut off is named, by what it is for"
   const Texts data = errors_of(without(1, 1, 1, 2));
   REQUIRE(data.size() == 1);
   CHECK(data[0].find("data-parallel group") != std::string::npos);
+  ByHand experts = without(1, 1, 1, 2);
+  experts.model.experts.count = 2, experts.model.experts.top_k = 1, experts.model.experts.hidden = 64;
+  const Texts same = errors_of(experts);
+  REQUIRE(same.size() == 2);
+  CHECK(same[1].find("group of the same experts") != std::string::npos);
 }
 
 TEST_CASE("a placement that leaves out the GPU that is down is fine") {
