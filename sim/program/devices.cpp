@@ -24,7 +24,9 @@ using Cost = std::tuple<Time, Time, int, bool>;
 std::vector<Cost> costs_of(const ObservedCall& call, const TeamMessages& messages, Communication& communication) {
   const std::vector<hardware::Link>& links = communication.network().topology->links();
   std::vector<Cost> costs;
-  for (const CallCost& cost : messages.costs(call, communication)) {
+  const TeamMessages::Costs all = messages.costs(call, communication);
+  for (std::size_t group = 0; group < all.size(); ++group) {
+    const CallCost& cost = all[group];
     const hardware::LinkId link = cost.call.link;
     costs.emplace_back(cost.duration, cost.call.alone,
                        link < 0 ? -1 : static_cast<int>(links[static_cast<std::size_t>(link)].level), cost.call.stands);

@@ -90,19 +90,17 @@ TeamMessages::TeamMessages(const Ranks& ranks, const std::vector<ObservedCall>& 
   }
   for (const ObservedCall& call : calls) {
     if (!is_message(call)) continue;
-    const std::vector<CallCost>& own = communication.costs(*call.among, call.kind, call.bytes);
-    std::vector<CallCost> levelled;
+    std::vector<std::int32_t>& pairs = levelled_.emplace_back(call, std::vector<std::int32_t>()).second;
     for (const auto& pair : call.among->groups) {
       const int to = ranks.at[static_cast<std::size_t>(pair.back())][Dimension::pipeline];
-      levelled.push_back(own[static_cast<std::size_t>(ranks.pair_of(slowest.stands_for(pair.front()), to))]);
+      pairs.push_back(ranks.pair_of(slowest.stands_for(pair.front()), to));
     }
-    levelled_.emplace_back(call, std::make_shared<const std::vector<CallCost>>(std::move(levelled)));
   }
 }
 
-const std::vector<CallCost>& TeamMessages::costs(const ObservedCall& call, Communication& communication) const {
+TeamMessages::Costs TeamMessages::costs(const ObservedCall& call, Communication& communication) const {
   const auto known = std::ranges::find(levelled_, call, [](const auto& entry) { return entry.first; });
-  return known != levelled_.end() ? *known->second : communication.costs(*call.among, call.kind, call.bytes);
+  return {communication.costs(*call.among, call.kind, call.bytes), known == levelled_.end() ? nullptr : &known->second};
 }
 
 }  // namespace orrery::program

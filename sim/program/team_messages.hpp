@@ -6,7 +6,7 @@
 // Where another is slowest from one stage to the next than on the lane before, or d_i is not all that tells the ranks
 // of a team apart (their GPUs differ in speed, their other collectives take another time), each keeps its own.
 #pragma once
-#include <memory>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -20,11 +20,19 @@ class TeamMessages {
   // `calls` of the step; those that are messages between pipeline ranks are looked at.
   TeamMessages(const Ranks& ranks, const std::vector<ObservedCall>& calls, Communication& communication);
 
-  // The costs of the call for each group.
-  const std::vector<CallCost>& costs(const ObservedCall& call, Communication& communication) const;
+  // What a call costs each of its groups: its own cost, or where `pairs` are said that of another pair.
+  struct Costs {
+    const std::vector<CallCost>& own;
+    const std::vector<std::int32_t>* pairs = nullptr;  // [pair] the one that stands for it
+    std::size_t size() const { return own.size(); }
+    const CallCost& operator[](std::size_t group) const {
+      return own[pairs == nullptr ? group : static_cast<std::size_t>((*pairs)[group])];
+    }
+  };
+  Costs costs(const ObservedCall& call, Communication& communication) const;
 
  private:
-  std::vector<std::pair<ObservedCall, std::shared_ptr<const std::vector<CallCost>>>> levelled_;
+  std::vector<std::pair<ObservedCall, std::vector<std::int32_t>>> levelled_;
 };
 
 }  // namespace orrery::program
