@@ -155,8 +155,7 @@ class Player {
   void begin_stretches(std::int64_t now) {
     const program::Stretches& all = program_.stretches;
     for (; shares_ && next_stretch() <= now; ++stretch_) {
-      const std::uint32_t before = stretch_ == 0 ? 0 : all.state[stretch_ - 1];
-      for (const auto& [link, bandwidth] : all.links[before])
+      for (const auto& [link, bandwidth] : all.links[all.state_behind(stretch_)])
         network_.change_bandwidth({now}, link, links_[static_cast<std::size_t>(link)].bandwidth);
       for (const auto& [link, bandwidth] : all.links[all.state[stretch_]])
         network_.change_bandwidth({now}, link, bandwidth);

@@ -21,25 +21,19 @@ Paces::Paces(const program::Program& program) : program_(program), stretches_(pr
   }
 }
 
-std::size_t Paces::stretch_at(std::int64_t time) const {
-  const auto next = std::upper_bound(stretches_.begin.begin(), stretches_.begin.end(), Time{time});
-  return static_cast<std::size_t>(next - stretches_.begin.begin());
-}
-
 std::int64_t Paces::end(std::size_t stretch) const {
   return stretch < stretches_.begin.size() ? stretches_.begin[stretch].value : std::numeric_limits<std::int64_t>::max();
 }
 
 Int128 Paces::speed(TaskId task, std::size_t stretch) const {
-  const std::uint32_t state = stretch == 0 ? 0 : stretches_.state[stretch - 1];
-  return speeds_[std::size_t{stretches_.pace[task]} * stretches_.states + state];
+  return speeds_[std::size_t{stretches_.pace[task]} * stretches_.states + stretches_.state_behind(stretch)];
 }
 
 std::int64_t Paces::end_of(TaskId task, std::int64_t start, std::int64_t amount) const {
   if (stretches_.pace[task] == kNone) return checked_add(start, amount);
   Int128 left = Int128{amount} << kShift;
   std::int64_t at = start;
-  for (std::size_t stretch = stretch_at(start);; ++stretch) {
+  for (std::size_t stretch = stretches_.begun({start});; ++stretch) {
     const Int128 per = speed(task, stretch);
     const std::int64_t until = end(stretch);
     if (per == kAtOnce) return at;
@@ -56,7 +50,7 @@ std::int64_t Paces::end_of(TaskId task, std::int64_t start, std::int64_t amount)
 std::int64_t Paces::done(TaskId task, std::int64_t from, std::int64_t to) const {
   if (stretches_.pace[task] == kNone) return to - from;
   Int128 sum = 0;
-  for (std::size_t stretch = stretch_at(from); from < to; ++stretch) {
+  for (std::size_t stretch = stretches_.begun({from}); from < to; ++stretch) {
     const std::int64_t until = std::min(to, end(stretch));
     sum += std::max<Int128>(speed(task, stretch), 0) * (until - from);
     from = until;

@@ -27,7 +27,7 @@ class Paces {
   static constexpr int kShift = 60;
   static constexpr Int128 kAtOnce = -1;
 
-  std::size_t stretch_at(std::int64_t time) const;  // one more than its index; 0 = before the first
+  // Of a stretch, by how many have begun: 0 = before the first.
   std::int64_t end(std::size_t stretch) const;
   Int128 speed(program::TaskId task, std::size_t stretch) const;
 

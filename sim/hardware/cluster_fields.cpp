@@ -207,6 +207,13 @@ const Fields<ClusterSpec>& cluster_fields() {
 
 const Fields<Perturbation>& perturbation_fields() {
   using P = Perturbation;
+  const auto slows_while_it_passes = [](double P::*factor) {
+    return [factor](const P& p) {
+      return p.passes() && p.*factor > 1
+                 ? std::string("must be at most 1 for a part of the step, which slows what there is")
+                 : std::string();
+    };
+  };
   static const auto table =
       Fields<P>("perturbation", "A link, device or node that is slow or down.")
           .add("link", &P::link, "node0.gpu3->node0.nvswitch (one way) or node0.gpu3--node0.nvswitch (both)")
@@ -233,18 +240,8 @@ const Fields<Perturbation>& perturbation_fields() {
                              ? std::string("from then on for good would leave a step that never ends: say until when")
                              : std::string();
                 })
-          .rule("bandwidth_factor",
-                [](const P& p) {
-                  return p.passes() && p.bandwidth_factor > 1
-                             ? std::string("must be at most 1 for a part of the step, which slows what there is")
-                             : std::string();
-                })
-          .rule("compute_factor",
-                [](const P& p) {
-                  return p.passes() && p.compute_factor > 1
-                             ? std::string("must be at most 1 for a part of the step, which slows what there is")
-                             : std::string();
-                })
+          .rule("bandwidth_factor", slows_while_it_passes(&P::bandwidth_factor))
+          .rule("compute_factor", slows_while_it_passes(&P::compute_factor))
           .rule("link",
                 [](const P& p) {
                   const int named = (p.link.empty() ? 0 : 1) + (p.device >= 0 ? 1 : 0) + (p.node >= 0 ? 1 : 0);

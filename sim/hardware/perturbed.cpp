@@ -11,14 +11,11 @@ namespace {
 
 constexpr std::uint32_t kChoices = 256;  // equal routes that are tried before the graph is searched
 
-class PerturbedTopology final : public Topology {
+// The network that was built, with links of other speed.
+class Relinked : public Topology {
  public:
-  PerturbedTopology(std::unique_ptr<Topology> base, std::vector<Link> links, std::vector<char> usable)
-      : base_(std::move(base)),
-        links_(std::move(links)),
-        usable_(std::move(usable)),
-        any_down_(std::find(usable_.begin(), usable_.end(), 0) != usable_.end()),
-        graph_(make_graph(any_down_ ? links_ : std::vector<Link>(), base_->vertices(), usable_)) {}
+  Relinked(std::shared_ptr<const Topology> base, std::vector<Link> links)
+      : base_(std::move(base)), links_(std::move(links)) {}
 
   int devices() const override { return base_->devices(); }
   int devices_per_node() const override { return base_->devices_per_node(); }
@@ -27,6 +24,23 @@ class PerturbedTopology final : public Topology {
   std::string link_name(LinkId link) const override { return base_->link_name(link); }
   int vertices() const override { return base_->vertices(); }
   std::string vertex_name(VertexId v) const override { return base_->vertex_name(v); }
+
+ protected:
+  const Topology& base() const { return *base_; }
+
+ private:
+  std::shared_ptr<const Topology> base_;
+  std::vector<Link> links_;
+};
+
+// On routes of its own where links are down.
+class PerturbedTopology final : public Relinked {
+ public:
+  PerturbedTopology(std::unique_ptr<Topology> base, std::vector<Link> links, std::vector<char> usable)
+      : Relinked(std::move(base), std::move(links)),
+        usable_(std::move(usable)),
+        any_down_(std::find(usable_.begin(), usable_.end(), 0) != usable_.end()),
+        graph_(make_graph(any_down_ ? this->links() : std::vector<Link>(), vertices(), usable_)) {}
 
   void route(DeviceId from, DeviceId to, std::vector<LinkId>& out) const override {
     alternative_route(from, to, 0, out);
@@ -40,7 +54,7 @@ class PerturbedTopology final : public Topology {
   }
   void host_route(DeviceId device, bool to_host, std::vector<LinkId>& out) const override {
     const std::size_t start = out.size();
-    base_->host_route(device, to_host, out);
+    base().host_route(device, to_host, out);
     const bool whole = std::all_of(out.begin() + static_cast<std::ptrdiff_t>(start), out.end(),
                                    [&](LinkId l) { return usable_[static_cast<std::size_t>(l)] != 0; });
     if (!whole) out.resize(start);
@@ -55,45 +69,31 @@ class PerturbedTopology final : public Topology {
     };
     const std::uint32_t tries = any_down_ ? kChoices : 1;
     for (std::uint32_t i = 0; i < tries; ++i) {
-      base_->alternative_route(from, to, choice + i, out);
+      base().alternative_route(from, to, choice + i, out);
       if (whole()) return true;
       out.resize(start);
     }
     return shortest_path(graph_, from, to, out);
   }
 
-  std::unique_ptr<Topology> base_;
-  std::vector<Link> links_;
   std::vector<char> usable_;
   bool any_down_;
   Graph graph_;
 };
 
-// The network of a part of the step: links of other speed on the same routes.
-class PassingTopology final : public Topology {
+// The network of a part of the step: on the same routes.
+class PassingTopology final : public Relinked {
  public:
-  PassingTopology(std::shared_ptr<const Topology> base, std::vector<Link> links)
-      : base_(std::move(base)), links_(std::move(links)) {}
+  using Relinked::Relinked;
 
-  int devices() const override { return base_->devices(); }
-  int devices_per_node() const override { return base_->devices_per_node(); }
-  const std::vector<Link>& links() const override { return links_; }
-  bool same_domain(DeviceId a, DeviceId b) const override { return base_->same_domain(a, b); }
-  std::string link_name(LinkId link) const override { return base_->link_name(link); }
-  int vertices() const override { return base_->vertices(); }
-  std::string vertex_name(VertexId v) const override { return base_->vertex_name(v); }
-  void route(DeviceId from, DeviceId to, std::vector<LinkId>& out) const override { base_->route(from, to, out); }
+  void route(DeviceId from, DeviceId to, std::vector<LinkId>& out) const override { base().route(from, to, out); }
   void alternative_route(DeviceId from, DeviceId to, std::uint32_t choice, std::vector<LinkId>& out) const override {
-    base_->alternative_route(from, to, choice, out);
+    base().alternative_route(from, to, choice, out);
   }
-  bool connected(DeviceId from, DeviceId to) const override { return base_->connected(from, to); }
+  bool connected(DeviceId from, DeviceId to) const override { return base().connected(from, to); }
   void host_route(DeviceId device, bool to_host, std::vector<LinkId>& out) const override {
-    base_->host_route(device, to_host, out);
+    base().host_route(device, to_host, out);
   }
-
- private:
-  std::shared_ptr<const Topology> base_;
-  std::vector<Link> links_;
 };
 
 class Perturber {

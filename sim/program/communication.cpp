@@ -43,6 +43,11 @@ const Diagnostics& Communication::cut_routes() {
   return *cut_routes_;
 }
 
+bool any_stands(std::span<const hardware::Link> links, const std::vector<network::LinkUse>& uses) {
+  return std::ranges::any_of(
+      uses, [&](const network::LinkUse& use) { return links[static_cast<std::size_t>(use.link)].stands; });
+}
+
 Bytes bytes_sent(Collective kind, Bytes size, std::int64_t members) {
   const std::int64_t n = members;
   if (n <= 1) return {};
@@ -182,8 +187,7 @@ std::vector<CallCost> Communication::compute(const ProcessGroups& among, Collect
         most_lost[g] = takes - alone;
         cost.call.link = rates->link[i];
       }
-      cost.call.stands |= std::ranges::any_of(
-          phase.links, [&](const network::LinkUse& use) { return links[static_cast<std::size_t>(use.link)].stands; });
+      cost.call.stands = cost.call.stands || any_stands(links, phase.links);
       if (network_.mode == NetworkMode::flows) cost.transfer.phases.push_back(phase);
     }
   }

@@ -85,6 +85,9 @@ TaskTemplate collective_task(Communication& communication, Builder& builder, con
 TaskTemplate collective_task(const CallCost& cost, Builder& builder, const ProcessGroups& among, std::size_t group,
                              Collective kind, Bytes bytes, const char* name);
 
+// Whether any of the links is down for a part of the step.
+bool any_stands(std::span<const hardware::Link> links, const std::vector<network::LinkUse>& uses);
+
 // Bytes each member sends in a call of size S on n ranks (S as in core/collective.hpp).
 Bytes bytes_sent(Collective kind, Bytes size, std::int64_t members);
 

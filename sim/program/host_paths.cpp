@@ -62,9 +62,7 @@ std::vector<HostPaths::Way> HostPaths::ways(const StepInput& input, const std::v
 }
 
 bool HostPaths::stands(const Way& way) const {
-  return std::ranges::any_of(way.uses, [&](const network::LinkUse& use) {
-    return topology_->links()[static_cast<std::size_t>(use.link)].stands;
-  });
+  return any_stands(topology_->links(), way.uses);
 }
 
 CallCost HostPaths::copy(std::int32_t of_class, bool to_host, Bytes bytes) const {

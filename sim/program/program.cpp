@@ -20,11 +20,13 @@ std::int64_t Program::ranks() const {
   return count;
 }
 
+std::size_t Stretches::begun(Time by) const {
+  return static_cast<std::size_t>(std::upper_bound(begin.begin(), begin.end(), by) - begin.begin());
+}
+
 std::uint32_t Program::transfer_of(TaskId task, Time start) const {
   if (stretches.transfers.empty() || stretches.pace[task] == kNone) return template_of(task).transfer;
-  const auto next = std::upper_bound(stretches.begin.begin(), stretches.begin.end(), start);
-  const std::size_t begun = static_cast<std::size_t>(next - stretches.begin.begin());
-  const std::uint32_t state = begun == 0 ? 0 : stretches.state[begun - 1];
+  const std::uint32_t state = stretches.state_behind(stretches.begun(start));
   return stretches.transfers[std::size_t{stretches.pace[task]} * stretches.states + state];
 }
 

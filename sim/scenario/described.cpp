@@ -70,9 +70,7 @@ void add_sources(const Run& run, std::vector<std::pair<std::string, std::string>
       sources.push_back(std::move(row));
   };
   add("model " + s.model.name, s.model.source);
-  const std::span<const hardware::ClusterSpec> clusters =
-      s.cluster.of_pools.empty() ? std::span(&s.cluster, 1) : std::span(s.cluster.of_pools);
-  for (const hardware::ClusterSpec& cluster : clusters)
+  for (const hardware::ClusterSpec& cluster : s.clusters())
     for (const std::string& from : cluster.sources) add("cluster " + cluster.name, from);
   std::vector<program::GpuRef> kinds(s.pools.begin(), s.pools.end());
   if (kinds.empty()) kinds.emplace_back(s.gpu, s.kernels);

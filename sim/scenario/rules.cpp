@@ -90,12 +90,6 @@ void check_bias(const Scenario& s, Diagnostics& errors) {
                                             : "choose a stack with unfused attention, such as megatron-2024";
 }
 
-// Those of the pools, or the one there is.
-std::span<const hardware::ClusterSpec> clusters_of(const Scenario& s) {
-  if (s.cluster.of_pools.empty()) return {&s.cluster, 1};
-  return s.cluster.of_pools;
-}
-
 void check_precision(const Scenario& s, Diagnostics& errors) {
   constexpr DType of[] = {DType::fp32, DType::fp16, DType::bf16, DType::fp8, DType::tf32};
   const DType type = of[static_cast<std::size_t>(s.training.precision)];
@@ -122,7 +116,7 @@ void check_precision(const Scenario& s, Diagnostics& errors) {
 // Of pools one whose switches add is enough: what the others cannot do so is chosen there.
 void check_network(const Scenario& s, Diagnostics& errors) {
   network::Tuning tuning;
-  for (const hardware::ClusterSpec& c : clusters_of(s)) {
+  for (const hardware::ClusterSpec& c : s.clusters()) {
     tuning.in_switch_reduction = tuning.in_switch_reduction || c.scale_up.in_switch_reduction;
     tuning.fabric_reduction = tuning.fabric_reduction || c.scale_out.in_switch_reduction;
   }
@@ -183,7 +177,7 @@ std::string lacks_dispatcher(const Scenario& s) {
   const int ranks = s.layout.expert * s.layout.expert_tensor;
   if ((kind != layout::Dispatcher::deepep && kind != layout::Dispatcher::hybridep) || ranks == 1) return {};
   const char* name = kind == layout::Dispatcher::deepep ? "DeepEP" : "HybridEP";
-  const std::span<const hardware::ClusterSpec> clusters = clusters_of(s);
+  const std::span<const hardware::ClusterSpec> clusters = s.clusters();
   for (std::size_t i = 0; i < clusters.size(); ++i)
     if (std::string why = lacks_dispatcher(name, ranks, s.pools.empty() ? s.gpu : s.pools[i].gpu, clusters[i]);
         !why.empty())

@@ -229,6 +229,9 @@ struct Stretches {
   std::vector<std::vector<LinkRate>> links;  // [state] those that are not as in state 0
   std::vector<std::uint32_t> transfers;      // [pace · states + state] index of Program::transfers; kNone = none
   bool any() const { return !begin.empty(); }
+  std::size_t begun(Time by) const;  // how many have begun by then
+  // Of the last of so many that have begun.
+  std::uint32_t state_behind(std::size_t begun) const { return begun == 0 ? 0 : state[begun - 1]; }
 };
 
 struct Program {

@@ -2,6 +2,7 @@
 #pragma once
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -114,6 +115,11 @@ struct Scenario {
   model::Lengths lengths() const {
     const std::int64_t first = training.sequence_length;
     return {first, model.has_two_stacks() ? training.decoder_sequence_length.value_or(first) : 0};
+  }
+  // Those of the pools, or the one there is.
+  std::span<const hardware::ClusterSpec> clusters() const {
+    if (cluster.of_pools.empty()) return {&cluster, 1};
+    return cluster.of_pools;
   }
   // What of a GPU is no allocator's to give: the context, and what the libraries of the stack have beside it.
   Bytes outside_allocator(const hardware::Gpu& on) const { return on.context_memory + stack.libraries.outside; }
