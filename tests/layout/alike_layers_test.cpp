@@ -20,9 +20,6 @@ using namespace orrery::layout::test;
 
 namespace {
 
-constexpr PassKind kPasses[] = {PassKind::forward, PassKind::backward, PassKind::input_gradient,
-                                PassKind::weight_gradient};
-
 // Every layer split by itself.
 struct Whole {
   Whole(const model::ModelGraph& graph, const Layout& layout, std::span<const std::int32_t> nodes, const PassOptions& o)

@@ -12,9 +12,6 @@ using namespace orrery::layout::test;
 
 namespace {
 
-constexpr PassKind kPasses[] = {PassKind::forward, PassKind::backward, PassKind::input_gradient,
-                                PassKind::weight_gradient};
-
 struct Drawn {
   model::ModelSpec model;
   Layout layout;

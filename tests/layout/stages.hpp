@@ -6,6 +6,9 @@
 
 namespace orrery::layout::test {
 
+inline constexpr PassKind kPasses[] = {PassKind::forward, PassKind::backward, PassKind::input_gradient,
+                                       PassKind::weight_gradient};
+
 inline model::ModelSpec gpt(std::int64_t layers, std::int64_t hidden, std::int64_t heads, std::int64_t vocab) {
   model::ModelSpec m;
   m.layers = layers, m.hidden = hidden, m.heads = m.kv_heads = heads, m.ffn_hidden = 4 * hidden, m.vocab = vocab;

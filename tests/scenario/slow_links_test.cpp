@@ -38,6 +38,21 @@ Time step_time(const Scenario& s, std::vector<std::string>* notes = nullptr) {
   return run->timeline.step_time;
 }
 
+// Both quickstarts in both modes, with their networks and what their steps take.
+template <class Visit>
+void each_quickstart(const Visit& visit) {
+  for (const char* name : {"quickstart-8gpu", "quickstart-16gpu"})
+    for (const NetworkModeChoice mode : {NetworkModeChoice::steady, NetworkModeChoice::flows}) {
+      CAPTURE(name);
+      auto scenario = shipped(name);
+      REQUIRE(scenario.ok());
+      scenario->network.mode = mode;
+      const auto topology = hardware::build_topology(scenario->cluster, scenario->cluster.nodes);
+      REQUIRE(topology.ok());
+      visit(*scenario, **topology, step_time(*scenario));
+    }
+}
+
 }  // namespace
 
 // A link that is down is left out of the routes. So it may cost less than one at half rate, over which everything still
@@ -45,69 +60,54 @@ Time step_time(const Scenario& s, std::vector<std::string>* notes = nullptr) {
 TEST_CASE("a slow link never makes a step faster, and one that is down costs more unless its traffic has another way") {
   Random random(77);
   const bool every = std::getenv("ORRERY_EVERY_LINK") != nullptr;
-  for (const char* name : {"quickstart-8gpu", "quickstart-16gpu"})
-    for (const NetworkModeChoice mode : {NetworkModeChoice::steady, NetworkModeChoice::flows}) {
-      auto scenario = shipped(name);
-      REQUIRE(scenario.ok());
-      scenario->network.mode = mode;
-      const auto topology = hardware::build_topology(scenario->cluster, scenario->cluster.nodes);
-      REQUIRE(topology.ok());
-      const Time before = step_time(*scenario);
-      for (std::size_t i = 0; i < (*topology)->links().size(); ++i) {
-        if (!every && random.below((*topology)->links().size()) >= 6) continue;
-        const std::string link = (*topology)->link_name(static_cast<hardware::LinkId>(i));
-        CAPTURE(name);
-        CAPTURE(link);
-        const Time half = step_time(with(*scenario, link, 0.5, false));
-        CHECK(half >= before);
-        std::vector<std::string> notes;
-        const Time down = step_time(with(*scenario, link, 1, true), &notes);
-        if (down.value == 0) continue;
-        const auto note = std::find_if(notes.begin(), notes.end(),
-                                       [&](const std::string& text) { return text.starts_with(link + " is down: "); });
-        CHECK(down >= before);
-        if (down != before) CHECK(note != notes.end());
-        if (down >= half) continue;
-        REQUIRE(note != notes.end());
-        CHECK(note->find("as before") != std::string::npos);
-      }
+  each_quickstart([&](const Scenario& scenario, const hardware::Topology& topology, Time before) {
+    for (std::size_t i = 0; i < topology.links().size(); ++i) {
+      if (!every && random.below(topology.links().size()) >= 6) continue;
+      const std::string link = topology.link_name(static_cast<hardware::LinkId>(i));
+      CAPTURE(link);
+      const Time half = step_time(with(scenario, link, 0.5, false));
+      CHECK(half >= before);
+      std::vector<std::string> notes;
+      const Time down = step_time(with(scenario, link, 1, true), &notes);
+      if (down.value == 0) continue;
+      const auto note = std::find_if(notes.begin(), notes.end(),
+                                     [&](const std::string& text) { return text.starts_with(link + " is down: "); });
+      CHECK(down >= before);
+      if (down != before) CHECK(note != notes.end());
+      if (down >= half) continue;
+      REQUIRE(note != notes.end());
+      CHECK(note->find("as before") != std::string::npos);
     }
+  });
 }
 
 // Drawn stretches of the step, each link slow or down in them: 50 of each where ORRERY_EVERY_LINK is set.
 TEST_CASE("a link that is slow or down for a part of the step never makes it faster, and the books hold") {
   Random random(78);
   const bool every = std::getenv("ORRERY_EVERY_LINK") != nullptr;
-  for (const char* name : {"quickstart-8gpu", "quickstart-16gpu"})
-    for (const NetworkModeChoice mode : {NetworkModeChoice::steady, NetworkModeChoice::flows}) {
-      auto scenario = shipped(name);
-      REQUIRE(scenario.ok());
-      scenario->network.mode = mode;
-      const auto topology = hardware::build_topology(scenario->cluster, scenario->cluster.nodes);
-      REQUIRE(topology.ok());
-      const Time before = step_time(*scenario);
-      const std::uint64_t links = (*topology)->links().size();
-      for (std::uint64_t i = 0; i < (every ? 50 * links : 4); ++i) {
-        const std::string link =
-            (*topology)->link_name(static_cast<hardware::LinkId>(every ? i % links : random.below(links)));
-        const bool down = random.below(2) == 0;
-        Scenario changed = with(*scenario, link, down ? 1 : 0.1, down);
-        hardware::Perturbation& p = changed.cluster.perturb.back();
-        p.from = {static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(before.value)))};
-        p.until =
-            p.from + Time{1 + static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(before.value)) / 4)};
-        CAPTURE(name);
-        CAPTURE(link);
-        CAPTURE(p.from.value);
-        CAPTURE(p.until->value);
-        CAPTURE(down);
-        const auto run = resolve_and_simulate(changed, {.what_if = false});
-        REQUIRE(run.ok());
-        CHECK(run->books == std::vector<std::string>{});
-        CHECK(run->timeline.step_time >= before);
-        if (down && mode == NetworkModeChoice::steady) CHECK(run->timeline.step_time <= before + (*p.until - p.from));
-      }
+  each_quickstart([&](const Scenario& scenario, const hardware::Topology& topology, Time before) {
+    const std::uint64_t links = topology.links().size();
+    for (std::uint64_t i = 0; i < (every ? 50 * links : 4); ++i) {
+      const std::string link =
+          topology.link_name(static_cast<hardware::LinkId>(every ? i % links : random.below(links)));
+      const bool down = random.below(2) == 0;
+      Scenario changed = with(scenario, link, down ? 1 : 0.1, down);
+      hardware::Perturbation& p = changed.cluster.perturb.back();
+      p.from = {static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(before.value)))};
+      p.until =
+          p.from + Time{1 + static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(before.value)) / 4)};
+      CAPTURE(link);
+      CAPTURE(p.from.value);
+      CAPTURE(p.until->value);
+      CAPTURE(down);
+      const auto run = resolve_and_simulate(changed, {.what_if = false});
+      REQUIRE(run.ok());
+      CHECK(run->books == std::vector<std::string>{});
+      CHECK(run->timeline.step_time >= before);
+      if (down && scenario.network.mode == NetworkModeChoice::steady)
+        CHECK(run->timeline.step_time <= before + (*p.until - p.from));
     }
+  });
 }
 
 TEST_CASE("what goes round a link that is down is noted") {
