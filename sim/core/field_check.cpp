@@ -25,10 +25,20 @@ std::string refused(const Field& f, const FieldValue& value) {
   return known ? std::string() : "'" + *text + "'";
 }
 
+// Whether there is nothing to say, without the texts to say it with.
+bool holds(const FieldTable& table, const void* object) {
+  for (const Field& f : table.fields())
+    for (std::size_t i = 0; i < f.count(object); ++i)
+      if (f.type == FieldType::section ? !holds(*f.fields, f.view(object, i)) : !refused(f, f.load(object, i)).empty())
+        return false;
+  return std::ranges::all_of(table.rules(), [&](const FieldRule& rule) { return rule.broken(object).empty(); });
+}
+
 }  // namespace
 
 Diagnostics check_fields(const FieldTable& table, const void* object, const std::string& path) {
   Diagnostics errors;
+  if (holds(table, object)) return errors;
   const auto refuse = [&](const std::string& key, std::string message) {
     errors.emplace_back();
     errors.back().path = child_path(path, key);
