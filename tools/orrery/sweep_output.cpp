@@ -36,11 +36,16 @@ std::string last_part(const std::string& key) {
 namespace {
 
 // {key, value} of each dimension, and layout.data.
+// Of a row that was refused before it was known: nothing.
+std::string data_text(const Row& row) {
+  return row.data > 0 ? std::to_string(row.data) : std::string();
+}
+
 std::vector<std::pair<std::string, std::string>> keys_of(const Row& row, const Space& space) {
   std::vector<std::pair<std::string, std::string>> keys;
   const std::vector<std::string> values = sweep::values_of(row.point, space);
   for (std::size_t d = 0; d < values.size(); ++d) keys.emplace_back(space.dimensions[d].key, values[d]);
-  if (!says_data(space)) keys.emplace_back("layout.data", row.data > 0 ? std::to_string(row.data) : std::string());
+  if (!says_data(space)) keys.emplace_back("layout.data", data_text(row));
   return keys;
 }
 
@@ -278,11 +283,14 @@ std::string sweep_csv_header(const Space& space) {
 
 std::string sweep_csv_row(const Row& row, const Space& space) {
   std::string line;
-  for (const auto& [key, value] : keys_of(row, space)) line += csv_field(value) + ",";
+  for (const std::string& value : sweep::values_of(row.point, space)) (line += csv_field(value)) += ',';
+  if (!says_data(space)) (line += data_text(row)) += ',';
   line += sweep::name_of(row.status);
-  for (const sweep::FigureColumn& column : sweep::figure_columns())
-    line += has_figures(row) ? "," + figure_text(column, row.figures) : std::string(",");
-  return line + "," + csv_field(row.why) + "\n";
+  for (const sweep::FigureColumn& column : sweep::figure_columns()) {
+    line += ',';
+    if (has_figures(row)) line += figure_text(column, row.figures);
+  }
+  return ((line += ',') += csv_field(row.why)) += '\n';
 }
 
 std::string sweep_json_row(const Row& row, const Space& space) {
