@@ -101,7 +101,7 @@ void StepLowering::sum_up_stages(LoweredStep& step) {
 void StepLowering::sum_up(LoweredStep& step) {
   if (options_.stage_times) sum_up_stages(step);
   step.flops = count_flops(input_, stages_);
-  step.flops_book = audit_flops(input_, step.flops);
+  if (options_.flops_book) step.flops_book = audit_flops(input_, step.flops);
   for (DeviceIndex d = 0; offloading_ && d < devices(); ++d)
     step.moved.push_back(offloading_->moved(devices_.representative[d]));
   step.ranks = ranks_.count;

@@ -25,7 +25,7 @@ void judge(const Run& run, report::RunResult& result, engine::Replays& replays, 
 Result<Evaluation> evaluated(const Run& run, EvaluationCosts& costs, std::optional<Time> slowest) {
   const RunOptions options;
   program::LowerOptions how = lower_options(run.scenario(), options);
-  how.stage_times = how.inside = false;
+  how.stage_times = how.inside = how.flops_book = false;
   if (surely_small(run.scenario(), options)) how.admit = {};
   Result<PlayedStep> played = lower_and_play(run.input(), how, options, costs.steps);
   if (!played.ok()) return played.errors();

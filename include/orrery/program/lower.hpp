@@ -100,6 +100,7 @@ struct LowerOptions {
   int steps = 0;            // of the Program; 0 = kStepsToSettle where work crosses from one to the next, else one
   bool stage_times = true;  // LoweredStep::stages is asked for
   bool inside = true;       // parts of passes and uses of tensors are: traces and books read them
+  bool flops_book = true;   // LoweredStep::flops_book is
   // Asked before the first task is made; what it returns refuses the step.
   std::function<Diagnostics(const Footprint&)> admit = {};
 };
