@@ -24,7 +24,18 @@ struct FoldKey {
   void add_to(Hash& hash) const;
 };
 
+// A cut by layers.
+struct PartitionKey {
+  std::shared_ptr<const model::ModelGraph> graph;
+  std::vector<layout::StageSpan> spans;
+  int stages = 1;
+  std::int64_t period = 1;  // as that of CutKey
+  friend bool operator==(const PartitionKey&, const PartitionKey&) = default;
+  void add_to(Hash& hash) const;
+};
+
 struct Costs::Parts {
+  Kept<PartitionKey, const Cut> partitions{256};
   Kept<CutKey, const Cut> cuts{256};
   Kept<StagesKey, const Stages> stages{256};
   Kept<StageWorkKey, StageWork> work{128};

@@ -47,11 +47,11 @@ std::vector<ObservedCall> DataParallel::observed() {
   for (const OpKind half : {OpKind::forward, OpKind::backward})
     kinds[static_cast<std::size_t>(half)] = kinds[static_cast<std::size_t>(half)] || halves;
   halves = false;
+  // What goes with other passes of a stage goes with one that is both the first and the last, too.
   for (int stage = 0; stage < stages_.stages(); ++stage)
     for (std::size_t kind = 0; kind < kinds.size(); ++kind)
-      for (const bool first : {false, true})
-        for (const bool last : {false, true})
-          if (kinds[kind]) make_calls({0, 0, 0, stage, 0, static_cast<OpKind>(kind), first, last});
+      if (kinds[kind] && stages_.alike(stage) == stage)
+        make_calls({0, 0, 0, stage, 0, static_cast<OpKind>(kind), true, true});
   for (int rank = 0; rank < input_.layout.pipeline; ++rank) end_calls(rank, 0, 0);
   observing_ = nullptr;
   return list;
