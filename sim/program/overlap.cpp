@@ -76,10 +76,9 @@ Pass joint_pass(const JointOrder& order, const Pass& forward, const Pass& backwa
   const Pass* of[2] = {&forward, &backward};
   const std::vector<bool> hidden[2] = {hidden_calls(forward, percent), hidden_calls(backward, percent)};
   Pass joint;
-  joint.inside = forward.inside;
+  joint.inside = forward.inside;  // and no host reads: the other half has been launched by then
   for (const JointOrder::Place& at : order.steps) {
     TimedStep step = of[at.half]->steps[at.index];
-    step.host_waits = false;  // the other half has been launched by then
     const auto own = static_cast<std::uint32_t>(joint.steps.size());
     if (runs_beside(step) || hidden[at.half][at.index])
       step.beside = order.at[at.half][at.index + 1 + step.beside] - own - 1;

@@ -17,22 +17,26 @@ void PipelineLowering::emit_pass(const Team& team, const std::vector<std::vector
       std::ranges::any_of(calls.front(), [](const DataCall& c) { return c.move == DataCall::Move::none; });
   for (const auto& of_member : calls)
     for (const DataCall& c : of_member) cuts.push_back(c.position);
-  const std::vector<std::uint32_t> of_calls = cuts;
-  const std::vector<TimedStep>& steps = pass_[team.members.front()]->steps;
-  for (std::uint32_t i = 0; i < steps.size(); ++i)
-    if (steps[i].host_waits) cuts.push_back(i + 1);
   std::sort(cuts.begin(), cuts.end());
+  const std::vector<std::uint32_t> of_calls = cuts;
+  const std::vector<std::uint32_t>& reads = pass_[team.members.front()]->host_reads;
+  cuts.insert(cuts.end(), reads.begin(), reads.end());
+  std::inplace_merge(cuts.begin(), cuts.end() - static_cast<std::ptrdiff_t>(reads.size()), cuts.end());
   cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
+  const bool gathers = std::ranges::any_of(
+      calls, [](const std::vector<DataCall>& of_member) { return std::ranges::any_of(of_member, &DataCall::gather); });
   std::vector<Ahead> issued(calls.size());  // gathers of each member so far
   for (std::size_t i = 0; i + 1 < cuts.size() || i == 0; ++i) {
-    for (std::size_t m = 0; m < calls.size(); ++m) gather_before(team.members[m], calls[m], cuts[i], issued[m]);
+    for (std::size_t m = 0; gathers && m < calls.size(); ++m)
+      gather_before(team.members[m], calls[m], cuts[i], issued[m]);
     if (i + 1 >= cuts.size()) break;
     for (const DeviceIndex d : team.members) wait_for_copies(d);
     emit_piece(team, cuts[i], cuts[i + 1], slowable);
+    const bool by_call = std::binary_search(of_calls.begin(), of_calls.end(), cuts[i + 1]);
+    const bool read = std::binary_search(reads.begin(), reads.end(), cuts[i + 1]);
     for (const DeviceIndex d : team.members) {
-      if (std::find(of_calls.begin(), of_calls.end(), cuts[i + 1]) != of_calls.end())
-        history_[d].push_back(waits_[d].front());
-      if (steps[cuts[i + 1] - 1].host_waits) host_waits_[d].push_back(waits_[d].front());
+      if (by_call) history_[d].push_back(waits_[d].front());
+      if (read) host_waits_[d].push_back(waits_[d].front());
     }
     for (std::size_t m = 0; m < calls.size(); ++m) reduce_after(team, m, calls[m], cuts[i + 1]);
   }

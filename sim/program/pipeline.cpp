@@ -227,14 +227,15 @@ void PipelineLowering::reduce_after(const Team& team, std::size_t member, const 
                                     std::uint32_t position) {
   const DeviceIndex d = team.members[member];
   TaskId before = waits_[d].front();
-  for (const DataCall& call : calls) {
-    if (call.gather || call.position != position) continue;
-    if (call.move != DataCall::Move::none) {
-      move_out(d, call, before);
+  auto call = std::ranges::lower_bound(calls, position, {}, &DataCall::position);
+  for (; call != calls.end() && call->position == position; ++call) {
+    if (call->gather) continue;
+    if (call->move != DataCall::Move::none) {
+      move_out(d, *call, before);
       continue;
     }
-    const TaskId task = data_task(d, call);
-    builder_.add_edge(call.replicas ? before : waits_[d].front(), task);
+    const TaskId task = data_task(d, *call);
+    builder_.add_edge(call->replicas ? before : waits_[d].front(), task);
     before = task;
     ends_.reductions[d].push_back(task);
   }

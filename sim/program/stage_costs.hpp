@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <tuple>
+#include <unordered_map>
 #include <vector>
 
 #include "kernel_times.hpp"
@@ -109,6 +110,7 @@ class StageCosts {
     auto operator<=>(const Place&) const = default;
   };
   Place place_of(std::int32_t rank) const;  // the first groups with the same costs
+  const Pass& find_pass(const Place& place, int stage, layout::PassKind kind, int pipe, bool opens);
   PassKey pass_key(int stage, layout::PassKind kind, const std::vector<std::int32_t>& edges, bool opens,
                    const Place& place);
   Pass make_pass(int stage, layout::PassKind kind, const std::vector<std::int32_t>& edges, bool opens,
@@ -119,6 +121,7 @@ class StageCosts {
   Time launch_of(const layout::PassStep& step, bool forward) const;
   Time kernel_time(const layout::PassStep& step, const Speed& speed);
   void launch_blocking(Pass& pass);
+  void note_host_reads(Pass& pass, int stage, layout::PassKind kind);
   void find_messages();
   const std::vector<std::int32_t>& messages_to(int stage, bool forward, int pipe) const {
     return arrivals_[way(stage, forward, pipe)];
@@ -151,6 +154,8 @@ class StageCosts {
   // By what arrives and whether it opens.
   std::map<std::tuple<int, layout::PassKind, std::vector<std::int64_t>, bool, Place>, std::shared_ptr<const Pass>>
       passes_;
+  std::map<Place, std::size_t> places_;                   // numbered
+  std::unordered_map<std::uint64_t, const Pass*> asked_;  // by place, way, kind and whether it opens: one of passes_
 };
 
 // What a kernel takes at a factor of its speed, rounded up to a picosecond.

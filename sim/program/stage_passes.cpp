@@ -33,8 +33,8 @@ bool is_replayed(model::OperatorKind kind, const std::vector<cost::GraphModule>&
 StageCosts::Place StageCosts::place_of(std::int32_t rank) const {
   const auto r = static_cast<std::size_t>(rank);
   Place place{{}, ranks_.speed_of[r], place_in_experts(rank)};
-  for (const Dimension d : layout::dimensions_that(&layout::DimensionFacts::in_pass))
-    place.group[d] = class_[d][static_cast<std::size_t>(ranks_.along_of[d][r])];
+  static const std::vector<Dimension> in_pass = layout::dimensions_that(&layout::DimensionFacts::in_pass);
+  for (const Dimension d : in_pass) place.group[d] = class_[d][static_cast<std::size_t>(ranks_.along_of[d][r])];
   return place;
 }
 
@@ -207,16 +207,20 @@ void StageCosts::cost_steps(Pass& pass, int stage, PassKind kind, const Place& p
   }
 }
 
+// The counts of tokens; padded ones are known.
+void StageCosts::note_host_reads(Pass& pass, int stage, PassKind kind) {
+  const bool experts = cut_.of.graph->spec.experts.count > 0;
+  if (key_.launch.mode != cost::LaunchMode::eager || key_.stages->of.pass.routing.pad || !experts) return;
+  for (std::uint32_t i = 1; i < pass.steps.size(); ++i)
+    if (host_reads_counts(steps(stage, kind), i, kind) && pass.steps[i].launch.value > 0) pass.host_reads.push_back(i);
+}
+
 Pass StageCosts::make_pass(int stage, PassKind kind, const std::vector<std::int32_t>& edges, bool opens,
                            const Place& place) {
   Pass pass;
   pass.inside = key_.inside;
   cost_steps(pass, stage, kind, place);
-  const bool reads = !key_.stages->of.pass.routing.pad;  // the counts of tokens; padded ones are known
-  const bool experts = cut_.of.graph->spec.experts.count > 0;
-  if (key_.launch.mode == cost::LaunchMode::eager && reads && experts)
-    for (std::size_t i = 1; i < pass.steps.size(); ++i)
-      pass.steps[i - 1].host_waits = host_reads_counts(steps(stage, kind), i, kind) && pass.steps[i].launch.value > 0;
+  note_host_reads(pass, stage, kind);
   if (key_.inside) note_uses(pass, stage, kind, place.experts);
   // I takes over what came, and W where I has nothing to do (an embedding alone).
   const bool takes_over = kind != PassKind::weight_gradient || steps(stage, PassKind::input_gradient).empty();
@@ -225,6 +229,7 @@ Pass StageCosts::make_pass(int stage, PassKind kind, const std::vector<std::int3
   hold_gathered_layers(pass, stage, kind, opens);
   pass.received = static_cast<std::uint32_t>(received.size());
   pass.steps.insert(pass.steps.begin(), received.begin(), received.end());
+  for (std::uint32_t& position : pass.host_reads) position += pass.received;
   for (TimedStep& step : pass.steps) step.backward = kind != PassKind::forward;
   if (kind == PassKind::forward && !pass.steps.empty()) pass.steps.front().launch += key_.launch.per_micro_batch;
   if (key_.launch.mode == cost::LaunchMode::blocking) launch_blocking(pass);
@@ -284,6 +289,14 @@ PassKey StageCosts::pass_key(int stage, PassKind kind, const std::vector<std::in
 // A pass is the same for all stages that do the same, wherever messages of the same sizes reach them.
 const Pass& StageCosts::pass(std::int32_t rank, int stage, PassKind kind, int pipe, bool opens) {
   const Place place = place_of(rank);
+  const auto number = static_cast<std::uint64_t>(places_.try_emplace(place, places_.size()).first->second);
+  const std::uint64_t way = number * arrivals_.size() + this->way(stage, kind == PassKind::forward, pipe);
+  const Pass*& known = asked_[(way * layout::kPassKinds + static_cast<std::size_t>(kind)) * 2 + (opens ? 1 : 0)];
+  if (known == nullptr) known = &find_pass(place, stage, kind, pipe, opens);
+  return *known;
+}
+
+const Pass& StageCosts::find_pass(const Place& place, int stage, PassKind kind, int pipe, bool opens) {
   const std::vector<std::int32_t>& edges = messages_to(stage, kind == PassKind::forward, pipe);
   std::vector<std::int64_t> bytes;
   for (const std::int32_t e : edges) bytes.push_back(graph_.edge(e).bytes.value);

@@ -156,6 +156,7 @@ struct PassStep {
 };
 
 enum class PassKind : std::uint8_t { forward, backward, input_gradient, weight_gradient };
+inline constexpr std::size_t kPassKinds = 4;
 
 // The graph of a model as these passes run it.
 model::ModelGraph graph_of(const model::ModelSpec& spec, const PassOptions& options);

@@ -26,7 +26,6 @@ struct TimedStep {
   Category category = Category::compute;
   Lane lane = Lane::compute;  // of a dimension: a communication call along it
   bool backward = false;      // of a backward pass
-  bool host_waits = false;    // the host reads what it made before it launches the next
   std::uint32_t beside = 0;   // of a call: so many of the next steps run beside it, and the one behind them waits
   const char* name = "";      // static text
   const Transfer* transfer = nullptr;  // network.mode flows
@@ -60,7 +59,9 @@ struct Block;  // sim/program/block.hpp
 struct Pass {
   std::vector<TimedStep> steps;
   std::uint32_t received = 0;  // steps before those of the stage: they gather what reaches it
-  bool inside = true;          // its blocks keep their parts
+  // Positions, ascending: the host reads what the steps before them made before it launches the next.
+  std::vector<std::uint32_t> host_reads = {};
+  bool inside = true;  // its blocks keep their parts
   // [first step, behind the last] pieces of it as blocks, made when they are asked for.
   mutable std::map<std::pair<std::uint32_t, std::uint32_t>, std::shared_ptr<const Block>> blocks = {};
 };
