@@ -27,8 +27,7 @@ Time unshared_time(const CollectivePlan& plan, std::span<const hardware::Link> l
   return total;
 }
 
-Time time_at_rate(const Phase& phase, double rate, std::span<const hardware::Link> links) {
-  const Time alone = unshared_time(phase, links);
+Time time_at_rate(const Phase& phase, double rate, Time alone) {
   if (phase.bytes.value == 0 || !(rate > 0)) return alone;
   const double amount = static_cast<double>(phase.bytes.value) / phase.divisor;
   return std::max(alone, phase.latency + time_from_seconds(amount / rate));

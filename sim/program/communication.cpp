@@ -1,7 +1,9 @@
 #include "communication.hpp"
 
 #include <algorithm>
+#include <unordered_map>
 
+#include "group_shapes.hpp"
 #include "orrery/network/flow.hpp"
 #include "ranks.hpp"
 
@@ -37,6 +39,9 @@ void NetworkKey::add_to(Hash& hash) const {
   add_pointer(hash, topology);
   hash.add(mode);
 }
+
+Communication::Communication(NetworkKey network) : network_(std::move(network)) {}
+Communication::~Communication() = default;
 
 const Diagnostics& Communication::cut_routes() {
   if (!cut_routes_) cut_routes_ = check_routes(ranks(), *network_.topology, network_.placement);
@@ -84,10 +89,17 @@ TaskTemplate collective_task(const CallCost& cost, Builder& builder, const Proce
   return t;
 }
 
-const std::vector<CallCost>& Communication::costs(const ProcessGroups& among, Collective kind, Bytes bytes) {
+const CallCosts& Communication::costs(const ProcessGroups& among, Collective kind, Bytes bytes) {
   const auto key = std::make_tuple(&among, kind, bytes.value);
   if (const auto it = cache_.find(key); it != cache_.end()) return it->second;
   return cache_.emplace(key, compute(among, kind, bytes)).first->second;
+}
+
+// Phases on links of another group are asked for where transfers meet.
+const GroupShapes& Communication::shapes_of(const ProcessGroups& among) {
+  std::unique_ptr<const GroupShapes>& known = shapes_[&among];
+  if (!known) known = std::make_unique<GroupShapes>(among, network_, network_.mode != NetworkMode::ideal);
+  return *known;
 }
 
 // That of the GPUs where all are of one kind.
@@ -130,68 +142,141 @@ Time Communication::wait_for_network(const ProcessGroups& among, const std::vect
   return network_.step * steps;
 }
 
-// Rates do not depend on how many bytes are moved: calls of other sizes and most phases of a call have those of the
-// first.
-const Communication::Rates& Communication::steady_rates(std::span<const network::Transfer> transfers) {
-  std::vector<std::int64_t> key;
-  for (const network::Transfer& t : transfers) {
-    key.insert(key.end(), {t.weight, t.rate_cap.value, static_cast<std::int64_t>(t.uses.size())});
-    for (const network::LinkUse& use : t.uses) key.insert(key.end(), {use.link, use.multiplicity});
-  }
-  const auto [it, fresh] = rates_.try_emplace(std::move(key));
-  if (fresh) it->second.rate = network::steady_rates(network_.topology->links(), transfers, &it->second.link);
-  return it->second;
-}
-
-std::vector<CallCost> Communication::compute(const ProcessGroups& among, Collective kind, Bytes bytes) {
+Communication::Planned Communication::plan_shapes(const ProcessGroups& among, const GroupShapes& shapes,
+                                                  Collective kind, Bytes bytes) const {
   const std::vector<hardware::Link>& links = network_.topology->links();
-  std::vector<network::CollectivePlan> plans;
-  std::size_t most_phases = 0;
+  Planned planned;
   std::vector<hardware::DeviceId> devices;
-  for (const auto& group : among.groups) {
+  for (const std::int32_t first : shapes.first) {
+    const std::vector<std::int32_t>& group = among.groups[static_cast<std::size_t>(first)];
     devices.clear();
     for (const std::int32_t rank : group) devices.push_back(network_.placement[static_cast<std::size_t>(rank)]);
-    plans.push_back(devices.size() < 2 || bytes.value == 0 ? network::CollectivePlan{}
-                                                           : plan(among, kind, bytes, group, devices));
-    most_phases = std::max(most_phases, plans.back().phases.size());
-  }
-  std::vector<CallCost> costs(plans.size());
-  std::vector<Time> most_lost(plans.size());
-  for (std::size_t g = 0; g < costs.size(); ++g)
-    costs[g].call = {among.category,
-                     kind,
-                     {},
-                     {},
-                     -1,
-                     network::algorithm_number(plans[g].algorithm),
-                     false,
-                     traffic_of(kind, bytes, among.groups[g], plans[g])};
-  const bool steady = network_.mode == NetworkMode::steady;
-  for (std::size_t k = 0; k < most_phases; ++k) {
-    std::vector<network::Transfer> transfers;  // the k-th phase of every group that has one, tagged with the group
-    for (std::size_t g = 0; g < plans.size(); ++g)
-      if (k < plans[g].phases.size())
-        transfers.push_back(network::transfer_of(plans[g].phases[k], static_cast<std::int64_t>(g)));
-    const Rates* const rates = steady ? &steady_rates(transfers) : nullptr;
-    for (std::size_t i = 0; i < transfers.size(); ++i) {
-      const auto g = static_cast<std::size_t>(transfers[i].tag);
-      network::Phase& phase = plans[g].phases[k];
-      if (k == 0) phase.latency += wait_for_network(among, among.groups[g]);
-      const Time alone = network::unshared_time(phase, links);
-      const Time takes = steady ? network::time_at_rate(phase, rates->rate[i], links) : alone;
-      CallCost& cost = costs[g];
-      cost.duration += takes;
-      cost.call.took += takes;
-      cost.call.alone += alone;
-      if (takes - alone > most_lost[g]) {
-        most_lost[g] = takes - alone;
-        cost.call.link = rates->link[i];
-      }
+    network::CollectivePlan& of = planned.plans.emplace_back();
+    if (group.size() > 1 && bytes.value > 0) of = plan(among, kind, bytes, group, devices);
+    CallCost& cost = planned.costs.emplace_back();
+    std::vector<Time>& alone = planned.alone.emplace_back();
+    cost.call.category = among.category;
+    cost.call.collective = kind;
+    cost.call.algorithm = network::algorithm_number(of.algorithm);
+    cost.call.traffic = traffic_of(kind, bytes, group, of);
+    if (!of.phases.empty()) of.phases.front().latency += wait_for_network(among, group);
+    for (const network::Phase& phase : of.phases) {
+      alone.push_back(network::unshared_time(phase, links));
+      cost.duration += alone.back();
       cost.call.stands = cost.call.stands || any_stands(links, phase.links);
-      if (network_.mode == NetworkMode::flows) cost.transfer.phases.push_back(phase);
+    }
+    cost.call.took = cost.call.alone = cost.duration;
+  }
+  return planned;
+}
+
+// Rates do not depend on how many bytes are moved: calls of other sizes and most phases of a call have those of the
+// first.
+const Communication::Rates& Communication::steady_rates(const ProcessGroups& among, const GroupShapes& shapes,
+                                                        const Planned& planned, std::size_t phase) {
+  std::vector<std::int64_t> key;
+  for (std::size_t s = 0; s < planned.plans.size(); ++s) {
+    if (phase >= planned.plans[s].phases.size()) continue;
+    const network::Phase& of = planned.plans[s].phases[phase];
+    key.insert(key.end(), {static_cast<std::int64_t>(s), of.rate_cap.value, std::ssize(of.links)});
+    for (const network::LinkUse& use : of.links) key.insert(key.end(), {use.link, use.multiplicity});
+  }
+  const auto [it, fresh] = rates_.try_emplace({&among, std::move(key)});
+  Rates& rates = it->second;
+  if (!fresh) return rates;
+  std::vector<std::vector<network::LinkUse>> indexed(planned.plans.size());
+  for (std::size_t s = 0; s < indexed.size(); ++s)
+    if (phase < planned.plans[s].phases.size()) indexed[s] = shapes.indexed(s, planned.plans[s].phases[phase].links);
+  std::vector<network::LinkUse> uses;  // of all transfers, one after the other
+  std::vector<network::Transfer> transfers;
+  for (std::size_t g = 0; g < shapes.of.size(); ++g) {
+    const std::size_t s = shapes.shape(g);
+    if (phase >= planned.plans[s].phases.size()) continue;
+    shapes.append(g, indexed[s], uses);
+    transfers.push_back(network::transfer_of(planned.plans[s].phases[phase], static_cast<std::int64_t>(g)));
+    rates.group.push_back(static_cast<std::int32_t>(g));
+  }
+  const network::LinkUse* next = uses.data();
+  for (network::Transfer& t : transfers) t.uses = {std::exchange(next, next + t.uses.size()), t.uses.size()};
+  rates.rate = network::steady_rates(network_.topology->links(), transfers, &rates.link);
+  return rates;
+}
+
+// Where transfers share links as they meet: each group's phases are on links of its own.
+CallCosts Communication::with_phases(const GroupShapes& shapes, const Planned& planned) const {
+  CallCosts costs;
+  for (std::size_t g = 0; g < shapes.of.size(); ++g) {
+    const std::size_t s = shapes.shape(g);
+    CallCost& cost = costs.kinds.emplace_back(planned.costs[s]);
+    costs.of.push_back(static_cast<std::int32_t>(g));
+    cost.transfer.phases = planned.plans[s].phases;
+    if (shapes.is_first(g)) continue;
+    for (network::Phase& phase : cost.transfer.phases) {
+      const std::vector<network::LinkUse> indexed = shapes.indexed(s, phase.links);
+      phase.links.clear();
+      shapes.append(g, indexed, phase.links);
     }
   }
   return costs;
+}
+
+namespace {
+
+// What sharing does to the call of a group.
+struct Shared {
+  Time took{};
+  std::int32_t shape = 0;
+  hardware::LinkId link = -1;  // where it lost most
+  friend bool operator==(const Shared&, const Shared&) = default;
+};
+struct HashOfShared {
+  std::size_t operator()(const Shared& of) const {
+    Hash hash;
+    hash.add(of.took), hash.add((static_cast<std::int64_t>(of.shape) << 32) + of.link);
+    return static_cast<std::size_t>(hash.value());
+  }
+};
+
+}  // namespace
+
+CallCosts Communication::sharing(const ProcessGroups& among, const GroupShapes& shapes, const Planned& planned) {
+  std::vector<Shared> shared(shapes.of.size());
+  std::vector<Time> most_lost(shapes.of.size());
+  std::size_t most_phases = 0;
+  for (const network::CollectivePlan& of : planned.plans) most_phases = std::max(most_phases, of.phases.size());
+  for (std::size_t k = 0; k < most_phases; ++k) {
+    const Rates& rates = steady_rates(among, shapes, planned, k);
+    for (std::size_t i = 0; i < rates.group.size(); ++i) {
+      const auto g = static_cast<std::size_t>(rates.group[i]);
+      const std::size_t s = shapes.shape(g);
+      const Time alone = planned.alone[s][k];
+      const Time takes = network::time_at_rate(planned.plans[s].phases[k], rates.rate[i], alone);
+      shared[g].took += takes;
+      if (takes - alone <= most_lost[g]) continue;
+      most_lost[g] = takes - alone;
+      shared[g].link = rates.link[i];
+    }
+  }
+  CallCosts costs;
+  std::unordered_map<Shared, std::int32_t, HashOfShared> known;
+  for (std::size_t g = 0; g < shared.size(); ++g) {
+    shared[g].shape = shapes.of[g];
+    const auto [it, fresh] = known.try_emplace(shared[g], static_cast<std::int32_t>(costs.kinds.size()));
+    costs.of.push_back(it->second);
+    if (!fresh) continue;
+    CallCost& cost = costs.kinds.emplace_back(planned.costs[shapes.shape(g)]);
+    cost.duration = cost.call.took = shared[g].took;
+    cost.call.link = shared[g].link;
+  }
+  return costs;
+}
+
+CallCosts Communication::compute(const ProcessGroups& among, Collective kind, Bytes bytes) {
+  const GroupShapes& shapes = shapes_of(among);
+  Planned planned = plan_shapes(among, shapes, kind, bytes);
+  if (network_.mode == NetworkMode::steady) return sharing(among, shapes, planned);
+  if (network_.mode == NetworkMode::flows) return with_phases(shapes, planned);
+  return {std::move(planned.costs), shapes.of};
 }
 
 }  // namespace orrery::program

@@ -26,7 +26,16 @@ struct CallCost {
   Transfer transfer;  // phases; kept only where transfers share links (network.mode flows)
 };
 
+// Of a call, what it costs each group: most cost the same as another.
+struct CallCosts {
+  std::vector<CallCost> kinds;   // unlike each other
+  std::vector<std::int32_t> of;  // [group] which of them
+  std::size_t size() const { return of.size(); }
+  const CallCost& operator[](std::size_t group) const { return kinds[static_cast<std::size_t>(of[group])]; }
+};
+
 struct Ranks;
+struct GroupShapes;  // group_shapes.hpp
 
 // What the times of calls depend on, beside the groups that make them.
 struct NetworkKey {
@@ -50,13 +59,14 @@ struct NetworkKey {
 
 class Communication {
  public:
-  explicit Communication(NetworkKey network) : network_(std::move(network)) {}
+  explicit Communication(NetworkKey network);
+  ~Communication();
   const NetworkKey& network() const { return network_; }
   const Ranks& ranks() const { return *network_.ranks; }
   const Diagnostics& cut_routes();  // check_routes() of its ranks, once
 
   // The cost of the call for each of the groups, in order; computed once for (groups, call, size).
-  const std::vector<CallCost>& costs(const ProcessGroups& among, Collective kind, Bytes bytes);
+  const CallCosts& costs(const ProcessGroups& among, Collective kind, Bytes bytes);
 
  private:
   network::CollectivePlan plan(const ProcessGroups& among, Collective kind, Bytes bytes,
@@ -65,18 +75,32 @@ class Communication {
   const network::Tuning& tuning_of(const std::vector<std::int32_t>& group) const;
   network::Traffic traffic_of(Collective kind, Bytes bytes, const std::vector<std::int32_t>& group,
                               const network::CollectivePlan& plan) const;
-  std::vector<CallCost> compute(const ProcessGroups& among, Collective kind, Bytes bytes);
-  struct Rates {
-    std::vector<double> rate;        // [transfer] bytes per second
-    std::vector<std::int32_t> link;  // [transfer] that limits it
+  // The calls of the first group of each shape.
+  struct Planned {
+    std::vector<network::CollectivePlan> plans;  // [shape]
+    std::vector<std::vector<Time>> alone;        // [shape][phase]
+    std::vector<CallCost> costs;                 // [shape] if it shares no link
   };
-  const Rates& steady_rates(std::span<const network::Transfer> transfers);
+  CallCosts compute(const ProcessGroups& among, Collective kind, Bytes bytes);
+  Planned plan_shapes(const ProcessGroups& among, const GroupShapes& shapes, Collective kind, Bytes bytes) const;
+  CallCosts with_phases(const GroupShapes& shapes, const Planned& planned) const;
+  CallCosts sharing(const ProcessGroups& among, const GroupShapes& shapes, const Planned& planned);
+  struct Rates {
+    std::vector<std::int32_t> group;  // [transfer]
+    std::vector<double> rate;         // [transfer] bytes per second
+    std::vector<std::int32_t> link;   // [transfer] that limits it
+  };
+  const Rates& steady_rates(const ProcessGroups& among, const GroupShapes& shapes, const Planned& planned,
+                            std::size_t phase);
+  const GroupShapes& shapes_of(const ProcessGroups& among);
   Time wait_for_network(const ProcessGroups& among, const std::vector<std::int32_t>& group) const;
 
   const NetworkKey network_;
-  std::map<std::tuple<const ProcessGroups*, Collective, std::int64_t>, std::vector<CallCost>> cache_;
+  std::map<std::tuple<const ProcessGroups*, Collective, std::int64_t>, CallCosts> cache_;
   std::optional<Diagnostics> cut_routes_;
-  std::map<std::vector<std::int64_t>, Rates> rates_;  // by links, weights and caps of all transfers
+  std::map<const ProcessGroups*, std::unique_ptr<const GroupShapes>> shapes_;
+  // By links and caps of a phase of the first group of each shape.
+  std::map<std::pair<const ProcessGroups*, std::vector<std::int64_t>>, Rates> rates_;
 };
 
 // The task of a call of one group, on the lane of its kind; memory effects, if any, are the caller's to add.

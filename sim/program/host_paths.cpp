@@ -71,7 +71,7 @@ CallCost HostPaths::copy(std::int32_t of_class, bool to_host, Bytes bytes) const
   const network::Phase phase{way.latency, bytes, {}, way.uses, 1};
   const Time alone = network::unshared_time(phase, links);
   CallCost cost;
-  cost.duration = mode_ == NetworkMode::steady ? network::time_at_rate(phase, way.rate, links) : alone;
+  cost.duration = mode_ == NetworkMode::steady ? network::time_at_rate(phase, way.rate, alone) : alone;
   cost.call = {Category::offload_comm,
                Collective::send_receive,
                cost.duration,

@@ -59,7 +59,7 @@ std::vector<std::int32_t> StageCosts::classes_of(const ProcessGroups& among) {
   std::vector<std::vector<std::int64_t>> costs(among.groups.size());
   for (const ObservedCall& call : calls()) {
     if (call.among != &among) continue;
-    const std::vector<CallCost>& of_group = communication_.costs(among, call.kind, call.bytes);
+    const CallCosts& of_group = communication_.costs(among, call.kind, call.bytes);
     for (std::size_t g = 0; g < costs.size(); ++g)
       costs[g].insert(costs[g].end(), {of_group[g].duration.value, of_group[g].call.stands ? 1 : 0});
   }

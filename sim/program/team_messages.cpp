@@ -35,13 +35,13 @@ class Slowest {
         of_chain_[static_cast<std::size_t>(chain_[t])] = 0;
     }
   }
-  void look_at_collective(const ObservedCall& call, const std::vector<CallCost>& costs) {
+  void look_at_collective(const ObservedCall& call, const CallCosts& costs) {
     std::vector<Time> takes(ranks_.at.size());
     for (std::size_t g = 0; g < costs.size(); ++g)
       for (const std::int32_t rank : call.among->groups[g]) takes[static_cast<std::size_t>(rank)] = costs[g].duration;
     tell_apart([&](std::int32_t rank) { return takes[static_cast<std::size_t>(rank)]; });
   }
-  void look_at_messages(const ObservedCall& call, const std::vector<CallCost>& costs) {
+  void look_at_messages(const ObservedCall& call, const CallCosts& costs) {
     std::vector<Time> most(among_.groups.size());
     std::vector<std::uint64_t> members(among_.groups.size(), 0);
     for (std::size_t g = 0; g < costs.size(); ++g) {
@@ -85,7 +85,7 @@ TeamMessages::TeamMessages(const Ranks& ranks, const std::vector<ObservedCall>& 
     return;
   Slowest slowest(ranks);
   for (const ObservedCall& call : calls) {
-    const std::vector<CallCost>& costs = communication.costs(*call.among, call.kind, call.bytes);
+    const CallCosts& costs = communication.costs(*call.among, call.kind, call.bytes);
     is_message(call) ? slowest.look_at_messages(call, costs) : slowest.look_at_collective(call, costs);
   }
   for (const ObservedCall& call : calls) {

@@ -22,12 +22,13 @@ class TeamMessages {
 
   // What a call costs each of its groups: its own cost, or where `pairs` are said that of another pair.
   struct Costs {
-    const std::vector<CallCost>& own;
+    const CallCosts& own;
     const std::vector<std::int32_t>* pairs = nullptr;  // [pair] the one that stands for it
     std::size_t size() const { return own.size(); }
-    const CallCost& operator[](std::size_t group) const {
-      return own[pairs == nullptr ? group : static_cast<std::size_t>((*pairs)[group])];
+    std::size_t standing_for(std::size_t group) const {
+      return pairs == nullptr ? group : static_cast<std::size_t>((*pairs)[group]);
     }
+    const CallCost& operator[](std::size_t group) const { return own[standing_for(group)]; }
   };
   Costs costs(const ObservedCall& call, Communication& communication) const;
 

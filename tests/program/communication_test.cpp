@@ -28,9 +28,9 @@ ProcessGroups groups_of(std::vector<std::vector<std::int32_t>> groups, bool in_p
   return among;
 }
 
-std::vector<std::int64_t> durations(const std::vector<CallCost>& costs) {
+std::vector<std::int64_t> durations(const CallCosts& costs) {
   std::vector<std::int64_t> result;
-  for (const CallCost& cost : costs) result.push_back(cost.duration.value);
+  for (std::size_t g = 0; g < costs.size(); ++g) result.push_back(costs[g].duration.value);
   return result;
 }
 
@@ -134,7 +134,7 @@ TEST_CASE("groups that share a link at once halve it in steady mode, and the cal
   CHECK(ideal[0].call.link == -1);
   CHECK(ideal[0].transfer.phases.empty());
   const auto [steady, same] = costs(NetworkMode::steady);
-  for (const CallCost& cost : steady) {
+  for (const CallCost& cost : steady.kinds) {
     CHECK(cost.duration == Time{18 * kMillisecond + alpha});
     CHECK(cost.call.took == cost.duration);
     CHECK(cost.call.alone == ideal[0].duration);
@@ -148,6 +148,63 @@ TEST_CASE("groups that share a link at once halve it in steady mode, and the cal
   REQUIRE(flows[0].transfer.phases.size() == 1);
   CHECK(flows[0].transfer.phases[0].bytes == kSize);
   CHECK(flows[0].call.link == -1);
+}
+
+TEST_CASE("groups of one shape are planned once, and cost what each would by itself") {
+  // Four nodes of four GPUs, two leaves of two nodes: pairs and fours within a node, across leaves, both ways, a slow
+  // GPU, a NIC for two. Of the groups listed a third are like another.
+  ByHand step("1f1b", 1, 16, 1, 16);
+  step.cluster.gpus_per_node = 4;
+  step.cluster.scale_out.nics_per_node = step.cluster.scale_out.fat_tree.leaves_per_unit = 2;
+  step.cluster.scale_out.fat_tree.nodes_per_unit = 2;
+  hardware::Perturbation p;
+  p.link = "node2.gpu1--node2.nic0", p.bandwidth_factor = 0.5;
+  step.cluster.perturb.push_back(p);
+  step.put_on(4);
+  const ProcessGroups groups = groups_of({{0, 1},
+                                          {1, 0},
+                                          {2, 3},
+                                          {5, 4},
+                                          {0, 4},
+                                          {4, 0},
+                                          {0, 5},
+                                          {0, 8},
+                                          {1, 9},
+                                          {8, 12},
+                                          {9, 13},
+                                          {0, 1, 2, 3},
+                                          {4, 5, 6, 7},
+                                          {8, 9, 10, 11},
+                                          {3, 2, 1, 0},
+                                          {0, 1, 4, 5},
+                                          {4, 5, 8, 9},
+                                          {8, 9, 12, 13},
+                                          {2, 3, 6, 7},
+                                          {12},
+                                          {0, 1, 2, 3, 4, 5, 6, 7},
+                                          {8, 9, 10, 11, 12, 13, 14, 15}});
+  int compared = 0;
+  for (const NetworkMode mode : {NetworkMode::ideal, NetworkMode::flows})
+    for (const bool near : {false, true})
+      for (const Collective kind : {Collective::all_reduce, Collective::all_gather, Collective::all_to_all}) {
+        step.mode = mode, step.stack.communication.near_nics = near;
+        step.stack.communication.network_step = {7'000'000};
+        const StepInput input = step.input();
+        Communication communication(input);
+        const CallCosts& together = communication.costs(groups, kind, kSize);
+        for (std::size_t g = 0; g < groups.groups.size(); ++g) {
+          const ProcessGroups one = groups_of({groups.groups[g]});
+          Communication alone(input);
+          const CallCost& own = alone.costs(one, kind, kSize)[0];
+          REQUIRE(together[g].duration == own.duration);
+          REQUIRE(together[g].call.alone == own.call.alone);
+          REQUIRE(together[g].call.traffic.wire == own.call.traffic.wire);
+          REQUIRE(together[g].transfer.phases == own.transfer.phases);
+          ++compared;
+        }
+        if (mode == NetworkMode::ideal) CHECK(together.kinds.size() < groups.groups.size() - 6);
+      }
+  CHECK(compared == 2 * 2 * 3 * 22);
 }
 
 TEST_CASE("calls inside the passes wait for the network once for each step of their ring between nodes") {

@@ -40,9 +40,9 @@ Transfer transfer_of(const Phase& phase, std::int64_t tag);
 Time unshared_time(const Phase& phase, std::span<const hardware::Link> links);
 Time unshared_time(const CollectivePlan& plan, std::span<const hardware::Link> links);
 
-// Time of a phase that moves at a given rate in bytes per second (see steady_rates), rounded up; never below
-// unshared_time.
-Time time_at_rate(const Phase& phase, double rate, std::span<const hardware::Link> links);
+// Time of a phase that moves at a given rate in bytes per second (see steady_rates), rounded up; never below its
+// unshared_time, `alone`.
+Time time_at_rate(const Phase& phase, double rate, Time alone);
 
 struct Tuning;  // constants per GPU generation, NIC and library generation (tuning.hpp)
 
