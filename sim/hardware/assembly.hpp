@@ -16,6 +16,7 @@ struct Assembly {
     vertices += count;
     return first;
   }
+  void expect_cables(std::int64_t count) { links.reserve(links.size() + 2 * static_cast<std::size_t>(count)); }
   LinkId next() const { return static_cast<LinkId>(links.size()); }
   // Link id is from → to, id + 1 the way back.
   LinkId add_cable(VertexId from, VertexId to, BytesPerSecond bandwidth, LinkLevel level, Time there, Time back) {

@@ -100,6 +100,7 @@ class ClusterTopology final : public GatedTopology {
       assembly.add_vertices(nodes * nics_);
       for (std::size_t p = 0; p < ports.vertex.size(); ++p) ports.vertex[p] = nic0_ + static_cast<int>(p);
       host_links_ = assembly.next();
+      assembly.expect_cables(devices_);
       for (DeviceId d = 0; d < devices_; ++d)
         assembly.add_cable(d, nic0_ + port(d), spec.pcie_bandwidth, LinkLevel::other, spec.pcie_latency,
                            spec.pcie_latency);

@@ -55,6 +55,7 @@ void check_dragonfly(const ClusterSpec& spec, int nodes, Diagnostics& errors);
 inline LinkId add_nic_cables(Assembly& assembly, const ScaleOut& spec, const NicPorts& ports,
                              const std::vector<VertexId>& attached_to) {
   const LinkId first = assembly.next();
+  assembly.expect_cables(std::ssize(ports.vertex));
   for (std::size_t p = 0; p < ports.vertex.size(); ++p)
     assembly.add_cable(ports.vertex[p], attached_to[p], spec.nic_bandwidth, LinkLevel::nic, spec.nic_latency,
                        spec.switch_latency + spec.nic_latency);

@@ -24,6 +24,7 @@ class FatTreeFabric final : public Fabric {
     core0_ = assembly.add_vertices(shape_.spines * shape_.cores);
     std::vector<VertexId> leaf_of(ports.vertex.size());
     for (std::size_t p = 0; p < leaf_of.size(); ++p) leaf_of[p] = leaf0_ + leaf(static_cast<int>(p));
+    assembly.expect_cables(std::ssize(ports.vertex) + fat_tree_cables(spec, ports.nodes));
     nic_links_ = add_nic_cables(assembly, spec, ports, leaf_of);
     add_leaf_uplinks(assembly, spec);
     add_spine_uplinks(assembly, spec);

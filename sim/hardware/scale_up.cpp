@@ -19,6 +19,7 @@ class Star final : public ScaleUpPart {
     switch0_ = assembly.add_vertices(static_cast<int>(ceil_div(devices, domain)));
     link0_ = assembly.next();
     const BytesPerSecond bandwidth = pcie_ ? spec.pcie_bandwidth : spec.scale_up.bandwidth;
+    assembly.expect_cables(devices);
     const Time up{spec.scale_up.latency.value / 2}, down = spec.scale_up.latency - up;
     for (DeviceId d = 0; d < devices; ++d)
       assembly.add_cable(d, switch0_ + d / domain, bandwidth, LinkLevel::scale_up, up, down);

@@ -29,10 +29,18 @@ DataParallel::DataParallel(layout::Parameters of, const StepInput& input, const 
 void DataParallel::form_groups() {
   if (!there()) return;
   const Ranks::Sharing& of = sharing();
-  for (const std::int32_t rank : devices_.representative) {
-    const auto r = static_cast<std::size_t>(rank);
-    shards_.push_back(devices_of(devices_, of.shard.groups[static_cast<std::size_t>(of.shard_of[r])]));
-    replicas_.push_back(devices_of(devices_, of.replicas.groups[static_cast<std::size_t>(of.replicas_of[r])]));
+  shards_.form(devices_, of.shard.groups, of.shard_of);
+  replicas_.form(devices_, of.replicas.groups, of.replicas_of);
+}
+
+void DataParallel::Groups::form(const Devices& devices, const std::vector<std::vector<std::int32_t>>& groups,
+                                const std::vector<std::int32_t>& group_of) {
+  std::map<std::int32_t, std::size_t> known;
+  for (const std::int32_t rank : devices.representative) {
+    const std::int32_t group = group_of[static_cast<std::size_t>(rank)];
+    const auto [it, fresh] = known.try_emplace(group, members.size());
+    if (fresh) members.push_back(devices_of(devices, groups[static_cast<std::size_t>(group)]));
+    of.push_back(it->second);
   }
 }
 

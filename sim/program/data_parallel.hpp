@@ -46,7 +46,7 @@ class DataParallel {
   std::vector<DataCall> calls(DeviceIndex device, const schedule::Operation& operation, bool forward_half, bool first,
                               bool last);
   const std::vector<DeviceIndex>& group(DeviceIndex device, bool replicas) const {
-    return (replicas ? replicas_ : shards_)[device];
+    return (replicas ? replicas_ : shards_).of_device(device);
   }
   // Whether gradients leave for the host beside the passes: not, where they are reduced behind them.
   bool sends_in_passes() const {
@@ -68,6 +68,13 @@ class DataParallel {
     schedule::OpKind kind;
     bool first, last;
     auto operator<=>(const Key&) const = default;
+  };
+  struct Groups {
+    std::vector<std::vector<DeviceIndex>> members;  // of each group in which a device is
+    std::vector<std::size_t> of;                    // [device] which of them
+    void form(const Devices& devices, const std::vector<std::vector<std::int32_t>>& groups,
+              const std::vector<std::int32_t>& group_of);
+    const std::vector<DeviceIndex>& of_device(DeviceIndex device) const { return members[of[device]]; }
   };
   std::vector<DataCall> make_calls(const Key& key);
   std::int64_t bucket_bytes() const;  // beyond all where gradients are one bucket
@@ -95,8 +102,8 @@ class DataParallel {
   Builder& builder_;
   Offloading* offloading_ = nullptr;
   bool replicated_, sums_replicas_late_;
-  std::vector<std::vector<DeviceIndex>> shards_, replicas_;  // [device]
-  std::vector<ObservedCall>* observing_ = nullptr;           // where collective() notes calls instead of making tasks
+  Groups shards_, replicas_;
+  std::vector<ObservedCall>* observing_ = nullptr;  // where collective() notes calls instead of making tasks
   std::map<Key, std::vector<DataCall>> calls_;
   std::map<std::tuple<std::int32_t, Collective, std::int64_t, std::int64_t, std::int64_t>, TemplateId> templates_;
 };

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 #include <tuple>
+#include <utility>
 
 #include "fold.hpp"
 #include "ranks.hpp"
@@ -21,39 +22,73 @@ bool sends(const ProcessGroups& among) {
 // What is told of a call: what it takes, what it would take alone, where it was held back, whether it stands.
 using Cost = std::tuple<Time, Time, int, bool>;
 
-std::vector<Cost> costs_of(const ObservedCall& call, const TeamMessages& messages, Communication& communication) {
+// [group] equal numbers = equal costs.
+std::vector<std::int64_t> costs_of(const ObservedCall& call, const TeamMessages& messages,
+                                   Communication& communication) {
   const std::vector<hardware::Link>& links = communication.network().topology->links();
-  std::vector<Cost> costs;
   const TeamMessages::Costs all = messages.costs(call, communication);
-  for (std::size_t group = 0; group < all.size(); ++group) {
-    const CallCost& cost = all[group];
+  std::map<Cost, std::int64_t> known;
+  std::vector<std::int64_t> of_kind, costs;
+  for (const CallCost& cost : all.own.kinds) {
     const hardware::LinkId link = cost.call.link;
-    costs.emplace_back(cost.duration, cost.call.alone,
-                       link < 0 ? -1 : static_cast<int>(links[static_cast<std::size_t>(link)].level), cost.call.stands);
+    const Cost what(cost.duration, cost.call.alone,
+                    link < 0 ? -1 : static_cast<int>(links[static_cast<std::size_t>(link)].level), cost.call.stands);
+    of_kind.push_back(known.emplace(what, static_cast<std::int64_t>(known.size())).first->second);
   }
+  for (std::size_t group = 0; group < all.size(); ++group)
+    costs.push_back(of_kind[static_cast<std::size_t>(all.own.of[all.standing_for(group)])]);
   return costs;
 }
 
-// Costs of groups of one kind that differ within one place in the pipeline.
-bool unlike(const Ranks& ranks, const ProcessGroups& among, const std::vector<Cost>& costs) {
-  std::map<int, Cost> first;
-  for (std::size_t g = 0; g < costs.size(); ++g) {
-    const int place = ranks.at[static_cast<std::size_t>(among.groups[g].front())][kPipeline];
-    if (first.emplace(place, costs[g]).first->second != costs[g]) return true;
+// What ranks see of their groups: of each kind of group all calls in one.
+class Relations {
+ public:
+  Relations(const std::vector<ObservedCall>& calls, const TeamMessages& messages, Communication& communication) {
+    for (const ObservedCall& call : calls) add(*call.among, costs_of(call, messages, communication));
   }
-  return false;
-}
+  void add(const ProcessGroups& among) {
+    const auto is_larger = [](const std::vector<std::int32_t>& group) { return group.size() > 1; };
+    if (find(among) == all_.end() && std::ranges::any_of(among.groups, is_larger))
+      all_.push_back({&among.groups, {}, sends(among)});
+  }
+  const std::vector<Relation>& all() const { return all_; }
 
-std::vector<std::string> splits_of(const Ranks& ranks, const std::vector<ObservedCall>& calls,
-                                   const TeamMessages& messages, Communication& communication) {
+  // Groups of one kind whose costs differ within one place in the pipeline.
+  bool unlike(const Ranks& ranks, const ProcessGroups& among) const {
+    const auto of = std::ranges::find(all_, &among.groups, &Relation::groups);
+    if (of == all_.end()) return false;
+    std::map<int, std::int64_t> first;
+    for (std::size_t g = 0; g < of->cost.size(); ++g) {
+      const int place = ranks.at[static_cast<std::size_t>(among.groups[g].front())][kPipeline];
+      if (first.emplace(place, of->cost[g]).first->second != of->cost[g]) return true;
+    }
+    return false;
+  }
+
+ private:
+  std::vector<Relation>::iterator find(const ProcessGroups& among) {
+    return std::ranges::find(all_, &among.groups, &Relation::groups);
+  }
+  void add(const ProcessGroups& among, std::vector<std::int64_t> costs) {
+    const auto of = find(among);
+    if (of == all_.end()) {
+      all_.push_back({&among.groups, std::move(costs), sends(among)});
+      return;
+    }
+    std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> known;
+    for (std::size_t g = 0; g < costs.size(); ++g)
+      of->cost[g] = known.try_emplace({of->cost[g], costs[g]}, std::ssize(known)).first->second;
+  }
+
+  std::vector<Relation> all_;
+};
+
+std::vector<std::string> splits_of(const Ranks& ranks, const Relations& relations) {
   std::vector<std::string> splits;
   if (ranks.speeds.size() > 1) splits.emplace_back("GPUs of different speed");
   for (const auto& [among, in_error, name] : named_groups(ranks)) {
-    const bool differ = std::any_of(calls.begin(), calls.end(), [&, of = among](const ObservedCall& c) {
-      return c.among == of && unlike(ranks, *of, costs_of(c, messages, communication));
-    });
     const std::string text = name + " on links of different speed or use";
-    if (differ && (splits.empty() || splits.back() != text)) splits.push_back(text);
+    if (relations.unlike(ranks, *among) && (splits.empty() || splits.back() != text)) splits.push_back(text);
   }
   return splits;
 }
@@ -75,20 +110,12 @@ Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, C
   Devices devices;
   devices.messages =
       std::make_shared<const TeamMessages>(level ? TeamMessages(ranks, calls, communication) : TeamMessages());
-  std::vector<Relation> relations;
-  for (const ObservedCall& call : calls) {
-    Relation relation{&call.among->groups, {}, call.kind == Collective::send_receive && sends(*call.among)};
-    std::map<Cost, std::int64_t> known;
-    for (const Cost& cost : costs_of(call, *devices.messages, communication))
-      relation.cost.push_back(known.emplace(cost, static_cast<std::int64_t>(known.size())).first->second);
-    relations.push_back(std::move(relation));
-  }
-  for (const NamedGroups& named : named_groups(ranks))
-    if (!named.among->groups.empty()) relations.push_back({&named.among->groups, {}, sends(*named.among)});
+  Relations relations(calls, *devices.messages, communication);
+  for (const NamedGroups& named : named_groups(ranks)) relations.add(*named.among);
 
   const bool fold = alike_once && communication.network().mode != NetworkMode::flows;
-  devices.fold_class = fold_classes(initial, relations);
-  devices.splits = splits_of(ranks, calls, *devices.messages, communication);
+  devices.fold_class = fold_classes(initial, relations.all());
+  devices.splits = splits_of(ranks, relations);
   if (std::ranges::any_of(places, [](std::int32_t place) { return place != 0; }))
     devices.splits.emplace_back("experts of unlike loads");
   if (std::ranges::any_of(apart, [](std::int32_t of) { return of != 0; }))
