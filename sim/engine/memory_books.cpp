@@ -2,12 +2,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
+#include <span>
 #include <tuple>
-#include <unordered_map>
 
 #include "changes.hpp"
 #include "orrery/core/random.hpp"
-#include "sort_runs.hpp"
 
 namespace orrery::engine {
 namespace {
@@ -22,15 +22,6 @@ struct Key {
   std::int32_t micro_batch = 0, tensor = 0;
   friend auto operator<=>(const Key&, const Key&) = default;
 };
-struct HashOfKey {
-  std::size_t operator()(const Key& k) const {
-    const std::uint64_t high = std::uint64_t{k.step_pipe} << 32 | k.stage;
-    const std::uint64_t low =
-        std::uint64_t{static_cast<std::uint32_t>(k.micro_batch)} << 32 | static_cast<std::uint32_t>(k.tensor);
-    return mix64(high * 0x9E3779B97F4A7C15u + low);
-  }
-};
-
 struct Entry {
   Key key;
   std::int64_t time = 0;
@@ -74,20 +65,64 @@ void add_entries(const Program& program, const Timeline& timeline, const Partici
   }
 }
 
-// Of one device, tensor by tensor.
-std::vector<Wrong> audit(std::vector<Entry>& entries) {
-  sort_runs(entries, [](const Entry& a, const Entry& b) {
-    return a.time != b.time ? a.time < b.time : std::tie(a.deed, a.key) < std::tie(b.deed, b.key);
-  });
-  std::unordered_map<Key, State, HashOfKey> states;
-  std::vector<Wrong> wrong;
+// The entries of a device, tensor by tensor, each in the order of time.
+class ByTensor {
+ public:
+  void sort(const std::vector<Entry>& entries) {
+    number(entries);
+    begin_.assign(keys_.size() + 1, 0);
+    for (const std::uint32_t of : of_entry_) ++begin_[of + 1];
+    for (std::size_t k = 0; k < keys_.size(); ++k) begin_[k + 1] += begin_[k];
+    next_.assign(begin_.begin(), begin_.end() - 1);
+    sorted_.resize(entries.size());
+    for (std::size_t i = 0; i < entries.size(); ++i) sorted_[next_[of_entry_[i]]++] = entries[i];
+    for (std::size_t k = 0; k < keys_.size(); ++k)
+      std::sort(sorted_.begin() + begin_[k], sorted_.begin() + begin_[k + 1],
+                [](const Entry& x, const Entry& y) { return std::tie(x.time, x.deed) < std::tie(y.time, y.deed); });
+  }
+  std::size_t tensors() const { return keys_.size(); }
+  std::span<const Entry> entries_of(std::size_t tensor) const {
+    return std::span(sorted_).subspan(begin_[tensor], begin_[tensor + 1] - begin_[tensor]);
+  }
+
+ private:
+  static constexpr std::uint32_t kFree = 0xffffffff;
+
+  // Numbers the keys by a table of open addressing, at most half full.
+  void number(const std::vector<Entry>& entries) {
+    keys_.clear(), of_entry_.clear();
+    table_.assign(std::bit_ceil(2 * entries.size() + 1), kFree);
+    for (const Entry& e : entries) {
+      std::size_t at = static_cast<std::size_t>(hash_of(e.key)) & (table_.size() - 1);
+      while (table_[at] != kFree && keys_[table_[at]] != e.key) at = (at + 1) & (table_.size() - 1);
+      if (table_[at] == kFree) {
+        table_[at] = static_cast<std::uint32_t>(keys_.size());
+        keys_.push_back(e.key);
+      }
+      of_entry_.push_back(table_[at]);
+    }
+  }
+  static std::uint64_t hash_of(const Key& k) {
+    const std::uint64_t high = std::uint64_t{k.step_pipe} << 32 | k.stage;
+    const std::uint64_t low =
+        std::uint64_t{static_cast<std::uint32_t>(k.micro_batch)} << 32 | static_cast<std::uint32_t>(k.tensor);
+    return mix64(high * 0x9E3779B97F4A7C15u + low);
+  }
+
+  std::vector<Key> keys_;
+  std::vector<std::uint32_t> table_, of_entry_, begin_, next_;
+  std::vector<Entry> sorted_;
+};
+
+// Of one tensor.
+void follow(std::span<const Entry> entries, std::vector<Wrong>& wrong) {
+  State state;
+  const Key key = entries.front().key;
   for (const Entry& e : entries) {
-    State& state = states[e.key];
-    const auto twice = [&, &key = e.key] {
+    if (state.again >= 0 && (e.time > state.again || e.deed == Deed::made)) {
       wrong.push_back({key, state.again, "is made twice"});
       state.wrong = true, state.again = -1;
-    };
-    if (state.again >= 0 && (e.time > state.again || e.deed == Deed::made)) twice();
+    }
     if (e.deed == Deed::made && state.there) {
       state.again = e.time;
       continue;
@@ -99,19 +134,23 @@ std::vector<Wrong> audit(std::vector<Entry>& entries) {
     const char* what = e.deed == Deed::used && !state.there    ? "is used while it is not there"
                        : e.deed == Deed::freed && !state.there ? "is freed while it is not there"
                                                                : nullptr;
-    if (what != nullptr) wrong.push_back({e.key, e.time, what});
-    if (e.deed == Deed::freed) {
-      states.erase(e.key);
-    } else {
+    if (what != nullptr) wrong.push_back({key, e.time, what});
+    if (e.deed == Deed::freed)
+      state = {};
+    else
       state = {e.deed == Deed::made || state.there, what != nullptr || (state.wrong && e.deed != Deed::made), e.time};
-    }
   }
-  for (const auto& [key, state] : states)
-    if (state.again >= 0) {
-      wrong.push_back({key, state.again, "is made twice"});
-    } else if (state.there && !state.wrong) {
-      wrong.push_back({key, state.time, "is never freed"});
-    }
+  if (state.again >= 0)
+    wrong.push_back({key, state.again, "is made twice"});
+  else if (state.there && !state.wrong)
+    wrong.push_back({key, state.time, "is never freed"});
+}
+
+// Of one device.
+std::vector<Wrong> audit(const std::vector<Entry>& entries, ByTensor& by) {
+  by.sort(entries);
+  std::vector<Wrong> wrong;
+  for (std::size_t tensor = 0; tensor < by.tensors(); ++tensor) follow(by.entries_of(tensor), wrong);
   std::stable_sort(wrong.begin(), wrong.end(),
                    [](const Wrong& a, const Wrong& b) { return std::tie(a.key, a.time) < std::tie(b.key, b.time); });
   return wrong;
@@ -123,14 +162,15 @@ std::vector<std::string> audit_tensors(const Program& program, const Timeline& t
   std::vector<std::string> lines;
   const ByDevice by = participations(program);
   std::vector<Entry> entries, before;
+  ByTensor by_tensor;
   for (DeviceIndex d = 0; d < program.devices.size(); ++d) {
     entries.clear();
     for (std::uint32_t i = by.begin[d]; i < by.begin[d + 1]; ++i) add_entries(program, timeline, by.items[i], entries);
     if (d > 0 && entries == before) continue;  // neighbours mostly are alike
-    before = entries;
-    for (const Wrong& wrong : audit(entries))
+    for (const Wrong& wrong : audit(entries, by_tensor))
       lines.push_back(fmt::format("device {}: activation {} of micro-batch {} in stage {} {} at {} ps", d,
                                   wrong.key.tensor, wrong.key.micro_batch, wrong.key.stage, wrong.what, wrong.time));
+    before.swap(entries);
   }
   return lines;
 }
