@@ -9,6 +9,7 @@
 #include "algorithms/algorithm.hpp"
 #include "choose.hpp"
 #include "orrery/core/error.hpp"
+#include "orrery/network/call_planner.hpp"
 #include "orrery/network/flow.hpp"
 
 namespace orrery::network {
@@ -139,15 +140,30 @@ class Planner {
 
 }  // namespace
 
-CollectivePlan plan_collective(const CollectiveCall& call, const hardware::Topology& topology, const Tuning& tuning) {
+struct CallPlanner::Parts {
+  Parts(const CollectiveCall& call, const hardware::Topology& topology, const Tuning& tuning)
+      : group(call.group, topology, call.near_nics), planner(call, group, tuning) {}
+  Group group;
+  Planner planner;
+};
+
+CallPlanner::CallPlanner(const CollectiveCall& call, const hardware::Topology& topology, const Tuning& tuning) {
   if (const std::string why = unsupported(call, topology, tuning); !why.empty()) throw std::invalid_argument(why);
-  check(call.bytes.value >= 0, "a collective has negative bytes");
-  const Group group(call.group, topology, call.near_nics);
-  Planner planner(call, group, tuning);
-  const Choice choice = planner.choice(call.bytes);
+  parts_ = std::make_unique<Parts>(call, topology, tuning);
+}
+CallPlanner::~CallPlanner() = default;
+CallPlanner::CallPlanner(CallPlanner&&) noexcept = default;
+
+CollectivePlan CallPlanner::plan(Bytes bytes) {
+  check(bytes.value >= 0, "a collective has negative bytes");
+  const Choice choice = parts_->planner.choice(bytes);
   CollectivePlan plan{choice.algorithm, choice.protocol, {}};
-  if (group.size() > 1) plan.phases = planner.phases(choice, call.bytes);
+  if (parts_->group.size() > 1) plan.phases = parts_->planner.phases(choice, bytes);
   return plan;
+}
+
+CollectivePlan plan_collective(const CollectiveCall& call, const hardware::Topology& topology, const Tuning& tuning) {
+  return CallPlanner(call, topology, tuning).plan(call.bytes);
 }
 
 }  // namespace orrery::network

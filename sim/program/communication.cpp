@@ -113,17 +113,18 @@ const network::Tuning& Communication::tuning_of(const std::vector<std::int32_t>&
 }
 
 // By the algorithm and protocol that the run names, where they serve this call.
-network::CollectivePlan Communication::plan(const ProcessGroups& among, Collective kind, Bytes bytes,
-                                            const std::vector<std::int32_t>& group,
-                                            std::span<const hardware::DeviceId> devices) const {
-  const network::Tuning& tuning = tuning_of(group);
-  network::CollectiveCall call{kind, bytes, devices, network_.algorithm, network_.protocol};
+network::CallPlanner Communication::planner(const ProcessGroups& among, Collective kind, std::int32_t group) const {
+  const std::vector<std::int32_t>& ranks = among.groups[static_cast<std::size_t>(group)];
+  std::vector<hardware::DeviceId> devices;
+  for (const std::int32_t rank : ranks) devices.push_back(network_.placement[static_cast<std::size_t>(rank)]);
+  const network::Tuning& tuning = tuning_of(ranks);
+  network::CollectiveCall call{kind, {}, devices, network_.algorithm, network_.protocol};
   call.chosen = network_.chosen, call.near_nics = network_.near_nics;
   const bool to_experts = kind == Collective::all_to_all || kind == Collective::dispatch;
   if (network_.deepep && to_experts && among.lane == Lane::expert && call.algorithm.empty()) call.algorithm = "deepep";
   if (!call.algorithm.empty() && !network::unsupported(call, *network_.topology, tuning).empty())
     call.algorithm.clear();
-  return network::plan_collective(call, *network_.topology, tuning);
+  return {call, *network_.topology, tuning};
 }
 
 network::Traffic Communication::traffic_of(Collective kind, Bytes bytes, const std::vector<std::int32_t>& group,
@@ -143,16 +144,18 @@ Time Communication::wait_for_network(const ProcessGroups& among, const std::vect
 }
 
 Communication::Planned Communication::plan_shapes(const ProcessGroups& among, const GroupShapes& shapes,
-                                                  Collective kind, Bytes bytes) const {
+                                                  Collective kind, Bytes bytes) {
   const std::vector<hardware::Link>& links = network_.topology->links();
+  std::vector<std::optional<network::CallPlanner>>& planners = planners_[{&among, kind}];
+  planners.resize(shapes.first.size());
   Planned planned;
-  std::vector<hardware::DeviceId> devices;
-  for (const std::int32_t first : shapes.first) {
-    const std::vector<std::int32_t>& group = among.groups[static_cast<std::size_t>(first)];
-    devices.clear();
-    for (const std::int32_t rank : group) devices.push_back(network_.placement[static_cast<std::size_t>(rank)]);
+  for (std::size_t s = 0; s < planners.size(); ++s) {
+    const std::vector<std::int32_t>& group = among.groups[static_cast<std::size_t>(shapes.first[s])];
     network::CollectivePlan& of = planned.plans.emplace_back();
-    if (group.size() > 1 && bytes.value > 0) of = plan(among, kind, bytes, group, devices);
+    if (group.size() > 1 && bytes.value > 0) {
+      if (!planners[s]) planners[s].emplace(planner(among, kind, shapes.first[s]));
+      of = planners[s]->plan(bytes);
+    }
     CallCost& cost = planned.costs.emplace_back();
     std::vector<Time>& alone = planned.alone.emplace_back();
     cost.call.category = among.category;

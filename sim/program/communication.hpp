@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "orrery/core/kept.hpp"
+#include "orrery/network/call_planner.hpp"
 #include "orrery/program/lower.hpp"
 
 namespace orrery::program {
@@ -69,9 +70,7 @@ class Communication {
   const CallCosts& costs(const ProcessGroups& among, Collective kind, Bytes bytes);
 
  private:
-  network::CollectivePlan plan(const ProcessGroups& among, Collective kind, Bytes bytes,
-                               const std::vector<std::int32_t>& group,
-                               std::span<const hardware::DeviceId> devices) const;
+  network::CallPlanner planner(const ProcessGroups& among, Collective kind, std::int32_t group) const;
   const network::Tuning& tuning_of(const std::vector<std::int32_t>& group) const;
   network::Traffic traffic_of(Collective kind, Bytes bytes, const std::vector<std::int32_t>& group,
                               const network::CollectivePlan& plan) const;
@@ -82,7 +81,7 @@ class Communication {
     std::vector<CallCost> costs;                 // [shape] if it shares no link
   };
   CallCosts compute(const ProcessGroups& among, Collective kind, Bytes bytes);
-  Planned plan_shapes(const ProcessGroups& among, const GroupShapes& shapes, Collective kind, Bytes bytes) const;
+  Planned plan_shapes(const ProcessGroups& among, const GroupShapes& shapes, Collective kind, Bytes bytes);
   CallCosts with_phases(const GroupShapes& shapes, const Planned& planned) const;
   CallCosts sharing(const ProcessGroups& among, const GroupShapes& shapes, const Planned& planned);
   struct Rates {
@@ -99,6 +98,7 @@ class Communication {
   std::map<std::tuple<const ProcessGroups*, Collective, std::int64_t>, CallCosts> cache_;
   std::optional<Diagnostics> cut_routes_;
   std::map<const ProcessGroups*, std::unique_ptr<const GroupShapes>> shapes_;
+  std::map<std::pair<const ProcessGroups*, Collective>, std::vector<std::optional<network::CallPlanner>>> planners_;
   // By links and caps of a phase of the first group of each shape.
   std::map<std::pair<const ProcessGroups*, std::vector<std::int64_t>>, Rates> rates_;
 };

@@ -56,20 +56,18 @@ StageCosts::StageCosts(const StageCostsKey& key, Kept<StageWorkKey, StageWork>& 
 
 // Groups of equal costs share their passes; where transfers share links each group that has any has its own.
 std::vector<std::int32_t> StageCosts::classes_of(const ProcessGroups& among) {
-  std::vector<std::vector<std::int64_t>> costs(among.groups.size());
+  std::vector<std::int32_t> result(among.groups.size(), 0);  // the first group that costs as much in the calls so far
   for (const ObservedCall& call : calls()) {
     if (call.among != &among) continue;
-    const CallCosts& of_group = communication_.costs(among, call.kind, call.bytes);
-    for (std::size_t g = 0; g < costs.size(); ++g)
-      costs[g].insert(costs[g].end(), {of_group[g].duration.value, of_group[g].call.stands ? 1 : 0});
+    const CallCosts& costs = communication_.costs(among, call.kind, call.bytes);
+    std::map<std::tuple<std::int32_t, Time, bool>, std::int32_t> first;
+    for (std::size_t g = 0; g < result.size(); ++g)
+      result[g] = first.try_emplace({result[g], costs[g].duration, costs[g].call.stands}, static_cast<std::int32_t>(g))
+                      .first->second;
   }
-  std::map<std::vector<std::int64_t>, std::int32_t> first;
-  std::vector<std::int32_t> result;
-  for (std::size_t g = 0; g < costs.size(); ++g) {
-    const auto index = static_cast<std::int32_t>(g);
-    const bool own_links = communication_.network().mode == NetworkMode::flows && among.groups[g].size() > 1;
-    result.push_back(own_links ? index : first.emplace(costs[g], index).first->second);
-  }
+  if (communication_.network().mode == NetworkMode::flows)
+    for (std::size_t g = 0; g < result.size(); ++g)
+      if (among.groups[g].size() > 1) result[g] = static_cast<std::int32_t>(g);
   return result;
 }
 

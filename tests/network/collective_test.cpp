@@ -8,6 +8,7 @@
 #include <set>
 
 #include "orrery/hardware/catalogue.hpp"
+#include "orrery/network/call_planner.hpp"
 #include "orrery/network/flow.hpp"
 #include "orrery/network/tuning.hpp"
 #include "star.hpp"
@@ -56,6 +57,20 @@ std::map<LinkLevel, std::set<std::int32_t>> multiplicities(const Phase& phase, c
 }
 
 }  // namespace
+
+TEST_CASE("one planner's calls of many sizes are those planned one by one") {
+  const Cluster cluster("dgx-h100", 4);
+  for (const std::vector<DeviceId>& group : {range(8), range(4, 8), range(32), range(2, 9)})
+    for (const Collective kind : {Collective::all_reduce, Collective::all_gather, Collective::all_to_all}) {
+      CallPlanner planner({kind, Bytes{}, group}, *cluster.topology, cluster.tuning);
+      for (const std::int64_t bytes : {kGiB, std::int64_t{1}, kMiB, 64 * kMiB, kMiB}) {
+        const CollectivePlan one = planner.plan({bytes}), alone = cluster.plan(kind, bytes, group);
+        CHECK(one.algorithm == alone.algorithm);
+        CHECK(one.protocol == alone.protocol);
+        CHECK(one.phases == alone.phases);
+      }
+    }
+}
 
 TEST_CASE("a ring over two nodes of eight uses all eight NICs alike, a ring of one GPU a node its own") {
   const Cluster cluster("dgx-h100", 2);
