@@ -37,6 +37,18 @@ std::vector<std::uint32_t> group_begin(std::size_t tasks, const std::vector<Edge
 
 }  // namespace
 
+// With the participants, edges and operations that tasks mostly have. Room that is not written to costs nothing; where
+// there are more, the arrays grow.
+void Builder::expect_tasks(double count) {
+  constexpr double kMost = 1e9;
+  const auto tasks = static_cast<std::size_t>(std::clamp(count, 0.0, kMost));
+  program_.task_template.reserve(tasks);
+  program_.participant_begin.reserve(tasks + 1);
+  program_.participants.reserve(tasks + tasks / 2);
+  program_.operations.reserve(tasks);
+  edges_.reserve(5 * tasks / 2);
+}
+
 DeviceIndex Builder::add_device(Device device) {
   last_.insert(last_.end(), kLanes, kNone);
   return append_one(program_.devices, std::move(device));

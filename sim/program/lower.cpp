@@ -175,8 +175,11 @@ Result<LoweredStep> lower(const StepInput& input, const LowerOptions& options, R
   parts->costs = stage_costs(input, *parts, costs.parts(), options.inside);
   if (input.passing.any()) return lower_passing(input, options, std::move(parts).value(), costs);
   StepLowering lowering(input, options, *parts);
-  if (options.admit)
-    if (Diagnostics refused = options.admit(lowering.footprint()); !refused.empty()) return refused;
+  if (options.admit) {
+    const Footprint size = lowering.footprint();
+    if (Diagnostics refused = options.admit(size); !refused.empty()) return refused;
+    lowering.expect(size);
+  }
   return lowering.lower();
 }
 

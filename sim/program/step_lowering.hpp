@@ -19,6 +19,7 @@ class StepLowering {
 
   Result<LoweredStep> lower();
   Footprint footprint();
+  void expect(const Footprint& size) { builder_.expect_tasks(size.tasks); }
   StepExamination examine();
   const std::vector<std::int32_t>& fold_class() const { return devices_.fold_class; }
 

@@ -1,6 +1,9 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -24,6 +27,16 @@ void open_standard_streams() {
     // The wrong way round on purpose: writing to a stdout that was closed stays an error.
     [[maybe_unused]] const int opened = ::open("/dev/null", file == STDIN_FILENO ? O_WRONLY : O_RDONLY);
   }
+}
+
+// What was given back is used again. By itself the C library asks the system for each large array and gives it back,
+// and the system clears every page anew: a fifth of the time of a large run.
+void keep_memory() {
+#ifdef __GLIBC__
+  ::mallopt(M_MMAP_MAX, 0);
+  ::mallopt(M_TRIM_THRESHOLD, -1);
+  ::mallopt(M_TOP_PAD, 16 << 20);
+#endif
 }
 
 std::vector<std::string> option_names(const CLI::App& app) {
@@ -168,6 +181,7 @@ int run(int argc, char** argv) {
 }  // namespace orrery::cli
 
 int main(int argc, char** argv) {
+  orrery::cli::keep_memory();
   orrery::cli::open_standard_streams();
   orrery::end_cleanly_on_signals();
   try {

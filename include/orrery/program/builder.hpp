@@ -13,6 +13,8 @@ namespace orrery::program {
 
 class Builder {
  public:
+  // Makes room for about so many tasks.
+  void expect_tasks(double count);
   DeviceIndex add_device(Device device);
   Range add_segments(std::span<const Segment> segments);
   std::uint32_t add_inside(std::span<const PassPart> parts);
