@@ -18,6 +18,7 @@ const Fields<StackKernels>& kernel_fields() {
           .choice("attention_library", &K::attention_library, attention_library_names(),
                   "generation of fused attention")
           .add("fused_softmax", &K::fused_softmax, "scale, mask and softmax are one kernel")
+          .add("softmax_in_fp32", &K::softmax_in_fp32, "where they are not: in fp32, between casts; false: in 16 bits")
           .add("fused_bias_activation", &K::fused_bias_activation, "bias and activation are one kernel")
           .add("fused_bias_dropout_add", &K::fused_bias_dropout_add, "bias, dropout and residual are one kernel")
           .add("fused_norm", &K::fused_norm, "a norm is one kernel")

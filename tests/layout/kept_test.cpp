@@ -139,7 +139,7 @@ TEST_CASE("the loss: fp32 softmax overwritten, copied, or fused in 16 bits") {
   CHECK(m.stage(false, true).saved_activations().value == m.stage().saved_activations().value + ends + 2 * V * kTokens);
 }
 
-TEST_CASE("a softmax that is not one kernel has 12 bytes a score alive, a fused one 4") {
+TEST_CASE("a softmax that is not one kernel has 12 bytes a score alive in fp32, in 16 bits 4 like a fused one") {
   // A layer without dropout: 8 heads of 64 x 64 scores, 2 sequences. Kept of them: the 16-bit result for the product
   // with the values, and unfused the fp32 result for the softmax.
   Llama m;
@@ -163,6 +163,9 @@ TEST_CASE("a softmax that is not one kernel has 12 bytes a score alive, a fused 
   m.o.kernels.fused_softmax = false;
   CHECK(at_softmax() == 12 * scores);
   CHECK(m.stage().saved_activations().value == fused + 4 * scores);
+  m.o.kernels.softmax_in_fp32 = false;  // masked in place
+  CHECK(at_softmax() == 4 * scores);
+  CHECK(m.stage().saved_activations().value == fused);
 }
 
 TEST_CASE("placeholders of weight gradients: one for each shape") {

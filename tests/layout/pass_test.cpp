@@ -233,6 +233,9 @@ TEST_CASE("the fused softmax gives way where its four rows of a block do not div
   o.micro_batch = 2;  // cast, scale, mask, softmax, cast in fp32
   CHECK(softmax(PassKind::forward) == std::pair{5, 2 * values * (2 + 4 + 3 * 8 + 4 + 2)});
   CHECK(softmax(PassKind::backward) == std::pair{5, 2 * values * (2 + 4 + 12 + 8 + 8 + 4 + 2)});
+  o.kernels.softmax_in_fp32 = false;  // mask in place and softmax; softmax, a copy of its gradient and a mask in place
+  CHECK(softmax(PassKind::forward) == std::pair{2, 2 * values * (4 + 4)});
+  CHECK(softmax(PassKind::backward) == std::pair{3, 2 * values * (6 + 4 + 4)});
 }
 
 TEST_CASE("PyTorch's cross-entropy: log-softmax is one kernel, its gradient starts from zeros") {

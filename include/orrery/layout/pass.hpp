@@ -48,7 +48,8 @@ enum class ContextExchange : std::uint8_t { ring, all_gather, all_to_all };
 // Which elementwise chains are one kernel, and what stays in memory: part of the section `kernels` of a software stack
 // (cost/stack.hpp, where each key has its line of help).
 struct OperatorKernels {
-  bool fused_softmax = true;  // scale + mask + softmax
+  bool fused_softmax = true;    // scale + mask + softmax
+  bool softmax_in_fp32 = true;  // not fused: between casts (Megatron --attention-softmax-in-fp32, and layer scaling)
   bool fused_bias_activation = true;
   bool fused_bias_dropout_add = true;
   bool fused_norm = true;

@@ -26,10 +26,13 @@ void split_attention_softmax(Splitter& s) {
   const bool divides = values / (s.rank.sequence * keys) % kSoftmaxBatches == 0;
   const bool whole = (s.options.kernels.fused_softmax && divides) || s.options.compiled;
   op.out = op.keep_for_input = {s.result(0)};
-  // Unfused, in fp32 (forward_torch_softmax): cast, scale, mask, softmax, cast; backward cast, softmax (reads gradient
+  // Unfused, in fp32 (Megatron-LM, fused_softmax.py, forward_torch_softmax): cast, scale, mask, softmax, cast; backward cast, softmax (reads gradient
   // and result), mask, scale, cast. Scores, their fp32 copy, the fp32 result, which is what autograd keeps, and the
   // 16-bit one are there at once: 12 bytes a score. Backward as many: gradient, result and new gradient in fp32.
-  if (!whole) {
+  // In 16 bits without a scale of the layer: mask in place, softmax; backward softmax, and a copy of the gradient that
+  // is masked in place.
+  const bool wide = !whole && s.options.kernels.softmax_in_fp32;
+  if (wide) {
     op.out.push_back(s.tensor(values, 4));
     op.keep_for_input = {op.out.back()};
     op.forward_workspace = {4 * values};
@@ -39,8 +42,14 @@ void split_attention_softmax(Splitter& s) {
   if (s.model.score_cap) op.forward.push_back({s.memory("attention.score_cap", 2 * width * values, whole ? 1 : 3)});
   const bool biased = s.model.position == model::Position::relative_bias && s.in(1) != kNoTensor;
   if (biased) add_bias(s, op, values);
-  op.forward.push_back({s.memory(op.name, (whole ? 2 * width : 2 * width + 32) * values, whole ? 1 : 5)});
-  op.backward.push_back({s.memory(op.name, (whole ? 3 * width : 2 * width + 36) * values, whole ? 1 : 5)});
+  struct Chain {
+    std::int64_t bytes;  // a score
+    int kernels;
+  };
+  const Chain forward = whole ? Chain{2 * width, 1} : wide ? Chain{2 * width + 32, 5} : Chain{4 * width, 2};
+  const Chain backward = whole ? Chain{3 * width, 1} : wide ? Chain{2 * width + 36, 5} : Chain{7 * width, 3};
+  op.forward.push_back({s.memory(op.name, forward.bytes * values, forward.kernels)});
+  op.backward.push_back({s.memory(op.name, backward.bytes * values, backward.kernels)});
   if (s.model.score_cap) op.backward.push_back({s.memory("attention.score_cap", 3 * width * values, whole ? 1 : 3)});
   attention_sinks(s, op);
   s.finish(std::move(op));
