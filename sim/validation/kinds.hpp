@@ -6,6 +6,7 @@
 namespace orrery::validation {
 
 Result<std::vector<Row>> run_rows(const CsvTable& table, const Options& options);
+Result<std::vector<Row>> plan_rows(const CsvTable& table, const Options& options);
 Result<std::vector<Row>> schedule_rows(const CsvTable& table, const Options& options);
 Result<std::vector<Row>> collective_rows(const CsvTable& table);
 Result<std::vector<Row>> kernel_rows(const CsvTable& table);

@@ -1,13 +1,8 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
-
 #include "kinds.hpp"
 #include "mechanisms.hpp"
-#include "orrery/core/memory.hpp"
-#include "orrery/scenario/simulate.hpp"
-#include "parallel.hpp"
+#include "run_playing.hpp"
 #include "run_scenario.hpp"
 
 namespace orrery::validation {
@@ -22,8 +17,6 @@ constexpr const char* kColumns =
     "moe_layer_interval dispatcher routing ep_overlap head_dim q_lora_rank kv_lora_rank qk_nope_head_dim "
     "qk_rope_head_dim v_head_dim mtp_layers sliding_window position pipeline_layout step_time_s peak_memory_gib "
     "memory_kind tier notes";
-
-constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
 
 // Prefixes of ids as the table's README lists them; vtrain has two kinds of models.
 constexpr const char* kPrefixes[] = {"meg2020",      "sc21",          "korth", "zb",       "smx",
@@ -64,23 +57,10 @@ std::string in_words(const Cells& cells) {
          fmt::format(" mb{} gb{} {}", cells.text("micro_batch"), cells.text("global_batch"), cells.text("recompute"));
 }
 
-enum class MemoryKind : std::uint8_t { allocated, allocated_last_rank, reserved, process };
-
-// What is played, and in which unit memory is asked for.
-struct Job {
-  std::optional<scenario::Scenario> scenario;
-  MemoryKind memory = MemoryKind::reserved;
-};
-
-Value measured(const std::optional<double>& value) {
-  return value ? Value(*value) : Value();
-}
-
 Row row_of(const Cells& cells, std::size_t number) {
   Row row;
   row.id = cells.has("id") ? cells.text("id") : std::to_string(number);
-  row.figures = {{"step_time_s", false, measured(cells.positive("step_time_s")), {}},
-                 {"peak_memory_gib", false, measured(cells.positive("peak_memory_gib")), {}}};
+  row.figures = figures_of_run(cells.positive("step_time_s"), cells.positive("peak_memory_gib"));
   row.groups.emplace_back("stack", cells.text("stack"));
   if (cells.has("id")) row.groups.emplace_back("prefix", prefix_of(row.id));
   const std::string tier = cells.text("tier");
@@ -105,56 +85,6 @@ MemoryKind memory_kind(const Cells& cells) {
         "memory_kind",
         fmt::format("'{}' is not known, allowed: allocated, allocated_last_rank, reserved, tool-reported", kind));
   return dialect.reports_reserved ? MemoryKind::reserved : MemoryKind::allocated;
-}
-
-// Of the fullest rank, or of the last one.
-std::int64_t peak_of(const report::RunResult& run, MemoryKind kind) {
-  const std::vector<program::Device>& devices = run.program.devices;
-  const std::int32_t last = std::max_element(devices.begin(), devices.end(), [](const auto& a, const auto& b) {
-                              return a.ranks.back() < b.ranks.back();
-                            })->ranks.back();
-  std::int64_t peak = 0;
-  for (std::size_t d = 0; d < devices.size(); ++d) {
-    if (kind == MemoryKind::allocated_last_rank && devices[d].ranks.back() != last) continue;
-    const bool reserved = kind == MemoryKind::reserved || kind == MemoryKind::process;
-    peak = std::max(peak, reserved ? run.reserved[d] : run.memory[d].peak);
-  }
-  return peak + (kind == MemoryKind::process ? run.context_memory.value : 0);
-}
-
-// Where the time goes, mean of the ranks, and the memory of the fullest one.
-void account(const report::RunResult& run, Row& row) {
-  constexpr std::array<std::string_view, 7> kClasses{"weights", "gradients", "optimizer", "activations",
-                                                     "buffers", "context",   "other"};
-  const report::Metrics metrics = report::metrics_of(run);
-  for (std::size_t c = 0; c < program::kCategories; ++c)
-    if (metrics.mean_s[c] > 0) row.split_s.emplace_back(program::kCategoryNames[c], metrics.mean_s[c]);
-  const auto fullest = std::max_element(run.memory.begin(), run.memory.end(),
-                                        [](const auto& a, const auto& b) { return a.peak < b.peak; });
-  for (std::size_t c = 0; c < kClasses.size(); ++c)
-    if (fullest->at_peak[c] > 0)
-      row.memory_gib.emplace_back(kClasses[c], static_cast<double>(fullest->at_peak[c]) / kGiB);
-}
-
-void play(const Job& job, Bytes memory_limit, Row& row) {
-  const Result<scenario::Run> ready =
-      scenario::resolve(*job.scenario, Catalogue::shared(),
-                        {.automatic = scenario::NetworkModeChoice::steady, .memory_limit = memory_limit});
-  if (!ready.ok()) {
-    row.why = reason(ready.errors());
-    return;
-  }
-  scenario::RunOptions how;
-  how.what_if = false;
-  how.memory_limit = memory_limit;
-  const Result<report::RunResult> run = scenario::simulate(*ready, how);
-  if (!run.ok()) {
-    row.why = reason(run.errors());
-    return;
-  }
-  row.figures[0].predicted = seconds(run->timeline.step_time);
-  row.figures[1].predicted = static_cast<double>(peak_of(*run, job.memory)) / kGiB;
-  account(*run, row);
 }
 
 }  // namespace
@@ -183,17 +113,7 @@ Result<std::vector<Row>> run_rows(const CsvTable& table, const Options& options)
     for (const Mechanism* mechanism : without) mechanism->take_away(*jobs[i].scenario);
   }
   if (!errors.empty()) return errors;
-  const Bytes of_each{options.memory_limit.value_or(default_memory_limit()).value /
-                      static_cast<std::int64_t>(threads_of(options))};
-  for_each_row(rows.size(), options, [&](std::size_t i) {
-    if (!jobs[i].scenario) return;
-    try {
-      play(jobs[i], of_each, rows[i]);
-    } catch (const std::exception& bug) {  // one row must not take the others with it
-      rows[i].why = fmt::format("a bug in orrery: {}", bug.what());
-    }
-    jobs[i].scenario.reset();
-  });
+  play_rows(jobs, options, rows);
   return rows;
 }
 

@@ -21,15 +21,6 @@ bool is_flow_text(std::string_view text) {
   return false;
 }
 
-// Tables of measurements that exist and that nothing here predicts yet.
-struct NotSimulated {
-  FileKind kind;
-  const char *column, *other_column, *why;
-};
-constexpr NotSimulated kNotSimulated[] = {
-    {FileKind::plans, "layers_per_stage", "replicas_per_stage", "replicas and layers chosen stage by stage"},
-    {FileKind::goodput, "quantity", "value", "what a run of many steps loses to checkpoints and failures"}};
-
 std::optional<FileKind> kind_of(const CsvTable& table) {
   const auto has = [&](const char* column) { return table.column(column) >= 0; };
   if (has("stack") && has("layers") && has("tp")) return FileKind::runs;
@@ -38,25 +29,26 @@ std::optional<FileKind> kind_of(const CsvTable& table) {
   if (has("kernel") && has("gpu")) return FileKind::kernels;
   if (has("expert_hidden") && has("num_tokens")) return FileKind::expert_layers;
   if (has("dispatch_us") && has("combine_us")) return FileKind::expert_exchange;
-  for (const NotSimulated& kind : kNotSimulated)
-    if (has(kind.column) && has(kind.other_column)) return kind.kind;
+  if (has("layers_per_stage") && has("replicas_per_stage")) return FileKind::plans;
+  if (has("quantity") && has("value")) return FileKind::goodput;
   return {};
 }
 
-std::vector<Row> refused_rows(FileKind kind, const CsvTable& table) {
-  const NotSimulated* what = std::find_if(std::begin(kNotSimulated), std::end(kNotSimulated),
-                                          [&](const NotSimulated& each) { return each.kind == kind; });
+// A table of measurements that nothing here predicts.
+std::vector<Row> refused_rows(const CsvTable& table, const char* why) {
   const int id = table.column("id");
   std::vector<Row> rows(table.rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i) {
     rows[i].id = id < 0 ? std::to_string(i + 1) : table.rows[i][static_cast<std::size_t>(id)].text;
-    rows[i].why = fmt::format("not simulated: {}", what->why);
+    rows[i].why = fmt::format("not simulated: {}", why);
   }
   return rows;
 }
 
 const char* subset_of(FileKind kind) {
-  return kind == FileKind::runs ? "tier_a" : kind == FileKind::collectives ? "from_64_kib" : "";
+  return kind == FileKind::runs || kind == FileKind::plans ? "tier_a"
+         : kind == FileKind::collectives                   ? "from_64_kib"
+                                                           : "";
 }
 
 Result<std::vector<Row>> rows_of(FileKind kind, const CsvTable& table, const Options& options) {
@@ -74,8 +66,9 @@ Result<std::vector<Row>> rows_of(FileKind kind, const CsvTable& table, const Opt
     case FileKind::expert_exchange:
       return expert_exchange_rows(table);
     case FileKind::plans:
+      return plan_rows(table, options);
     case FileKind::goodput:
-      return refused_rows(kind, table);
+      return refused_rows(table, "what a run of many steps loses to checkpoints and failures");
     case FileKind::flows:
       break;
   }
@@ -144,7 +137,7 @@ Result<Report> validate_table(std::string_view text, const std::string& name, co
     return about_file(name, "its columns are those of no table known here",
                       "runs: stack, layers, tp …; schedules: schedule, p, m …; collectives: collective, msg_bytes …; "
                       "kernels: kernel, gpu …; flows: case … end");
-  if (!options.without.empty() && *kind != FileKind::runs)
+  if (!options.without.empty() && *kind != FileKind::runs && *kind != FileKind::plans)
     return about_file(name, "--without goes with a table of runs only");
   Result<std::vector<Row>> rows = rows_of(*kind, *table, options);
   if (!rows.ok()) return rows.errors();

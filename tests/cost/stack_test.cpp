@@ -38,6 +38,7 @@ TEST_CASE("every stack of the validation tables exists and loads") {
                                           "nemo-2024",
                                           "nemo-2025",
                                           "nemo-2026",
+                                          "sailor-2025",
                                           "torchtitan-2024",
                                           "torchtitan-2025"});
   for (const std::string& name : names) {

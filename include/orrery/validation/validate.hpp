@@ -9,9 +9,9 @@
 //   kernels      kernel, gpu, efficiency …   matrix products and fused attention
 //   expert_layers    kind, expert_hidden, num_tokens …   grouped products, layers with experts
 //   expert_exchange  dispatch_us, combine_us …           tokens to experts and home
+//   plans        layers_per_stage, replicas_per_stage …   runs of plans by Sailor's planner
 //   flows        text of `case … end`        network/maxmin_cases.hpp
-// Known too, to be counted, with each row refused by what it would need: plans (layers_per_stage, replicas_per_stage),
-// goodput (quantity, value).
+// Known too, to be counted, with each row refused by what it would need: goodput (quantity, value).
 //
 // A row with a word, a GPU, a cluster or a stack that is not known is refused, with the reason, and the others are
 // predicted. A file without a header it can be known by, or with a cell that should be a number and is none, is an

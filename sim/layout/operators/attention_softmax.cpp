@@ -26,11 +26,11 @@ void split_attention_softmax(Splitter& s) {
   const bool divides = values / (s.rank.sequence * keys) % kSoftmaxBatches == 0;
   const bool whole = (s.options.kernels.fused_softmax && divides) || s.options.compiled;
   op.out = op.keep_for_input = {s.result(0)};
-  // Unfused, in fp32 (Megatron-LM, fused_softmax.py, forward_torch_softmax): cast, scale, mask, softmax, cast; backward cast, softmax (reads gradient
-  // and result), mask, scale, cast. Scores, their fp32 copy, the fp32 result, which is what autograd keeps, and the
-  // 16-bit one are there at once: 12 bytes a score. Backward as many: gradient, result and new gradient in fp32.
-  // In 16 bits without a scale of the layer: mask in place, softmax; backward softmax, and a copy of the gradient that
-  // is masked in place.
+  // Unfused, in fp32 (Megatron-LM, fused_softmax.py, forward_torch_softmax): cast, scale, mask, softmax, cast; backward
+  // cast, softmax (reads gradient and result), mask, scale, cast. Scores, their fp32 copy, the fp32 result, which is
+  // what autograd keeps, and the 16-bit one are there at once: 12 bytes a score. Backward as many: gradient, result and
+  // new gradient in fp32. In 16 bits without a scale of the layer: mask in place, softmax; backward softmax, and a copy
+  // of the gradient that is masked in place.
   const bool wide = !whole && s.options.kernels.softmax_in_fp32;
   if (wide) {
     op.out.push_back(s.tensor(values, 4));
