@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "orrery/cost/stack.hpp"
 #include "orrery/planning/amounts.hpp"
 
 namespace orrery::planning {
@@ -38,8 +39,8 @@ struct Change {
 };
 
 // The fewest GPUs: w + g + o/n ≤ room, so n ≥ sharded/(room − whole); none where what stays whole is too much.
-void add_shardings(const FitQuestion& q, const PerParameter& b, std::vector<Change>& all) {
-  const double room = usable_bytes(q.gpu) / q.parameters;
+void add_shardings(const FitQuestion& q, const PerParameter& b, double usable, std::vector<Change>& all) {
+  const double room = usable / q.parameters;
   for (const Sharding& s : kShardings) {
     const double whole = s.held(b, 1e300), sharded = b.total() - whole;
     if (!s.optimizer || whole >= room) continue;
@@ -50,8 +51,7 @@ void add_shardings(const FitQuestion& q, const PerParameter& b, std::vector<Chan
   }
 }
 
-void add_formats(const FitQuestion& q, const PerParameter& b, std::vector<Change>& all) {
-  const double usable = usable_bytes(q.gpu);
+void add_formats(const FitQuestion& q, const PerParameter& b, double usable, std::vector<Change>& all) {
   if (b.weights > 2 && 2 * q.parameters <= usable)
     all.push_back({"fp16 or bf16", "fewer bits of the weights", 1, 2 * q.parameters});
   if (b.weights > 1 && q.parameters <= usable)
@@ -63,8 +63,12 @@ void add_formats(const FitQuestion& q, const PerParameter& b, std::vector<Change
 
 }  // namespace
 
-double usable_bytes(const hardware::Gpu& gpu) {
-  return static_cast<double>(gpu.usable_memory.value - gpu.context_memory.value);
+Result<double> usable_bytes(const FitQuestion& q, Catalogue& catalogue) {
+  const auto usable = static_cast<double>(q.gpu.usable_memory.value - q.gpu.context_memory.value);
+  if (q.purpose == Purpose::inference) return usable;
+  const auto stack = cost::load_stack(q.stack, catalogue);
+  if (!stack.ok()) return stack.errors();
+  return usable - static_cast<double>(stack->libraries.outside.value);
 }
 
 // Adam. Mixed precision, fp8 too, keeps 16-bit weights, fp32 gradients and masters and moments of 12 bytes.
@@ -81,7 +85,7 @@ Result<PerParameter> bytes_of(const FitQuestion& q) {
   return q.precision == "fp32" ? PerParameter{4, 4, 8} : PerParameter{2, 4, 12};
 }
 
-AnswerTable strategies(const FitQuestion& q, const PerParameter& b) {
+AnswerTable strategies(const FitQuestion& q, const PerParameter& b, double usable) {
   AnswerTable table{"strategies",
                     fmt::format("Data parallel over {} GPUs, bytes of each without activations", q.gpus),
                     {{"strategy", "strategy", false},
@@ -91,7 +95,7 @@ AnswerTable strategies(const FitQuestion& q, const PerParameter& b) {
                      {"sharded", "what is sharded", false}}};
   for (const Sharding& s : kShardings) {
     const double held = q.parameters * s.held(b, q.gpus);
-    const bool fits = held <= usable_bytes(q.gpu);
+    const bool fits = held <= usable;
     table.rows.push_back({cell(s.name),
                           gigabytes(held),
                           {fits, fits ? "yes" : "no"},
@@ -101,8 +105,8 @@ AnswerTable strategies(const FitQuestion& q, const PerParameter& b) {
   return table;
 }
 
-AnswerTable changes(const FitQuestion& q, const PerParameter& b) {
-  const double price = q.price_usd_per_hour.value_or(q.gpu.price_usd_per_hour), usable = usable_bytes(q.gpu);
+AnswerTable changes(const FitQuestion& q, const PerParameter& b, double usable) {
+  const double price = q.price_usd_per_hour.value_or(q.gpu.price_usd_per_hour);
   AnswerTable table{"changes",
                     "What would make it fit, without activations, the cheapest by the hour first",
                     {{"change", "change", false}, {"gpus", "GPUs"}, {"gpu_bytes", "held"}}};
@@ -111,7 +115,7 @@ AnswerTable changes(const FitQuestion& q, const PerParameter& b) {
   const double total = b.total() * q.parameters;
   if (total <= usable) return table;
   std::vector<Change> all;
-  q.purpose == Purpose::inference ? add_formats(q, b, all) : add_shardings(q, b, all);
+  q.purpose == Purpose::inference ? add_formats(q, b, usable, all) : add_shardings(q, b, usable, all);
   const double n = std::ceil(total / usable - 1e-9);
   all.push_back({fmt::format("tensor × pipeline over {:.0f} GPUs", n), "activations sent in every pass", n, total / n});
   std::stable_sort(all.begin(), all.end(), [](const Change& x, const Change& y) { return x.gpus < y.gpus; });

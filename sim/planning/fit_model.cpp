@@ -42,7 +42,7 @@ AnswerTable formats(double parameters) {
   return table;
 }
 
-AnswerPart bytes_part(const FitQuestion& q, const PerParameter& b) {
+AnswerPart bytes_part(const FitQuestion& q, const PerParameter& b, double usable) {
   AnswerPart part{"", ""};
   const auto add = [&](const char* key, const char* label, double bytes) {
     if (bytes > 0)
@@ -54,15 +54,13 @@ AnswerPart bytes_part(const FitQuestion& q, const PerParameter& b) {
   add("optimizer_bytes", "optimizer state", b.optimizer);
   const double total = b.total() * q.parameters;
   part.figures.push_back({"total_bytes", total, "in all", gigabytes_text(total)});
-  const double usable = usable_bytes(q.gpu);
   part.figures.push_back(
       {"usable_bytes", usable, "a GPU has", gigabytes_text(usable), "usable, without the CUDA context"});
   return part;
 }
 
-void add_verdict(const FitQuestion& q, const PerParameter& b, AnswerPart& part, Answer& answer) {
+void add_verdict(const FitQuestion& q, const PerParameter& b, double usable, AnswerPart& part, Answer& answer) {
   const double total = b.total() * q.parameters;
-  const double usable = usable_bytes(q.gpu);
   const double over = total - usable;
   const bool tier = over > 0 && over <= static_cast<double>(q.cpu_memory.value);
   const std::string words = over <= 0 ? "on one GPU" : tier ? "with CPU memory as second tier" : "not on one GPU";
@@ -82,15 +80,17 @@ void add_verdict(const FitQuestion& q, const PerParameter& b, AnswerPart& part, 
 Result<Answer> fit_model(const FitQuestion& q, Catalogue& catalogue) {
   const auto bytes = bytes_of(q);
   if (!bytes.ok()) return bytes.errors();
+  const Result<double> usable = usable_bytes(q, catalogue);
+  if (!usable.ok()) return usable.errors();
   Answer answer{"orrery.fit/1",
                 fmt::format("{} parameters{} in {} on {}, {}", count_text(q.parameters),
                             q.model.empty() ? "" : " (" + q.model + ")", q.precision, q.gpu.name, name_of(q.purpose))};
-  AnswerPart part = bytes_part(q, *bytes);
-  add_verdict(q, *bytes, part, answer);
+  AnswerPart part = bytes_part(q, *bytes, *usable);
+  add_verdict(q, *bytes, *usable, part, answer);
   answer.parts.push_back(std::move(part));
   AnswerPart tables{"", "", {}, {formats(q.parameters)}};
-  if (q.purpose != Purpose::inference) tables.tables.push_back(strategies(q, *bytes));
-  if (AnswerTable remedies = changes(q, *bytes); !remedies.rows.empty()) tables.tables.push_back(std::move(remedies));
+  if (q.purpose != Purpose::inference) tables.tables.push_back(strategies(q, *bytes, *usable));
+  if (AnswerTable remedies = changes(q, *bytes, *usable); !remedies.rows.empty()) tables.tables.push_back(std::move(remedies));
   answer.parts.push_back(std::move(tables));
   if (q.purpose == Purpose::inference) {
     answer.notes.emplace_back("Weights alone: keys and values of the tokens that are served come on top.");

@@ -52,6 +52,23 @@ TEST_CASE("training takes 18 bytes a parameter in 16 bits, 16 in fp32 without ac
   CHECK(number(answer_to(asked(1e9, Purpose::fine_tuning)), "total_bytes") == 18e9);
 }
 
+// 41 GB less 1 GB of context, and of training less the 4 GiB that the libraries of BLOOM's stack hold outside.
+TEST_CASE("what the libraries of a stack hold outside of the allocator is nobody's to fill") {
+  FitQuestion q = asked(2.1e9, Purpose::training);  // 37.8 GB
+  CHECK(number(answer_to(q), "usable_bytes") == 40e9);
+  CHECK(answer_to(q).yes);
+  q.stack = "megatron-deepspeed-2022";
+  CHECK(number(answer_to(q), "usable_bytes") == 40e9 - 4 * 1024.0 * 1024 * 1024);
+  CHECK_FALSE(answer_to(q).yes);
+  const auto tree = read_yaml_text(scenario_of({.model = "gpt3-125m", .gpu = *hardware::load_gpu("a100-sxm-80gb"),
+                                                .stack = "megatron-deepspeed-2022"}, {}, Catalogue::shared()), "fit");
+  CHECK(scenario::read_parts(*tree, Catalogue::shared())->stack.libraries.outside.value == std::int64_t{4} << 30);
+  q.purpose = Purpose::inference;
+  CHECK(number(answer_to(q), "usable_bytes") == 40e9);
+  q.purpose = Purpose::training, q.stack = "megatron-1999";
+  CHECK_FALSE(fit_model(q).ok());
+}
+
 TEST_CASE("inference holds weights alone, of as many bytes as the format has") {
   CHECK(number(answer_to(asked(1e9, Purpose::inference, "fp32")), "total_bytes") == 4e9);
   CHECK(number(answer_to(asked(1e9, Purpose::inference, "fp16")), "total_bytes") == 2e9);

@@ -23,8 +23,9 @@ struct FitQuestion {
   std::int64_t sequence_length = 2048;
   int micro_batch = 1;  // sequences
   std::optional<double> price_usd_per_hour{};
+  std::string stack = "megatron-2024";  // that trains it: its libraries have memory beside the CUDA context, too
 };
-// Errors: a precision that cannot be trained in or that the GPU lacks.
+// Errors: a stack that there is not, a precision that cannot be trained in or that the GPU lacks.
 Result<Answer> fit_model(const FitQuestion& question, Catalogue& catalogue = Catalogue::shared());
 
 // What makes the model fit: recomputation, smaller micro-batches, ZeRO, FSDP, tensor and pipeline degrees, each with
