@@ -177,6 +177,43 @@ Result<Tuning> tuning_for(const ClusterFacts& facts, Catalogue& catalogue) {
   return catalogue.once<Tuning>(name_of(facts), [&] { return read_tuning(facts, catalogue); });
 }
 
+namespace {
+
+void slow_down(ProtocolTuning& to, const ProtocolTuning& by) {
+  using P = ProtocolTuning;
+  for (Time P::*time : {&P::base, &P::network_base, &P::scale_up_hop, &P::network_hop, &P::message})
+    to.*time = std::max(to.*time, by.*time);
+  for (double P::*share : {&P::scale_up_efficiency, &P::copy_efficiency, &P::network_efficiency, &P::pair_efficiency})
+    to.*share = std::min(to.*share, by.*share);
+  for (double P::*kappa : {&P::pipelining, &P::network_pipelining}) to.*kappa = std::max(to.*kappa, by.*kappa);
+  if (to.own_rate.value == 0 || by.own_rate.value == 0)
+    to.own_rate = std::max(to.own_rate, by.own_rate);
+  else
+    to.own_rate = std::min(to.own_rate, by.own_rate);
+}
+
+}  // namespace
+
+Tuning slowest_of(const std::vector<std::shared_ptr<const Tuning>>& tunings) {
+  check(!tunings.empty(), "there is a tuning to take");
+  Tuning all = *tunings.front();
+  for (const std::shared_ptr<const Tuning>& other : tunings) {
+    all.generation = std::min(all.generation, other->generation);
+    for (bool Tuning::*able : {&Tuning::in_switch_reduction, &Tuning::fabric_reduction, &Tuning::nvls_tree,
+                               &Tuning::ll128, &Tuning::direct_on_mesh})
+      all.*able = all.*able && (*other).*able;
+    all.tree_for_pairs = all.tree_for_pairs || other->tree_for_pairs;
+    all.low_latency_until = std::max(all.low_latency_until, other->low_latency_until);
+    for (AlgorithmTuning Tuning::*algorithm :
+         {&Tuning::ring, &Tuning::tree, &Tuning::nvls, &Tuning::nvls_tree_constants, &Tuning::collnet, &Tuning::direct,
+          &Tuning::pat, &Tuning::deepep})
+      for (ProtocolTuning AlgorithmTuning::*protocol :
+           {&AlgorithmTuning::ll, &AlgorithmTuning::ll128, &AlgorithmTuning::simple})
+        slow_down((all.*algorithm).*protocol, ((*other).*algorithm).*protocol);
+  }
+  return all;
+}
+
 Result<Tuning> tuning_for(const hardware::ClusterSpec& cluster, Catalogue& catalogue) {
   return tuning_for(facts_of(cluster, catalogue), catalogue);
 }

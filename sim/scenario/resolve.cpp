@@ -186,14 +186,19 @@ Result<Tunings> tunings_of(const hardware::ClusterSpec& cluster, Resolver::Parts
   const auto found = [&](const hardware::ClusterSpec& c) -> Shared<network::Tuning> {
     return of(parts.tunings, c, [&] { return network::tuning_for(c, parts.catalogue); });
   };
-  Shared<network::Tuning> all = found(cluster);
-  if (!all.ok()) return all.errors();
-  Tunings tunings{std::move(all).value(), {}};
+  Tunings tunings;
   for (const hardware::ClusterSpec& pool : cluster.of_pools) {
     Shared<network::Tuning> within = found(pool);
     if (!within.ok()) return within.errors();
     tunings.of_pools.push_back(std::move(within).value());
   }
+  if (!tunings.of_pools.empty()) {
+    tunings.all = std::make_shared<const network::Tuning>(network::slowest_of(tunings.of_pools));
+    return tunings;
+  }
+  Shared<network::Tuning> all = found(cluster);
+  if (!all.ok()) return all.errors();
+  tunings.all = std::move(all).value();
   return tunings;
 }
 

@@ -8,6 +8,7 @@
 // n·α_h + 2·√(n·α_h·S/B) + S/B (network/collective.hpp; Sanders, Speck, Träff 2009), κ = 2; overlap leaves less.
 // ηB = min over links of η(level of the link) · bandwidth / multiplicity.
 #pragma once
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -78,6 +79,9 @@ ClusterFacts facts_of(const hardware::ClusterSpec& cluster, Catalogue& catalogue
 // (infiniband-more_channels).
 Result<Tuning> tuning_for(const ClusterFacts& facts, Catalogue& catalogue = Catalogue::shared());
 Result<Tuning> tuning_for(const hardware::ClusterSpec& cluster, Catalogue& catalogue = Catalogue::shared());
+
+// Of calls among GPUs and NICs of several tunings: of each constant the slower, what only some can do not at all.
+Tuning slowest_of(const std::vector<std::shared_ptr<const Tuning>>& tunings);
 
 const Fields<Tuning>& tuning_fields();
 
