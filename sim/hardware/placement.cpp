@@ -54,7 +54,7 @@ Result<std::vector<DeviceId>> listed(const std::vector<DeviceId>& devices, int r
 }  // namespace
 
 const char* name_of(PlacementKind kind) {
-  constexpr const char* names[] = {"packed", "round_robin", "by_rail", "random", "explicit", "pools"};
+  constexpr const char* names[] = {"packed", "round_robin", "by_rail", "random", "explicit", "pools", "auto"};
   return names[static_cast<std::size_t>(kind)];
 }
 
@@ -78,6 +78,7 @@ Result<std::vector<DeviceId>> place_ranks(const Placement& placement, int ranks,
     case PlacementKind::custom:
       return listed(placement.devices, ranks, topology.devices());
     case PlacementKind::on_pools:
+    case PlacementKind::automatic:
       internal_error("place_ranks: the place of a rank on pools is for place_on_pools");
   }
   // A cluster whose last domain is cut short may lack the last places.
@@ -87,40 +88,82 @@ Result<std::vector<DeviceId>> place_ranks(const Placement& placement, int ranks,
   return devices;
 }
 
-Result<std::vector<DeviceId>> place_on_pools(const Placement& placement, const std::vector<int>& place,
+namespace {
+
+// The pools that each entry of a list names: one, or of a pipeline rank one for each of its replicas.
+class PoolNames {
+ public:
+  PoolNames(const Placement& placement, const ClusterSpec& cluster)
+      : by_stage_(!placement.stages.empty()), names_(by_stage_ ? placement.stages : placement.replicas) {
+    for (const Pool& pool : cluster.pools) there_.push_back(pool.shown());
+  }
+  const char* key() const { return by_stage_ ? "placement.stages" : "placement.replicas"; }
+  const std::string& name(std::size_t pool) const { return there_[pool]; }
+  std::size_t pool_of(const PlaceInRun& place) const {
+    const std::vector<std::size_t>& pools = pools_[static_cast<std::size_t>(by_stage_ ? place.stage : place.replica)];
+    return pools.size() == 1 ? pools.front() : pools[static_cast<std::size_t>(place.replica)];
+  }
+  // What is wrong with the list for so many of each.
+  Diagnostics read(int stages, int replicas) {
+    const int entries = by_stage_ ? stages : replicas;
+    if (static_cast<int>(names_.size()) != entries)
+      return {wrong(
+          key(), fmt::format("{} pools for {} {}", names_.size(), entries, by_stage_ ? "pipeline ranks" : "replicas"),
+          "name the pool of each, in turn")};
+    for (std::size_t i = 0; i < names_.size(); ++i)
+      if (Diagnostics errors = read_entry(i, replicas); !errors.empty()) return errors;
+    return {};
+  }
+
+ private:
+  Diagnostics read_entry(std::size_t entry, int replicas) {
+    std::vector<std::size_t>& pools = pools_.emplace_back();
+    std::string rest = names_[entry];
+    const std::string path = fmt::format("{}[{}]", key(), entry);
+    for (std::size_t plus = 0; plus != std::string::npos;) {
+      plus = by_stage_ ? rest.find('+') : std::string::npos;
+      const std::string name = rest.substr(0, plus);
+      const auto known = std::find(there_.begin(), there_.end(), name);
+      if (known == there_.end())
+        return {wrong(path, fmt::format("no pool is called '{}', there are {}", name, fmt::join(there_, ", ")),
+                      did_you_mean(name, there_))};
+      pools.push_back(static_cast<std::size_t>(known - there_.begin()));
+      if (plus != std::string::npos) rest.erase(0, plus + 1);
+    }
+    if (pools.size() == 1 || static_cast<int>(pools.size()) == replicas) return {};
+    return {wrong(path, fmt::format("{} pools for {} replicas", pools.size(), replicas),
+                  "name one pool for the stage, or join one for each replica by +")};
+  }
+
+  bool by_stage_;
+  const std::vector<std::string>& names_;
+  std::vector<std::string> there_;
+  std::vector<std::vector<std::size_t>> pools_;  // [entry]
+};
+
+}  // namespace
+
+Result<std::vector<DeviceId>> place_on_pools(const Placement& placement, const std::vector<PlaceInRun>& places,
                                              const ClusterSpec& cluster) {
   if (cluster.pools.empty())
     return wrong("placement.type", "the cluster has no pools", "say cluster: {pools: […]}, or another placement");
-  const bool by_stage = !placement.stages.empty();
-  const std::vector<std::string>& names = by_stage ? placement.stages : placement.replicas;
-  const char* key = by_stage ? "placement.stages" : "placement.replicas";
-  check(!place.empty(), "a run has ranks");
-  const int places = *std::max_element(place.begin(), place.end()) + 1;
-  if (static_cast<int>(names.size()) != places)
-    return wrong(key, fmt::format("{} pools for {} {}", names.size(), places, by_stage ? "pipeline ranks" : "replicas"),
-                 "name the pool of each, in turn");
-  std::vector<std::string> there;
-  for (const Pool& pool : cluster.pools) there.push_back(pool.shown());
-  std::vector<int> pools;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const auto known = std::find(there.begin(), there.end(), names[i]);
-    if (known == there.end())
-      return wrong(fmt::format("{}[{}]", key, i),
-                   fmt::format("no pool is called '{}', there are {}", names[i], fmt::join(there, ", ")),
-                   did_you_mean(names[i], there));
-    pools.push_back(static_cast<int>(known - there.begin()));
-  }
+  check(!places.empty(), "a run has ranks");
+  int stages = 0, replicas = 0;
+  for (const PlaceInRun& place : places)
+    stages = std::max(stages, place.stage + 1), replicas = std::max(replicas, place.replica + 1);
+  PoolNames names(placement, cluster);
+  if (Diagnostics errors = names.read(stages, replicas); !errors.empty()) return errors;
   std::vector<DeviceId> next, end;
   for (const Pool& pool : cluster.pools) {
     next.push_back(end.empty() ? 0 : end.back());
     end.push_back(next.back() + pool.nodes * cluster.gpus_per_node);
   }
   std::vector<DeviceId> devices;
-  for (const int of : place) {
-    const auto pool = static_cast<std::size_t>(pools[static_cast<std::size_t>(of)]);
+  for (const PlaceInRun& place : places) {
+    const std::size_t pool = names.pool_of(place);
     if (next[pool] == end[pool])
-      return wrong(key,
-                   fmt::format("pool {} has {} GPUs, fewer than the ranks that are put there", there[pool],
+      return wrong(names.key(),
+                   fmt::format("pool {} has {} GPUs, fewer than the ranks that are put there", names.name(pool),
                                cluster.pools[pool].nodes * cluster.gpus_per_node),
                    "give it more nodes, or put some elsewhere");
     devices.push_back(next[pool]++);

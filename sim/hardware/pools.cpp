@@ -165,6 +165,8 @@ void check_pools(const ClusterSpec& spec, Diagnostics& errors) {
     for (std::size_t q = 0; q < p; ++q)
       if (spec.pools[q].shown() == name)
         fail(p, "name", fmt::format("two pools are called '{}'", name), "give each a name of its own");
+    if (name.find('+') != std::string::npos)
+      fail(p, "name", fmt::format("'{}' has a +, which joins names in placement.stages", name), "give it another name");
     if (pool.gpus_per_node != spec.gpus_per_node)
       fail(p, "type",
            fmt::format("nodes of {} GPUs beside nodes of {}: pools of as many GPUs a node are described",

@@ -81,7 +81,8 @@ Result<Counts> balanced(const model::ModelSpec& spec, const Layout& layout, std:
 }
 
 // On GPUs of unlike speed the least time of the slowest stage: each layer in turn to the stage that is done first with
-// it, which is best for tasks of one size; of equals the later one. Every stage but the last holds a layer.
+// it of those that have memory for it, which is best for tasks of one size; of equals the later one. Every stage but
+// the last holds a layer. Layers that no stage has memory for go by speed again: the run says that it does not fit.
 Result<Counts> balanced_by_speed(const model::ModelSpec& spec, const Layout& layout) {
   const auto stages = static_cast<std::size_t>(layout.stages());
   const std::int64_t of_layer = layer_cost(spec), of_head = checked_mul(spec.hidden, spec.vocab);
@@ -91,13 +92,16 @@ Result<Counts> balanced_by_speed(const model::ModelSpec& spec, const Layout& lay
     return static_cast<Int128>(counts[s] + 1) * of_layer + (s + 1 == stages ? of_head : 0);
   };
   const auto speed = [&](std::size_t s) -> Int128 { return layout.speeds[s % layout.speeds.size()]; };
+  const auto full = [&](std::size_t s) { return !layout.most_layers.empty() && counts[s] >= layout.most_layers[s]; };
   std::int64_t left = spec.layers - layout.stages() + 1;
   if (left < 0)
     return wrong("layout.pipeline", fmt::format("{} layers are too few for {}", spec.layers, stages_text(layout)));
   for (; left > 0; --left) {
     std::size_t best = 0;
-    for (std::size_t s = 1; s < stages; ++s)
-      if (with_one_more(s) * speed(best) <= with_one_more(best) * speed(s)) best = s;
+    for (std::size_t s = 1; s < stages; ++s) {
+      const bool sooner = with_one_more(s) * speed(best) <= with_one_more(best) * speed(s);
+      if (full(s) != full(best) ? full(best) : sooner) best = s;
+    }
     ++counts[best];
   }
   return counts;

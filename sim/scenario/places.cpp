@@ -30,11 +30,13 @@ namespace {
 Result<std::vector<hardware::DeviceId>> devices_of(const Scenario& s, const hardware::Topology& topology) {
   if (s.placement.kind != hardware::PlacementKind::on_pools)
     return hardware::place_ranks(s.placement, s.layout.ranks(), topology);
-  const layout::Dimension along = s.placement.stages.empty() ? layout::Dimension::data : layout::Dimension::pipeline;
   const layout::RankGrid grid(s.layout);
-  std::vector<int> place;
-  for (int rank = 0; rank < s.layout.ranks(); ++rank) place.push_back(grid.coordinates(rank)[along]);
-  return hardware::place_on_pools(s.placement, place, s.cluster);
+  std::vector<hardware::PlaceInRun> places;
+  for (int rank = 0; rank < s.layout.ranks(); ++rank) {
+    const layout::Coordinates at = grid.coordinates(rank);
+    places.push_back({at[layout::Dimension::pipeline], at[layout::Dimension::data]});
+  }
+  return hardware::place_on_pools(s.placement, places, s.cluster);
 }
 
 }  // namespace
@@ -54,22 +56,31 @@ Result<Places> make_places(const Scenario& s, std::shared_ptr<const hardware::To
   return places;
 }
 
-Result<std::vector<std::int64_t>> speeds_of_stages(const Scenario& s, const hardware::Topology& topology) {
-  std::vector<std::int64_t> speeds;
-  if (s.pools.empty()) return speeds;
+double speed_of_gpu(const program::GpuKind& kind, DType type) {
+  const double rate = kind.kernels.gemm.rate.of(type) * kind.kernels.sustained;
+  return static_cast<double>(kind.gpu.peak(type).value) * rate / 1e9;
+}
+
+Result<StagesOnPools> stages_on_pools(const Scenario& s, const hardware::Topology& topology) {
   const Result<std::vector<hardware::DeviceId>> placed = devices_of(s, topology);
   if (!placed.ok()) return placed.errors();
   const DType type = pass_options(s).compute;
-  speeds.resize(static_cast<std::size_t>(s.layout.pipeline));
+  StagesOnPools stages;
+  stages.pools.resize(static_cast<std::size_t>(s.layout.pipeline));
   const layout::RankGrid grid(s.layout);
   for (int rank = 0; rank < s.layout.ranks(); ++rank) {
     const int node = (*placed)[static_cast<std::size_t>(rank)] / s.cluster.gpus_per_node;
-    const program::GpuKind& kind = s.pools[static_cast<std::size_t>(hardware::pool_of_node(s.cluster, node))];
-    const double rate = kind.kernels.gemm.rate.of(type) * kind.kernels.sustained;
-    speeds[static_cast<std::size_t>(grid.coordinates(rank)[layout::Dimension::pipeline])] +=
-        static_cast<std::int64_t>(static_cast<double>(kind.gpu.peak(type).value) * rate / 1e9);
+    std::vector<std::size_t>& pools =
+        stages.pools[static_cast<std::size_t>(grid.coordinates(rank)[layout::Dimension::pipeline])];
+    const auto pool = static_cast<std::size_t>(hardware::pool_of_node(s.cluster, node));
+    if (std::ranges::find(pools, pool) == pools.end()) pools.push_back(pool);
   }
-  return speeds;
+  for (const std::vector<std::size_t>& pools : stages.pools) {
+    double slowest = speed_of_gpu(s.pools[pools.front()], type);
+    for (const std::size_t pool : pools) slowest = std::min(slowest, speed_of_gpu(s.pools[pool], type));
+    stages.speeds.push_back(static_cast<std::int64_t>(slowest) * (s.layout.ranks() / s.layout.pipeline));
+  }
+  return stages;
 }
 
 std::string text_of(const hardware::Perturbation& p) {

@@ -23,8 +23,16 @@ struct Places {
 // `topology` is that of the scenario's cluster.
 Result<Places> make_places(const Scenario& scenario, std::shared_ptr<const hardware::Topology> topology);
 
-// [pipeline rank] FLOP/s of matrix products that its GPUs reach together, where the cluster has pools; else empty.
-Result<std::vector<std::int64_t>> speeds_of_stages(const Scenario& scenario, const hardware::Topology& topology);
+// GFLOP/s of matrix products that one GPU reaches.
+double speed_of_gpu(const program::GpuKind& kind, DType type);
+
+// Of each pipeline rank, where the cluster has pools: GFLOP/s of all its GPUs at the pace of the slowest, and the pools
+// that they are of.
+struct StagesOnPools {
+  std::vector<std::int64_t> speeds;
+  std::vector<std::vector<std::size_t>> pools;
+};
+Result<StagesOnPools> stages_on_pools(const Scenario& scenario, const hardware::Topology& topology);
 
 // What is slow or down of what the run may use, in words, and the ranks on GPUs slower than the fastest.
 std::string text_of(const hardware::Perturbation& perturbation);

@@ -9,6 +9,7 @@
 #include "orrery/scenario/resolver.hpp"
 #include "parts.hpp"
 #include "places.hpp"
+#include "pool_choice.hpp"
 #include "rules.hpp"
 #include "run_maker.hpp"
 #include "running.hpp"
@@ -102,15 +103,12 @@ Shared<hardware::Topology> topology_of(const Scenario& s, Resolver::Parts& parts
   return of(parts.topologies, s.cluster, [&] { return hardware::build_topology(s.cluster, s.cluster.nodes); });
 }
 
-// Of unlike GPUs, for the partition by speed.
-Diagnostics know_speeds(Scenario& s, Resolver::Parts& parts) {
-  if (s.pools.empty()) return {};
+// What partition and placement need to know of unlike GPUs.
+Diagnostics know_pools(Scenario& s, const schedule::Schedule& made, Resolver::Parts& parts) {
+  if (s.pools.empty() && s.placement.kind != hardware::PlacementKind::automatic) return {};
   const auto topology = topology_of(s, parts);
   if (!topology.ok()) return topology.errors();
-  Result<std::vector<std::int64_t>> speeds = speeds_of_stages(s, **topology);
-  if (!speeds.ok()) return speeds.errors();
-  s.layout.speeds = std::move(speeds).value();
-  return {};
+  return choose_pools(s, made, **topology);
 }
 
 Result<program::StepInput> input_of(const Scenario& s, std::shared_ptr<const schedule::Schedule> schedule,
@@ -207,10 +205,10 @@ Result<Run> run_of(Scenario s, Tunings tunings, Resolver::Parts& parts) {
   s.cluster.host_links = s.training.offload.any();
   if (Diagnostics wrong = check_values(s, parts.options); !wrong.empty()) return wrong;
   if (Diagnostics wrong = read_loads(s); !wrong.empty()) return wrong;
-  if (Diagnostics wrong = know_speeds(s, parts); !wrong.empty()) return wrong;
   if (is_searched(s) && parts.options.phase) parts.options.phase("searching a schedule");
   Shared<schedule::Schedule> made = schedule_of(s, parts);
   if (!made.ok()) return made.errors();
+  if (Diagnostics wrong = know_pools(s, **made, parts); !wrong.empty()) return wrong;
   if (const auto spans = layout::partition_layers(s.model, s.layout); !spans.ok()) return spans.errors();
   if (!tunings.all) {
     Result<Tunings> found = tunings_of(s.cluster, parts);

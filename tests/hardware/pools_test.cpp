@@ -97,9 +97,30 @@ TEST_CASE("ranks stand where their stage or replica is put, in turn") {
   const ClusterSpec spec = two_pools();
   Placement p{PlacementKind::on_pools};
   p.stages = {"old", "new", "new"};
-  const auto devices = place_on_pools(p, {0, 0, 1, 1, 2, 2}, spec);
+  const auto devices = place_on_pools(p, {{0, 0}, {0, 1}, {1, 0}, {1, 1}, {2, 0}, {2, 1}}, spec);
   REQUIRE(devices.ok());
   CHECK(*devices == std::vector<DeviceId>{16, 17, 0, 1, 2, 3});
+}
+
+TEST_CASE("replicas of one stage stand on several pools") {
+  const ClusterSpec spec = two_pools();
+  Placement p{PlacementKind::on_pools};
+  const std::vector<PlaceInRun> places{{0, 0}, {0, 1}, {1, 0}, {1, 1}};
+  p.stages = {"old+new", "new"};
+  const auto devices = place_on_pools(p, places, spec);
+  REQUIRE(devices.ok());
+  CHECK(*devices == std::vector<DeviceId>{16, 0, 1, 2});
+  const auto refused = [&](std::vector<std::string> stages) {
+    p.stages = std::move(stages);
+    const auto wrong = place_on_pools(p, places, spec);
+    REQUIRE(!wrong.ok());
+    return wrong.errors().front().path + ": " + wrong.errors().front().message;
+  };
+  CHECK(refused({"new+new+old", "new"}) == "placement.stages[0]: 3 pools for 2 replicas");
+  CHECK(refused({"new", "new+odl"}) == "placement.stages[1]: no pool is called 'odl', there are new, old");
+  p = {PlacementKind::on_pools};
+  p.replicas = {"old+new", "new"};  // of a replica all stages stand on one
+  CHECK(place_on_pools(p, places, spec).errors().front().message == "no pool is called 'old+new', there are new, old");
 }
 
 }  // namespace orrery::hardware::pools_test

@@ -212,6 +212,16 @@ TEST_CASE("partition balanced goes by the speeds of the stages") {
   const auto turned = partition_layers(m, l);
   CHECK((*turned)[0].layers == 3);
   CHECK((*turned)[1].layers == 9);
+  // Memory for 6 layers on the fast stage: the other six go to the slow one. With memory for 6 and 4 two are left over,
+  // which go by speed: 7 and 8 thirds on the fast one are less than 5 and the head on the slow one.
+  l.speeds = {3, 1};
+  for (const auto& [most, fast] : {std::pair{std::vector<std::int64_t>{6, 20}, 6}, {{6, 4}, 8}, {{20, 20}, 10}}) {
+    l.most_layers = most;
+    const auto limited = partition_layers(m, l);
+    REQUIRE(limited.ok());
+    CHECK((*limited)[0].layers == fast);
+    CHECK((*limited)[1].layers == 12 - fast);
+  }
 }
 
 }  // namespace orrery::layout::layout_test

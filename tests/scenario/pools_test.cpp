@@ -108,6 +108,58 @@ TEST_CASE("layers are balanced by the speed of their pool") {
   CHECK(by_speed.timeline.step_time < even.timeline.step_time);
 }
 
+// Two pools of A100, the second with half of the memory: by speed 160 layers would be 80 and 80, of which the second
+// has memory for fewer. The first stage keeps two micro-batches where the second keeps one.
+TEST_CASE("layers go where there is memory for them") {
+  const auto scenario = [](const char* gpu) {
+    std::string text = text_of(
+        fmt::format("{{pools: [{{name: a, type: selene}}, {{name: b, type: selene, gpu: {}}}]}}", gpu));
+    text.replace(text.find("layers: 8"), 9, "layers: 160");
+    text.replace(text.find("sequence_parallel"), 0, "partition: balanced, ");
+    const auto read = read_scenario_text(text, "test.yaml");
+    REQUIRE_MESSAGE(read.ok(), (read.ok() ? "" : render(read.errors())));
+    return *read;
+  };
+  const auto layers = [](const Scenario& s) {
+    const auto spans = layout::partition_layers(s.model, s.layout);
+    return std::pair{(*spans)[0].layers, (*spans)[1].layers};
+  };
+  const Scenario alike = scenario("a100-sxm-80gb"), less = scenario("a100-sxm-40gb");
+  REQUIRE(alike.layout.most_layers.size() == 2);
+  CHECK(layers(alike).first >= 80);
+  CHECK(alike.layout.most_layers[0] < alike.layout.most_layers[1]);
+  CHECK(less.layout.most_layers[0] == alike.layout.most_layers[0]);
+  CHECK(2 * less.layout.most_layers[1] < alike.layout.most_layers[1]);
+  CHECK(layers(less) == std::pair{160 - less.layout.most_layers[1], less.layout.most_layers[1]});
+}
+
+// 8 even layers: 4 and the head on the second stage. On the A100 they would be the slowest stage, so the H100 take them.
+TEST_CASE("auto puts whole stages on pools, the slowest stage as fast as can be") {
+  const auto placed = [](const std::string& text) {
+    const auto scenario = read_scenario_text(text, "test.yaml");
+    REQUIRE_MESSAGE(scenario.ok(), (scenario.ok() ? "" : render(scenario.errors())));
+    return scenario->placement;
+  };
+  const std::string turned = "{pools: [{name: old, type: selene, nodes: 1}, {name: new, type: dgx-h100, nodes: 1}]}";
+  for (const std::string& cluster : {kPools, turned}) {
+    CHECK(placed(text_of(cluster, "placement: auto\n")).stages == std::vector<std::string>{"old", "new"});
+    CHECK(simulated(text_of(cluster, "placement: auto\n")).timeline.makespan ==
+          simulated(text_of(cluster, "placement: {type: pools, stages: [old, new]}\n")).timeline.makespan);
+  }
+  // One stage of 16 GPUs goes into neither pool, two replicas of 8 do, the fastest first.
+  std::string replicas = text_of(turned, "placement: auto\n");
+  replicas.replace(replicas.find("pipeline: 2"), 11, "pipeline: 1");
+  CHECK(placed(replicas).replicas == std::vector<std::string>{"new", "old"});
+  CHECK(placed(replicas).stages.empty());
+}
+
+// What goes from pool to pool has the slower constants of both, not those of the pool that is listed first.
+TEST_CASE("which pool is listed first changes nothing") {
+  const std::string turned = "{pools: [{name: old, type: selene, nodes: 1}, {name: new, type: dgx-h100, nodes: 1}]}",
+                    stages = "placement: {type: pools, stages: [new, old]}\n";
+  CHECK(simulated(text_of(turned, stages)).timeline.makespan == simulated(text_of(kPools, stages)).timeline.makespan);
+}
+
 TEST_CASE("a tenth more of a resource is more of every pool's") {
   const auto scenario = read_scenario_text(text_of(kPools), "test.yaml");
   REQUIRE(scenario.ok());
@@ -197,6 +249,13 @@ TEST_CASE("what is wrong with pools is said with its remedy") {
   says(placed("{stages: [new, old]}"), "is for type pools only");
   says(refusal(text_of("{type: dgx-h100, nodes: 2}", "placement: {type: pools, stages: [a, b]}\n")),
        "the cluster has no pools");
+  says(refusal(text_of("{type: dgx-h100, nodes: 2}", "placement: auto\n")),
+       "placement.type: auto is of pools, and the cluster has none");
+  std::string wide = text_of(kPools, "placement: auto\n");
+  wide.replace(wide.find("tensor: 8, pipeline: 2"), 22, "tensor: 16, pipeline: 1");
+  says(refusal(wide), "neither 1 stages of 16 GPUs nor 1 replicas of 16 go into the pools whole");
+  says(placed("{type: auto, stages: [new, old]}"), "is for type pools only");
+  says(pools("{name: a+b, type: dgx-h100}, {type: selene}"), "cluster.pools[0].name: 'a+b' has a +");
   std::string offloaded = text_of(kPools);
   offloaded.replace(offloaded.find("global_batch"), 0, "offload: {optimizer: 1}, ");
   says(refusal(offloaded), "cluster.host.memory: hosts of pools are not described");

@@ -16,7 +16,8 @@ namespace orrery::hardware {
 //   random       the packed devices, shuffled by the seed
 //   custom       the devices as listed, one a rank
 //   on_pools     the next device of the pool that its pipeline rank or its replica is given
-enum class PlacementKind : std::uint8_t { packed, round_robin, by_rail, random, custom, on_pools };
+//   automatic    on_pools, chosen for the run (scenario/pool_choice.hpp)
+enum class PlacementKind : std::uint8_t { packed, round_robin, by_rail, random, custom, on_pools, automatic };
 
 // As scenarios and reports say it; `explicit` for custom.
 const char* name_of(PlacementKind kind);
@@ -25,14 +26,18 @@ struct Placement {
   PlacementKind kind = PlacementKind::packed;
   std::uint64_t seed = 0;
   std::vector<DeviceId> devices{};  // custom
-  // on_pools, one of the two: [pipeline rank] or [replica] the name of its pool.
+  // on_pools, one of the two: [pipeline rank] or [replica] the name of its pool; of a pipeline rank whose replicas stand
+  // on several, those of each in turn, joined by +.
   std::vector<std::string> stages{}, replicas{};
 };
 
 // Device of each rank; every device at most once. Errors name `placement` and the like.
 Result<std::vector<DeviceId>> place_ranks(const Placement& placement, int ranks, const Topology& topology);
-// on_pools: `place` of a rank is its pipeline rank or its replica, whichever list is given.
-Result<std::vector<DeviceId>> place_on_pools(const Placement& placement, const std::vector<int>& place,
+// on_pools, with the place of each rank in the run.
+struct PlaceInRun {
+  int stage = 0, replica = 0;  // pipeline rank, data-parallel rank
+};
+Result<std::vector<DeviceId>> place_on_pools(const Placement& placement, const std::vector<PlaceInRun>& places,
                                              const ClusterSpec& cluster);
 
 // An error for each perturbation that takes down a device with a rank on it; it names the ranks.

@@ -37,6 +37,8 @@ struct Layout {
   std::vector<std::int64_t> layers_per_stage;  // explicit_layers: one entry a stage, in model order
   // [pipeline rank] how fast its GPUs are beside the others'; empty = all alike. Partition balanced goes by it.
   std::vector<std::int64_t> speeds;
+  // [pipeline rank] layers that its GPUs have memory for; empty = not asked. Balanced by speed goes by it, too.
+  std::vector<std::int64_t> most_layers;
   int encoder_stages = 0;  // of an encoder–decoder: stages in front that hold the encoder alone; 0 = see partition
 
   int ranks() const;
