@@ -1,35 +1,19 @@
 // The split of each device's time (definition: engine/account.hpp).
 //
-// First the own state of each device is laid out as runs: a run is a stretch in which one work task runs, in which only
-// transfers of one kind move bytes, in which the host launches while the device stands still, or in which nothing of
-// the device's own happens. Then each of the last is resolved by following what the device waits for, from its next
-// task backwards. A fused block counts by its inner segments, so fused and unfused agree.
+// First the own state of each device is laid out as runs (device_runs.hpp). Then each in which nothing of the device's
+// own happens is resolved by following what the device waits for, from its next task backwards. A fused block counts by
+// its inner segments, so fused and unfused agree.
 #include <algorithm>
-#include <tuple>
 
+#include "device_runs.hpp"
 #include "orrery/core/error.hpp"
 #include "orrery/engine/account.hpp"
-#include "participation.hpp"
 #include "stretches_along.hpp"
 
 namespace orrery::engine {
 namespace {
 
 using namespace program;
-
-struct Run {
-  std::int64_t begin, end;
-  Category category;  // bubble = nothing of the device's own: it waits
-  TaskId task;        // a fused block, by whose segments the run counts; else kNone
-  TaskId next;        // of a waiting run: the next task in the order of the device; kNone = the end of the step
-};
-
-struct Change {
-  std::int64_t time;
-  Category category;
-  bool starts;
-  TaskId task;
-};
 
 // Where a device is in following what it waits for: `at` waits until `until` for its last predecessor.
 struct Chain {
@@ -40,11 +24,9 @@ struct Chain {
 class Splitter {
  public:
   Splitter(const Program& program, const Timeline& timeline)
-      : program_(program), timeline_(timeline), by_device_(participations(program)), last_(last_task()) {
+      : program_(program), timeline_(timeline), own_runs_(program, timeline), last_(last_task()) {
     for (const TaskTemplate& t : program.templates) {
       const auto segments = std::span(program.segments).subspan(t.segments.first, t.segments.count);
-      stands_still_.push_back(
-          std::any_of(segments.begin(), segments.end(), [](const Segment& s) { return s.category == Category::host; }));
       whole_.push_back({});
       Time at{};
       for (const Segment& s : segments) {
@@ -81,7 +63,7 @@ class Splitter {
     Breakdown unused{};
     for (const PathTask& p : path) {
       const DeviceIndex d = first_device(p.task);
-      if (runs_[d].empty()) runs_[d] = own_runs(d);
+      if (runs_[d].empty()) runs_[d] = own_runs_.of(d);
       path_task_ = p.task;
       put_task(p.task, p.begin, p.end, true, unused);
     }
@@ -90,7 +72,7 @@ class Splitter {
 
  private:
   void prepare() {
-    for (DeviceIndex d = 0; d < program_.devices.size(); ++d) runs_.push_back(own_runs(d));
+    for (DeviceIndex d = 0; d < program_.devices.size(); ++d) runs_.push_back(own_runs_.of(d));
     ends_ = step_ends(program_, timeline_);
   }
   void account_step(DeviceIndex d, Breakdown& into) {
@@ -99,10 +81,6 @@ class Splitter {
     account(d, begin, begin + step, into);
   }
   static void join_neighbours(std::vector<Wait>& waits);
-  std::vector<Change> changes_of(DeviceIndex device) const;
-  void add_changes(TaskId task, std::vector<Change>& changes) const;
-  std::vector<Run> own_runs(DeviceIndex device) const;
-  void find_next(DeviceIndex device, std::vector<Run>& runs) const;
   void account(DeviceIndex device, std::int64_t from, std::int64_t to, Breakdown& into);
   void add(Breakdown& into, const Run& run, std::int64_t begin, std::int64_t end, bool own) const;
   void put(Breakdown& into, Category category, std::int64_t begin, std::int64_t end, bool own) const;
@@ -112,26 +90,12 @@ class Splitter {
   TaskId last_predecessor(TaskId task) const;
   TaskId last_task() const;
   bool ends_later(TaskId task, TaskId than) const;
-  Lane lane_of(const Participation& p) const {
-    const TaskTemplate& t = program_.template_of(p.task);
-    return p.participant == 0 ? t.lane : t.partner_lane;
-  }
-  // Order that depends neither on task ids nor on how a pass is cut into tasks, so folded and expanded, fused and
-  // unfused Programs choose alike.
-  auto rank_of(TaskId task) const {
-    const Participant& first = program_.participants[program_.participant_begin[task]];
-    const bool none = first.operation == kNone;  // the host
-    const Operation op = none ? Operation{} : program_.operations[first.operation];
-    const std::vector<std::int32_t>& ranks = program_.devices[first.device].ranks;
-    return std::make_tuple(none, op.activity, op.stage, op.micro_batch, op.pipe, ranks.empty() ? -1 : ranks.front());
-  }
 
   const Program& program_;
   const Timeline& timeline_;
-  ByDevice by_device_;
-  TaskId last_;                     // the one the step ends with
-  std::vector<bool> stands_still_;  // [template] a fused block in which the device waits for launches
-  std::vector<Breakdown> whole_;    // [template] what a fused block is made of
+  DeviceRuns own_runs_;
+  TaskId last_;                   // the one the step ends with
+  std::vector<Breakdown> whole_;  // [template] what a fused block is made of
   std::vector<std::vector<Run>> runs_;
   std::vector<std::int64_t> ends_;                 // of steps, by device
   std::vector<Wait>* waits_ = nullptr;             // where asked for
@@ -151,83 +115,6 @@ void Splitter::join_neighbours(std::vector<Wait>& waits) {
       waits[kept++] = w;
   }
   waits.resize(kept);
-}
-
-// A fused block without launches inside is never idle, and of what is in it only work and its own transfers outrank
-// others: it counts as work here. The launches of other blocks leave room for transfers beside them.
-void Splitter::add_changes(TaskId task, std::vector<Change>& changes) const {
-  const TaskTemplate& t = program_.template_of(task);
-  const std::int64_t start = timeline_.start[task], end = timeline_.end[task];
-  if (t.segments.count == 0 || !stands_still_[program_.task_template[task]]) {
-    const Category category = t.segments.count > 0 ? Category::compute : t.category;
-    const TaskId block = t.segments.count > 0 ? task : kNone;
-    changes.push_back({start, category, true, block});
-    changes.push_back({end, category, false, block});
-    return;
-  }
-  std::int64_t from = start;
-  for (std::uint32_t i = t.segments.first; i < t.segments.first + t.segments.count; ++i) {
-    const Segment& segment = program_.segments[i];
-    changes.push_back({from, segment.category, true, kNone});
-    from = start + segment.end.value;
-    changes.push_back({from, segment.category, false, kNone});
-  }
-}
-
-std::vector<Change> Splitter::changes_of(DeviceIndex device) const {
-  std::vector<Change> changes;
-  for (std::uint32_t i = by_device_.begin[device]; i < by_device_.begin[device + 1]; ++i) {
-    const Participation& p = by_device_.items[i];
-    if (lane_of(p) != Lane::host && timeline_.start[p.task] != timeline_.end[p.task]) add_changes(p.task, changes);
-  }
-  std::sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) {
-    return std::tie(a.time, a.starts, a.category, a.task) < std::tie(b.time, b.starts, b.category, b.task);
-  });
-  return changes;
-}
-
-std::vector<Run> Splitter::own_runs(DeviceIndex device) const {
-  std::vector<Run> runs;
-  std::array<std::int32_t, kCategories> active{};
-  TaskId block = kNone;
-  std::int64_t from = 0;
-  for (const Change& c : changes_of(device)) {
-    if (c.time > from) {
-      std::size_t best = 0;
-      while (best < kCategories - 1 && active[best] == 0) ++best;
-      const auto category = static_cast<Category>(best);
-      runs.push_back({from, c.time, category, is_work(category) ? block : kNone, kNone});
-      from = c.time;
-    }
-    active[static_cast<std::size_t>(c.category)] += c.starts ? 1 : -1;
-    if (is_work(c.category)) block = c.starts ? c.task : (block == c.task ? kNone : block);
-  }
-  if (timeline_.makespan.value > from) runs.push_back({from, timeline_.makespan.value, Category::bubble, kNone, kNone});
-  find_next(device, runs);
-  return runs;
-}
-
-// The order of a device is that of its compute lane: a message that arrives early is waited for by nobody. Behind the
-// last task there it is what else starts (the collectives that end a step).
-void Splitter::find_next(DeviceIndex device, std::vector<Run>& runs) const {
-  std::vector<TaskId> order, others;
-  for (std::uint32_t i = by_device_.begin[device]; i < by_device_.begin[device + 1]; ++i) {
-    const Lane lane = lane_of(by_device_.items[i]);
-    if (lane != Lane::host) (lane == Lane::compute ? order : others).push_back(by_device_.items[i].task);
-  }
-  const auto earlier = [&](TaskId a, TaskId b) {
-    return timeline_.start[a] != timeline_.start[b] ? timeline_.start[a] < timeline_.start[b] : rank_of(a) < rank_of(b);
-  };
-  const auto starts_before = [&](TaskId task, std::int64_t time) { return timeline_.start[task] < time; };
-  std::sort(others.begin(), others.end(), earlier);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](TaskId a, TaskId b) { return timeline_.start[a] < timeline_.start[b]; });
-  for (Run& run : runs) {
-    if (run.category != Category::bubble) continue;
-    const std::vector<TaskId>& from = !order.empty() && timeline_.start[order.back()] >= run.end ? order : others;
-    const auto next = std::lower_bound(from.begin(), from.end(), run.end, starts_before);
-    if (next != from.end()) run.next = *next;
-  }
 }
 
 // A stretch of the device's own time, or of what it waits for.
@@ -280,7 +167,7 @@ void Splitter::account(DeviceIndex device, std::int64_t from, std::int64_t to, B
 bool Splitter::ends_later(TaskId task, TaskId than) const {
   if (than == kNone) return true;
   if (timeline_.end[task] != timeline_.end[than]) return timeline_.end[task] > timeline_.end[than];
-  return rank_of(task) < rank_of(than);
+  return rank_of(program_, task) < rank_of(program_, than);
 }
 
 TaskId Splitter::last_predecessor(TaskId task) const {
