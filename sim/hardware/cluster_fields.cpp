@@ -260,18 +260,19 @@ const Fields<Placement>& placement_fields() {
   static const auto table =
       Fields<P>("placement", "Which GPU each rank runs on.")
           .shorthand("type")
-          .choice("type", &P::kind,
-                  {{"packed", PlacementKind::packed},
-                   {"by_rail", PlacementKind::by_rail},
-                   {"round_robin", PlacementKind::round_robin},
-                   {"random", PlacementKind::random},
-                   {"explicit", PlacementKind::custom},
-                   {"pools", PlacementKind::on_pools},
-                   {"auto", PlacementKind::automatic}},
-                  "packed: node after node; by_rail: all GPU 0s, then all GPU 1s, …; round_robin: dealt out over the "
-                  "scale-up domains; random: shuffled by the seed; explicit: as `devices` says; pools: as `stages` or "
-                  "`replicas` say; auto: pools, the fastest filled first with whole stages, else replicas, in the order "
-                  "in which the slowest stage is fastest and stages fit their memory")
+          .choice(
+              "type", &P::kind,
+              {{"packed", PlacementKind::packed},
+               {"by_rail", PlacementKind::by_rail},
+               {"round_robin", PlacementKind::round_robin},
+               {"random", PlacementKind::random},
+               {"explicit", PlacementKind::custom},
+               {"pools", PlacementKind::on_pools},
+               {"auto", PlacementKind::automatic}},
+              "packed: node after node; by_rail: all GPU 0s, then all GPU 1s, …; round_robin: dealt out over the "
+              "scale-up domains; random: shuffled by the seed; explicit: as `devices` says; pools: as `stages` or "
+              "`replicas` say; auto: pools, the fastest filled first with whole stages, else replicas, in the order "
+              "in which the slowest stage is fastest and stages fit their memory")
           .add("seed", &P::seed, "random: which shuffle")
           .range(0, std::numeric_limits<std::int64_t>::max())
           .add("devices", &P::devices, "explicit: the GPU of each rank, numbered through the nodes of the cluster")

@@ -90,7 +90,8 @@ Result<Answer> fit_model(const FitQuestion& q, Catalogue& catalogue) {
   answer.parts.push_back(std::move(part));
   AnswerPart tables{"", "", {}, {formats(q.parameters)}};
   if (q.purpose != Purpose::inference) tables.tables.push_back(strategies(q, *bytes, *usable));
-  if (AnswerTable remedies = changes(q, *bytes, *usable); !remedies.rows.empty()) tables.tables.push_back(std::move(remedies));
+  if (AnswerTable remedies = changes(q, *bytes, *usable); !remedies.rows.empty())
+    tables.tables.push_back(std::move(remedies));
   answer.parts.push_back(std::move(tables));
   if (q.purpose == Purpose::inference) {
     answer.notes.emplace_back("Weights alone: keys and values of the tokens that are served come on top.");

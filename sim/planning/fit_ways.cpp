@@ -170,8 +170,7 @@ std::string scenario_of(const FitQuestion& q, const Way& w, Catalogue& catalogue
       "training: {{sequence_length: {}, global_batch: {}, micro_batch: {}, precision: {}, recompute: {}}}\n"
       "network: steady\nstack: {}\n",
       q.model, cluster_of(q.gpu, w.gpus, catalogue), w.tensor, w.pipeline, w.data(), w.tensor > 1, name_of(w.zero),
-      q.sequence_length, w.data() * batches * w.micro_batch, w.micro_batch, q.precision, w.recompute,
-      q.stack);
+      q.sequence_length, w.data() * batches * w.micro_batch, w.micro_batch, q.precision, w.recompute, q.stack);
 }
 
 WaysTried try_ways(const FitQuestion& q, Catalogue& catalogue) {

@@ -153,7 +153,7 @@ class PoolChoice {
     return count > 0 ? std::vector<Share>() : taken;
   }
 
-  void place(const std::vector<Share>& shares, std::vector<std::string> hardware::Placement::* list) {
+  void place(const std::vector<Share>& shares, std::vector<std::string> hardware::Placement::*list) {
     s_.placement = {.kind = hardware::PlacementKind::on_pools};
     for (const Share& share : shares)
       (s_.placement.*list)
@@ -192,8 +192,7 @@ class PoolChoice {
     Cost cost;
     for (std::size_t stage = 0; stage < spans.size(); ++stage) {
       const layout::StageSpan& span = spans[stage];
-      const std::size_t rank = static_cast<std::size_t>(
-          schedule_.placement.rank_of(static_cast<int>(stage)));
+      const std::size_t rank = static_cast<std::size_t>(schedule_.placement.rank_of(static_cast<int>(stage)));
       WideFlops flops = span.head ? model::head_flops(s_.model, s_.lengths()) : 0;
       for (std::int64_t i = 0; i < span.layers; ++i)
         flops += model::layer_flops(s_.model, span.first_layer + i, s_.lengths());

@@ -11,8 +11,9 @@ namespace orrery::scenario {
 // Layout::most_layers).
 //
 // auto: pools take whole stages, the fastest as many as it has GPUs for, then the next; each in one stretch of the
-// pipeline, in the order of pools in which the fewest layers are more than the memory of their stage holds, and of those
-// the slowest stage is fastest. Where whole stages do not go into the pools, replicas do, again the fastest first.
+// pipeline, in the order of pools in which the fewest layers are more than the memory of their stage holds, and of
+// those the slowest stage is fastest. Where whole stages do not go into the pools, replicas do, again the fastest
+// first.
 Diagnostics choose_pools(Scenario& scenario, const schedule::Schedule& schedule, const hardware::Topology& topology);
 
 }  // namespace orrery::scenario

@@ -18,10 +18,18 @@ TEST_CASE("among unlike tunings each constant is the slower, and what one cannot
   fast.generation = Generation::hopper, slow.generation = Generation::ampere;
   fast.in_switch_reduction = true, slow.in_switch_reduction = false;
   fast.low_latency_until = {1 << 20};
-  fast.ring.simple = {.base = us(8), .network_hop = us(3), .scale_up_efficiency = 0.8,
-                      .network_efficiency = 0.9, .network_pipelining = 0.5, .own_rate = {300}};
-  slow.ring.simple = {.base = us(5), .network_hop = us(4), .scale_up_efficiency = 0.9,
-                      .network_efficiency = 0.2, .network_pipelining = 0.7, .own_rate = {400}};
+  fast.ring.simple = {.base = us(8),
+                      .network_hop = us(3),
+                      .scale_up_efficiency = 0.8,
+                      .network_efficiency = 0.9,
+                      .network_pipelining = 0.5,
+                      .own_rate = {300}};
+  slow.ring.simple = {.base = us(5),
+                      .network_hop = us(4),
+                      .scale_up_efficiency = 0.9,
+                      .network_efficiency = 0.2,
+                      .network_pipelining = 0.7,
+                      .own_rate = {400}};
   slow.pat.ll.message = us(2);
   const Tuning both = slowest_of({std::make_shared<const Tuning>(fast), std::make_shared<const Tuning>(slow)});
   CHECK(both.generation == Generation::ampere);

@@ -60,8 +60,11 @@ TEST_CASE("what the libraries of a stack hold outside of the allocator is nobody
   q.stack = "megatron-deepspeed-2022";
   CHECK(number(answer_to(q), "usable_bytes") == 40e9 - 4 * 1024.0 * 1024 * 1024);
   CHECK_FALSE(answer_to(q).yes);
-  const auto tree = read_yaml_text(scenario_of({.model = "gpt3-125m", .gpu = *hardware::load_gpu("a100-sxm-80gb"),
-                                                .stack = "megatron-deepspeed-2022"}, {}, Catalogue::shared()), "fit");
+  const auto tree = read_yaml_text(
+      scenario_of(
+          {.model = "gpt3-125m", .gpu = *hardware::load_gpu("a100-sxm-80gb"), .stack = "megatron-deepspeed-2022"}, {},
+          Catalogue::shared()),
+      "fit");
   CHECK(scenario::read_parts(*tree, Catalogue::shared())->stack.libraries.outside.value == std::int64_t{4} << 30);
   q.purpose = Purpose::inference;
   CHECK(number(answer_to(q), "usable_bytes") == 40e9);

@@ -236,6 +236,28 @@ TEST_CASE("a scattered message is a share of it, and gathered before the stage b
   CHECK(whole.stages.pass(1, 1, PassKind::forward, 0).received == 0);
 }
 
+// The step behind a reading is the first that goes by the counts of tokens, wherever gathers of messages put it.
+TEST_CASE("what the host reads stays where it is read when messages are gathered first") {
+  ByHand step = small(2, 2);
+  step.model.experts.count = 2, step.model.experts.top_k = 1, step.model.experts.hidden = 64;
+  step.stack.launch.mode = cost::LaunchMode::eager, step.stack.launch.per_kernel = {1'000'000};
+  std::vector<std::uint32_t> whole, gathered;
+  for (const bool scattered : {false, true}) {
+    step.stack.communication.scatter_gather_messages = scattered;
+    Parts parts(step);
+    const Pass& pass = parts.stages.pass(2, 1, PassKind::forward, 0);
+    CHECK(pass.received == (scattered ? 1 : 0));
+    (scattered ? gathered : whole) = pass.host_reads;
+    for (const std::uint32_t position : pass.host_reads) {
+      const auto kind = parts.stages.steps(1, PassKind::forward)[position - pass.received].kind;
+      CHECK((kind == model::OperatorKind::dispatch || kind == model::OperatorKind::expert_fc1));
+    }
+  }
+  REQUIRE_FALSE(whole.empty());
+  REQUIRE(gathered.size() == whole.size());
+  for (std::size_t i = 0; i < whole.size(); ++i) CHECK(gathered[i] == whole[i] + 1);
+}
+
 TEST_CASE("calls that the passes make, each kind and size once, with the messages between their stages") {
   Parts parts(small(2, 2));
   int messages = 0;

@@ -112,8 +112,8 @@ TEST_CASE("layers are balanced by the speed of their pool") {
 // has memory for fewer. The first stage keeps two micro-batches where the second keeps one.
 TEST_CASE("layers go where there is memory for them") {
   const auto scenario = [](const char* gpu) {
-    std::string text = text_of(
-        fmt::format("{{pools: [{{name: a, type: selene}}, {{name: b, type: selene, gpu: {}}}]}}", gpu));
+    std::string text =
+        text_of(fmt::format("{{pools: [{{name: a, type: selene}}, {{name: b, type: selene, gpu: {}}}]}}", gpu));
     text.replace(text.find("layers: 8"), 9, "layers: 160");
     text.replace(text.find("sequence_parallel"), 0, "partition: balanced, ");
     const auto read = read_scenario_text(text, "test.yaml");
@@ -133,7 +133,8 @@ TEST_CASE("layers go where there is memory for them") {
   CHECK(layers(less) == std::pair{160 - less.layout.most_layers[1], less.layout.most_layers[1]});
 }
 
-// 8 even layers: 4 and the head on the second stage. On the A100 they would be the slowest stage, so the H100 take them.
+// 8 even layers: 4 and the head on the second stage. On the A100 they would be the slowest stage, so the H100 take
+// them.
 TEST_CASE("auto puts whole stages on pools, the slowest stage as fast as can be") {
   const auto placed = [](const std::string& text) {
     const auto scenario = read_scenario_text(text, "test.yaml");

@@ -26,8 +26,8 @@ struct Placement {
   PlacementKind kind = PlacementKind::packed;
   std::uint64_t seed = 0;
   std::vector<DeviceId> devices{};  // custom
-  // on_pools, one of the two: [pipeline rank] or [replica] the name of its pool; of a pipeline rank whose replicas stand
-  // on several, those of each in turn, joined by +.
+  // on_pools, one of the two: [pipeline rank] or [replica] the name of its pool; of a pipeline rank whose replicas
+  // stand on several, those of each in turn, joined by +.
   std::vector<std::string> stages{}, replicas{};
 };
 
