@@ -98,6 +98,10 @@ const Fields<StackCommunication>& communication_fields() {
           .range(0, 100)
           .add("near_nics", &C::near_nics,
                "rings leave a node by the NIC through which they came, near to both their ends: NCCL before 2.12")
+          .add(
+              "contiguous_shards", &C::contiguous_shards,
+              "a shard of a sharded optimizer is a run of whole parameters: buckets are reduced to the rank that holds "
+              "them, each rank broadcasts its own")
           .add("network_step", &C::network_step,
                "time that a call inside the passes takes more for each step of its ring between nodes")
           .add("bucket", &C::bucket, "gradient bucket; 0 B = one bucket per stage")

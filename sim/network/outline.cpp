@@ -35,8 +35,8 @@ BytesPerSecond Outline::rate_cap(const Part& part, const ProtocolTuning& tuning)
   return {static_cast<std::int64_t>(lowest)};
 }
 
-// S/(ηB) in ps, not rounded, is `transfer`. The passes through `steps` + 1 hops cost steps·α + S/B + 2·√(steps·α·S/B)
-// in chunks, and (steps + 1)·(α + S/B) whole.
+// S/(ηB) in ps, not rounded, is `transfer`. The passes through `steps` + 1 hops cost Σα + S/B + 2·√(Σα·S/B) in chunks,
+// Σα over all but one, and (steps + 1)·(α + S/B) whole; several in turn that for each part of S.
 Phase Outline::figures(const Part& part, Bytes size, const ProtocolTuning& tuning) const {
   const PhaseShape& shape = part.shape;
   Phase phase;
@@ -45,8 +45,8 @@ Phase Outline::figures(const Part& part, Bytes size, const ProtocolTuning& tunin
   phase.rate_cap = rate_cap(part, tuning);
   const Time scale_up_hop = tuning.scale_up_hop + part.scale_up_hop,
              network_hop = tuning.network_hop + part.network_hop;
-  phase.latency =
-      scale_up_hop * shape.scale_up_steps + network_hop * shape.network_steps + tuning.message * shape.messages;
+  const Time steps = scale_up_hop * shape.scale_up_steps + network_hop * shape.network_steps;
+  phase.latency = steps * shape.turns + tuning.message * shape.messages;
   if (&part == &parts_.front()) phase.latency += part.local ? tuning.base : tuning.base + tuning.network_base;
   double slowest = phase.rate_cap.value > 0 ? 1 / static_cast<double>(phase.rate_cap.value) : 0;
   for (const Rate& each : part.rates)
@@ -62,10 +62,12 @@ Phase Outline::figures(const Part& part, Bytes size, const ProtocolTuning& tunin
           time_from_seconds(static_cast<double>(size.value) * shape.own / static_cast<double>(tuning.own_rate.value));
     return phase;
   }
-  const auto k = static_cast<double>(shape.chunk_steps);
-  const auto hop = static_cast<double>((part.local ? scale_up_hop : network_hop).value);
-  const bool whole = hop >= k * transfer;
-  phase.latency += time_from_seconds((whole ? hop + k * transfer : 2 * std::sqrt(k * hop * transfer)) * 1e-12);
+  const auto k = static_cast<double>(shape.chunk_steps), turns = static_cast<double>(shape.turns);
+  const double only = static_cast<double>((part.local ? scale_up_hop : network_hop).value);
+  const double sum = static_cast<double>(steps.value), of_one = transfer * (1 + shape.rests) / turns;
+  const bool whole = shape.chunk_steps == 0 || sum >= k * k * of_one;
+  const double more = whole ? (k > 0 ? sum / k : only) + k * of_one : 2 * std::sqrt(sum * of_one);
+  phase.latency += time_from_seconds((turns * more + transfer * shape.rests) * 1e-12);
   return phase;
 }
 

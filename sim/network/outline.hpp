@@ -15,10 +15,13 @@ struct PhaseShape {
   std::int64_t divisor = 1;
   std::int64_t scale_up_steps = 0;
   std::int64_t network_steps = 0;
-  // ≥ 0: one pass over this many hops and one more, in chunks of the best size c = √(S·α·B/steps) (or whole, if c > S).
+  // ≥ 0: one pass over this many hops and one more, in chunks of the best size c = √(S·Σα·B)/steps (or whole, if c >
+  // S).
   std::int64_t chunk_steps = -1;
   std::int64_t messages = 0;  // of each rank, beyond the first
   double own = 0;             // of S: the tokens of a rank, each once (ProtocolTuning::own_rate)
+  std::int64_t turns = 1;     // such passes one after the other, each of its part of S
+  double rests = 0;           // of the time that its bytes take, a link waits while others are passed
 };
 
 class Outline {

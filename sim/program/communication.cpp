@@ -31,6 +31,7 @@ NetworkKey::NetworkKey(const StepInput& input, std::shared_ptr<const Ranks> grou
       protocol(input.protocol),
       deepep(input.pass.experts.dispatcher == layout::Dispatcher::deepep),
       near_nics(input.stack.communication.near_nics),
+      contiguous_shards(input.stack.communication.contiguous_shards),
       step(input.stack.communication.network_step),
       chosen(chosen_of(input)) {}
 
@@ -122,6 +123,9 @@ network::CallPlanner Communication::planner(const ProcessGroups& among, Collecti
   call.chosen = network_.chosen, call.near_nics = network_.near_nics;
   const bool to_experts = kind == Collective::all_to_all || kind == Collective::dispatch;
   if (network_.deepep && to_experts && among.lane == Lane::expert && call.algorithm.empty()) call.algorithm = "deepep";
+  const bool of_shards = kind == Collective::all_gather || kind == Collective::reduce_scatter;
+  if (network_.contiguous_shards && of_shards && among.lane == Lane::data && call.algorithm.empty())
+    call.algorithm = "chain";
   if (!call.algorithm.empty() && !network::unsupported(call, *network_.topology, tuning).empty())
     call.algorithm.clear();
   return {call, *network_.topology, tuning};

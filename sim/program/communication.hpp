@@ -53,7 +53,7 @@ struct NetworkKey {
   NetworkMode mode;
   std::string algorithm, protocol;
   bool deepep = false;  // tokens go to experts by its kernels (layout::Dispatcher)
-  bool near_nics = false;
+  bool near_nics = false, contiguous_shards = false;
   Time step{};           // between nodes, of calls inside the passes (StackCommunication::network_step)
   ChosenExperts chosen;  // by each token
 };

@@ -18,8 +18,8 @@ namespace {
 
 constexpr std::size_t kMostOrdered = 5;  // pools; of more the order is that of their speed
 
-// What one rank keeps of a part of the model: states for good, and from each forward pass to its backward pass; and what
-// such a pass has beside it while it runs.
+// What one rank keeps of a part of the model: states for good, and from each forward pass to its backward pass; and
+// what such a pass has beside it while it runs.
 struct KeptByRank {
   std::int64_t states = 0, of_pass = 0, in_pass = 0;
   std::int64_t with(std::int64_t in_flight) const { return states + checked_mul(of_pass, in_flight); }

@@ -29,6 +29,8 @@ constexpr Mechanism kMechanisms[] = {
     {"waves", "whole waves of tiles on the multiprocessors", [](Scenario& s) { s.kernels.gemm.wave_smoothing = 1; }},
     {"near_nics", "rings of older libraries leave a node by the NIC through which they came",
      [](Scenario& s) { s.stack.communication.near_nics = false; }},
+    {"contiguous_shards", "each bucket of gradients goes to one rank, each rank broadcasts its own parameters",
+     [](Scenario& s) { s.stack.communication.contiguous_shards = false; }},
     {"network_step", "what a stack adds to each step of a ring between nodes",
      [](Scenario& s) { s.stack.communication.network_step = {}; }},
 };

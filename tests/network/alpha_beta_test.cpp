@@ -174,6 +174,50 @@ TEST_CASE("a message is alpha + S/B") {
   }
 }
 
+// One pass along a chain of n ranks, in ps.
+double along_chain(double n, double alpha, double transfer) {
+  const double best_chunk = n > 2 ? std::sqrt(transfer * alpha / (n - 2)) : transfer;  // in ps of link time
+  return best_chunk >= transfer ? (n - 1) * (alpha + transfer)
+                                : (n - 2) * alpha + transfer + 2 * std::sqrt((n - 2) * alpha * transfer);
+}
+
+TEST_CASE("a bucket that one rank holds is one pass along the chain, what each holds one after the other n passes") {
+  for (const int ranks : kRanks) {
+    for (const AlphaBeta link : kLinks) {
+      const test::Star star(ranks, 1, Time{link.alpha_ps}, BytesPerSecond{link.bandwidth});
+      for (const std::int64_t bytes : kSizes) {
+        const double alpha = static_cast<double>(link.alpha_ps), n = ranks;
+        const double transfer = static_cast<double>(bytes) / static_cast<double>(link.bandwidth) * 1e12;
+        const auto takes = [&](Collective kind) {
+          return static_cast<double>(unshared_time(ideal(kind, "chain", ranks, bytes, star), star.links()).value);
+        };
+        CAPTURE(ranks);
+        CAPTURE(bytes);
+        const auto near = [](double ours, double expected) { return std::abs(ours - expected) <= 3 + expected * 1e-9; };
+        REQUIRE(near(takes(Collective::reduce_scatter), along_chain(n, alpha, transfer)));
+        REQUIRE(near(takes(Collective::all_gather), n * along_chain(n, alpha, transfer / n)));
+      }
+    }
+  }
+}
+
+// Two nodes of four at α and B alike but for NICs of twice the α: of the six hops that chunks wait for one is between
+// nodes, 5 α + 2 α = 7 α.
+TEST_CASE("a chain of unlike hops waits for the sum of them") {
+  const test::Star near(8, 8, Time{1'000'000}, BytesPerSecond{50'000'000'000});
+  const test::Star apart(8, 4, Time{1'000'000}, BytesPerSecond{50'000'000'000});
+  std::vector<hardware::DeviceId> group(8);
+  std::iota(group.begin(), group.end(), 0);
+  Tuning tuning;
+  tuning.ring.simple.network_hop = Time{1'000'000};
+  const CollectiveCall call{Collective::broadcast, Bytes{50'000'000}, group, "ring", "simple"};  // 1 ms over a link
+  const auto takes = [&](const test::Star& on) {
+    return static_cast<double>(unshared_time(plan_collective(call, on, tuning), on.links()).value);
+  };
+  CHECK(takes(near) == doctest::Approx(6e6 + 1e9 + 2 * std::sqrt(6e6 * 1e9)).epsilon(1e-9));
+  CHECK(takes(apart) == doctest::Approx(7e6 + 1e9 + 2 * std::sqrt(7e6 * 1e9)).epsilon(1e-9));
+}
+
 TEST_CASE(
     "ring broadcast is (n-2) alpha + S/B + 2 sqrt((n-2) alpha S/B), and (n-1)(alpha + S/B) when one chunk is best") {
   for (const int ranks : kRanks) {
@@ -182,10 +226,7 @@ TEST_CASE(
       for (const std::int64_t bytes : kSizes) {
         const double alpha = static_cast<double>(link.alpha_ps), n = ranks;
         const double transfer = static_cast<double>(bytes) / static_cast<double>(link.bandwidth) * 1e12;
-        const double best_chunk = ranks > 2 ? std::sqrt(transfer * alpha / (n - 2)) : transfer;  // in ps of link time
-        const double expected = best_chunk >= transfer
-                                    ? (n - 1) * (alpha + transfer)
-                                    : (n - 2) * alpha + transfer + 2 * std::sqrt((n - 2) * alpha * transfer);
+        const double expected = along_chain(n, alpha, transfer);
         const auto ours = unshared_time(ideal(Collective::broadcast, "ring", ranks, bytes, star), star.links());
         CAPTURE(ranks);
         CAPTURE(bytes);

@@ -237,6 +237,7 @@ TEST_CASE("what cannot be planned is refused by name") {
   CHECK(unsupported({Collective::all_reduce, Bytes{1}, group, "nvls"}, *h100.topology, h100.tuning)
             .starts_with("nvls needs all ranks in one"));
   CHECK(why(Collective::all_reduce, "pat") == "pat serves all_gather and reduce_scatter");
+  CHECK(why(Collective::broadcast, "chain") == "chain serves all_gather and reduce_scatter");
   CHECK(why(Collective::all_gather, "pat") == "pat takes groups of one GPU a scale-up domain");
   CHECK(why(Collective::send_receive, "direct").starts_with("send_receive takes two"));
   CHECK_THROWS_AS(cluster.plan(Collective::all_to_all, 1, group, "tree"), std::invalid_argument);

@@ -254,6 +254,7 @@ TEST_CASE("what is wrong with pools is said with its remedy") {
        "placement.type: auto is of pools, and the cluster has none");
   std::string wide = text_of(kPools, "placement: auto\n");
   wide.replace(wide.find("tensor: 8, pipeline: 2"), 22, "tensor: 16, pipeline: 1");
+  wide.replace(wide.find("llama3.1-8b"), 11, "llama2-7b");  // which has more than 8 heads of keys and values
   says(refusal(wide), "neither 1 stages of 16 GPUs nor 1 replicas of 16 go into the pools whole");
   says(placed("{type: auto, stages: [new, old]}"), "is for type pools only");
   says(pools("{name: a+b, type: dgx-h100}, {type: selene}"), "cluster.pools[0].name: 'a+b' has a +");

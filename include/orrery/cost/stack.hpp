@@ -55,6 +55,9 @@ struct StackCommunication : layout::OperatorCalls {
   // The library drives NICs behind a GPU's own PCIe switch alone, so that a group which has no two GPUs of a switch in
   // a node leaves it by one NIC, the one through which its ring came (NCCL before 2.12, network/collective.hpp).
   bool near_nics = false;
+  // The shard of a sharded optimizer is a run of whole parameters, not a part of each bucket: a bucket is reduced to
+  // the rank that holds it, and each rank in turn broadcasts what it holds (network/algorithms/chain.cpp).
+  bool contiguous_shards = false;
   Time network_step{};        // of a call inside the passes, more for each step of its ring between nodes
   Bytes bucket{};             // of gradients; 0 = one bucket per stage
   std::int64_t prefetch = 1;  // layers gathered ahead (ZeRO-3, FSDP)

@@ -25,11 +25,13 @@ struct Algorithm {
 };
 
 extern const Algorithm kRing, kTree, kHalvingDoubling, kDirect, kHierarchical, kTwoLevel, kNvls, kNvlsTree, kCollnet,
-    kPat, kDeepEp;
+    kPat, kDeepEp, kChain;
 const std::vector<const Algorithm*>& algorithms();
 const Algorithm* find_algorithm(const std::string& name);
 
 // Shared by the families: closed rings inside every domain, side by side; returns how many share no bandwidth.
 int load_local_rings(const Group& group, HopLoads& loads);
+// All rings of a group, over several domains too; returns how many share the bytes.
+std::int64_t load_rings(const Group& group, HopLoads& loads);
 
 }  // namespace orrery::network

@@ -5,7 +5,7 @@ namespace orrery::network {
 const std::vector<const Algorithm*>& algorithms() {
   static const std::vector<const Algorithm*> list{&kRing,     &kTree, &kHalvingDoubling, &kDirect,  &kHierarchical,
                                                   &kTwoLevel, &kNvls, &kNvlsTree,        &kCollnet, &kPat,
-                                                  &kDeepEp};
+                                                  &kDeepEp,   &kChain};
   return list;
 }
 

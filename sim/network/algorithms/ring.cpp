@@ -1,7 +1,7 @@
 // Ring (Patarasuk & Yuan 2009): n ranks in a circle pass chunks of S/n.
 //   all_reduce 2(n−1)·α + 2(n−1)/n · S/B;  all_gather, reduce_scatter (n−1)·α + (n−1)/n · S/B
 //   broadcast, a chain in chunks of the best size c = √(S·α·B/(n−2)): (n−2)·α + S/B + 2·√((n−2)·α·S/B), and
-//   (n−1)·(α + S/B) where c would exceed S
+//   (n−1)·(α + S/B) where c would exceed S; where hops are unlike, (n−2)·α is their sum
 //
 // Over several domains there is one ring per channel, as NCCL builds them: channel j leaves each domain from the member
 // before its head j and enters the next at head j, so the NICs of all members work in parallel and each NVLink is
@@ -37,7 +37,8 @@ void load_opened(const Group& group, const Domain& domain, HopLoads& loads, std:
   }
 }
 
-// All rings of the group; returns how many share the bytes.
+}  // namespace
+
 std::int64_t load_rings(const Group& group, HopLoads& loads) {
   if (group.one_domain()) return load_local_rings(group, loads);
   const auto& domains = group.domains();
@@ -53,6 +54,8 @@ std::int64_t load_rings(const Group& group, HopLoads& loads) {
   }
   return static_cast<std::int64_t>(channels);
 }
+
+namespace {
 
 std::string unsupported_ring(Collective kind, const Group&) {
   const bool served = kind == Collective::all_reduce || kind == Collective::all_gather ||
