@@ -15,6 +15,17 @@ namespace {
 constexpr double kSmallest = 1e-15, kLargest = 1e15;
 }
 
+std::vector<std::string> split(const std::string& text, const std::string& separator) {
+  std::vector<std::string> parts;
+  std::size_t from = 0;
+  for (std::size_t to = text.find(separator); to != std::string::npos; to = text.find(separator, from)) {
+    parts.push_back(text.substr(from, to - from));
+    from = to + separator.size();
+  }
+  parts.push_back(text.substr(from));
+  return parts;
+}
+
 std::string Cells::text(const char* column) const {
   const int at = table_.column(column);
   return at < 0 ? std::string() : table_.rows[row_][static_cast<std::size_t>(at)].text;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "orrery/core/csv.hpp"
 
@@ -33,7 +34,11 @@ class Cells {
   // The value that a word stands for; where it stands for none the row is refused, with all that are known.
   template <class T>
   T word(const char* column, std::initializer_list<std::pair<const char*, T>> words) const {
-    const std::string cell = text(column);
+    return word(column, text(column), words);
+  }
+  // The same of a part of the cell.
+  template <class T>
+  T word(const char* column, const std::string& cell, std::initializer_list<std::pair<const char*, T>> words) const {
     std::string allowed;
     for (const auto& [name, value] : words) {
       if (cell == name) return value;
@@ -51,6 +56,9 @@ class Cells {
   Diagnostics& errors_;
   mutable std::string why_;
 };
+
+// What stands between separators; a part may be empty.
+std::vector<std::string> split(const std::string& text, const std::string& separator);
 
 // Every column that a kind of file cannot do without.
 void require_columns(const CsvTable& table, std::initializer_list<const char*> columns, Diagnostics& errors);

@@ -4,12 +4,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 
 #include "cells.hpp"
 #include "kinds.hpp"
 #include "mechanisms.hpp"
+#include "orrery/core/field_table.hpp"
 #include "orrery/core/yaml.hpp"
 #include "orrery/hardware/catalogue.hpp"
 #include "run_playing.hpp"
@@ -26,38 +26,13 @@ constexpr const char* kPlanColumns =
 constexpr const char* kPlanStack = "sailor-2025";
 constexpr int kPlanSequence = 2048;  // of OPT (Zhang et al. 2022)
 
-struct NameOfPlans {
-  const char *theirs, *ours;
-};
-constexpr NameOfPlans kPlanModels[] = {{"opt-350", "opt-350m"}};
-constexpr NameOfPlans kPlanNodes[] = {{"GH-96", "alps"}};
-
-std::string ours(const Cells& cells, const char* column, const std::string& theirs,
-                 std::span<const NameOfPlans> names) {
-  std::string known;
-  for (const NameOfPlans& name : names) {
-    if (theirs == name.theirs) return name.ours;
-    known += (known.empty() ? "" : ", ") + std::string(name.theirs);
-  }
-  cells.refuse_row(column, fmt::format("'{}' is not known, allowed: {}", theirs, known));
-  return names.front().ours;
-}
-
-std::vector<std::string> parts_of(const std::string& text, const std::string& separator) {
-  std::vector<std::string> parts;
-  std::size_t from = 0;
-  for (std::size_t to = text.find(separator); to != std::string::npos; to = text.find(separator, from)) {
-    parts.push_back(text.substr(from, to - from));
-    from = to + separator.size();
-  }
-  parts.push_back(text.substr(from));
-  return parts;
+std::string nodes_of(const Cells& cells, const std::string& type) {
+  return cells.word<const char*>("replicas_per_stage", type, {{"GH-96", "alps"}});
 }
 
 std::optional<std::int64_t> whole_number(std::string_view text) {
   std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0 || value > 1 << 20) return {};
+  if (!parse_integer(text, value).empty() || value < 0 || value > 1 << 20) return {};
   return value;
 }
 
@@ -87,7 +62,7 @@ struct Plan {
 std::vector<std::int64_t> layers_of(const Cells& cells) {
   std::vector<std::int64_t> counts;
   std::int64_t next = 0;
-  for (const std::string& stage : parts_of(cells.text("layers_per_stage"), "|")) {
+  for (const std::string& stage : split(cells.text("layers_per_stage"), "|")) {
     const std::size_t dash = stage.find('-');
     const auto first = whole_number(std::string_view(stage).substr(0, dash)),
                last = whole_number(dash == std::string::npos ? stage : std::string_view(stage).substr(dash + 1));
@@ -105,9 +80,9 @@ std::vector<std::int64_t> layers_of(const Cells& cells) {
 Plan plan_of(const Cells& cells) {
   Plan plan;
   plan.layers = layers_of(cells);
-  for (const std::string& stage : parts_of(cells.text("replicas_per_stage"), " ; ")) {
+  for (const std::string& stage : split(cells.text("replicas_per_stage"), " ; ")) {
     plan.replicas.emplace_back();
-    for (const std::string& replica : parts_of(stage, "+")) plan.replicas.back().push_back(replica_of(cells, replica));
+    for (const std::string& replica : split(stage, "+")) plan.replicas.back().push_back(replica_of(cells, replica));
   }
   if (plan.replicas.size() != plan.layers.size())
     cells.refuse("replicas_per_stage",
@@ -149,15 +124,14 @@ std::string places_of(const Cells& cells, const Plan& plan) {
     }
     stages += (stages.empty() ? "" : ", ") + pools;
   }
-  const auto nodes_of = [&](const std::string& type) { return ours(cells, "replicas_per_stage", type, kPlanNodes); };
   if (types.size() == 1)
-    return fmt::format("cluster: {{type: {}, nodes: {}}}\n", nodes_of(types.front()),
+    return fmt::format("cluster: {{type: {}, nodes: {}}}\n", nodes_of(cells, types.front()),
                        cells.integer("nodes", 1, 1 << 20));
   std::string pools;
   for (std::size_t t = 0; t < types.size(); ++t) {
-    const auto node = hardware::load_cluster(nodes_of(types[t]));
+    const auto node = hardware::load_cluster(nodes_of(cells, types[t]));
     check(node.ok(), "the nodes of plans are in the catalogue");
-    pools += fmt::format("{}{{name: {}, type: {}, nodes: {}}}", t == 0 ? "" : ", ", types[t], nodes_of(types[t]),
+    pools += fmt::format("{}{{name: {}, type: {}, nodes: {}}}", t == 0 ? "" : ", ", types[t], nodes_of(cells, types[t]),
                          ceil_div(gpus[t], node->gpus_per_node));
   }
   return fmt::format("cluster: {{pools: [{}]}}\nplacement: {{type: pools, stages: [{}]}}\n", pools, stages);
@@ -168,7 +142,7 @@ std::string scenario_text(const Cells& cells, const Plan& plan) {
   return fmt::format(
       "model: {}\n{}layout: {{tensor: {}, pipeline: {}, data: {}, partition: explicit, layers_per_stage: [{}]}}\n"
       "training: {{sequence_length: {}, global_batch: {}, micro_batch: {}, precision: fp16}}\nstack: {}\n",
-      ours(cells, "model", cells.text("model"), kPlanModels), places_of(cells, plan), first.front().tensor,
+      cells.word<const char*>("model", {{"opt-350", "opt-350m"}}), places_of(cells, plan), first.front().tensor,
       plan.layers.size(), first.size(), fmt::join(plan.layers, ", "), kPlanSequence,
       cells.integer("global_batch", 1, 1 << 30), cells.integer("micro_batch", 1, 1 << 24), kPlanStack);
 }

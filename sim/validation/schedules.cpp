@@ -29,16 +29,6 @@ struct Trial {
   bool searched = false, rendezvous = false;
 };
 
-std::vector<std::string> split(const std::string& text, char separator) {
-  std::vector<std::string> parts(1);
-  for (const char c : text)
-    if (c == separator)
-      parts.emplace_back();
-    else
-      parts.back() += c;
-  return parts;
-}
-
 std::optional<double> number_of(const std::string& text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -57,7 +47,7 @@ std::vector<std::int64_t> times(const Cells& cells, const char* uniform, const c
   const char* column = cells.has(by_stage) && !cells.text(by_stage).empty() ? by_stage : uniform;
   if (!cells.has(column) || cells.text(column).empty()) return {otherwise};
   std::vector<std::int64_t> result;
-  for (const std::string& part : split(cells.text(column), '|')) {
+  for (const std::string& part : split(cells.text(column), "|")) {
     const std::optional<std::int64_t> time = units(part);
     if (!time) cells.refuse(column, fmt::format("'{}' is not a time from 0 to {}", part, kMostUnits));
     result.push_back(time.value_or(0));
@@ -116,7 +106,7 @@ Trial job_of(const Cells& cells) {
 Value list(const Cells& cells, const char* column) {
   if (cells.text(column).empty()) return {};
   std::vector<double> values;
-  for (const std::string& part : split(cells.text(column), ';')) {
+  for (const std::string& part : split(cells.text(column), ";")) {
     const std::optional<double> value = number_of(part);
     if (!value) cells.refuse(column, fmt::format("'{}' is not a number", part));
     values.push_back(value.value_or(0));
