@@ -62,10 +62,8 @@ KeptOfModel kept_of(const Scenario& s) {
 }
 
 // [pipeline rank] layers that the memory of its smallest GPU holds beside what else stands there.
-std::vector<std::int64_t> layers_that_fit(const schedule::Schedule& schedule, const std::vector<std::int64_t>& rooms,
+std::vector<std::int64_t> layers_that_fit(const schedule::Replay& played, const std::vector<std::int64_t>& rooms,
                                           const KeptOfModel& kept) {
-  const schedule::Replay played =
-      schedule::replay(schedule, schedule::uniform_times(schedule.placement.stages, 1, 1, 1));
   std::vector<std::int64_t> most;
   for (std::size_t rank = 0; rank < rooms.size(); ++rank) {
     const std::int64_t in_flight = played.peak_until_weight[rank];
@@ -85,8 +83,10 @@ std::int64_t room_of(const Scenario& s, std::size_t pool) {
 class PoolChoice {
  public:
   PoolChoice(Scenario& s, const schedule::Schedule& schedule, const hardware::Topology& topology)
-      : s_(s), schedule_(schedule), topology_(topology), limited_(s.layout.virtual_stages == 1) {
-    if (limited_) kept_ = kept_of(s);
+      : s_(s), schedule_(schedule), topology_(topology), limited_(s.layout.virtual_stages == 1 && is_asked(s)) {
+    if (!limited_) return;
+    kept_ = kept_of(s);
+    played_ = schedule::replay(schedule, schedule::uniform_times(schedule.placement.stages, 1, 1, 1));
   }
 
   // Speeds and layers that fit, as the ranks are placed.
@@ -100,7 +100,7 @@ class PoolChoice {
         for (const std::size_t pool : pools) room = std::min(room, room_of(s_, pool));
         rooms.push_back(room);
       }
-      s_.layout.most_layers = layers_that_fit(schedule_, rooms, kept_);
+      s_.layout.most_layers = layers_that_fit(played_, rooms, kept_);
     }
     s_.layout.speeds = std::move(stages->speeds);
     return {};
@@ -134,6 +134,10 @@ class PoolChoice {
   }
 
  private:
+  static bool is_asked(const Scenario& s) {
+    return s.layout.partition == layout::Partition::balanced || s.placement.kind == hardware::PlacementKind::automatic;
+  }
+
   struct Share {
     std::size_t pool;
     std::int64_t count;  // of stages or replicas
@@ -205,8 +209,9 @@ class PoolChoice {
   Scenario& s_;
   const schedule::Schedule& schedule_;
   const hardware::Topology& topology_;
-  bool limited_;  // layers by memory: a rank holds one stage
+  bool limited_;  // layers by memory: who asks, and a rank holds one stage
   KeptOfModel kept_;
+  schedule::Replay played_;  // for what is in flight
 };
 
 }  // namespace
