@@ -5,6 +5,7 @@
 
 #include "mesh_cycles.hpp"
 #include "orrery/core/error.hpp"
+#include "orrery/network/collective.hpp"
 
 namespace orrery::network {
 
@@ -22,14 +23,13 @@ bool switched(const std::vector<DeviceId>& members, const hardware::Topology& to
   return first.front() == second.front();
 }
 
-// Members whose neighbour behind the same PCIe switch is a member too (DGX-1, DGX-2, DGX A100, HGX: two GPUs a switch):
-// a ring from the NIC of one can end at the other, and the NIC is near to both.
+// Members whose neighbour behind the same PCIe switch is a member too: a ring from the NIC of one can end at the other,
+// and the NIC is near to both.
 int with_neighbour(const std::vector<DeviceId>& members) {
-  constexpr DeviceId kGpusOfSwitch = 2;
   int found = 0;
   for (const DeviceId each : members)
     found += static_cast<int>(std::count_if(members.begin(), members.end(), [each](DeviceId other) {
-      return other != each && other / kGpusOfSwitch == each / kGpusOfSwitch;
+      return other != each && behind_one_switch(each, other);
     }));
   return found;
 }

@@ -11,8 +11,6 @@ namespace orrery::network {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-// A new level this close to the old one, relatively, is the old one: the difference is rounding (2^-46 ≈ 1.4e-14).
-constexpr double kSameLevel = 1.0 / static_cast<double>(std::int64_t{1} << 46);
 // Transfers this little below the threshold are solved too, so that rounding never hides one; more is only slower.
 constexpr double kThresholdMargin = 1.0 - 1e-9;
 // Repair: a link with this part of its capacity left (2^-44) has no room; levels are told apart from 2^-42 on.
@@ -22,7 +20,7 @@ constexpr int kMostRounds = 32;
 constexpr std::size_t kFewLinks = 24;  // so many are filled without a heap
 
 bool same_level(double a, double b) {
-  return std::abs(a - b) <= kSameLevel * a;
+  return std::abs(a - b) <= MaxMin::kSameLevel * a;
 }
 
 }  // namespace

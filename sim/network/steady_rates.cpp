@@ -13,7 +13,6 @@ namespace orrery::network {
 namespace {
 
 constexpr double kNoLimit = std::numeric_limits<double>::infinity();
-constexpr double kSameSteadyLevel = 1.0 / static_cast<double>(std::int64_t{1} << 46);  // as in MaxMin
 
 // The links that transfers use, ascending, and the fastest of all, which says how finely rates are counted.
 struct UsedLinks {
@@ -149,7 +148,7 @@ class Filling {
 
   void fix(std::size_t f, double level, std::int32_t bottleneck) {
     Flow& flow = flows_[f];
-    if (std::abs(level - flow.alone) <= kSameSteadyLevel * level) level = flow.alone;
+    if (std::abs(level - flow.alone) <= MaxMin::kSameLevel * level) level = flow.alone;
     flow.level = level, flow.bottleneck = bottleneck, flow.open = false;
     const std::int64_t weight = transfers_[f].weight;
     const double all = level * static_cast<double>(weight);

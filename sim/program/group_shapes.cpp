@@ -42,9 +42,8 @@ class Routes {
   void add(DeviceId from, DeviceId to) {
     route_.clear();
     topology_.route(from, to, route_);
-    const bool behind_one_switch = from / 2 == to / 2;  // Group's near_nics asks
     words_.push_back(std::ssize(route_) * 8 + (from < to ? 4 : 0) + (topology_.same_domain(from, to) ? 2 : 0) +
-                     (behind_one_switch ? 1 : 0));
+                     (network::behind_one_switch(from, to) ? 1 : 0));
     for (const LinkId id : route_) {
       const auto known = std::find(links_.begin(), links_.end(), id);
       words_.push_back(known - links_.begin());

@@ -57,6 +57,11 @@ struct CollectiveCall {
   // GPUs use NICs behind their own PCIe switch alone (NCCL before 2.12: without PXN no GPU sends by another's NIC).
   bool near_nics = false;
 };
+// Of two GPUs of a node, as near_nics asks: DGX-1, DGX-2, DGX A100 and HGX have two a PCIe switch.
+inline bool behind_one_switch(hardware::DeviceId a, hardware::DeviceId b) {
+  constexpr hardware::DeviceId kGpusOfSwitch = 2;
+  return a / kGpusOfSwitch == b / kGpusOfSwitch;
+}
 // A call named by itself (algorithm, protocol) that cannot be served throws std::invalid_argument; ask `unsupported`
 // first.
 CollectivePlan plan_collective(const CollectiveCall& call, const hardware::Topology& topology, const Tuning& tuning);

@@ -34,6 +34,8 @@ class MaxMin {
  public:
   using Id = std::int32_t;
   static constexpr std::int32_t kNoLink = -1;  // bottleneck of a transfer at its own cap
+  // A new level this close to the old one, relatively, is the old one: the difference is rounding (2^-46 ≈ 1.4e-14).
+  static constexpr double kSameLevel = 1.0 / static_cast<double>(std::int64_t{1} << 46);
 
   explicit MaxMin(std::span<const BytesPerSecond> capacities);
 
