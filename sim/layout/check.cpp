@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "order.hpp"
-#include "orrery/layout/layout.hpp"
+#include "orrery/layout/rank_grid.hpp"
 
 namespace orrery::layout {
 namespace {
@@ -22,6 +22,7 @@ class Checker {
     experts();
     sequence();
     sharding();
+    batch();
     const auto spans = partition_layers(m_, l_);
     if (!spans) errors_.insert(errors_.end(), spans.errors().begin(), spans.errors().end());
     return errors_;
@@ -149,6 +150,44 @@ class Checker {
     if (l_.shard_degree > 0 && l_.zero == Zero::none)
       wrong("layout.shard_degree", "nothing is sharded with layout.zero: none",
             "set layout.zero to what is (parameters = HSDP), or leave shard_degree out");
+  }
+
+  void batch() {
+    if (l_.batch_split == BatchSplit::explicit_counts) counts();
+    if (l_.batch_split == BatchSplit::even || l_.data == 1) return;
+    const std::string beside = "replicas of unlike numbers of micro-batches meet once a step: ";
+    if (l_.shards_gradients())
+      wrong("layout.zero", beside + "gradients that are sharded are reduced in each of them",
+            "layout: {zero: optimizer}, or {batch_split: even}");
+    if (m_.experts.count > 0 && experts_join_replicas())
+      wrong("layout.expert", beside + "experts that several share are called in each of them",
+            "let an expert group be no larger than tensor · context, or say layout: {batch_split: even}");
+  }
+
+  void counts() {
+    const std::vector<std::int64_t>& counts = l_.micro_batches_per_replica;
+    if (std::ssize(counts) != l_.data)
+      wrong("layout.micro_batches_per_replica",
+            fmt::format("lists {} replicas, and there are {} (layout.data)", counts.size(), l_.data),
+            "batch_split explicit has a number for each replica; balanced chooses them");
+    for (std::size_t i = 0; i < counts.size(); ++i)
+      if (counts[i] < 1)
+        wrong(fmt::format("layout.micro_batches_per_replica[{}]", i),
+              fmt::format("{} is no number of micro-batches: at least 1", counts[i]),
+              "a replica without work is none: take its GPUs out of the run");
+  }
+
+  bool experts_join_replicas() const {
+    if (!errors_.empty()) return false;  // the grid may not be one
+    const RankGrid grid(l_);
+    for (int rank = 0; rank < l_.ranks(); ++rank) {
+      const Coordinates at = grid.coordinates(rank);
+      for (const DimensionFacts& d : kDimensionList)
+        if (d.folded)
+          for (const int other : grid.group(at, d.dimension))
+            if (grid.coordinates(other)[Dimension::data] != at[Dimension::data]) return true;
+    }
+    return false;
   }
 
   const model::ModelSpec& m_;

@@ -22,6 +22,12 @@ int Layout::expert_data() const {
   return std::max(tensor * context * data / (expert * expert_tensor), 1);
 }
 
+std::vector<std::int64_t> Layout::unlike_micro_batches() const {
+  const std::vector<std::int64_t>& counts = micro_batches_per_replica;
+  const bool unlike = std::ranges::adjacent_find(counts, std::ranges::not_equal_to{}) != counts.end();
+  return batch_split == BatchSplit::even || !unlike ? std::vector<std::int64_t>() : counts;
+}
+
 int Layout::gradient_ranks() const {
   int product = 1;
   for (const DimensionFacts& d : kDimensionList)

@@ -29,7 +29,7 @@ class ClosedForm {
         o_(input.pass),
         flash_(o_.attention == AttentionKind::flash),
         kinds_(gpu_kinds(input)),
-        ranks_(ranks_by_kind(input)) {
+        passes_(micro_batches_by_kind(input)) {
     stage_of_.assign(static_cast<std::size_t>(m_.layers), 0);
     if (kinds_.size() == 1) return;
     const auto spans = layout::partition_layers(m_, input.layout);
@@ -108,7 +108,8 @@ class ClosedForm {
     const layout::Layout& l = input_.layout;
     const layout::ExpertRows rows =
         layout::expert_rows(m_.experts, m_.layers, l, layout::tokens_sent(l, o_), o_.routing, layer);
-    const WideFlops ranks = l.ranks() / l.pipeline, all = ranks * rows.copies * input_.schedule->micro_batches;
+    const WideFlops passes = static_cast<WideFlops>(l.tensor) * l.context * micro_batches_of_step(input_),
+                    all = passes * rows.copies;
     const WideFlops more = all - tokens(layer) * m_.experts.top_k;
     const WideFlops matrices = static_cast<WideFlops>(m_.hidden) * m_.experts.hidden * (m_.gated() ? 3 : 2);
     f_.executed.linear += 6 * more * matrices;
@@ -121,9 +122,7 @@ class ClosedForm {
     return crosses(layer) ? lengths.behind_encoder() : lengths.sequence;
   }
   bool is_relative() const { return m_.position == model::Position::relative; }
-  WideFlops sequences() const {
-    return static_cast<WideFlops>(input_.schedule->micro_batches) * o_.micro_batch * input_.layout.data;
-  }
+  WideFlops sequences() const { return static_cast<WideFlops>(micro_batches_of_step(input_)) * o_.micro_batch; }
   WideFlops tokens(std::int64_t layer) const { return sequences() * length_of(layer); }
 
   // Fused attention of one layer: forward QKᵀ and AV; backward these for five gradients, the scores once more. Of the
@@ -149,10 +148,10 @@ class ClosedForm {
         return whole * (cost::causal_blocks(length, rows, window, m_.attention_chunks).all * rows * rows) / pairs;
       return a.causal ? whole * (blocks + 1) / (2 * blocks) : whole;
     };
-    WideFlops of_ranks = 0;  // of one micro-batch, each pipe's
+    WideFlops of_ranks = 0;  // each pipe's
     for (std::size_t k = 0; k < kinds_.size(); ++k)
-      of_ranks += on(kinds_[k].kernels) * ranks_[stage_of_[static_cast<std::size_t>(a.layer)]][k];
-    return of_ranks * input_.schedule->micro_batches / input_.schedule->placement.pipes * (ring ? l.context : 1);
+      of_ranks += on(kinds_[k].kernels) * passes_[stage_of_[static_cast<std::size_t>(a.layer)]][k];
+    return of_ranks / input_.schedule->placement.pipes * (ring ? l.context : 1);
   }
 
   bool runs_again(std::int64_t layer) const {
@@ -229,8 +228,8 @@ class ClosedForm {
   const PassOptions& o_;
   bool flash_;
   std::vector<GpuRef> kinds_;
-  std::vector<std::vector<std::int64_t>> ranks_;  // [stage][kind]
-  std::vector<std::size_t> stage_of_;             // [layer]
+  std::vector<std::vector<std::int64_t>> passes_;  // [stage][kind] of a micro-batch
+  std::vector<std::size_t> stage_of_;              // [layer]
   StepFlops f_;
   WideFlops unneeded_ = 0, in_full_ = 0;
 };

@@ -49,8 +49,13 @@ std::vector<ObservedCall> DataParallel::observed() {
   if (!sharded() && !replicated()) return list;
   observing_ = &list;
   std::array<bool, 5> kinds{};
-  for (const auto& of_rank : input_.schedule->order)
-    for (const schedule::Operation& op : of_rank) kinds[static_cast<std::size_t>(op.kind)] = true;
+  const auto see = [&](const schedule::Schedule& schedule) {
+    for (const auto& of_rank : schedule.order)
+      for (const schedule::Operation& op : of_rank) kinds[static_cast<std::size_t>(op.kind)] = true;
+  };
+  see(*input_.schedule);
+  for (std::size_t i = 0; i < input_.of_replicas.size(); ++i)
+    if (i == 0 || input_.of_replicas[i] != input_.of_replicas[i - 1]) see(*input_.of_replicas[i]);
   bool& halves = kinds[static_cast<std::size_t>(OpKind::overlapped)];
   for (const OpKind half : {OpKind::forward, OpKind::backward})
     kinds[static_cast<std::size_t>(half)] = kinds[static_cast<std::size_t>(half)] || halves;

@@ -12,7 +12,7 @@ namespace orrery::program {
 
 namespace {
 
-constexpr layout::Dimension kPipeline = layout::Dimension::pipeline;
+constexpr layout::Dimension kPipeline = layout::Dimension::pipeline, kData = layout::Dimension::data;
 
 // Its groups are pairs, and their ends differ.
 bool sends(const ProcessGroups& among) {
@@ -83,9 +83,19 @@ class Relations {
   std::vector<Relation> all_;
 };
 
+// [data coordinate] equal numbers = as many micro-batches.
+std::vector<std::int64_t> numbered(const std::vector<int>& micro_batches) {
+  std::vector<std::int64_t> numbers;
+  for (const int of_replica : micro_batches)
+    numbers.push_back(std::ranges::find(micro_batches, of_replica) - micro_batches.begin());
+  return numbers;
+}
+
 std::vector<std::string> splits_of(const Ranks& ranks, const Relations& relations) {
   std::vector<std::string> splits;
   if (ranks.speeds.size() > 1) splits.emplace_back("GPUs of different speed");
+  if (std::ranges::adjacent_find(ranks.micro_batches, std::ranges::not_equal_to{}) != ranks.micro_batches.end())
+    splits.emplace_back("replicas of unlike numbers of micro-batches");
   for (const auto& [among, in_error, name] : named_groups(ranks)) {
     const std::string text = name + " on links of different speed or use";
     if (relations.unlike(ranks, *among) && (splits.empty() || splits.back() != text)) splits.push_back(text);
@@ -99,11 +109,13 @@ Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, C
                    bool alike_once, const std::vector<std::int32_t>& places, const std::vector<std::int32_t>& apart,
                    bool level, const std::vector<std::int32_t>& classes) {
   std::vector<std::int64_t> initial;
-  const auto by_itself = [&](std::size_t r) {  // its stages, its speed, the loads of its experts
+  const std::vector<std::int64_t> numbers = numbered(ranks.micro_batches);
+  const auto by_itself = [&](std::size_t r) {  // its stages, its speed, its micro-batches, the loads of its experts
     const layout::Coordinates& at = ranks.at[r];
     const std::int64_t experts = places.empty() ? 0 : places[static_cast<std::size_t>(at[layout::Dimension::expert])];
     const std::int64_t by = at[kPipeline] * static_cast<std::int64_t>(ranks.speeds.size()) + ranks.speed_of[r];
-    const std::int64_t alone = (by * ranks.count + experts) * ranks.count + (apart.empty() ? 0 : apart[r]);
+    const std::int64_t runs = numbers.empty() ? by : by * ranks.count + numbers[static_cast<std::size_t>(at[kData])];
+    const std::int64_t alone = (runs * ranks.count + experts) * ranks.count + (apart.empty() ? 0 : apart[r]);
     return classes.empty() ? alone : alone * ranks.count + classes[r];
   };
   for (std::size_t r = 0; r < ranks.at.size(); ++r) initial.push_back(by_itself(r));

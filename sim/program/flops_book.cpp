@@ -42,20 +42,20 @@ void add_executed(const cost::KernelModel& kernels, StageCosts& stages, int stag
   }
 }
 
-// Of one micro-batch: what runs, on all ranks that hold the stage, as often as an expert group tells ranks apart; of
-// the model on all tensor and context ranks of each stage.
-StepFlops sum_over_stages(const StepInput& input, StageCosts& stages) {
+// What runs in so many passes of each stage on each kind of GPU, as often as an expert group tells ranks apart; of the
+// model one micro-batch, on all tensor and context ranks of each stage.
+StepFlops sum_over_stages(const StepInput& input, StageCosts& stages,
+                          const std::vector<std::vector<std::int64_t>>& passes_of) {
   StepFlops f;
   const int alike_ranks = input.layout.tensor * input.layout.context;
   std::map<int, WideFlops> alike;            // how many stages do the work of this one
-  std::map<int, std::vector<WideFlops>> on;  // [kind of GPU] ranks that hold these
+  std::map<int, std::vector<WideFlops>> on;  // [kind of GPU] passes of these
   const std::vector<GpuRef> kinds = gpu_kinds(input);
-  const std::vector<std::vector<std::int64_t>> ranks_of = ranks_by_kind(input);
   for (int s = 0; s < stages.stages(); ++s) {
     ++alike[stages.alike(s)];
-    std::vector<WideFlops>& ranks = on[stages.alike(s)];
-    ranks.resize(kinds.size());
-    for (std::size_t k = 0; k < kinds.size(); ++k) ranks[k] += ranks_of[static_cast<std::size_t>(s)][k];
+    std::vector<WideFlops>& passes = on[stages.alike(s)];
+    passes.resize(kinds.size());
+    for (std::size_t k = 0; k < kinds.size(); ++k) passes[k] += passes_of[static_cast<std::size_t>(s)][k];
   }
   std::map<std::int32_t, WideFlops> like;  // ranks of an expert group that do the work of this one
   for (const std::int32_t place : stages.alike_places()) ++like[place];
@@ -78,14 +78,19 @@ bool counts_attention_twice(const layout::PassOptions& o) {
 }
 
 StepFlops count_flops(const StepInput& input, StageCosts& stages) {
-  std::optional<StepFlops>& known = stages.flops();
-  if (!known) known = sum_over_stages(input, stages);
-  StepFlops f = *known;
-  const layout::Layout& l = input.layout;
-  const Int128 times = static_cast<Int128>(input.schedule->micro_batches) * (l.ranks() / l.pipeline);
-  scale(f.model, times / (l.tensor * l.context));
+  StepFlops f;
+  WideFlops passes = 1;
+  if (input.of_replicas.empty()) {  // as many on each rank
+    std::optional<StepFlops>& known = stages.flops();
+    if (!known) known = sum_over_stages(input, stages, ranks_by_kind(input));
+    f = *known;
+    passes = input.schedule->micro_batches;
+  } else {
+    f = sum_over_stages(input, stages, micro_batches_by_kind(input));
+  }
+  scale(f.model, micro_batches_of_step(input));
   const WideFlops each = ranks_told_apart(stages) * input.schedule->placement.pipes;
-  const auto of_step = [&](WideFlops& flops) { flops = flops * input.schedule->micro_batches / each; };
+  const auto of_step = [&](WideFlops& flops) { flops = flops * passes / each; };
   for (FlopCount* count : {&f.executed, &f.again}) of_step(count->linear), of_step(count->attention);
   of_step(f.korthikanti);
   f.korthikanti = f.model.total() + (counts_attention_twice(input.pass) ? f.model.attention : f.korthikanti);

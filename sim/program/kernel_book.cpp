@@ -95,7 +95,7 @@ Result<KernelBook> kernel_book(const StepInput& input, Costs& costs) {
   const Result<StepParts> parts = step_parts(input, costs.parts());
   if (!parts.ok()) return parts.errors();
   const std::vector<std::int32_t>& alike = parts->stages->of.cut->alike;
-  const std::vector<std::vector<std::int64_t>> ranks_of = ranks_by_kind(input);
+  const std::vector<std::vector<std::int64_t>> passes_of = micro_batches_by_kind(input);
   const Int128 shared_by = static_cast<Int128>(input.layout.expert) * input.schedule->placement.pipes;
   std::map<std::int32_t, std::int64_t> like;  // ranks of an expert group that do the work of this one
   for (const std::int32_t place : parts->stages->alike_places) ++like[place];
@@ -103,12 +103,12 @@ Result<KernelBook> kernel_book(const StepInput& input, Costs& costs) {
   KernelBook book;
   for (std::size_t k = 0; k < kinds.size(); ++k) {
     Ideals ideals(kinds[k], mean_peak(input));
-    std::map<std::int32_t, Int128> holds;  // [of alike stages the first] ranks on such a GPU
-    for (std::size_t s = 0; s < alike.size(); ++s) holds[alike[s]] += ranks_of[s][k];
+    std::map<std::int32_t, Int128> holds;  // [of alike stages the first] passes on such GPUs
+    for (std::size_t s = 0; s < alike.size(); ++s) holds[alike[s]] += passes_of[s][k];
     for (const auto& [s, of_kind] : holds)
       for (const auto& [place, ranks] : like) {
         const auto work = stage_work(*parts->stages, s, costs.parts().work, place);
-        const Int128 passes = of_kind * ranks * input.schedule->micro_batches / shared_by;
+        const Int128 passes = of_kind * ranks / shared_by;
         if (passes > 0) add_kernels(*work, passes, ideals, book);
       }
   }

@@ -25,17 +25,34 @@ std::int64_t mean_peak(const StepInput& input) {
   return static_cast<std::int64_t>(sum / static_cast<Int128>(input.gpu_of.size()));
 }
 
-std::vector<std::vector<std::int64_t>> ranks_by_kind(const StepInput& input) {
+std::int64_t micro_batches_of_step(const StepInput& input) {
+  if (input.of_replicas.empty()) return checked_mul(input.schedule->micro_batches, input.layout.data);
+  std::int64_t sum = 0;
+  for (const auto& schedule : input.of_replicas) sum += schedule->micro_batches;
+  return sum;
+}
+
+namespace {
+
+// [stage][kind] what ranks of a replica count for, over all that hold the stage.
+template <class OfReplica>
+std::vector<std::vector<std::int64_t>> sum_by_kind(const StepInput& input, const OfReplica& of_replica) {
   const schedule::Placement& placement = input.schedule->placement;
+  const layout::Layout& l = input.layout;
   const std::size_t kinds = std::max<std::size_t>(1, input.unlike_gpus.size());
-  std::vector<std::vector<std::int64_t>> at_pipeline(static_cast<std::size_t>(input.layout.pipeline),
+  std::vector<std::vector<std::int64_t>> at_pipeline(static_cast<std::size_t>(l.pipeline),
                                                      std::vector<std::int64_t>(kinds));
   if (kinds == 1) {
-    for (auto& counts : at_pipeline) counts[0] = input.layout.ranks() / input.layout.pipeline;
+    std::int64_t all = 0;
+    for (int replica = 0; replica < l.data; ++replica) all += of_replica(replica);
+    for (auto& counts : at_pipeline) counts[0] = checked_mul(all, std::int64_t{l.tensor} * l.context);
   } else {
-    const layout::RankGrid grid(input.layout);
-    for (int r = 0; r < input.layout.ranks(); ++r)
-      ++at_pipeline[static_cast<std::size_t>(grid.coordinates(r)[Dimension::pipeline])][gpu_kind(input, r)];
+    const layout::RankGrid grid(l);
+    for (int r = 0; r < l.ranks(); ++r) {
+      const layout::Coordinates at = grid.coordinates(r);
+      at_pipeline[static_cast<std::size_t>(at[Dimension::pipeline])][gpu_kind(input, r)] +=
+          of_replica(at[Dimension::data]);
+    }
   }
   std::vector<std::vector<std::int64_t>> result;
   for (int s = 0; s < placement.stages; ++s) {
@@ -45,6 +62,16 @@ std::vector<std::vector<std::int64_t>> ranks_by_kind(const StepInput& input) {
         result.back()[k] += at_pipeline[static_cast<std::size_t>(placement.rank_of(s, pipe))][k];
   }
   return result;
+}
+
+}  // namespace
+
+std::vector<std::vector<std::int64_t>> ranks_by_kind(const StepInput& input) {
+  return sum_by_kind(input, [](int) { return std::int64_t{1}; });
+}
+
+std::vector<std::vector<std::int64_t>> micro_batches_by_kind(const StepInput& input) {
+  return sum_by_kind(input, [&](int replica) { return std::int64_t{schedule_of(input, replica).micro_batches}; });
 }
 
 // Where work crosses the boundary between steps, the last is the one that is asked for, and whether it takes as long as
@@ -131,7 +158,7 @@ Footprint StepLowering::footprint() {
 // the activations of all of its micro-batches.
 StepExamination StepLowering::examine() {
   StepExamination e{footprint(), 0, 0};
-  const std::int64_t micro_batches = input_.schedule->micro_batches;
+  const std::int64_t micro_batches = input_.schedule->micro_batches;  // of the fullest replica
   for (DeviceIndex d = 0; d < devices(); ++d) {
     double bytes = 0, time = static_cast<double>(input_.stack.launch.per_step.value);
     for (const std::int64_t resident : builder_.device(d).resident) bytes += static_cast<double>(resident);

@@ -242,9 +242,11 @@ std::int64_t Offloading::traffic_of_update() const {
 // told here, but in no more than there are layers in all passes.
 MovedState Offloading::moved(std::int32_t rank) {
   MovedState of;
-  const int p = ranks_.at[static_cast<std::size_t>(rank)][layout::Dimension::pipeline];
+  const layout::Coordinates& at = ranks_.at[static_cast<std::size_t>(rank)];
+  const int p = at[layout::Dimension::pipeline];
   std::int64_t updated = 0, passes = 0, calls = 0;
-  for (const schedule::Operation& op : input_.schedule->order[static_cast<std::size_t>(p)]) {
+  const schedule::Schedule& schedule = schedule_of(input_, at[layout::Dimension::data]);
+  for (const schedule::Operation& op : schedule.order[static_cast<std::size_t>(p)]) {
     using schedule::OpKind;
     const auto visit = [&](int stage, PassKind kind) {
       if (kind == PassKind::forward)

@@ -37,14 +37,15 @@ Activity activity_of(OpKind kind) {
 PipelineLowering::PipelineLowering(const PipelineInput& input, Builder& builder)
     : input_(input),
       builder_(builder),
-      placement_(input.schedule->placement),
+      placement_(input.teams.front().schedule->placement),
       graph_(*input.stages),
       stages_(placement_.stages),
-      micro_batches_(input.schedule->micro_batches),
       join_(builder.add_template({})) {
   std::size_t devices = 0;
-  for (const Team& team : input.teams)
+  for (const Team& team : input.teams) {
+    micro_batches_ = std::max(micro_batches_, team.schedule->micro_batches);
     for (const DeviceIndex d : team.members) devices = std::max<std::size_t>(devices, d + 1);
+  }
   waits_.resize(devices);
   check(graph_.stages() == stages_, "PipelineLowering: a graph of the stages of the schedule");
   number_slots();
@@ -114,8 +115,7 @@ std::vector<PipelineLowering::Place> PipelineLowering::places_of(const std::vect
 }
 
 void PipelineLowering::lower_team(const Team& team) {
-  // All members run the list of their pipeline rank; that of the first of them.
-  const auto& order = input_.schedule->order;
+  const auto& order = team.schedule->order;
   const std::size_t rank = static_cast<std::size_t>(builder_.device(team.members.front()).pipeline_rank());
   const std::vector<Place> places = places_of(order[rank]);
   const auto lower = [&](std::size_t i) { lower_operation(team, order[rank][i], places[i]); };
@@ -123,8 +123,7 @@ void PipelineLowering::lower_team(const Team& team) {
     for (std::size_t i = 0; i < order[rank].size(); ++i) lower(i);
     return;
   }
-  const schedule::BlockingProgram program =
-      schedule::blocking_program(*input_.schedule, graph_, static_cast<int>(rank));
+  const schedule::BlockingProgram program = schedule::blocking_program(*team.schedule, graph_, static_cast<int>(rank));
   for (const schedule::ProgramStep& step : program.steps) {
     if (step.operation >= 0) {
       lower(static_cast<std::size_t>(step.operation));

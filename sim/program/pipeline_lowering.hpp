@@ -76,7 +76,7 @@ class PipelineLowering {
   Builder& builder_;
   const schedule::Placement& placement_;
   const layout::StageGraph& graph_;
-  int stages_, micro_batches_;
+  int stages_, micro_batches_ = 0;                    // of the team that has most
   std::vector<std::int32_t> stage_slot_, edge_slot_;  // [pipe, stage or edge, way] number among those of its rank
   std::vector<std::int32_t> made_on_, arrive_on_;     // [rank] how many there are
   // Per device: what the next task must wait for, the operation being lowered, tails of the pieces so far.

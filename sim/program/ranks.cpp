@@ -63,6 +63,7 @@ RanksKey::RanksKey(const StepInput& input, const layout::StageGraph& stages)
       speed(input.speed),
       gpu_of(input.gpu_of),
       has_experts(input.graph->spec.experts.count > 0) {
+  for (const auto& schedule : input.of_replicas) micro_batches.push_back(schedule->micro_batches);
   for (const layout::DimensionFacts& d : layout::kDimensionList) layout.*d.degree = input.layout.*d.degree;
   layout.order = input.layout.order;
   layout.shard_degree = input.layout.shards();
@@ -94,7 +95,8 @@ void Ranks::fill_replicas(Sharing& of, Group group_of) {
   });
 }
 
-Ranks::Ranks(const RanksKey& key) : placement(key.placement), grid(key.layout), count(key.layout.ranks()) {
+Ranks::Ranks(const RanksKey& key)
+    : placement(key.placement), grid(key.layout), count(key.layout.ranks()), micro_batches(key.micro_batches) {
   speed_of.assign(static_cast<std::size_t>(count), 0);
   for (std::size_t r = 0; r < std::max(key.speed.size(), key.gpu_of.size()); ++r) {
     const Speed of{key.gpu_of.empty() ? 0 : key.gpu_of[r], key.speed.empty() ? 1 : key.speed[r]};

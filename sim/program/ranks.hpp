@@ -25,6 +25,7 @@ struct RanksKey {
   std::vector<double> speed;         // [rank], empty = all 1
   std::vector<std::int32_t> gpu_of;  // [rank] which of the unlike GPUs; empty = all alike
   bool has_experts = false;
+  std::vector<int> micro_batches;  // [data coordinate] of each replica; empty = all have as many
 };
 
 // How fast a rank computes: which GPU it has, and what is left of its speed.
@@ -75,6 +76,7 @@ struct Ranks {
   std::vector<std::vector<std::int32_t>> sends_on;  // [of `pipeline`][rank] index of the pair it sends on, −1 = none
   std::vector<std::int32_t> speed_of;               // [rank] index of its speed
   std::vector<Speed> speeds;                        // of kernels, each once; {{}} where all GPUs are alike
+  std::vector<int> micro_batches;                   // [data coordinate] as in the key
 
  private:
   template <class Group>

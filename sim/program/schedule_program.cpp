@@ -63,7 +63,6 @@ Result<Program> lower_schedule(const schedule::Schedule& schedule, const layout:
                                const OperationTimes& times, Release release, int steps) {
   Builder builder;
   PipelineInput input;
-  input.schedule = &schedule;
   input.stages = &stages;
   input.messages = times.mode;
   for (std::int32_t r = 0; r < schedule.placement.ranks; ++r) {
@@ -71,7 +70,7 @@ Result<Program> lower_schedule(const schedule::Schedule& schedule, const layout:
     device.ranks = {r};
     device.at[layout::Dimension::pipeline] = r;
     const DeviceIndex d = builder.add_device(std::move(device));
-    input.teams.push_back({{d}, true, {}});
+    input.teams.push_back({&schedule, {d}, true, {}});
   }
   TaskTemplate sent;
   sent.duration = times.message;

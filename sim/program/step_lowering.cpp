@@ -141,6 +141,7 @@ std::vector<Team> StepLowering::teams() const {
     const std::int32_t rank = devices_.representative[d];
     const std::vector<std::int32_t> members = joined_in_passes(rank);
     Team team;
+    team.schedule = &schedule_of(input_, ranks_.at[static_cast<std::size_t>(rank)][Dimension::data]);
     for (const Dimension along : layout::dimensions_that(&layout::DimensionFacts::in_pass)) {
       auto& known = team.groups[along];
       std::set<std::int32_t> seen;
@@ -202,7 +203,6 @@ void StepLowering::add_copies(DeviceIndex d, const schedule::Operation& op, bool
 
 PipelineInput StepLowering::pipeline_input() {
   PipelineInput p;
-  p.schedule = input_.schedule.get();
   p.stages = &graph_;
   p.teams = teams();
   p.fuse = options_.fuse && input_.mode != NetworkMode::flows;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <map>
 
 #include "faults.hpp"
 #include "host_use.hpp"
@@ -125,6 +127,19 @@ void pools(const RunResult& run, TextPage& page) {
   }
 }
 
+// "46 on 1 replica, 18 on 2"
+void batch(const RunResult& run, TextPage& page) {
+  if (run.micro_batches.empty()) return;
+  std::map<std::int64_t, int, std::greater<>> replicas;
+  for (const std::int64_t count : run.micro_batches) ++replicas[count];
+  std::string text;
+  for (const auto& [count, of] : replicas) {
+    const char* what = !text.empty() ? "" : of == 1 ? " replica" : " replicas";
+    text += fmt::format("{} {} on {}{}", text.empty() ? "" : ",", integer_text(count), of, what);
+  }
+  page.paragraph(Tone::plain, "micro-batches:", text);
+}
+
 std::string provenance(const RunResult& run, bool verbose) {
   const auto many = [](std::int64_t n, const char* what) {
     return fmt::format("{} {}{}", integer_text(n), what, n == 1 ? "" : "s");
@@ -225,6 +240,7 @@ std::string to_text(const RunResult& run, const TextStyle& style) {
   flops(run, m, page);
   memory(run, m, page);
   pools(run, page);
+  batch(run, page);
   page.line("");
   page.lines(time_bar(m, style));
   page.line("");

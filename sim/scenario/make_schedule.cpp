@@ -59,12 +59,12 @@ Diagnostics at_schedule(Diagnostics errors) {
 
 }  // namespace
 
-schedule::ScheduleRequest schedule_request(const Scenario& s) {
+schedule::ScheduleRequest schedule_request(const Scenario& s, std::int64_t micro_batches) {
   schedule::ScheduleRequest request;
   request.name = s.schedule.type;
   request.ranks = s.layout.pipeline;
   request.chunks = s.layout.virtual_stages;
-  request.micro_batches = static_cast<int>(s.micro_batches());
+  request.micro_batches = static_cast<int>(micro_batches);
   request.group = s.schedule.group;
   request.memory_cap = s.schedule.memory_cap;
   return request;
@@ -92,15 +92,16 @@ bool is_searched(const Scenario& s) {
 }
 
 Result<schedule::Schedule> stand_in_schedule(const Scenario& s) {
-  schedule::ScheduleRequest request = schedule_request(s);
+  schedule::ScheduleRequest request = schedule_request(s, s.micro_batches());
   if (Diagnostics errors = schedule::check_request(request); !errors.empty()) return at_schedule(std::move(errors));
   request.name = "1f1b", request.micro_batches = 1;
   return schedule::make_schedule(request);
 }
 
-Result<schedule::Schedule> make_schedule(const Scenario& s, const schedule::StageTimes& times) {
+Result<schedule::Schedule> make_schedule(const Scenario& s, std::int64_t micro_batches,
+                                         const schedule::StageTimes& times) {
   if (!s.schedule.file.empty()) return schedule_of_file(s);
-  schedule::ScheduleRequest request = schedule_request(s);
+  schedule::ScheduleRequest request = schedule_request(s, micro_batches);
   request.times = times;
   Result<schedule::Schedule> made = schedule::make_schedule(request);
   if (!made.ok()) return at_schedule(made.errors());

@@ -66,14 +66,20 @@ Result<StagesOnPools> stages_on_pools(const Scenario& s, const hardware::Topolog
   if (!placed.ok()) return placed.errors();
   const DType type = pass_options(s).compute;
   StagesOnPools stages;
-  stages.pools.resize(static_cast<std::size_t>(s.layout.pipeline));
+  const auto pipeline = static_cast<std::size_t>(s.layout.pipeline);
+  stages.pools.resize(pipeline);
+  stages.of_replicas.assign(static_cast<std::size_t>(s.layout.data), std::vector<double>(pipeline));
   const layout::RankGrid grid(s.layout);
   for (int rank = 0; rank < s.layout.ranks(); ++rank) {
     const int node = (*placed)[static_cast<std::size_t>(rank)] / s.cluster.gpus_per_node;
-    std::vector<std::size_t>& pools =
-        stages.pools[static_cast<std::size_t>(grid.coordinates(rank)[layout::Dimension::pipeline])];
+    const layout::Coordinates at = grid.coordinates(rank);
+    const auto stage = static_cast<std::size_t>(at[layout::Dimension::pipeline]);
+    std::vector<std::size_t>& pools = stages.pools[stage];
     const auto pool = static_cast<std::size_t>(hardware::pool_of_node(s.cluster, node));
     if (std::ranges::find(pools, pool) == pools.end()) pools.push_back(pool);
+    double& slowest = stages.of_replicas[static_cast<std::size_t>(at[layout::Dimension::data])][stage];
+    const double speed = speed_of_gpu(s.pools[pool], type);
+    slowest = slowest > 0 ? std::min(slowest, speed) : speed;
   }
   for (const std::vector<std::size_t>& pools : stages.pools) {
     double slowest = speed_of_gpu(s.pools[pools.front()], type);

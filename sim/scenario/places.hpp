@@ -27,10 +27,11 @@ Result<Places> make_places(const Scenario& scenario, std::shared_ptr<const hardw
 double speed_of_gpu(const program::GpuKind& kind, DType type);
 
 // Of each pipeline rank, where the cluster has pools: GFLOP/s of all its GPUs at the pace of the slowest, and the pools
-// that they are of.
+// that they are of. Of each replica, too: GFLOP/s of its slowest GPU there.
 struct StagesOnPools {
   std::vector<std::int64_t> speeds;
   std::vector<std::vector<std::size_t>> pools;
+  std::vector<std::vector<double>> of_replicas;  // [replica][pipeline rank]
 };
 Result<StagesOnPools> stages_on_pools(const Scenario& scenario, const hardware::Topology& topology);
 

@@ -197,10 +197,8 @@ class PoolChoice {
     for (std::size_t stage = 0; stage < spans.size(); ++stage) {
       const layout::StageSpan& span = spans[stage];
       const std::size_t rank = static_cast<std::size_t>(schedule_.placement.rank_of(static_cast<int>(stage)));
-      WideFlops flops = span.head ? model::head_flops(s_.model, s_.lengths()) : 0;
-      for (std::int64_t i = 0; i < span.layers; ++i)
-        flops += model::layer_flops(s_.model, span.first_layer + i, s_.lengths());
-      cost.slowest = std::max(cost.slowest, static_cast<double>(flops) / static_cast<double>(s_.layout.speeds[rank]));
+      const auto flops = static_cast<double>(flops_of_stage(s_, span));
+      cost.slowest = std::max(cost.slowest, flops / static_cast<double>(s_.layout.speeds[rank]));
       if (limited_) cost.beyond += std::max<std::int64_t>(span.layers - s_.layout.most_layers[rank], 0);
     }
     return cost;
@@ -215,6 +213,13 @@ class PoolChoice {
 };
 
 }  // namespace
+
+WideFlops flops_of_stage(const Scenario& s, const layout::StageSpan& span) {
+  WideFlops flops = span.head ? model::head_flops(s.model, s.lengths()) : 0;
+  for (std::int64_t i = 0; i < span.layers; ++i)
+    flops += model::layer_flops(s.model, span.first_layer + i, s.lengths());
+  return flops;
+}
 
 Diagnostics choose_pools(Scenario& s, const schedule::Schedule& schedule, const hardware::Topology& topology) {
   PoolChoice choice(s, schedule, topology);

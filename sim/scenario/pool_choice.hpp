@@ -16,4 +16,7 @@ namespace orrery::scenario {
 // first.
 Diagnostics choose_pools(Scenario& scenario, const schedule::Schedule& schedule, const hardware::Topology& topology);
 
+// Of a stage, of one sequence.
+WideFlops flops_of_stage(const Scenario& scenario, const layout::StageSpan& span);
+
 }  // namespace orrery::scenario

@@ -2,6 +2,7 @@
 #include <memory>
 #include <utility>
 
+#include "batch_split.hpp"
 #include "given.hpp"
 #include "located.hpp"
 #include "orrery/core/kept.hpp"
@@ -111,8 +112,7 @@ Diagnostics know_pools(Scenario& s, const schedule::Schedule& made, Resolver::Pa
   return choose_pools(s, made, **topology);
 }
 
-Result<program::StepInput> input_of(const Scenario& s, std::shared_ptr<const schedule::Schedule> schedule,
-                                    Tunings tunings, Resolver::Parts& parts) {
+Result<program::StepInput> input_of(const Scenario& s, Schedules schedules, Tunings tunings, Resolver::Parts& parts) {
   const auto topology = topology_of(s, parts);
   if (!topology.ok()) return topology.errors();
   Result<Places> places = make_places(s, *topology);
@@ -124,7 +124,8 @@ Result<program::StepInput> input_of(const Scenario& s, std::shared_ptr<const sch
       graph, [&] { return std::make_shared<const model::ModelGraph>(model::model_graph(graph.spec, graph.options)); });
   input.layout = running_layout(s);
   input.state = state_widths(s);
-  input.schedule = std::move(schedule);
+  input.schedule = std::move(schedules.fullest);
+  input.of_replicas = std::move(schedules.of_replicas);
   input.stack = running_stack(s);
   input.gpu = s.gpu;
   input.kernels = cost::with_stack(s.kernels, s.stack);
@@ -146,7 +147,7 @@ Result<program::StepInput> input_of(const Scenario& s, std::shared_ptr<const sch
 }
 
 // A searched schedule is found for the real times of the stages: those of the step under the one that stands in.
-Result<schedule::Schedule> search_schedule(const Scenario& s, program::StepInput plain) {
+Result<schedule::StageTimes> times_of_stages(program::StepInput plain) {
   if (plain.mode == program::NetworkMode::flows) plain.mode = program::NetworkMode::ideal;  // each transfer alone
   const Result<program::LoweredStep> lowered = program::lower_step(plain, program::LowerOptions{.steps = 1});
   if (!lowered.ok()) return lowered.errors();
@@ -158,7 +159,7 @@ Result<schedule::Schedule> search_schedule(const Scenario& s, program::StepInput
   }
   for (const program::TaskTemplate& task : lowered->program.templates)
     if (task.lane == program::Lane::pipeline_send) times.message = std::max(times.message, task.duration.value);
-  return make_schedule(s, times);
+  return times;
 }
 
 Shared<schedule::Schedule> checked(const Scenario& s, Result<schedule::Schedule> made) {
@@ -168,11 +169,11 @@ Shared<schedule::Schedule> checked(const Scenario& s, Result<schedule::Schedule>
 }
 
 // A file may change, and what a search finds depends on the times of the stages.
-Shared<schedule::Schedule> schedule_of(const Scenario& s, Resolver::Parts& parts) {
+Shared<schedule::Schedule> schedule_of(const Scenario& s, std::int64_t micro_batches, Resolver::Parts& parts) {
   if (is_searched(s)) return checked(s, stand_in_schedule(s));
-  if (!s.schedule.file.empty()) return checked(s, make_schedule(s));
-  const schedule::ScheduleRequest request = schedule_request(s);
-  const Shared<schedule::Schedule> made = of(parts.schedules, request, [&] { return make_schedule(s); });
+  if (!s.schedule.file.empty()) return checked(s, make_schedule(s, micro_batches));
+  const schedule::ScheduleRequest request = schedule_request(s, micro_batches);
+  const Shared<schedule::Schedule> made = of(parts.schedules, request, [&] { return make_schedule(s, micro_batches); });
   if (!made.ok() || s.stack.communication.messages != layout::MessageMode::rendezvous) return made;
   return of(parts.unblocked, request, [&]() -> Shared<schedule::Schedule> {
     if (Diagnostics blocked = check_messages(s, **made); !blocked.empty()) return blocked;
@@ -202,28 +203,40 @@ Result<Tunings> tunings_of(const hardware::ClusterSpec& cluster, Resolver::Parts
 
 // `tunings` are empty where they are those of the cluster.
 Result<Run> run_of(Scenario s, Tunings tunings, Resolver::Parts& parts) {
+  if (s.layout.batch_split == layout::BatchSplit::balanced) s.layout.micro_batches_per_replica.clear();
   s.cluster.host_links = s.training.offload.any();
   if (Diagnostics wrong = check_values(s, parts.options); !wrong.empty()) return wrong;
   if (Diagnostics wrong = read_loads(s); !wrong.empty()) return wrong;
   if (is_searched(s) && parts.options.phase) parts.options.phase("searching a schedule");
-  Shared<schedule::Schedule> made = schedule_of(s, parts);
-  if (!made.ok()) return made.errors();
-  if (Diagnostics wrong = know_pools(s, **made, parts); !wrong.empty()) return wrong;
+  const auto making = [&](std::int64_t micro_batches) { return schedule_of(s, micro_batches, parts); };
+  Result<Schedules> schedules = schedules_of(s, making);
+  if (!schedules.ok()) return schedules.errors();
+  if (Diagnostics wrong = know_pools(s, *schedules->fullest, parts); !wrong.empty()) return wrong;
+  if (s.layout.batch_split == layout::BatchSplit::balanced) {
+    const auto topology = topology_of(s, parts);
+    if (!topology.ok()) return topology.errors();
+    schedules = balanced_schedules(s, schedules->fullest->placement, **topology, making);
+    if (!schedules.ok()) return schedules.errors();
+  }
   if (const auto spans = layout::partition_layers(s.model, s.layout); !spans.ok()) return spans.errors();
   if (!tunings.all) {
     Result<Tunings> found = tunings_of(s.cluster, parts);
     if (!found.ok()) return found.errors();
     tunings = std::move(found).value();
   }
-  Result<program::StepInput> input = input_of(s, std::move(made).value(), std::move(tunings), parts);
+  Result<program::StepInput> input = input_of(s, std::move(schedules).value(), std::move(tunings), parts);
   if (!input.ok()) return input.errors();
   // Links that are down may leave no way between ranks that must talk: which do is for the lowering to say.
   if (!s.cluster.perturb.empty())
     if (Diagnostics cut = program::check_step(*input); !cut.empty()) return cut;
   if (is_searched(s)) {
-    Shared<schedule::Schedule> fitted = checked(s, search_schedule(s, *input));
+    const Result<schedule::StageTimes> times = times_of_stages(*input);
+    if (!times.ok()) return times.errors();
+    const auto searched = [&](std::int64_t m) { return checked(s, make_schedule(s, m, *times)); };
+    Result<Schedules> fitted = schedules_of(s, searched);
     if (!fitted.ok()) return fitted.errors();
-    input->schedule = std::move(fitted).value();
+    input->schedule = std::move(fitted->fullest);
+    input->of_replicas = std::move(fitted->of_replicas);
   }
   std::string why = network_mode(s).why;
   return RunMaker::make(std::move(s), std::move(input).value(), std::move(why));

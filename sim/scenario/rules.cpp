@@ -40,14 +40,35 @@ void check_degrees(const Scenario& s, Diagnostics& errors) {
                                      gpus, s.cluster.nodes, s.cluster.gpus_per_node)));
 }
 
+// Micro-batches of replicas that are said must be the batch.
+void check_counts(const Scenario& s, Diagnostics& errors) {
+  const std::vector<std::int64_t>& counts = s.layout.micro_batches_per_replica;
+  Int128 sum = 0;
+  for (const std::int64_t count : counts) sum += count;
+  if (sum * s.training.micro_batch == s.training.global_batch) return;
+  errors.push_back(broken("layout.micro_batches_per_replica",
+                          fmt::format("{} micro-batches of {} are {} sequences, and training.global_batch is {}", sum,
+                                      s.training.micro_batch, sum * s.training.micro_batch, s.training.global_batch)));
+  errors.back().help = "layout: {batch_split: balanced} chooses the numbers";
+}
+
 void check_batch(const Scenario& s, Diagnostics& errors) {
   const std::int64_t at_once = s.training.micro_batch * s.layout.data;
-  if (s.training.global_batch % at_once != 0)
-    errors.push_back(
-        broken("training.global_batch",
-               fmt::format("{} sequences do not divide into micro-batches of {} on {} data-parallel ranks; "
-                           "a multiple of {} is needed",
-                           s.training.global_batch, s.training.micro_batch, s.layout.data, at_once)));
+  const bool even = s.layout.batch_split == layout::BatchSplit::even;
+  if (!even && !s.schedule.file.empty()) {
+    errors.push_back(broken("layout.batch_split", "a schedule of a file has one number of micro-batches"));
+    errors.back().help = "layout: {batch_split: even}, or schedule.type in place of schedule.file";
+  }
+  if (s.layout.batch_split == layout::BatchSplit::explicit_counts) return check_counts(s, errors);
+  const std::int64_t of = even ? at_once : s.training.micro_batch;
+  if (s.training.global_batch % of == 0 && s.training.global_batch >= at_once) return;
+  errors.push_back(broken("training.global_batch",
+                          fmt::format("{} sequences do not divide into micro-batches of {} on {} data-parallel ranks; "
+                                      "{} {} is needed",
+                                      s.training.global_batch, s.training.micro_batch, s.layout.data,
+                                      even ? "a multiple of" : "at least", at_once)));
+  if (even && s.training.global_batch % s.training.micro_batch == 0 && s.training.global_batch > at_once)
+    errors.back().help = "layout: {batch_split: balanced} gives some of them more than others";
 }
 
 // Learned positions have a row for each; without one there is nothing to add.

@@ -10,11 +10,12 @@ Diagnostic broken(std::string path, std::string message);
 Diagnostics check_rules(const Scenario& scenario);
 // Reads training.routing.file, if there is one, for the model of the scenario.
 Diagnostics read_loads(Scenario& scenario);
-// The schedule of the scenario, or why it cannot be.
+// The schedule of a replica of so many micro-batches, or why it cannot be.
 // `times` of the stages matter to searched schedules only (empty = all alike).
-Result<schedule::Schedule> make_schedule(const Scenario& scenario, const schedule::StageTimes& times = {});
+Result<schedule::Schedule> make_schedule(const Scenario& scenario, std::int64_t micro_batches,
+                                         const schedule::StageTimes& times = {});
 // All that it depends on where it is neither of a file nor searched.
-schedule::ScheduleRequest schedule_request(const Scenario& scenario);
+schedule::ScheduleRequest schedule_request(const Scenario& scenario, std::int64_t micro_batches);
 // Whether it is found for the times of the stages; those are asked for under a schedule that stands in for it.
 bool is_searched(const Scenario& scenario);
 Result<schedule::Schedule> stand_in_schedule(const Scenario& scenario);

@@ -101,7 +101,9 @@ const std::vector<Resource>& resources() {
        }},
       {"micro_batches", "micro-batches a step",
        [](Scenario& s) {
-         s.training.global_batch += more_micro_batches(s.micro_batches()) * s.layout.data * s.training.micro_batch;
+         const std::int64_t more = more_micro_batches(s.micro_batches());
+         s.training.global_batch += more * s.layout.data * s.training.micro_batch;
+         for (std::int64_t& count : s.layout.micro_batches_per_replica) count += more;
        }},
   };
   return list;

@@ -62,6 +62,7 @@ void fill_in(report::RunResult& result, const Run& run, program::LoweredStep&& l
   result.gpus = s.layout.ranks();
   result.gpu_name = gpus_text(s);
   result.sequences = s.training.global_batch;
+  result.micro_batches = s.layout.unlike_micro_batches();
   result.tokens = checked_mul(s.training.global_batch, s.tokens_of_sequence());
   result.peak_flops_per_second = static_cast<double>(program::mean_peak(run.input()));
   const hardware::Gpu& largest = largest_gpu(s);

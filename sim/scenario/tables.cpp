@@ -52,6 +52,15 @@ const Fields<Layout>& layout_fields() {
                   "stage; cost_shares: a stage ends with the layer that passes its share of the cost (nanotron)")
           .add("layers_per_stage", &Layout::layers_per_stage,
                "partition explicit: layers of each stage, in model order")
+          .choice(
+              "batch_split", &Layout::batch_split,
+              {{"even", layout::BatchSplit::even},
+               {"balanced", layout::BatchSplit::balanced},
+               {"explicit", layout::BatchSplit::explicit_counts}},
+              "how micro-batches go to replicas (data-parallel ranks); balanced: by the speed of their GPUs, so that "
+              "the last is done soonest")
+          .add("micro_batches_per_replica", &Layout::micro_batches_per_replica,
+               "batch_split explicit: micro-batches of each replica; balanced: those chosen")
           .add("encoder_stages", &Layout::encoder_stages,
                "encoder–decoder models: stages in front that hold the encoder alone, the others the decoder; 0: "
                "partition even counts all layers alike, balanced chooses by cost")

@@ -43,7 +43,8 @@ std::string Waves::contradiction() const {
   for (const layout::DimensionFacts& d : layout::kDimensionList)
     if (!d.folded) product *= s.layout.*d.degree;
   if (product != s.gpus()) return "layout: the degrees do not multiply to the GPUs of the run";
-  if (s.training.global_batch % (s.training.micro_batch * s.layout.data) != 0)
+  if (s.layout.batch_split == layout::BatchSplit::even &&
+      s.training.global_batch % (s.training.micro_batch * s.layout.data) != 0)
     return "training.global_batch: does not divide into micro-batches on the data-parallel ranks";
   for (const Condition& condition : options_.where)
     if (condition.of_input() && !condition.holds(s)) return "not " + condition.text();

@@ -24,6 +24,8 @@ class Draft {
     } while (ranks() > 16);
     if (pipeline_ == 1 && one_in(2)) pipeline_ = 2 + static_cast<int>(random_.below(2));
     virtual_ = kind.chunks > 0 ? kind.chunks : static_cast<int>(random_.between(2, 3));
+    if (data_ > 1 && one_in(3))
+      for (int replica = 0; replica < data_; ++replica) rounds_.push_back(static_cast<int>(random_.between(1, 3)));
   }
 
   std::string text() {
@@ -78,14 +80,20 @@ class Draft {
     if (tensor_ > 1) text += maybe("sequence_parallel", {"true", "false"});
     if (data_ > 2) text += maybe("shard_degree", {"0", "2"});
     if (one_in(3)) text += fmt::format(", order: {}", any({"dp-tp-cp-pp", "pp-tp-cp-dp", "tp-pp-dp-cp"}));
-    return text + maybe("partition", {"even", "balanced", "cost_shares", "ends_count_as_layers"}) + "}\n";
+    text += maybe("partition", {"even", "balanced", "cost_shares", "ends_count_as_layers"});
+    if (rounds_.empty()) return text + "}\n";
+    if (one_in(2)) return text + ", batch_split: balanced}\n";
+    std::vector<int> counts;
+    for (const int rounds : rounds_) counts.push_back(rounds * pipeline_ * kind_.copies);
+    return text + fmt::format(", batch_split: explicit, micro_batches_per_replica: [{}]}}\n", fmt::join(counts, ", "));
   }
 
   std::string training() {
     const int micro_batch = static_cast<int>(random_.between(1, 2));
-    const int micro_batches = pipeline_ * kind_.copies * static_cast<int>(random_.between(1, 2));
+    int rounds = rounds_.empty() ? data_ * static_cast<int>(random_.between(1, 2)) : 0;
+    for (const int of_replica : rounds_) rounds += of_replica;
     std::string text = fmt::format("training: {{sequence_length: {}, global_batch: {}, micro_batch: {}",
-                                   any({"128", "512"}), micro_batch * micro_batches * data_, micro_batch);
+                                   any({"128", "512"}), micro_batch * pipeline_ * kind_.copies * rounds, micro_batch);
     text += maybe("precision", {"bf16", "fp16", "fp32", "fp8"}) + maybe("attention", {"flash", "unfused"});
     text += maybe("recompute", {"selective", "selective_op", "full", "alternate_layers"});
     for (const char* key : {"overlap_data", "overlap_tensor", "overlap_context"}) text += maybe(key, {"true", "false"});
@@ -129,6 +137,7 @@ class Draft {
   const schedule::ScheduleKind& kind_;
   std::map<std::string, std::string> choices_;
   int tensor_ = 1, context_ = 1, pipeline_ = 1, data_ = 1, virtual_ = 1;
+  std::vector<int> rounds_;  // of each replica, where they may be unlike: micro-batches over those of a round
 };
 
 }  // namespace

@@ -76,6 +76,7 @@ TEST_CASE("twice the sequence, the batch or the layers never makes a step faster
   });
   check_never_faster("batch", [](Scenario& s, Random&) {
     s.training.global_batch *= 2;
+    for (std::int64_t& count : s.layout.micro_batches_per_replica) count *= 2;
     return s.stack.communication.messages != layout::MessageMode::rendezvous;  // not every order gets through
   });
   check_never_faster("layers", [](Scenario& s, Random&) {
@@ -84,11 +85,14 @@ TEST_CASE("twice the sequence, the batch or the layers never makes a step faster
   });
 }
 
-TEST_CASE("without a pipeline, on GPUs that are alike, nobody waits for another") {
+TEST_CASE("without a pipeline, on GPUs that are alike and have as many micro-batches, nobody waits for another") {
   int seen = 0;
   for (int i = 0; i < 3 * kDraws; ++i) {
     testing::Drawn drawn = testing::draw_scenario(20261130, i);
     if (drawn.scenario.layout.pipeline > 1) continue;
+    drawn.scenario.layout.batch_split = layout::BatchSplit::even;
+    const std::int64_t at_once = drawn.scenario.training.micro_batch * drawn.scenario.layout.data;
+    drawn.scenario.training.global_batch = ceil_div(drawn.scenario.training.global_batch, at_once) * at_once;
     drawn.scenario.network.mode = NetworkModeChoice::ideal;
     drawn.scenario.placement = {};
     drawn.scenario.cluster.perturb.clear();

@@ -36,7 +36,7 @@ struct TwoGpus {
       Device device;
       device.ranks = {d};
       both.push_back(builder.add_device(std::move(device)));
-      input.teams.push_back({{both.back()}, true, {}});
+      input.teams.push_back({&schedule, {both.back()}, true, {}});
     }
     for (std::uint32_t i = 0; i < kLayers; ++i) {
       forward.steps.push_back(layer(10, false, static_cast<std::int32_t>(i)));
@@ -49,7 +49,7 @@ struct TwoGpus {
       if (away) with_backward.push_back(gradients(i + 1));
     }
     std::ranges::stable_sort(with_backward, {}, &DataCall::position);
-    input.schedule = &schedule, input.stages = &graph;
+    input.stages = &graph;
     input.pass = [this](DeviceIndex, OpKind kind, int, int, bool) -> const Pass& {
       return kind == OpKind::forward ? forward : backward;
     };

@@ -48,10 +48,10 @@ struct OneStage {
       members.push_back(builder.add_device(std::move(device)));
     }
     Team team;
-    team.members = members;
+    team.schedule = &schedule, team.members = members;
     team.groups[layout::Dimension::tensor] = {members};
     input.teams = {team};
-    input.schedule = &schedule, input.stages = &graph;
+    input.stages = &graph;
     input.pass = [this](DeviceIndex, OpKind kind, int, int, bool) -> const Pass& {
       return kind == OpKind::forward ? forward : backward;
     };

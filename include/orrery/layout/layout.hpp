@@ -15,6 +15,7 @@ namespace orrery::layout {
 
 enum class Zero : std::uint8_t { none, optimizer, gradients, parameters };  // ZeRO 0, 1, 2, 3 (3 = FSDP)
 enum class Partition : std::uint8_t { even, ends_count_as_layers, balanced, explicit_layers, cost_shares };
+enum class BatchSplit : std::uint8_t { even, balanced, explicit_counts };
 
 // Routed experts have groups of their own that sum their gradients, and their own shards.
 enum class Parameters : std::uint8_t { dense, experts };
@@ -40,6 +41,9 @@ struct Layout {
   // [pipeline rank] layers that its GPUs have memory for; empty = not asked. Balanced by speed goes by it, too.
   std::vector<std::int64_t> most_layers;
   int encoder_stages = 0;  // of an encoder–decoder: stages in front that hold the encoder alone; 0 = see partition
+  BatchSplit batch_split = BatchSplit::even;
+  // Micro-batches of each replica: explicit_counts as said, balanced as chosen.
+  std::vector<std::int64_t> micro_batches_per_replica;
 
   int ranks() const;
   int gradient_ranks() const;  // that hold the same parameters and sum their gradients
@@ -52,6 +56,8 @@ struct Layout {
     return shard_degree > 0 ? shard_degree : gradient_ranks();
   }
   int replicas() const { return gradient_ranks() / shards(); }
+  // Of the data-parallel ranks, where some have more than others; else empty.
+  std::vector<std::int64_t> unlike_micro_batches() const;
   // Parameters are gathered for each use and dropped behind it. Spread over one rank they are whole, as in ZeRO 0.
   bool gathers_parameters(Parameters of = Parameters::dense) const {
     return zero == Zero::parameters && shards(of) > 1;

@@ -70,8 +70,10 @@ struct StepInput {
   layout::Layout layout;                           // as it is sharded while the step runs
   layout::PassOptions pass;
   layout::StateWidths state;
-  std::shared_ptr<const schedule::Schedule> schedule;  // never empty
-  cost::Stack stack;                                   // what the training plan says laid over it
+  std::shared_ptr<const schedule::Schedule> schedule;  // never empty; of replicas the one with most micro-batches
+  // [data coordinate] that of each replica, all of the same placement; empty = all run `schedule`.
+  std::vector<std::shared_ptr<const schedule::Schedule>> of_replicas;
+  cost::Stack stack;  // what the training plan says laid over it
   hardware::Gpu gpu;
   cost::KernelModel kernels;
   std::shared_ptr<const hardware::Topology> topology;  // never empty
@@ -143,8 +145,15 @@ inline std::size_t gpu_kind(const StepInput& input, std::int32_t rank) {
 }
 // FLOP/s of the matrix products of a GPU of the run, the mean of unlike ones.
 std::int64_t mean_peak(const StepInput& input);
-// [stage][kind] ranks that hold the stage, those of all pipes together.
+// The schedule that the ranks of a data coordinate run.
+inline const schedule::Schedule& schedule_of(const StepInput& input, int replica) {
+  return input.of_replicas.empty() ? *input.schedule : *input.of_replicas[static_cast<std::size_t>(replica)];
+}
+// Micro-batches of the step, those of all replicas together.
+std::int64_t micro_batches_of_step(const StepInput& input);
+// [stage][kind] ranks that hold the stage, those of all pipes together; and how many micro-batches these have together.
 std::vector<std::vector<std::int64_t>> ranks_by_kind(const StepInput& input);
+std::vector<std::vector<std::int64_t>> micro_batches_by_kind(const StepInput& input);
 
 inline constexpr const char* kStepOverhead = "step overhead";  // name of what the host does before a step
 

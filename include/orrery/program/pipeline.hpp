@@ -69,6 +69,7 @@ struct Pass {
 // Devices that work on the same micro-batches with the same layers: of one pipeline stage, all ranks along the
 // dimensions whose calls are steps of the passes.
 struct Team {
+  const schedule::Schedule* schedule = nullptr;  // each runs the list of its pipeline rank
   std::vector<DeviceIndex> members;
   bool alike = true;  // one fold class: always in lockstep
   layout::PerDimension<std::vector<std::vector<DeviceIndex>>>
@@ -80,9 +81,8 @@ using layout::MessageMode;
 // Everything the lowering asks about the run. All ids of templates refer to the Builder given to the lowering
 // (sim/program/pipeline_lowering.hpp).
 struct PipelineInput {
-  const schedule::Schedule* schedule = nullptr;
-  const layout::StageGraph* stages = nullptr;  // who feeds whom; of as many stages as the schedule has
-  std::vector<Team> teams;
+  const layout::StageGraph* stages = nullptr;  // who feeds whom; of as many stages as the schedules have
+  std::vector<Team> teams;                     // at least one; their schedules have one placement
   bool fuse = true;
   MessageMode messages = MessageMode::asynchronous;
   std::uint8_t slowdown_class = 0;  // of kernels in passes that collectives of the gradient group go with

@@ -114,19 +114,20 @@ struct RunResult {
   PlacementResult placement;
   std::vector<std::string> warnings;
   std::int64_t gpus = 0;
-  std::int64_t tokens = 0;           // per step
-  std::int64_t sequences = 0;        // per step
-  double peak_flops_per_second = 0;  // of one GPU, dense, of the GEMM dtype
-  Bytes usable_memory{};             // of one GPU; of unlike ones the largest
-  Bytes context_memory{};            // CUDA context and libraries, outside the allocator
-  program::StepFlops flops;          // of the step, all GPUs; the model's as training.flops counts them
-  program::KernelBook kernels;       // of the step, all GPUs
-  program::LayerSteps layer;         // the operators of one layer
-  std::int64_t parameters = 0;       // of the model
-  std::int64_t head_parameters = 0;  // of what is counted apart: heads of an encoder beside the token table
-  std::string model_kind;            // decoder, encoder, encoder_decoder
-  std::string kind_text;             // the kind with its layers, in words; empty = a decoder
-  std::string setting;               // what readers compare runs by: sharding, recomputation, number format, size
+  std::int64_t tokens = 0;                  // per step
+  std::int64_t sequences = 0;               // per step
+  std::vector<std::int64_t> micro_batches;  // [replica] where some have more than others; else empty
+  double peak_flops_per_second = 0;         // of one GPU, dense, of the GEMM dtype
+  Bytes usable_memory{};                    // of one GPU; of unlike ones the largest
+  Bytes context_memory{};                   // CUDA context and libraries, outside the allocator
+  program::StepFlops flops;                 // of the step, all GPUs; the model's as training.flops counts them
+  program::KernelBook kernels;              // of the step, all GPUs
+  program::LayerSteps layer;                // the operators of one layer
+  std::int64_t parameters = 0;              // of the model
+  std::int64_t head_parameters = 0;         // of what is counted apart: heads of an encoder beside the token table
+  std::string model_kind;                   // decoder, encoder, encoder_decoder
+  std::string kind_text;                    // the kind with its layers, in words; empty = a decoder
+  std::string setting;  // what readers compare runs by: sharding, recomputation, number format, size
   std::vector<std::pair<std::string, std::string>> sources;  // of the inputs: which, from where
 
   // What happened.

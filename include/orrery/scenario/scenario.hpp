@@ -1,5 +1,6 @@
 // A scenario: the validated values of every room that a run needs, read from YAML.
 #pragma once
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <span>
@@ -124,7 +125,11 @@ struct Scenario {
   // What of a GPU is no allocator's to give: the context, and what the libraries of the stack have beside it.
   Bytes outside_allocator(const hardware::Gpu& on) const { return on.context_memory + stack.libraries.outside; }
   std::int64_t tokens_of_sequence() const { return lengths().sequence + lengths().decoder; }
-  std::int64_t micro_batches() const { return training.global_batch / (layout.data * training.micro_batch); }
+  // Of the replica that has most.
+  std::int64_t micro_batches() const {
+    if (const auto unlike = layout.unlike_micro_batches(); !unlike.empty()) return std::ranges::max(unlike);
+    return ceil_div(training.global_batch, layout.data * training.micro_batch);
+  }
 };
 
 std::string lengths_text(const Scenario& scenario);  // "512", or of an encoder–decoder "512 + 128"
