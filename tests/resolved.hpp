@@ -4,6 +4,9 @@
 
 namespace orrery::scenario {
 
+// Read alone, whatever else the machine's memory is full of.
+inline const ResolveOptions kNoLimit{.memory_limit = Bytes{std::int64_t{1} << 50}};
+
 inline Result<report::RunResult> resolve_and_simulate(const Scenario& scenario, const RunOptions& options = {},
                                                       const ResolveOptions& how = {}) {
   const Result<Run> run = resolve(scenario, Catalogue::shared(), how);

@@ -110,7 +110,7 @@ TEST_CASE("every number of every shipped scenario is the one in numbers.txt") {
   std::string text;
   for (const fs::path& file : shipped())
     for (const char* mode : {"ideal", "steady", "flows"}) {
-      const auto scenario = load_scenario(file.string(), {fmt::format("network.mode={}", mode)});
+      const auto scenario = load_scenario(file.string(), {fmt::format("network.mode={}", mode)}, kNoLimit);
       REQUIRE_MESSAGE(scenario.ok(), render(scenario.errors()));
       if (std::string_view(mode) == "flows" && scenario->gpus() > kMostRanksUnderFlows) continue;
       const auto run = resolve_and_simulate(*scenario);
