@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <string_view>
@@ -22,7 +23,7 @@ Diagnostic whole_file(const std::string& name, std::string message, std::string 
 
 // Reads to the end, one byte over the limit at most.
 std::string read_all(int file, std::size_t limit, std::string& text) {
-  std::string buffer(1 << 16, '\0');
+  std::array<char, 1 << 14> buffer;
   while (text.size() <= limit) {
     const ssize_t got = ::read(file, buffer.data(), buffer.size());
     if (got == 0) return {};

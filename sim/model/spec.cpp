@@ -1,45 +1,6 @@
 #include "orrery/model/spec.hpp"
 
-#include "orrery/model/graph.hpp"
-
 namespace orrery::model {
-namespace {
-
-// Those that `counts` takes of each operator.
-template <class Counts>
-std::int64_t sum_of(const ModelSpec& spec, Counts counts) {
-  const ModelGraph graph = model_graph(spec, {});
-  std::int64_t sum = 0;
-  for (const Operator& op : graph.operators) sum = checked_add(sum, counts(op, parameters_of(graph, op)));
-  return sum;
-}
-
-// Of an encoder, what its heads have beside the token table.
-bool of_heads(const ModelSpec& spec, const Operator& op) {
-  return spec.kind == ModelKind::encoder && op.kind >= OperatorKind::next_sentence && op.kind <= OperatorKind::head;
-}
-
-}  // namespace
-
-std::int64_t parameter_count(const ModelSpec& spec) {
-  return sum_of(
-      spec, [&](const Operator& op, std::int64_t n) { return op.layer <= spec.layers && !of_heads(spec, op) ? n : 0; });
-}
-
-std::int64_t head_parameters(const ModelSpec& spec) {
-  return sum_of(spec, [&](const Operator& op, std::int64_t n) { return of_heads(spec, op) ? n : 0; });
-}
-
-std::int64_t prediction_parameters(const ModelSpec& spec) {
-  return sum_of(spec, [&](const Operator& op, std::int64_t n) { return op.layer > spec.layers ? n : 0; });
-}
-
-std::int64_t active_parameters(const ModelSpec& spec) {
-  return sum_of(spec, [&](const Operator& op, std::int64_t n) {
-    if (op.layer > spec.layers || of_heads(spec, op)) return std::int64_t{0};
-    return op.matrices == 1 ? n : n / op.matrices * spec.experts.top_k;
-  });
-}
 
 std::int64_t attention_matrices(const ModelSpec& spec) {
   const std::int64_t h = spec.hidden, q = spec.query_features(), out = spec.context_features() * h;
