@@ -49,6 +49,7 @@ struct Shape {
   double bandwidth;  // of the rings together, GB/s
   double channels;
   int row, column;  // of the tables
+  friend bool operator==(const Shape&, const Shape&) = default;
 };
 
 // The graph search in short: within a domain all links at NCCL's rate; between domains channels at 96 % of the NICs.
@@ -174,6 +175,13 @@ Tuner::Tuner(Collective kind, const Group& group, const Tuning& tuning, const Ch
   if (!decided()) facts_ = std::make_unique<Facts>(Facts{shape_of(group, tuning)});
 }
 Tuner::~Tuner() = default;
+
+bool Tuner::like(const Tuner& other) const {
+  const bool facts = facts_ && other.facts_ ? facts_->shape == other.facts_->shape : !facts_ && !other.facts_;
+  return facts && kind_ == other.kind_ && &tuning_ == &other.tuning_ && asked_ == other.asked_ &&
+         group_.size() == other.group_.size() && group_.domain_count() == other.group_.domain_count() &&
+         group_.channels() == other.group_.channels();
+}
 
 // Calls `each` with all that is open to the library for a call of so many bytes; what is named is always open.
 template <typename Each>

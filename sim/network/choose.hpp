@@ -25,6 +25,8 @@ class Tuner {
   // What it takes, first for this size, then for half and twice of it; where that is reduction in the switch, the ring
   // beside it.
   std::vector<Choice> takes(Bytes bytes) const;
+  // Whether it takes what the other takes, at every size.
+  bool like(const Tuner& other) const;
 
  private:
   struct Facts;

@@ -91,7 +91,7 @@ class Planner {
   // What the library takes, the fastest of it by our times. Where a call of twice the size would then be faster, it is
   // taken for this one too: from the size on at which nothing at all is faster than half of it, down to this one.
   Choice choice(Bytes size) {
-    const std::vector<Choice> open = tuner_.open({std::numeric_limits<std::int64_t>::max()});
+    const std::vector<Choice> open = tuner_.open(kAnySize);
     if (open.size() == 1) return open.front();
     std::vector<Timed> sizes{fastest(tuner_.takes(size), size)};
     for (Bytes twice = size * 2; twice < kEnough; twice = twice * 2) {
@@ -105,12 +105,19 @@ class Planner {
     }
     return sizes.front().choice;
   }
+  bool like(Planner& other) {
+    const auto same = [&](const Choice& open) { return outline(open.algorithm).like(other.outline(open.algorithm)); };
+    return tuner_.like(other.tuner_) && std::ranges::all_of(tuner_.open(kAnySize), same);
+  }
+  const std::vector<LinkUse>& links(const std::string& algorithm, std::size_t phase) {
+    return outline(algorithm).links(phase);
+  }
   std::vector<Phase> phases(const Choice& choice, Bytes size) {
     return outline(choice.algorithm).phases(size, tuning_.of(choice.algorithm, choice.protocol));
   }
 
  private:
-  static constexpr Bytes kEnough{std::int64_t{1} << 40};
+  static constexpr Bytes kEnough{std::int64_t{1} << 40}, kAnySize{std::numeric_limits<std::int64_t>::max()};
   struct Timed {
     Choice choice;
     Time time{};
@@ -160,6 +167,14 @@ CollectivePlan CallPlanner::plan(Bytes bytes) {
   CollectivePlan plan{choice.algorithm, choice.protocol, {}};
   if (parts_->group.size() > 1) plan.phases = parts_->planner.phases(choice, bytes);
   return plan;
+}
+
+bool CallPlanner::like(CallPlanner& other) {
+  return parts_->planner.like(other.parts_->planner);
+}
+
+const std::vector<LinkUse>& CallPlanner::links(const std::string& algorithm, std::size_t phase) {
+  return parts_->planner.links(algorithm, phase);
 }
 
 CollectivePlan plan_collective(const CollectiveCall& call, const hardware::Topology& topology, const Tuning& tuning) {

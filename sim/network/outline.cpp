@@ -12,13 +12,28 @@ void Outline::add(HopLoads& loads, const PhaseShape& shape) {
   Part part{{}, {}, shape, !loads.leaves_domain(), loads.scale_up(), loads.network()};
   part.links = loads.take();
   const auto& links = group_->topology().links();
+  const hardware::DeviceId devices = group_->topology().devices();
   for (const LinkUse use : part.links) {
     const hardware::Link& link = links[static_cast<std::size_t>(use.link)];
-    const Rate rate{link.bandwidth, use.multiplicity, link.level == hardware::LinkLevel::scale_up};
+    part.sent += link.from < devices ? use.multiplicity : 0;
+    part.received += link.to < devices ? use.multiplicity : 0;
+    const Rate rate{link.bandwidth, use.multiplicity, link.level == hardware::LinkLevel::scale_up, link.stands};
     const auto recent = part.rates.end() - std::min<std::ptrdiff_t>(16, std::ssize(part.rates));  // most are alike
     if (std::find(recent, part.rates.end(), rate) == part.rates.end()) part.rates.push_back(rate);
   }
+  std::ranges::sort(part.rates);
+  part.rates.erase(std::unique(part.rates.begin(), part.rates.end()), part.rates.end());
   parts_.push_back(std::move(part));
+}
+
+bool Outline::Part::like(const Part& other) const {
+  return shape == other.shape && local == other.local && scale_up_hop == other.scale_up_hop &&
+         network_hop == other.network_hop && sent == other.sent && received == other.received && rates == other.rates;
+}
+
+bool Outline::like(const Outline& other) const {
+  return group_->domain_count() == other.group_->domain_count() &&
+         std::ranges::equal(parts_, other.parts_, [](const Part& a, const Part& b) { return a.like(b); });
 }
 
 // min over links of η · bandwidth / multiplicity; 0 where η = 1 everywhere, so that only the links limit.

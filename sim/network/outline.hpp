@@ -22,6 +22,7 @@ struct PhaseShape {
   double own = 0;             // of S: the tokens of a rank, each once (ProtocolTuning::own_rate)
   std::int64_t turns = 1;     // such passes one after the other, each of its part of S
   double rests = 0;           // of the time that its bytes take, a link waits while others are passed
+  friend bool operator==(const PhaseShape&, const PhaseShape&) = default;
 };
 
 class Outline {
@@ -32,21 +33,26 @@ class Outline {
   std::vector<Phase> phases(Bytes size, const ProtocolTuning& tuning) const;
   // Unshared time of these.
   Time time(Bytes size, const ProtocolTuning& tuning) const;
+  // Whether the phases of every size are those of the other but for which links they are on.
+  bool like(const Outline& other) const;
+  const std::vector<LinkUse>& links(std::size_t phase) const { return parts_[phase].links; }
 
  private:
   // Links of one bandwidth and multiplicity are one to every formula here.
   struct Rate {
     BytesPerSecond bandwidth{};
     std::int32_t multiplicity = 1;
-    bool scale_up = false;
-    bool operator==(const Rate&) const = default;
+    bool scale_up = false, stands = false;
+    friend auto operator<=>(const Rate&, const Rate&) = default;
   };
   struct Part {
     std::vector<LinkUse> links;
-    std::vector<Rate> rates;
+    std::vector<Rate> rates;  // ascending, each once
     PhaseShape shape;
     bool local = false;
-    Time scale_up_hop{}, network_hop{};  // of the routes
+    Time scale_up_hop{}, network_hop{};   // of the routes
+    std::int64_t sent = 0, received = 0;  // by all GPUs, of what crosses a link once
+    bool like(const Part& other) const;
   };
   Phase figures(const Part& part, Bytes size, const ProtocolTuning& tuning) const;  // without links
   BytesPerSecond rate_cap(const Part& part, const ProtocolTuning& tuning) const;

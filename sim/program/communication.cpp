@@ -1,7 +1,6 @@
 #include "communication.hpp"
 
 #include <algorithm>
-#include <unordered_map>
 
 #include "group_shapes.hpp"
 #include "orrery/network/flow.hpp"
@@ -147,29 +146,47 @@ Time Communication::wait_for_network(const ProcessGroups& among, const std::vect
   return network_.step * steps;
 }
 
+Communication::Planners& Communication::planners_of(const ProcessGroups& among, const GroupShapes& shapes,
+                                                    Collective kind) {
+  const auto [it, fresh] = planners_.try_emplace({&among, kind});
+  Planners& all = it->second;
+  for (std::size_t s = 0; fresh && s < shapes.first.size(); ++s) {
+    const std::vector<std::int32_t>& group = among.groups[static_cast<std::size_t>(shapes.first[s])];
+    all.of.emplace_back();
+    if (group.size() > 1) all.of.back().emplace(planner(among, kind, shapes.first[s]));
+    all.wait.push_back(wait_for_network(among, group));
+    const auto same = [&](std::size_t other) {
+      if (all.alike(other) != other || all.wait[other] != all.wait[s]) return false;
+      return all.of[s] && all.of[other] ? all.of[s]->like(*all.of[other]) : !all.of[s] && !all.of[other];
+    };
+    std::size_t first = 0;
+    while (first < s && !same(first)) ++first;
+    all.like.push_back(static_cast<std::int32_t>(first));
+  }
+  return all;
+}
+
 Communication::Planned Communication::plan_shapes(const ProcessGroups& among, const GroupShapes& shapes,
                                                   Collective kind, Bytes bytes) {
   const std::vector<hardware::Link>& links = network_.topology->links();
-  std::vector<std::optional<network::CallPlanner>>& planners = planners_[{&among, kind}];
-  planners.resize(shapes.first.size());
-  Planned planned;
-  for (std::size_t s = 0; s < planners.size(); ++s) {
+  Planners& by = planners_of(among, shapes, kind);
+  const std::size_t count = by.of.size();
+  Planned planned{by, std::vector<network::CollectivePlan>(count), std::vector<std::vector<Time>>(count),
+                  std::vector<CallCost>(count)};
+  for (std::size_t s = 0; s < count; ++s) {
+    if (by.alike(s) != s) continue;
     const std::vector<std::int32_t>& group = among.groups[static_cast<std::size_t>(shapes.first[s])];
-    network::CollectivePlan& of = planned.plans.emplace_back();
-    if (group.size() > 1 && bytes.value > 0) {
-      if (!planners[s]) planners[s].emplace(planner(among, kind, shapes.first[s]));
-      of = planners[s]->plan(bytes);
-    }
-    CallCost& cost = planned.costs.emplace_back();
-    std::vector<Time>& alone = planned.alone.emplace_back();
+    network::CollectivePlan& of = planned.plans[s];
+    if (by.of[s] && bytes.value > 0) of = by.of[s]->plan(bytes);
+    CallCost& cost = planned.costs[s];
     cost.call.category = among.category;
     cost.call.collective = kind;
     cost.call.algorithm = network::algorithm_number(of.algorithm);
     cost.call.traffic = traffic_of(kind, bytes, group, of);
-    if (!of.phases.empty()) of.phases.front().latency += wait_for_network(among, group);
+    if (!of.phases.empty()) of.phases.front().latency += by.wait[s];
     for (const network::Phase& phase : of.phases) {
-      alone.push_back(network::unshared_time(phase, links));
-      cost.duration += alone.back();
+      planned.alone[s].push_back(network::unshared_time(phase, links));
+      cost.duration += planned.alone[s].back();
       cost.call.stands = cost.call.stands || any_stands(links, phase.links);
     }
     cost.call.took = cost.call.alone = cost.duration;
@@ -177,113 +194,14 @@ Communication::Planned Communication::plan_shapes(const ProcessGroups& among, co
   return planned;
 }
 
-// Rates do not depend on how many bytes are moved: calls of other sizes and most phases of a call have those of the
-// first.
-const Communication::Rates& Communication::steady_rates(const ProcessGroups& among, const GroupShapes& shapes,
-                                                        const Planned& planned, std::size_t phase) {
-  std::vector<std::int64_t> key;
-  for (std::size_t s = 0; s < planned.plans.size(); ++s) {
-    if (phase >= planned.plans[s].phases.size()) continue;
-    const network::Phase& of = planned.plans[s].phases[phase];
-    key.insert(key.end(), {static_cast<std::int64_t>(s), of.rate_cap.value, std::ssize(of.links)});
-    for (const network::LinkUse& use : of.links) key.insert(key.end(), {use.link, use.multiplicity});
-  }
-  const auto [it, fresh] = rates_.try_emplace({&among, std::move(key)});
-  Rates& rates = it->second;
-  if (!fresh) return rates;
-  std::vector<std::vector<network::LinkUse>> indexed(planned.plans.size());
-  for (std::size_t s = 0; s < indexed.size(); ++s)
-    if (phase < planned.plans[s].phases.size()) indexed[s] = shapes.indexed(s, planned.plans[s].phases[phase].links);
-  std::vector<network::LinkUse> uses;  // of all transfers, one after the other
-  std::vector<network::Transfer> transfers;
-  for (std::size_t g = 0; g < shapes.of.size(); ++g) {
-    const std::size_t s = shapes.shape(g);
-    if (phase >= planned.plans[s].phases.size()) continue;
-    shapes.append(g, indexed[s], uses);
-    transfers.push_back(network::transfer_of(planned.plans[s].phases[phase], static_cast<std::int64_t>(g)));
-    rates.group.push_back(static_cast<std::int32_t>(g));
-  }
-  const network::LinkUse* next = uses.data();
-  for (network::Transfer& t : transfers) t.uses = {std::exchange(next, next + t.uses.size()), t.uses.size()};
-  rates.rate = network::steady_rates(network_.topology->links(), transfers, &rates.link);
-  return rates;
-}
-
-// Where transfers share links as they meet: each group's phases are on links of its own.
-CallCosts Communication::with_phases(const GroupShapes& shapes, const Planned& planned) const {
-  CallCosts costs;
-  for (std::size_t g = 0; g < shapes.of.size(); ++g) {
-    const std::size_t s = shapes.shape(g);
-    CallCost& cost = costs.kinds.emplace_back(planned.costs[s]);
-    costs.of.push_back(static_cast<std::int32_t>(g));
-    cost.transfer.phases = planned.plans[s].phases;
-    if (shapes.is_first(g)) continue;
-    for (network::Phase& phase : cost.transfer.phases) {
-      const std::vector<network::LinkUse> indexed = shapes.indexed(s, phase.links);
-      phase.links.clear();
-      shapes.append(g, indexed, phase.links);
-    }
-  }
-  return costs;
-}
-
-namespace {
-
-// What sharing does to the call of a group.
-struct Shared {
-  Time took{};
-  std::int32_t shape = 0;
-  hardware::LinkId link = -1;  // where it lost most
-  friend bool operator==(const Shared&, const Shared&) = default;
-};
-struct HashOfShared {
-  std::size_t operator()(const Shared& of) const {
-    Hash hash;
-    hash.add(of.took), hash.add((static_cast<std::int64_t>(of.shape) << 32) + of.link);
-    return static_cast<std::size_t>(hash.value());
-  }
-};
-
-}  // namespace
-
-CallCosts Communication::sharing(const ProcessGroups& among, const GroupShapes& shapes, const Planned& planned) {
-  std::vector<Shared> shared(shapes.of.size());
-  std::vector<Time> most_lost(shapes.of.size());
-  std::size_t most_phases = 0;
-  for (const network::CollectivePlan& of : planned.plans) most_phases = std::max(most_phases, of.phases.size());
-  for (std::size_t k = 0; k < most_phases; ++k) {
-    const Rates& rates = steady_rates(among, shapes, planned, k);
-    for (std::size_t i = 0; i < rates.group.size(); ++i) {
-      const auto g = static_cast<std::size_t>(rates.group[i]);
-      const std::size_t s = shapes.shape(g);
-      const Time alone = planned.alone[s][k];
-      const Time takes = network::time_at_rate(planned.plans[s].phases[k], rates.rate[i], alone);
-      shared[g].took += takes;
-      if (takes - alone <= most_lost[g]) continue;
-      most_lost[g] = takes - alone;
-      shared[g].link = rates.link[i];
-    }
-  }
-  CallCosts costs;
-  std::unordered_map<Shared, std::int32_t, HashOfShared> known;
-  for (std::size_t g = 0; g < shared.size(); ++g) {
-    shared[g].shape = shapes.of[g];
-    const auto [it, fresh] = known.try_emplace(shared[g], static_cast<std::int32_t>(costs.kinds.size()));
-    costs.of.push_back(it->second);
-    if (!fresh) continue;
-    CallCost& cost = costs.kinds.emplace_back(planned.costs[shapes.shape(g)]);
-    cost.duration = cost.call.took = shared[g].took;
-    cost.call.link = shared[g].link;
-  }
-  return costs;
-}
-
 CallCosts Communication::compute(const ProcessGroups& among, Collective kind, Bytes bytes) {
   const GroupShapes& shapes = shapes_of(among);
   Planned planned = plan_shapes(among, shapes, kind, bytes);
   if (network_.mode == NetworkMode::steady) return sharing(among, shapes, planned);
   if (network_.mode == NetworkMode::flows) return with_phases(shapes, planned);
-  return {std::move(planned.costs), shapes.of};
+  CallCosts costs{std::move(planned.costs), {}};
+  for (const std::int32_t shape : shapes.of) costs.of.push_back(planned.by.like[static_cast<std::size_t>(shape)]);
+  return costs;
 }
 
 }  // namespace orrery::program

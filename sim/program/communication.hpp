@@ -74,14 +74,27 @@ class Communication {
   const network::Tuning& tuning_of(const std::vector<std::int32_t>& group) const;
   network::Traffic traffic_of(Collective kind, Bytes bytes, const std::vector<std::int32_t>& group,
                               const network::CollectivePlan& plan) const;
-  // The calls of the first group of each shape.
+  // Of the first group of each shape, where it has more than one rank; and the first shape whose calls of every size
+  // are the same but for the links they are on.
+  struct Planners {
+    std::vector<std::optional<network::CallPlanner>> of;  // [shape]
+    std::vector<std::int32_t> like;                       // [shape]
+    std::vector<Time> wait;                               // [shape] wait_for_network
+    std::size_t alike(std::size_t shape) const { return static_cast<std::size_t>(like[shape]); }
+  };
+  Planners& planners_of(const ProcessGroups& among, const GroupShapes& shapes, Collective kind);
+  // The calls of the first group of each shape that is like none before it.
   struct Planned {
+    Planners& by;
     std::vector<network::CollectivePlan> plans;  // [shape]
     std::vector<std::vector<Time>> alone;        // [shape][phase]
     std::vector<CallCost> costs;                 // [shape] if it shares no link
   };
   CallCosts compute(const ProcessGroups& among, Collective kind, Bytes bytes);
   Planned plan_shapes(const ProcessGroups& among, const GroupShapes& shapes, Collective kind, Bytes bytes);
+  // The links of a phase of the shape's first group, as GroupShapes::append takes them.
+  std::vector<network::LinkUse> links(const GroupShapes& shapes, const Planned& planned, std::size_t shape,
+                                      std::size_t phase) const;
   CallCosts with_phases(const GroupShapes& shapes, const Planned& planned) const;
   CallCosts sharing(const ProcessGroups& among, const GroupShapes& shapes, const Planned& planned);
   struct Rates {
@@ -91,6 +104,7 @@ class Communication {
   };
   const Rates& steady_rates(const ProcessGroups& among, const GroupShapes& shapes, const Planned& planned,
                             std::size_t phase);
+  const Rates& solved(const ProcessGroups& among, const GroupShapes& shapes, const Planned& planned, std::size_t phase);
   const GroupShapes& shapes_of(const ProcessGroups& among);
   Time wait_for_network(const ProcessGroups& among, const std::vector<std::int32_t>& group) const;
 
@@ -98,9 +112,10 @@ class Communication {
   std::map<std::tuple<const ProcessGroups*, Collective, std::int64_t>, CallCosts> cache_;
   std::optional<Diagnostics> cut_routes_;
   std::map<const ProcessGroups*, std::unique_ptr<const GroupShapes>> shapes_;
-  std::map<std::pair<const ProcessGroups*, Collective>, std::vector<std::optional<network::CallPlanner>>> planners_;
-  // By links and caps of a phase of the first group of each shape.
+  std::map<std::pair<const ProcessGroups*, Collective>, Planners> planners_;
+  // By links and caps of a phase of the first group of each shape; and by what says which those are.
   std::map<std::pair<const ProcessGroups*, std::vector<std::int64_t>>, Rates> rates_;
+  std::map<std::pair<const ProcessGroups*, std::vector<std::int64_t>>, const Rates*> rates_of_;
 };
 
 // The task of a call of one group, on the lane of its kind; memory effects, if any, are the caller's to add.

@@ -72,6 +72,32 @@ TEST_CASE("one planner's calls of many sizes are those planned one by one") {
     }
 }
 
+// The GPUs of one number in each of four nodes: what tells their groups apart is on which rail, on which links, they
+// are.
+TEST_CASE("groups that are as far apart have plans that differ in their links alone") {
+  const Cluster cluster("dgx-h100", 4);
+  const std::vector<DeviceId> rail{1, 9, 17, 25};
+  for (const Collective kind : {Collective::all_reduce, Collective::all_gather, Collective::all_to_all}) {
+    const auto planner = [&](const std::vector<DeviceId>& group) {
+      return CallPlanner({kind, Bytes{}, group}, *cluster.topology, cluster.tuning);
+    };
+    CallPlanner first = planner(range(4, 8)), second = planner(rail);
+    REQUIRE(second.like(first));
+    for (const std::int64_t bytes : {kMiB, kGiB}) {
+      const CollectivePlan alone = cluster.plan(kind, bytes, rail);
+      CollectivePlan of_first = first.plan({bytes});
+      CHECK(of_first.phases != alone.phases);
+      for (std::size_t k = 0; k < of_first.phases.size(); ++k)
+        of_first.phases[k].links = second.links(of_first.algorithm, k);
+      CHECK(of_first.phases == alone.phases);
+    }
+    for (const std::vector<DeviceId>& other : {range(4), range(8, 4), range(3, 8)}) {
+      CallPlanner unlike = planner(other);
+      CHECK(!unlike.like(first));
+    }
+  }
+}
+
 TEST_CASE("a ring over two nodes of eight uses all eight NICs alike, a ring of one GPU a node its own") {
   const Cluster cluster("dgx-h100", 2);
   const auto all = cluster.plan(Collective::all_reduce, kGiB, range(16), "ring", "ideal");

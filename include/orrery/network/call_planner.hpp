@@ -13,6 +13,11 @@ class CallPlanner {
   ~CallPlanner();
   CallPlanner(CallPlanner&&) noexcept;
   CollectivePlan plan(Bytes bytes);
+  // Of the planner of a call that differs in its group alone: whether the plans of every size are the same, and take as
+  // long, but for which links their phases are on.
+  bool like(CallPlanner& other);
+  // On which they are, of a plan by this algorithm.
+  const std::vector<LinkUse>& links(const std::string& algorithm, std::size_t phase);
 
  private:
   struct Parts;
