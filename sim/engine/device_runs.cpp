@@ -2,17 +2,27 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <span>
 
 namespace orrery::engine {
 
 using namespace program;
 
+// Ends before starts at one time, then by category and task.
 struct DeviceRuns::Change {
   std::int64_t time;
-  Category category;
-  bool starts;
-  TaskId task;
+  std::uint64_t order;
+
+  Change(std::int64_t at, Category category, bool begins, TaskId task)
+      : time(at), order((begins ? kStarts : 0) | static_cast<std::uint64_t>(category) << 32 | task) {}
+  bool starts() const { return (order & kStarts) != 0; }
+  std::size_t category() const { return order >> 32 & 0xff; }
+  TaskId task() const { return static_cast<TaskId>(order); }
+  bool operator<(const Change& o) const { return time != o.time ? time < o.time : order < o.order; }
+
+ private:
+  static constexpr std::uint64_t kStarts = std::uint64_t{1} << 63;
 };
 
 DeviceRuns::DeviceRuns(const Program& program, const Timeline& timeline)
@@ -37,16 +47,16 @@ void DeviceRuns::add_changes(TaskId task, std::vector<Change>& changes) const {
   if (t.segments.count == 0 || !stands_still_[program_.task_template[task]]) {
     const Category category = t.segments.count > 0 ? Category::compute : t.category;
     const TaskId block = t.segments.count > 0 ? task : kNone;
-    changes.push_back({start, category, true, block});
-    changes.push_back({end, category, false, block});
+    changes.emplace_back(start, category, true, block);
+    changes.emplace_back(end, category, false, block);
     return;
   }
   std::int64_t from = start;
   for (std::uint32_t i = t.segments.first; i < t.segments.first + t.segments.count; ++i) {
     const Segment& segment = program_.segments[i];
-    changes.push_back({from, segment.category, true, kNone});
+    changes.emplace_back(from, segment.category, true, kNone);
     from = start + segment.end.value;
-    changes.push_back({from, segment.category, false, kNone});
+    changes.emplace_back(from, segment.category, false, kNone);
   }
 }
 
@@ -56,9 +66,7 @@ std::vector<DeviceRuns::Change> DeviceRuns::changes_of(DeviceIndex device) const
     const Participation& p = by_device_.items[i];
     if (lane_of(p) != Lane::host && timeline_.start[p.task] != timeline_.end[p.task]) add_changes(p.task, changes);
   }
-  std::sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) {
-    return std::tie(a.time, a.starts, a.category, a.task) < std::tie(b.time, b.starts, b.category, b.task);
-  });
+  std::ranges::sort(changes, std::less());
   return changes;
 }
 
@@ -75,8 +83,9 @@ std::vector<Run> DeviceRuns::of(DeviceIndex device) const {
       runs.push_back({from, c.time, category, is_work(category) ? block : kNone, kNone});
       from = c.time;
     }
-    active[static_cast<std::size_t>(c.category)] += c.starts ? 1 : -1;
-    if (is_work(c.category)) block = c.starts ? c.task : (block == c.task ? kNone : block);
+    active[c.category()] += c.starts() ? 1 : -1;
+    if (is_work(static_cast<Category>(c.category())))
+      block = c.starts() ? c.task() : (block == c.task() ? kNone : block);
   }
   if (timeline_.makespan.value > from) runs.push_back({from, timeline_.makespan.value, Category::bubble, kNone, kNone});
   find_next(device, runs);
@@ -87,9 +96,15 @@ std::vector<Run> DeviceRuns::of(DeviceIndex device) const {
 // last task there it is what else starts (the collectives that end a step).
 void DeviceRuns::find_next(DeviceIndex device, std::vector<Run>& runs) const {
   std::vector<TaskId> order, others;
-  for (std::uint32_t i = by_device_.begin[device]; i < by_device_.begin[device + 1]; ++i) {
-    const Lane lane = lane_of(by_device_.items[i]);
-    if (lane != Lane::host) (lane == Lane::compute ? order : others).push_back(by_device_.items[i].task);
+  std::int64_t last = -1;  // start of the lane's last task
+  const auto of_device =
+      std::span(by_device_.items)
+          .subspan(by_device_.begin[device], by_device_.begin[device + 1] - by_device_.begin[device]);
+  for (const Participation& p : of_device)
+    if (lane_of(p) == Lane::compute) order.push_back(p.task), last = std::max(last, timeline_.start[p.task]);
+  for (const Participation& p : of_device) {
+    const Lane lane = lane_of(p);
+    if (lane != Lane::host && lane != Lane::compute && timeline_.start[p.task] > last) others.push_back(p.task);
   }
   const auto earlier = [&](TaskId a, TaskId b) {
     return timeline_.start[a] != timeline_.start[b] ? timeline_.start[a] < timeline_.start[b]
@@ -97,11 +112,11 @@ void DeviceRuns::find_next(DeviceIndex device, std::vector<Run>& runs) const {
   };
   const auto starts_before = [&](TaskId task, std::int64_t time) { return timeline_.start[task] < time; };
   std::sort(others.begin(), others.end(), earlier);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](TaskId a, TaskId b) { return timeline_.start[a] < timeline_.start[b]; });
+  const auto start = [&](TaskId task) { return timeline_.start[task]; };
+  if (!std::ranges::is_sorted(order, {}, start)) std::ranges::stable_sort(order, {}, start);
   for (Run& run : runs) {
     if (run.category != Category::bubble) continue;
-    const std::vector<TaskId>& from = !order.empty() && timeline_.start[order.back()] >= run.end ? order : others;
+    const std::vector<TaskId>& from = last >= run.end ? order : others;
     const auto next = std::lower_bound(from.begin(), from.end(), run.end, starts_before);
     if (next != from.end()) run.next = *next;
   }

@@ -28,9 +28,11 @@ class Splitter {
     for (const TaskTemplate& t : program.templates) {
       const auto segments = std::span(program.segments).subspan(t.segments.first, t.segments.count);
       whole_.push_back({});
+      waited_.push_back({});
       Time at{};
       for (const Segment& s : segments) {
         whole_.back()[static_cast<std::size_t>(s.category)] += (s.end - at).value;
+        waited_.back()[static_cast<std::size_t>(as_wait(s.category))] += (s.end - at).value;
         at = s.end;
       }
     }
@@ -58,6 +60,7 @@ class Splitter {
 
   std::vector<PathStretch> along(std::span<const PathTask> path) {
     runs_.resize(program_.devices.size());
+    met_.assign(runs_.size(), 0);
     std::vector<PathStretch> stretches;
     stretches_ = &stretches;
     Breakdown unused{};
@@ -73,6 +76,7 @@ class Splitter {
  private:
   void prepare() {
     for (DeviceIndex d = 0; d < program_.devices.size(); ++d) runs_.push_back(own_runs_.of(d));
+    met_.assign(runs_.size(), 0);
     ends_ = step_ends(program_, timeline_);
   }
   void account_step(DeviceIndex d, Breakdown& into) {
@@ -85,7 +89,10 @@ class Splitter {
   void add(Breakdown& into, const Run& run, std::int64_t begin, std::int64_t end, bool own) const;
   void put(Breakdown& into, Category category, std::int64_t begin, std::int64_t end, bool own) const;
   void resolve(std::int64_t begin, std::int64_t end, Chain& chain, Breakdown& into);
-  void put_task(TaskId task, std::int64_t begin, std::int64_t end, bool own, Breakdown& into) const;
+  void put_task(TaskId task, std::int64_t begin, std::int64_t end, bool own, Breakdown& into);
+  // Work of another device is a bubble.
+  static Category as_wait(Category c) { return is_work(c) ? Category::bubble : c; }
+  std::vector<Run>::const_iterator run_at(DeviceIndex device, std::int64_t time);
   DeviceIndex first_device(TaskId task) const { return program_.participants[program_.participant_begin[task]].device; }
   TaskId last_predecessor(TaskId task) const;
   TaskId last_task() const;
@@ -94,9 +101,10 @@ class Splitter {
   const Program& program_;
   const Timeline& timeline_;
   DeviceRuns own_runs_;
-  TaskId last_;                   // the one the step ends with
-  std::vector<Breakdown> whole_;  // [template] what a fused block is made of
+  TaskId last_;                            // the one the step ends with
+  std::vector<Breakdown> whole_, waited_;  // [template] what a fused block is made of, and for who waits for it
   std::vector<std::vector<Run>> runs_;
+  std::vector<std::size_t> met_;                   // [device] the run of it that was looked at last
   std::vector<std::int64_t> ends_;                 // of steps, by device
   std::vector<Wait>* waits_ = nullptr;             // where asked for
   TaskId next_ = kNone, cause_ = kNone;            // of what is accounted now
@@ -119,7 +127,7 @@ void Splitter::join_neighbours(std::vector<Wait>& waits) {
 
 // A stretch of the device's own time, or of what it waits for.
 void Splitter::put(Breakdown& into, Category c, std::int64_t begin, std::int64_t end, bool own) const {
-  if (!own && is_work(c)) c = Category::bubble;
+  if (!own) c = as_wait(c);
   into[static_cast<std::size_t>(c)] += end - begin;
   if (stretches_) stretches_->push_back({begin, end, c, path_task_});
   if (waits_ && (!own || c == Category::host))
@@ -130,8 +138,8 @@ void Splitter::put(Breakdown& into, Category c, std::int64_t begin, std::int64_t
 void Splitter::add(Breakdown& into, const Run& run, std::int64_t begin, std::int64_t end, bool own) const {
   if (run.task == kNone) return put(into, run.category, begin, end, own);
   const std::int64_t start = timeline_.start[run.task];
-  if (own && waits_ == nullptr && stretches_ == nullptr && begin == start && end == timeline_.end[run.task]) {
-    const Breakdown& whole = whole_[program_.task_template[run.task]];
+  if (waits_ == nullptr && stretches_ == nullptr && begin == start && end == timeline_.end[run.task]) {
+    const Breakdown& whole = (own ? whole_ : waited_)[program_.task_template[run.task]];
     for (std::size_t c = 0; c < kCategories; ++c) into[c] += whole[c];
     return;
   }
@@ -199,14 +207,28 @@ void Splitter::resolve(std::int64_t begin, std::int64_t end, Chain& chain, Break
   }
 }
 
+// The run of a device at a time. They follow one another without a gap, and are mostly asked for one before another.
+std::vector<Run>::const_iterator Splitter::run_at(DeviceIndex device, std::int64_t time) {
+  constexpr std::size_t kNear = 8;
+  const std::vector<Run>& runs = runs_[device];
+  std::size_t& at = met_[device];
+  for (std::size_t i = 0; i < kNear && at > 0 && time < runs[at].begin; ++i) --at;
+  if (at < runs.size() && time >= runs[at].begin && time < runs[at].end)
+    return runs.begin() + static_cast<std::ptrdiff_t>(at);
+  const auto found = std::ranges::upper_bound(runs, time, {}, &Run::end);
+  if (found != runs.end()) at = static_cast<std::size_t>(found - runs.begin());
+  return found;
+}
+
 // Time in which a task runs, and a device waits for it (or it is on a path, `own`).
-void Splitter::put_task(TaskId task, std::int64_t begin, std::int64_t end, bool own, Breakdown& into) const {
+void Splitter::put_task(TaskId task, std::int64_t begin, std::int64_t end, bool own, Breakdown& into) {
   const TaskTemplate& t = program_.template_of(task);
   if (t.lane == Lane::host || (t.segments.count == 0 && is_beside_passes(t.category)))
     return put(into, t.category, begin, end, own);
   // Part of a pass: what its device is doing, piece by piece.
-  const std::vector<Run>& runs = runs_[first_device(task)];
-  auto it = std::upper_bound(runs.begin(), runs.end(), begin, [](std::int64_t x, const Run& r) { return x < r.end; });
+  const DeviceIndex device = first_device(task);
+  const std::vector<Run>& runs = runs_[device];
+  auto it = run_at(device, begin);
   for (; it != runs.end() && it->begin < end; ++it)
     add(into, *it, std::max(begin, it->begin), std::min(end, it->end), own);
 }
