@@ -158,6 +158,7 @@ TemplateId PipelineLowering::step_template(const Pass& pass, std::uint32_t index
 
 // Members of unlike passes (experts of unlike loads) hold unlike tensors beside a call, which takes them all as long.
 TemplateId PipelineLowering::call_template(const std::vector<DeviceIndex>& group, std::uint32_t index) {
+  if (group.size() == 1) return step_template(*pass_[group.front()], index);
   std::vector<const Pass*> passes;
   for (const DeviceIndex d : group) passes.push_back(pass_[d]);
   const Pass& first = *passes.front();
@@ -216,21 +217,19 @@ void PipelineLowering::emit_steps(const Team& team, std::uint32_t begin, std::ui
 void PipelineLowering::emit_step(const std::vector<DeviceIndex>& group, std::uint32_t index,
                                  const std::vector<std::uint32_t>& before) {
   const TimedStep& s = pass_[group.front()]->steps[index];
-  std::vector<Participant> participants;
-  std::vector<TaskId> launches;
-  std::vector<TaskId> ahead;
+  participants_.clear(), blocking_.clear(), launched_.clear();
   for (const DeviceIndex d : group) {
-    participants.push_back({d, operation_[d]});
-    if (s.before.value > 0) launches.push_back(blocking_launch(d, s.before, before));
-    if (launch_steps_ && s.launch.value > 0) ahead.push_back(launch_ahead(d, s.launch));
+    participants_.push_back({d, operation_[d]});
+    if (s.before.value > 0) blocking_.push_back(blocking_launch(d, s.before, before));
+    if (launch_steps_ && s.launch.value > 0) launched_.push_back(launch_ahead(d, s.launch));
   }
-  const TaskId task = builder_.add_task(call_template(group, index), participants);
-  for (const TaskId launch : ahead) builder_.add_edge(launch, task);
+  const TaskId task = builder_.add_task(call_template(group, index), participants_);
+  for (const TaskId launch : launched_) builder_.add_edge(launch, task);
   for (std::size_t m = 0; m < group.size(); ++m) {
-    if (launches.empty())
+    if (blocking_.empty())
       follow(before, task, group[m]);
     else
-      builder_.add_edge(launches[m], task);
+      builder_.add_edge(blocking_[m], task);
     step_tasks_[group[m]].push_back(task);
   }
 }

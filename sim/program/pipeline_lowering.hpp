@@ -113,7 +113,9 @@ class PipelineLowering {
   std::map<std::pair<std::vector<const Pass*>, std::uint32_t>, TemplateId> calls_;  // among members of unlike passes
   std::map<std::int64_t, TemplateId> launches_, ahead_;
   bool slowable_ = false, launch_steps_ = false;  // the piece being emitted
-  TemplateId join_;                               // no time: where an unfused piece waits for the calls still in flight
+  std::vector<Participant> participants_;         // of the step being emitted, and the launches it waits for
+  std::vector<TaskId> blocking_, launched_;
+  TemplateId join_;  // no time: where an unfused piece waits for the calls still in flight
 };
 
 }  // namespace orrery::program
