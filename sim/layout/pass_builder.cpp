@@ -6,7 +6,7 @@
 
 namespace orrery::layout {
 
-static_assert(sizeof(PassStep) == 328, "made for each step of each pass of each stage: a sweep makes millions");
+static_assert(sizeof(PassStep) == 344, "made for each step of each pass of each stage: a sweep makes millions");
 
 namespace {
 

@@ -30,8 +30,8 @@ void set_rows(RankShape& rank, const model::ModelSpec& spec, const Layout& layou
   const bool has = layer < spec.layers ? layer >= 0 && spec.experts.in_layer(layer) : layer > spec.layers;
   if (spec.experts.count == 0 || !has) return;
   const ExpertRows rows = expert_rows(spec.experts, spec.layers, layout, rank.shard_tokens, routing, layer);
-  rank.copies = rows.copies, rank.received = rows.received(place), rank.fullest = rows.fullest();
-  rank.of_expert = rows.grouped(place);
+  rank.copies = rows.copies, rank.received = rows.received(place);
+  rank.of_expert = rows.grouped(place), rank.sent = rows.sent();
 }
 
 std::int64_t columns_on_rank(const model::Tensor& t, const RankShape& rank) {

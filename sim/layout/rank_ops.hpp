@@ -78,8 +78,8 @@ struct RankShape {
   std::int64_t expert = 1, expert_tensor = 1;
   std::int64_t experts = 0;               // routed ones that it holds, or shares with the ranks of expert_tensor
   std::int64_t copies = 0, received = 0;  // of its tokens for their experts; of any tokens for its own experts
-  std::int64_t fullest = 0;               // received by the rank that is given most
   std::vector<std::int64_t> of_expert;    // [expert it holds] of `received`; empty where they are alike
+  std::vector<std::int64_t> sent;         // [place among the ranks of the experts] of `copies`; empty: alike
 };
 RankShape rank_shape(const model::ModelSpec& spec, const Layout& layout, const PassOptions& options,
                      model::Tokens tokens);

@@ -128,6 +128,13 @@ std::int64_t ExpertRows::fullest() const {
   return most;
 }
 
+std::vector<std::int64_t> ExpertRows::sent() const {
+  std::vector<std::int64_t> rows;
+  for (std::int64_t place = 0; place < (of_expert.empty() ? 0 : ranks); ++place)
+    rows.push_back(received(place) / (ranks * sharing));
+  return rows;
+}
+
 std::vector<std::int64_t> ExpertRows::grouped(std::int64_t place) const {
   std::vector<std::int64_t> rows;
   if (of_expert.empty()) return rows;

@@ -84,7 +84,7 @@ namespace {
 class Planner {
  public:
   Planner(const CollectiveCall& call, const Group& group, const Tuning& tuning)
-      : context_{call.kind, call.root >= 0 ? call.root : call.group.front(), group, call.chosen},
+      : context_{call.kind, call.root >= 0 ? call.root : call.group.front(), group, call.chosen, call.rows},
         tuning_(tuning),
         tuner_(call.kind, group, tuning, {call.algorithm, call.protocol}) {}
 

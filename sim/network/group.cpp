@@ -57,6 +57,7 @@ Group::Group(std::span<const DeviceId> members, const hardware::Topology& topolo
       domains_.emplace_back();
     }
     domains_[domain].members.push_back(members_[i]);
+    domains_[domain].places.push_back(i);
   }
   channels_ = size();
   for (Domain& domain : domains_) {

@@ -12,6 +12,7 @@ namespace orrery::network {
 
 struct Domain {
   std::vector<hardware::DeviceId> members;  // in the order of the call
+  std::vector<std::size_t> places;          // [member] in the call
   // Closed walks over all members that share no bandwidth: one behind a switch, more on meshes.
   std::vector<std::vector<hardware::DeviceId>> cycles;
 };

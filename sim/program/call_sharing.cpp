@@ -19,8 +19,7 @@ std::vector<network::LinkUse> Communication::links(const GroupShapes& shapes, co
 // Rates do not depend on how many bytes are moved: calls of other sizes by the same algorithms have those of the first.
 const Communication::Rates& Communication::steady_rates(const ProcessGroups& among, const GroupShapes& shapes,
                                                         const Planned& planned, std::size_t phase) {
-  std::vector<std::int64_t> key{static_cast<std::int64_t>(planned.costs.front().call.collective),
-                                static_cast<std::int64_t>(phase)};
+  std::vector<std::int64_t> key{planned.by.number, static_cast<std::int64_t>(phase)};
   for (std::size_t s = 0; s < planned.plans.size(); ++s)
     if (phase < planned.plans[s].phases.size())
       key.insert(key.end(), {static_cast<std::int64_t>(s), planned.costs[s].call.algorithm,

@@ -89,10 +89,11 @@ TaskTemplate collective_task(const CallCost& cost, Builder& builder, const Proce
   return t;
 }
 
-const CallCosts& Communication::costs(const ProcessGroups& among, Collective kind, Bytes bytes) {
-  const auto key = std::make_tuple(&among, kind, bytes.value);
+const CallCosts& Communication::costs(const ProcessGroups& among, Collective kind, Bytes bytes,
+                                      const UnlikeRows& rows) {
+  const auto key = std::pair(CallKind{&among, kind, rows}, bytes.value);
   if (const auto it = cache_.find(key); it != cache_.end()) return it->second;
-  return cache_.emplace(key, compute(among, kind, bytes)).first->second;
+  return cache_.emplace(key, compute(key.first, bytes)).first->second;
 }
 
 // Phases on links of another group are asked for where transfers meet.
@@ -113,17 +114,18 @@ const network::Tuning& Communication::tuning_of(const std::vector<std::int32_t>&
 }
 
 // By the algorithm and protocol that the run names, where they serve this call.
-network::CallPlanner Communication::planner(const ProcessGroups& among, Collective kind, std::int32_t group) const {
-  const std::vector<std::int32_t>& ranks = among.groups[static_cast<std::size_t>(group)];
+network::CallPlanner Communication::planner(const CallKind& of, std::int32_t group) const {
+  const auto& [among, kind, rows] = of;
+  const std::vector<std::int32_t>& ranks = among->groups[static_cast<std::size_t>(group)];
   std::vector<hardware::DeviceId> devices;
   for (const std::int32_t rank : ranks) devices.push_back(network_.placement[static_cast<std::size_t>(rank)]);
   const network::Tuning& tuning = tuning_of(ranks);
   network::CollectiveCall call{kind, {}, devices, network_.algorithm, network_.protocol};
-  call.chosen = network_.chosen, call.near_nics = network_.near_nics;
+  call.chosen = network_.chosen, call.rows = rows, call.near_nics = network_.near_nics;
   const bool to_experts = kind == Collective::all_to_all || kind == Collective::dispatch;
-  if (network_.deepep && to_experts && among.lane == Lane::expert && call.algorithm.empty()) call.algorithm = "deepep";
+  if (network_.deepep && to_experts && among->lane == Lane::expert && call.algorithm.empty()) call.algorithm = "deepep";
   const bool of_shards = kind == Collective::all_gather || kind == Collective::reduce_scatter;
-  if (network_.contiguous_shards && of_shards && among.lane == Lane::data && call.algorithm.empty())
+  if (network_.contiguous_shards && of_shards && among->lane == Lane::data && call.algorithm.empty())
     call.algorithm = "chain";
   if (!call.algorithm.empty() && !network::unsupported(call, *network_.topology, tuning).empty())
     call.algorithm.clear();
@@ -146,14 +148,15 @@ Time Communication::wait_for_network(const ProcessGroups& among, const std::vect
   return network_.step * steps;
 }
 
-Communication::Planners& Communication::planners_of(const ProcessGroups& among, const GroupShapes& shapes,
-                                                    Collective kind) {
-  const auto [it, fresh] = planners_.try_emplace({&among, kind});
+Communication::Planners& Communication::planners_of(const CallKind& kind, const GroupShapes& shapes) {
+  const ProcessGroups& among = *kind.among;
+  const auto [it, fresh] = planners_.try_emplace(kind);
   Planners& all = it->second;
+  if (fresh) all.number = std::ssize(planners_);
   for (std::size_t s = 0; fresh && s < shapes.first.size(); ++s) {
     const std::vector<std::int32_t>& group = among.groups[static_cast<std::size_t>(shapes.first[s])];
     all.of.emplace_back();
-    if (group.size() > 1) all.of.back().emplace(planner(among, kind, shapes.first[s]));
+    if (group.size() > 1) all.of.back().emplace(planner(kind, shapes.first[s]));
     all.wait.push_back(wait_for_network(among, group));
     const auto same = [&](std::size_t other) {
       if (all.alike(other) != other || all.wait[other] != all.wait[s]) return false;
@@ -166,10 +169,10 @@ Communication::Planners& Communication::planners_of(const ProcessGroups& among, 
   return all;
 }
 
-Communication::Planned Communication::plan_shapes(const ProcessGroups& among, const GroupShapes& shapes,
-                                                  Collective kind, Bytes bytes) {
+Communication::Planned Communication::plan_shapes(const CallKind& kind, const GroupShapes& shapes, Bytes bytes) {
+  const ProcessGroups& among = *kind.among;
   const std::vector<hardware::Link>& links = network_.topology->links();
-  Planners& by = planners_of(among, shapes, kind);
+  Planners& by = planners_of(kind, shapes);
   const std::size_t count = by.of.size();
   Planned planned{by, std::vector<network::CollectivePlan>(count), std::vector<std::vector<Time>>(count),
                   std::vector<CallCost>(count)};
@@ -180,9 +183,9 @@ Communication::Planned Communication::plan_shapes(const ProcessGroups& among, co
     if (by.of[s] && bytes.value > 0) of = by.of[s]->plan(bytes);
     CallCost& cost = planned.costs[s];
     cost.call.category = among.category;
-    cost.call.collective = kind;
+    cost.call.collective = kind.kind;
     cost.call.algorithm = network::algorithm_number(of.algorithm);
-    cost.call.traffic = traffic_of(kind, bytes, group, of);
+    cost.call.traffic = traffic_of(kind.kind, bytes, group, of);
     if (!of.phases.empty()) of.phases.front().latency += by.wait[s];
     for (const network::Phase& phase : of.phases) {
       planned.alone[s].push_back(network::unshared_time(phase, links));
@@ -194,10 +197,10 @@ Communication::Planned Communication::plan_shapes(const ProcessGroups& among, co
   return planned;
 }
 
-CallCosts Communication::compute(const ProcessGroups& among, Collective kind, Bytes bytes) {
-  const GroupShapes& shapes = shapes_of(among);
-  Planned planned = plan_shapes(among, shapes, kind, bytes);
-  if (network_.mode == NetworkMode::steady) return sharing(among, shapes, planned);
+CallCosts Communication::compute(const CallKind& of, Bytes bytes) {
+  const GroupShapes& shapes = shapes_of(*of.among);
+  Planned planned = plan_shapes(of, shapes, bytes);
+  if (network_.mode == NetworkMode::steady) return sharing(*of.among, shapes, planned);
   if (network_.mode == NetworkMode::flows) return with_phases(shapes, planned);
   CallCosts costs{std::move(planned.costs), {}};
   for (const std::int32_t shape : shapes.of) costs.of.push_back(planned.by.like[static_cast<std::size_t>(shape)]);

@@ -3,7 +3,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -67,10 +66,17 @@ class Communication {
   const Diagnostics& cut_routes();  // check_routes() of its ranks, once
 
   // The cost of the call for each of the groups, in order; computed once for (groups, call, size).
-  const CallCosts& costs(const ProcessGroups& among, Collective kind, Bytes bytes);
+  const CallCosts& costs(const ProcessGroups& among, Collective kind, Bytes bytes, const UnlikeRows& rows = {});
 
  private:
-  network::CallPlanner planner(const ProcessGroups& among, Collective kind, std::int32_t group) const;
+  // Of calls of any size.
+  struct CallKind {
+    const ProcessGroups* among;
+    Collective kind;
+    UnlikeRows rows;
+    auto operator<=>(const CallKind&) const = default;
+  };
+  network::CallPlanner planner(const CallKind& of, std::int32_t group) const;
   const network::Tuning& tuning_of(const std::vector<std::int32_t>& group) const;
   network::Traffic traffic_of(Collective kind, Bytes bytes, const std::vector<std::int32_t>& group,
                               const network::CollectivePlan& plan) const;
@@ -80,9 +86,10 @@ class Communication {
     std::vector<std::optional<network::CallPlanner>> of;  // [shape]
     std::vector<std::int32_t> like;                       // [shape]
     std::vector<Time> wait;                               // [shape] wait_for_network
+    std::int64_t number = 0;                              // among those of other kinds
     std::size_t alike(std::size_t shape) const { return static_cast<std::size_t>(like[shape]); }
   };
-  Planners& planners_of(const ProcessGroups& among, const GroupShapes& shapes, Collective kind);
+  Planners& planners_of(const CallKind& kind, const GroupShapes& shapes);
   // The calls of the first group of each shape that is like none before it.
   struct Planned {
     Planners& by;
@@ -90,8 +97,8 @@ class Communication {
     std::vector<std::vector<Time>> alone;        // [shape][phase]
     std::vector<CallCost> costs;                 // [shape] if it shares no link
   };
-  CallCosts compute(const ProcessGroups& among, Collective kind, Bytes bytes);
-  Planned plan_shapes(const ProcessGroups& among, const GroupShapes& shapes, Collective kind, Bytes bytes);
+  CallCosts compute(const CallKind& of, Bytes bytes);
+  Planned plan_shapes(const CallKind& kind, const GroupShapes& shapes, Bytes bytes);
   // The links of a phase of the shape's first group, as GroupShapes::append takes them.
   std::vector<network::LinkUse> links(const GroupShapes& shapes, const Planned& planned, std::size_t shape,
                                       std::size_t phase) const;
@@ -109,10 +116,10 @@ class Communication {
   Time wait_for_network(const ProcessGroups& among, const std::vector<std::int32_t>& group) const;
 
   const NetworkKey network_;
-  std::map<std::tuple<const ProcessGroups*, Collective, std::int64_t>, CallCosts> cache_;
+  std::map<std::pair<CallKind, std::int64_t>, CallCosts> cache_;
   std::optional<Diagnostics> cut_routes_;
   std::map<const ProcessGroups*, std::unique_ptr<const GroupShapes>> shapes_;
-  std::map<std::pair<const ProcessGroups*, Collective>, Planners> planners_;
+  std::map<CallKind, Planners> planners_;
   // By links and caps of a phase of the first group of each shape; and by what says which those are.
   std::map<std::pair<const ProcessGroups*, std::vector<std::int64_t>>, Rates> rates_;
   std::map<std::pair<const ProcessGroups*, std::vector<std::int64_t>>, const Rates*> rates_of_;

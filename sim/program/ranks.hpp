@@ -125,6 +125,7 @@ struct ObservedCall {
   const ProcessGroups* among;
   Collective kind;
   Bytes bytes;
+  UnlikeRows rows = {};
   friend bool operator==(const ObservedCall&, const ObservedCall&) = default;
 };
 Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, Communication& communication,

@@ -59,7 +59,7 @@ std::vector<std::int32_t> StageCosts::classes_of(const ProcessGroups& among) {
   std::vector<std::int32_t> result(among.groups.size(), 0);  // the first group that costs as much in the calls so far
   for (const ObservedCall& call : calls()) {
     if (call.among != &among) continue;
-    const CallCosts& costs = communication_.costs(among, call.kind, call.bytes);
+    const CallCosts& costs = communication_.costs(among, call.kind, call.bytes, call.rows);
     std::map<std::tuple<std::int32_t, Time, bool>, std::int32_t> first;
     for (std::size_t g = 0; g < result.size(); ++g)
       result[g] = first.try_emplace({result[g], costs[g].duration, costs[g].call.stands}, static_cast<std::int32_t>(g))
@@ -131,9 +131,9 @@ Bytes StageCosts::message_bytes(std::int32_t edge) const {
 
 const std::vector<ObservedCall>& StageCosts::calls() {
   if (!calls_.empty()) return calls_;
-  std::set<std::tuple<const ProcessGroups*, Collective, std::int64_t>> known;
-  const auto add = [&](const ProcessGroups& among, Collective kind, Bytes bytes) {
-    if (known.insert({&among, kind, bytes.value}).second) calls_.push_back({&among, kind, bytes});
+  std::set<std::tuple<const ProcessGroups*, Collective, std::int64_t, UnlikeRows>> known;
+  const auto add = [&](const ProcessGroups& among, Collective kind, Bytes bytes, const UnlikeRows& rows = {}) {
+    if (known.insert({&among, kind, bytes.value, rows}).second) calls_.push_back({&among, kind, bytes, rows});
   };
   const schedule::Placement& placement = ranks_.placement;
   for (int s = 0; s < stages(); ++s) {
@@ -142,7 +142,7 @@ const std::vector<ObservedCall>& StageCosts::calls() {
       for (std::int32_t place = 0; place < static_cast<std::int32_t>(alike_places().size()); ++place) {
         if (alike_places()[at(place)] != place) continue;
         for (const CallShape& call : work(s, place).calls(kind))
-          add(ranks_.along[call.along], call.collective, call.message);
+          add(ranks_.along[call.along], call.collective, call.message, call.rows);
       }
     }
     for (int pipe = 0; pipe < placement.pipes; ++pipe)

@@ -75,7 +75,7 @@ TimedStep StageCosts::cost(const PassStep& from, PassKind kind, const Place& pla
   check(layout::facts(from.along).in_pass, "a step of a pass along a dimension that is not of passes");
   const ProcessGroups& among = ranks_.along[from.along];
   const auto group = static_cast<std::size_t>(place.group[from.along]);
-  const CallCost& call = communication_.costs(among, from.collective, from.message)[group];
+  const CallCost& call = communication_.costs(among, from.collective, from.message, from.rows)[group];
   step.duration = call.duration;
   step.category = among.category;
   step.lane = among.lane;
@@ -238,8 +238,8 @@ Pass StageCosts::make_pass(int stage, PassKind kind, const std::vector<std::int3
 }
 
 const CallCost& StageCosts::call_cost(const CallShape& call, const Place& place) const {
-  return communication_.costs(ranks_.along[call.along], call.collective,
-                              call.message)[static_cast<std::size_t>(place.group[call.along])];
+  return communication_.costs(ranks_.along[call.along], call.collective, call.message,
+                              call.rows)[static_cast<std::size_t>(place.group[call.along])];
 }
 
 void PassKey::add_to(Hash& hash) const {

@@ -61,7 +61,7 @@ const std::vector<CallShape>& StageWork::calls(layout::PassKind kind) {
   if (calls) return *calls;
   calls.emplace();
   for (const layout::PassStep& step : steps(kind)) {
-    const CallShape call{step.along, step.collective, step.message};
+    const CallShape call{step.along, step.collective, step.message, step.rows};
     if (step.is_communication && std::ranges::find(*calls, call) == calls->end()) calls->push_back(call);
   }
   return *calls;
@@ -82,7 +82,7 @@ namespace {
 bool takes_as_long(const layout::PassStep& a, const layout::PassStep& b) {
   return a.name == b.name && a.is_communication == b.is_communication && a.role == b.role && a.kind == b.kind &&
          a.kernel == b.kernel && a.kernels == b.kernels && a.collective == b.collective && a.along == b.along &&
-         a.message == b.message && a.beside == b.beside;
+         a.message == b.message && a.rows == b.rows && a.beside == b.beside;
 }
 
 }  // namespace

@@ -62,6 +62,7 @@ struct CallShape {
   layout::Dimension along{};
   Collective collective = Collective::all_reduce;
   Bytes message{};
+  UnlikeRows rows = {};
   friend bool operator==(const CallShape&, const CallShape&) = default;
 };
 class StageWork {

@@ -85,7 +85,7 @@ TeamMessages::TeamMessages(const Ranks& ranks, const std::vector<ObservedCall>& 
     return;
   Slowest slowest(ranks);
   for (const ObservedCall& call : calls) {
-    const CallCosts& costs = communication.costs(*call.among, call.kind, call.bytes);
+    const CallCosts& costs = communication.costs(*call.among, call.kind, call.bytes, call.rows);
     is_message(call) ? slowest.look_at_messages(call, costs) : slowest.look_at_collective(call, costs);
   }
   for (const ObservedCall& call : calls) {
@@ -100,7 +100,8 @@ TeamMessages::TeamMessages(const Ranks& ranks, const std::vector<ObservedCall>& 
 
 TeamMessages::Costs TeamMessages::costs(const ObservedCall& call, Communication& communication) const {
   const auto known = std::ranges::find(levelled_, call, [](const auto& entry) { return entry.first; });
-  return {communication.costs(*call.among, call.kind, call.bytes), known == levelled_.end() ? nullptr : &known->second};
+  return {communication.costs(*call.among, call.kind, call.bytes, call.rows),
+          known == levelled_.end() ? nullptr : &known->second};
 }
 
 }  // namespace orrery::program

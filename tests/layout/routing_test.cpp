@@ -129,7 +129,7 @@ TEST_CASE("places of an expert group are alike where their experts are") {
 
 // 4 experts on 2 ranks that send 256 copies each by 1/2, 1/4, 1/4 and 0: the first rank's experts have 256 and 128
 // rows, the other's 128 and none. h 64, m 64, gated: 2 · rows · 64 · 128 FLOPs in the first product.
-TEST_CASE("a rank multiplies the rows that it is given, and calls are as long as the fullest rank's") {
+TEST_CASE("a rank multiplies the rows that it is given, and calls say what each sends to each") {
   model::ModelSpec m = test::llama(1, 64, 2, 2, 64, 128);
   m.experts = experts(4, 1);
   PassOptions o;
@@ -152,11 +152,22 @@ TEST_CASE("a rank multiplies the rows that it is given, and calls are as long as
   CHECK(other.row_blocks == std::array<std::int32_t, 3>{2, 1, 1});
   CHECK(other.batch == 1);  // the other's weights are not read
   CHECK(other.bytes.value == 128 * (64 + 128) * 2 + 64 * 128 * 2);
-  // 256 copies of 128 bytes if balanced; here 384 of 512 go to the first.
-  for (const std::int32_t place : {0, 1}) {
-    CHECK(step(place, PassKind::forward, "dispatch", true).message.value == 384 * 128);
-    CHECK(step(place, PassKind::forward, "combine", true).message.value == 384 * 128);
-  }
+  // A rank has 256 copies of 128 bytes, 192 for the first.
+  for (const std::int32_t place : {0, 1})
+    for (const PassKind kind : {PassKind::forward, PassKind::backward})
+      for (const char* name : {"dispatch", "combine"}) {
+        const PassStep call = step(place, kind, name, true);
+        CHECK(call.message.value == 256 * 128);
+        REQUIRE(call.rows);
+        const bool home = (kind == PassKind::forward) == (std::string_view(name) == "combine");
+        CHECK(*call.rows == MemberRows{{192, 64}, 256, home});
+      }
+  o.routing = {};
+  CHECK(!step(0, PassKind::forward, "dispatch", true).rows);
+  o.routing = of_loads({0.5, 0.25, 0.25, 0});
+  // DeepEP sends a token to a rank once: of 256 that choose one of four 256 · (0.75 + 0.25) are sent.
+  o.experts.dispatcher = Dispatcher::deepep;
+  CHECK(step(0, PassKind::forward, "combine", true).message.value == 256 * 128);
   const auto saved = [&](std::int32_t place) {
     return StageModel(graph, spread(2), nodes, o, place).saved_activations().value;
   };

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <numeric>
 
 #include "network/algorithms/tree.hpp"
@@ -108,6 +109,57 @@ TEST_CASE("a row goes to another node once and is handed on there") {
     CHECK(once.traffic.sent == copies.traffic.sent);
     CHECK(once.wire == doctest::Approx(copies.wire));
   }
+}
+
+// Four ranks on two nodes send 5, 1, 1 and 1 of 8 parts to each other, of S. The NIC of the first lets in 2 · 5 from
+// the other node, that of the second 2; on the way home as much goes out. In all each sends what is not for itself, 3 +
+// 3 · 7 = 24 parts, three times what a rank has.
+TEST_CASE("members send each other unlike rows") {
+  const test::Nodes on(2, 2, {1'000'000'000}, {1'000'000'000}, Time{}, Time{});
+  const std::vector<DeviceId> group{0, 1, 2, 3};
+  for (const bool home : {false, true}) {
+    CollectiveCall call{Collective::all_to_all, Bytes{8'000}, group, "direct", "ideal"};
+    call.rows = {std::make_shared<const MemberRows>(MemberRows{{5, 1, 1, 1}, 8, home})};
+    const CollectivePlan plan = plan_collective(call, on, Tuning{});
+    REQUIRE(plan.phases.size() == 1);
+    std::vector<std::int64_t> bytes(16);
+    for (const LinkUse use : plan.phases.front().links)
+      bytes[static_cast<std::size_t>(use.link)] =
+          plan.phases.front().bytes.value * use.multiplicity / plan.phases.front().divisor;
+    // Of each GPU: up to its switch, down from it, out of its NIC and into it.
+    CHECK(bytes == (home ? std::vector<std::int64_t>{5000, 1000, 10000, 2000, 1000, 5000, 2000, 2000,  //
+                                                     1000, 1000, 2000, 6000, 1000, 1000, 2000, 6000}
+                         : std::vector<std::int64_t>{1000, 5000, 2000, 10000, 5000, 1000, 2000, 2000,  //
+                                                     1000, 1000, 6000, 2000, 1000, 1000, 6000, 2000}));
+    const Traffic traffic = traffic_of(call, plan, on);
+    CHECK(traffic.sent.value == 24'000);
+    CHECK(traffic.sent == traffic.received);
+    CHECK(traffic.must_send == traffic.sent);
+    CHECK(unshared_time(plan, on.links()) == Time{10'000'000});
+  }
+}
+
+// 8 tokens choose 2 of 8 experts, two a GPU, and send 10, 2, 2 and 2 copies, as if the GPUs held 5, 1, 1 and 1 of the
+// experts: a token is for them with 50/56 and three times 14/56, for either node with 54/56 and 26/56. A GPU of the
+// other node sends the first node 54 parts once, of S = 50 + 3 · 14 = 92, and each of its GPUs hands on those of two.
+TEST_CASE("unlike rows go to another node once") {
+  const test::Nodes on(2, 2, {1'000'000'000}, {1'000'000'000}, Time{}, Time{});
+  const std::vector<DeviceId> group{0, 1, 2, 3};
+  CollectiveCall call{Collective::dispatch, Bytes{92'000}, group, "direct", "ideal"};
+  call.chosen = {8, 2, 2};
+  call.rows = {std::make_shared<const MemberRows>(MemberRows{{10, 2, 2, 2}, 16, false})};
+  const CollectivePlan plan = plan_collective(call, on, Tuning{});
+  const Phase& phase = plan.phases.front();
+  std::vector<double> kilobytes(16);
+  for (const LinkUse use : phase.links)
+    kilobytes[static_cast<std::size_t>(use.link)] =
+        static_cast<double>(phase.bytes.value) / phase.divisor * use.multiplicity / 1000;
+  const std::vector<double> expected{2 * 14, 2 * 50, 26, 54, 2 * 50, 2 * 14, 26, 54,  //
+                                     2 * 14, 2 * 14, 54, 26, 2 * 14, 2 * 14, 54, 26};
+  for (std::size_t link = 0; link < 16; ++link) CHECK(kilobytes[link] == doctest::Approx(expected[link]).epsilon(1e-3));
+  const Traffic traffic = traffic_of(call, plan, on);
+  CHECK(traffic.sent == traffic.received);
+  CHECK(traffic.sent >= traffic.must_send);
 }
 
 // DeepSeek-V3 over 32 GPUs on 4 nodes: of 7.267 copies of a token 7.267 · 24/32 = 5.45 are for other nodes, where

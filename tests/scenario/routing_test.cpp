@@ -4,6 +4,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <set>
 
 #include "simulated.hpp"
 
@@ -195,6 +197,46 @@ TEST_CASE("the step of 64 ranks with loads from a file, by hand") {
   CHECK(loaded.program.devices.size() == 3);  // the fullest of either layer, and 62 others
   CHECK(step(fmt::format(", routing: {{file: '{}'}}", file.path), {.every_rank = true}).timeline.step_time ==
         loaded.timeline.step_time);
+}
+
+// Two nodes of two GPUs, each node with one NIC of 50 GB/s; NVLink is nine times as fast and nothing has latency. Each
+// of the four ranks has 256 tokens for one of four experts, an expert a rank: 160 of its copies go to the first, 32 to
+// each other. Of a row of 256 · 2 bytes, the NIC of the first node lets in 2 · (160 + 32) from the two ranks of the
+// other (out of it 2 · (32 + 32)), in 384 · 512 / 50e9 s = 3 932 160 ps; the way home leaves through it as long. The
+// weights that travel out are 4 bytes a row, 30 720 ps. Sent as if each rank were given as much as the first it were
+// 2 · 2 · 160 rows. Sent in all, of four ranks' 3 · 256 rows: all but those that stay.
+TEST_CASE("four ranks with loads from a file send each other what they have for them, to the picosecond") {
+  const LoadsFile file("layer,expert,load\n0,0,160\n0,1,32\n0,2,32\n0,3,32\n");
+  const auto run = [&](const char* mode, const RunOptions& how) {
+    auto s = read_scenario_text(
+        fmt::format("model: {{layers: 1, hidden: 256, heads: 4, ffn_hidden: 256, vocab: 1024, position: rotary, "
+                    "activation: swiglu, norm: rms_norm, bias: false, tied_embeddings: false, dropout: false, experts: "
+                    "{{count: 4, top_k: 1, hidden: 256}}}}\ncluster: {{type: dgx-h100, nodes: 2, gpus_per_node: 2, "
+                    "scale_out: {{nics_per_node: 1, fat_tree: {{leaves_per_unit: 1}}}}}}\nlayout: {{expert: "
+                    "4}}\ntraining: {{sequence_length: 256, "
+                    "global_batch: 4, overlap_data: false, attention: flash, routing: {{file: '{}'}}}}\nstack: {{type: "
+                    "megatron-2025-moe, launch: {{mode: graph, per_step: 0 s}}}}\nnetwork: {{mode: {}, algorithm: "
+                    "direct, protocol: ideal}}\n",
+                    file.path, mode),
+        "test.yaml");
+    REQUIRE_MESSAGE(s.ok(), render(s.errors()));
+    s->cluster.scale_up.bandwidth = {450'000'000'000};
+    s->cluster.scale_up.latency = s->cluster.scale_out.nic_latency = s->cluster.scale_out.switch_latency = {};
+    auto played = resolve_and_simulate(*s, how);
+    REQUIRE_MESSAGE(played.ok(), render(played.errors()));
+    CHECK(played->books == std::vector<std::string>{});
+    return std::move(played).value();
+  };
+  for (const char* mode : {"ideal", "steady", "flows"}) {
+    CAPTURE(mode);
+    const report::RunResult played = run(mode, {.fuse = false});
+    std::map<std::string, std::set<std::int64_t>> took;
+    for (program::TaskId t = 0; t < played.program.tasks(); ++t)
+      took[played.program.template_of(t).name].insert(played.timeline.end[t] - played.timeline.start[t]);
+    CHECK(took["dispatch"] == std::set<std::int64_t>{3'932'160});
+    CHECK(took["combine"] == std::set<std::int64_t>{3'932'160});
+    CHECK(took["dispatch.weights"] == std::set<std::int64_t>{30'720});
+  }
 }
 
 TEST_CASE("loads that are wrong are refused at their place") {

@@ -147,6 +147,7 @@ struct PassStep {
   Collective collective = Collective::all_reduce;
   Dimension along = Dimension::tensor;  // of the process groups that make the call
   Bytes message{};                      // S of core/collective.hpp
+  UnlikeRows rows;                      // to experts of unlike loads: who sends how much of it to whom
   // Communication that may run beside so many of the steps that follow it: the step behind those (or the end of the
   // pass) needs its result. 0 = the next step does. A stack that does not overlap ignores it.
   std::uint32_t beside = 0;

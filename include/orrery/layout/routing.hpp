@@ -48,6 +48,8 @@ struct ExpertRows {
   // What the rank `place` of the expert group computes: of all ranks that send to its experts.
   std::int64_t received(std::int64_t place) const;
   std::int64_t fullest() const;  // of the ranks
+  // [place] what a rank sends there; empty where they are alike.
+  std::vector<std::int64_t> sent() const;
   // [expert of the rank] of what it computes; empty where they are alike.
   std::vector<std::int64_t> grouped(std::int64_t place) const;
 };

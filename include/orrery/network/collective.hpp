@@ -54,6 +54,7 @@ struct CollectiveCall {
   std::string protocol = {};                  // empty = chosen
   hardware::DeviceId root = -1;               // broadcast; -1 = the first of the group
   ChosenExperts chosen = {};                  // dispatch
+  UnlikeRows rows = {};                       // all_to_all, dispatch
   // GPUs use NICs behind their own PCIe switch alone (NCCL before 2.12: without PXN no GPU sends by another's NIC).
   bool near_nics = false;
 };

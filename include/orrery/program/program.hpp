@@ -176,7 +176,7 @@ struct TaskTemplate {
   Range effects;
   std::uint32_t transfer = kNone;  // index of Program::transfers
   std::uint32_t inside = kNone;    // of a pass or a step of one: index of Program::insides
-  Bytes bytes_sent{};              // by each participant of a collective, by the first of a message
+  Bytes bytes_sent{};  // by each participant of a collective (of unlike rows their mean), by the first of a message
   Range calls;
 };
 

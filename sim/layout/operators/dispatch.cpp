@@ -3,11 +3,11 @@
 //   all_to_all  a copy for each expert to its rank, then a gather among those that share each expert
 //   all_gather  all tokens to all ranks of the experts, whose own each picks; home by reduce-scatter
 //   deepep, hybridep  a copy for each rank that has any of a token's experts, there spread to these
-// Where ranks are given unlike rows a call is as long as that of the rank that is given (or gives back) most: its size
-// is that of one in which every rank is given as many.
+// Where ranks are given unlike rows calls say how many each of them sends to each.
 #include "dispatch.hpp"
 
 #include <algorithm>
+#include <memory>
 
 #include "operators.hpp"
 
@@ -16,6 +16,22 @@ namespace {
 
 constexpr std::int64_t kChosenBytes = 1, kIndexBytes = 8;
 constexpr const char* kWeights = "dispatch.weights";
+
+// A token goes to a rank with the chance that any of its k experts is there: of a rank that is given more or fewer rows
+// than others, as if it held as many times more experts.
+double chance_at(const Splitter& s, std::int64_t received) {
+  const std::int64_t even = checked_mul(s.rank.shard_tokens, checked_mul(s.model.experts.top_k, s.rank.expert_tensor));
+  return chance_of_any({s.model.experts.count, s.rank.experts, s.model.experts.top_k},
+                       static_cast<double>(received) / static_cast<double>(even));
+}
+
+// To all ranks of the experts, by one. Balanced, as many rows arrive as leave.
+std::int64_t rows_sent_once(const Splitter& s) {
+  if (s.rank.sent.empty()) return rows_once(s, s.rank.received);
+  double ranks = 0;
+  for (const std::int64_t rows : s.rank.sent) ranks += chance_at(s, rows * s.rank.expert * s.rank.expert_tensor);
+  return static_cast<std::int64_t>(static_cast<double>(s.rank.shard_tokens) * ranks);
+}
 
 using Steps = std::vector<OpStep>;
 
@@ -42,27 +58,37 @@ class Exchange {
   Steps homeward(bool weights) {
     Steps steps = outward(weights);
     std::reverse(steps.begin(), steps.end());
-    for (OpStep& step : steps)
+    for (OpStep& step : steps) {
       if (step.step.collective == Collective::all_gather) step.step.collective = Collective::reduce_scatter;
+      if (step.step.rows) step.step.rows = unlike_rows(true);
+    }
     return steps;
   }
   // Of all tokens on one rank.
   Bytes workspace() const { return {s_.options.experts.dispatcher == Dispatcher::all_gather ? gathered() * row_ : 0}; }
 
  private:
+  UnlikeRows unlike_rows(bool home) const {
+    if (s_.rank.sent.empty()) return {};
+    const std::int64_t all = checked_mul(s_.rank.shard_tokens, s_.model.experts.top_k);
+    return {std::make_shared<const MemberRows>(MemberRows{s_.rank.sent, all, home})};
+  }
   std::int64_t gathered() const { return checked_mul(s_.rank.shard_tokens, s_.rank.expert * s_.rank.expert_tensor); }
   void call(Collective kind, std::int64_t bytes, Dimension along, const char* name = nullptr) {
     steps_.push_back({s_.communicate(name != nullptr ? name : model::name_of(s_.node().kind), kind, bytes, along)});
+  }
+  void exchange(Collective kind, std::int64_t bytes, const char* name = nullptr) {
+    call(kind, bytes, Dimension::expert, name);
+    steps_.back().step.rows = unlike_rows(false);
   }
   void sort(std::int64_t rows) {
     if (s_.rank.experts > 1) steps_.push_back({s_.memory("sort_by_expert", rows * row_)});
   }
 
   void send_copies(bool weights) {
-    const std::int64_t copies = s_.rank.fullest / s_.rank.expert_tensor, received = s_.rank.received;
-    if (s_.rank.expert > 1) call(Collective::all_to_all, copies * row_, Dimension::expert);
-    if (s_.rank.expert > 1 && weights)
-      call(Collective::all_to_all, copies * kRouterWeight, Dimension::expert, kWeights);
+    const std::int64_t copies = s_.rank.copies, received = s_.rank.received;
+    if (s_.rank.expert > 1) exchange(Collective::all_to_all, copies * row_);
+    if (s_.rank.expert > 1 && weights) exchange(Collective::all_to_all, copies * kRouterWeight, kWeights);
     if (s_.rank.expert_tensor > 1) call(Collective::all_gather, received * row_, Dimension::expert_tensor);
     sort(2 * received);
   }
@@ -78,11 +104,10 @@ class Exchange {
     steps_.push_back({s_.memory("sort_by_expert", 2 * s_.rank.received * row_)});
   }
 
-  // Balanced, as many rows arrive as leave.
   void send_once(bool weights) {
-    const std::int64_t rows = rows_once(s_, s_.rank.fullest), received = s_.rank.received;
+    const std::int64_t rows = rows_sent_once(s_), received = s_.rank.received;
     const std::int64_t choice = weights ? (kIndexBytes + kRouterWeight) * s_.model.experts.top_k : 0;
-    if (s_.rank.expert > 1) call(Collective::dispatch, rows * (row_ + choice), Dimension::expert);
+    if (s_.rank.expert > 1) exchange(Collective::dispatch, rows * (row_ + choice));
     if (s_.rank.expert_tensor > 1) call(Collective::all_gather, received * row_, Dimension::expert_tensor);
     sort(rows_once(s_, received) + received);  // hybridep: in the same kernel, but over the same bytes
   }
@@ -94,21 +119,8 @@ class Exchange {
 
 }  // namespace
 
-// A token goes to a rank with the chance that any of its k experts is there (chance_of_any): of a rank that is given
-// more or fewer rows than others, as if it held as many times more experts, 1 − Π (E − n − i)/(E − i), i < k.
 std::int64_t rows_once(const Splitter& s, std::int64_t received) {
-  const model::Experts& e = s.model.experts;
-  const std::int64_t even = checked_mul(s.rank.shard_tokens, e.top_k * s.rank.expert_tensor);
-  double there = chance_of_any({e.count, s.rank.experts, e.top_k}, 1);
-  if (received != even) {
-    const double experts =
-        static_cast<double>(s.rank.experts) * static_cast<double>(received) / static_cast<double>(even);
-    double nowhere = 1;
-    for (std::int64_t i = 0; i < e.top_k; ++i)
-      nowhere *= std::max(static_cast<double>(e.count - i) - experts, 0.0) / static_cast<double>(e.count - i);
-    there = 1 - nowhere;
-  }
-  const double ranks = static_cast<double>(s.rank.expert) * there;
+  const double ranks = static_cast<double>(s.rank.expert) * chance_at(s, received);
   return static_cast<std::int64_t>(static_cast<double>(s.rank.shard_tokens) * ranks);
 }
 

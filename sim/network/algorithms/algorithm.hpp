@@ -14,6 +14,7 @@ struct PlanContext {
   hardware::DeviceId root = 0;  // broadcast
   const Group& group;
   ChosenExperts chosen = {};  // dispatch
+  UnlikeRows rows = {};       // all_to_all, dispatch
   Bytes bytes{1};             // outlines are of a call of one byte: all that moves is in proportion to S
 };
 
