@@ -103,8 +103,9 @@ TEST_CASE("each loss is there for its cause alone") {
 // gpt3-1.3b: 24 layers of 2048 on 4 stages of 6, the middle of the first is layer 3. Forward at tensor 2, 2048 tokens:
 // qkv 2048 × 3072 × 2048 runs 2·2048·3072·2048 = 25.77 GFLOP.
 TEST_CASE("the operators of a layer are those of its passes") {
-  const auto scenario = scenario::read_scenario_text(dense(), "test.yaml");
+  auto scenario = scenario::read_scenario_text(dense(), "test.yaml");
   REQUIRE(scenario.ok());
+  scenario->stack.launch.per_kernel = {};  // or the host is what bounds them
   const auto run = scenario::resolve(*scenario, Catalogue::shared());
   REQUIRE(run.ok());
   program::Costs costs;
