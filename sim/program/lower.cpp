@@ -233,11 +233,10 @@ Diagnostics check_step(const StepInput& input) {
   return parts.ok() ? Diagnostics() : parts.errors();
 }
 
-Result<StepExamination> examine_step(const StepInput& input, const LowerOptions& options) {
-  Costs own;
-  Result<StepParts> parts = step_parts(input, own.parts());
+Result<StepExamination> examine_step(const StepInput& input, const LowerOptions& options, Costs& costs) {
+  Result<StepParts> parts = step_parts(input, costs.parts());
   if (!parts.ok()) return parts.errors();
-  parts->costs = stage_costs(input, *parts, own.parts());
+  parts->costs = stage_costs(input, *parts, costs.parts(), options.inside);
   LowerOptions played = options;
   played.fuse = options.fuse && !input.passing.any();
   return StepLowering(input, played, *parts).examine();

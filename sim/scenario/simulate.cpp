@@ -249,8 +249,10 @@ Diagnostics examine(const Run& run, const RunOptions& options) {
   if (Diagnostics large = check_size(run.scenario(), options); !large.empty()) return large;
   program::StepInput input = run.input();
   if (input.mode == program::NetworkMode::flows) input.mode = program::NetworkMode::ideal;  // whose size is known
-  const program::LowerOptions how = lower_options(run.scenario(), options);
-  const Result<program::StepExamination> seen = program::examine_step(input, how);
+  program::LowerOptions how = lower_options(run.scenario(), options);
+  how.stage_times = how.inside = how.flops_book = false;
+  program::Costs costs;
+  const Result<program::StepExamination> seen = program::examine_step(input, how, costs);
   if (!seen.ok()) return seen.errors();
   if (Diagnostics large = how.admit(seen->footprint); !large.empty()) return large;
   if (seen->longest >= kSafe || seen->most_bytes >= kSafe) {
@@ -258,7 +260,7 @@ Diagnostics examine(const Run& run, const RunOptions& options) {
     return played.ok() ? Diagnostics() : played.errors();
   }
   if (seen->footprint.tasks > kPlayedAtOnce) return {};
-  const Result<program::LoweredStep> lowered = program::lower_step(input, how);  // it may wait for itself
+  const Result<program::LoweredStep> lowered = program::lower_step(input, how, costs);  // it may wait for itself
   return lowered.ok() ? Diagnostics() : lowered.errors();
 }
 

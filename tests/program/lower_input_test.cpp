@@ -233,7 +233,8 @@ TEST_CASE("who admits a step is asked before it is made, and may refuse it") {
 TEST_CASE("a step is no longer and holds no more than its examination says") {
   for (const int pipeline : {1, 2}) {
     ByHand hand = small(1, pipeline, 4);
-    const auto bounds = examine_step(hand.input(), hand.options);
+    Costs costs;
+    const auto bounds = examine_step(hand.input(), hand.options, costs);
     REQUIRE(bounds.ok());
     const LoweredStep step = lowered(hand);
     const engine::Timeline timeline = engine::evaluate_one_pass(step.program);

@@ -173,6 +173,6 @@ struct StepExamination {
   Footprint footprint;
   double longest = 0, most_bytes = 0;
 };
-Result<StepExamination> examine_step(const StepInput& input, const LowerOptions& options = {});
+Result<StepExamination> examine_step(const StepInput& input, const LowerOptions& options, Costs& costs);
 
 }  // namespace orrery::program
