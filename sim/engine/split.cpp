@@ -70,6 +70,7 @@ class Splitter {
       path_task_ = p.task;
       put_task(p.task, p.begin, p.end, true, unused);
     }
+    stretches_ = nullptr;
     return stretches;
   }
 

@@ -117,18 +117,26 @@ Result<KernelBook> kernel_book(const StepInput& input, Costs& costs) {
 
 namespace {
 
+// What a kernel takes however small it is.
+Time floor_of(const cost::KernelModel& m, KernelKind kind) {
+  switch (kind) {
+    case KernelKind::gemm:
+      return m.gemm.floor;
+    case KernelKind::memory:
+      return m.memory.floor;
+    case KernelKind::attention_forward:
+      return m.attention_of(cost::AttentionLibrary::flash2).forward.floor;
+    case KernelKind::attention_backward:
+      return m.attention_of(cost::AttentionLibrary::flash2).backward.floor;
+  }
+  internal_error("unknown kind of kernel");
+}
+
 // Launch-bound: the fixed cost of a kernel, or the host that launches it, is half of its time or more. Memory-bound:
 // with half as much bandwidth again it saves more than a tenth.
 Bound bound_of(const StepInput& input, const PassStep& step, Time time) {
   const cost::KernelModel& m = input.kernels;
-  const cost::AttentionKernels* attention =
-      step.kernel.kind == KernelKind::attention_forward || step.kernel.kind == KernelKind::attention_backward
-          ? &m.attention_of(cost::AttentionLibrary::flash2)
-          : nullptr;
-  const Time floor = step.kernel.kind == KernelKind::gemm                ? m.gemm.floor
-                     : step.kernel.kind == KernelKind::memory            ? m.memory.floor
-                     : step.kernel.kind == KernelKind::attention_forward ? attention->forward.floor
-                                                                         : attention->backward.floor;
+  const Time floor = floor_of(m, step.kernel.kind);
   if (2 * std::max(floor, input.stack.launch.per_kernel).value * step.kernels >= time.value) return Bound::launch;
   hardware::Gpu faster = input.gpu;
   faster.memory_bandwidth.value += faster.memory_bandwidth.value / 2;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "orrery/hardware/catalogue.hpp"
@@ -37,8 +38,25 @@ bool is_other_fabric(const Scenario& s) {
   return s.cluster.graph.cables.empty() && s.cluster.scale_out.fabric != kind;
 }
 
+std::vector<Reason> reasons_of_network() {
+  const std::string fabric = "cluster.scale_out.";
+  using S = const Scenario&;
+  return {
+      {[](S s) { return !s.cluster.graph.cables.empty(); },
+       "cluster.graph is the whole network",
+       {"cluster.scale_up", "cluster.scale_out"}},
+      {is_other_fabric<hardware::FabricKind::fat_tree>,
+       "cluster.scale_out.fabric is not fat_tree",
+       {fabric + "fat_tree"}},
+      {is_other_fabric<hardware::FabricKind::torus>, "cluster.scale_out.fabric is not torus", {fabric + "torus"}},
+      {is_other_fabric<hardware::FabricKind::dragonfly>,
+       "cluster.scale_out.fabric is not dragonfly",
+       {fabric + "dragonfly"}},
+  };
+}
+
 std::vector<Reason> make_reasons() {
-  const std::string c = "stack.communication.", fabric = "cluster.scale_out.";
+  const std::string c = "stack.communication.";
   using S = const Scenario&;
   return {
       {[](S s) { return s.layout.pipeline == 1; },
@@ -101,21 +119,15 @@ std::vector<Reason> make_reasons() {
       {[](S s) { return !s.stack.experts.launched_apart; },
        "no expert is launched apart (stack.experts.launched_apart)",
        {"stack.launch.per_expert_kernel"}},
-      {[](S s) { return !s.cluster.graph.cables.empty(); },
-       "cluster.graph is the whole network",
-       {"cluster.scale_up", "cluster.scale_out"}},
-      {is_other_fabric<hardware::FabricKind::fat_tree>,
-       "cluster.scale_out.fabric is not fat_tree",
-       {fabric + "fat_tree"}},
-      {is_other_fabric<hardware::FabricKind::torus>, "cluster.scale_out.fabric is not torus", {fabric + "torus"}},
-      {is_other_fabric<hardware::FabricKind::dragonfly>,
-       "cluster.scale_out.fabric is not dragonfly",
-       {fabric + "dragonfly"}},
   };
 }
 
 const std::vector<Reason>& reasons() {
-  static const std::vector<Reason> all = make_reasons();
+  static const std::vector<Reason> all = [] {
+    std::vector<Reason> list = make_reasons();
+    for (Reason& reason : reasons_of_network()) list.push_back(std::move(reason));
+    return list;
+  }();
   return all;
 }
 

@@ -173,7 +173,7 @@ Shared<schedule::Schedule> schedule_of(const Scenario& s, std::int64_t micro_bat
   if (is_searched(s)) return checked(s, stand_in_schedule(s));
   if (!s.schedule.file.empty()) return checked(s, make_schedule(s, micro_batches));
   const schedule::ScheduleRequest request = schedule_request(s, micro_batches);
-  const Shared<schedule::Schedule> made = of(parts.schedules, request, [&] { return make_schedule(s, micro_batches); });
+  Shared<schedule::Schedule> made = of(parts.schedules, request, [&] { return make_schedule(s, micro_batches); });
   if (!made.ok() || s.stack.communication.messages != layout::MessageMode::rendezvous) return made;
   return of(parts.unblocked, request, [&]() -> Shared<schedule::Schedule> {
     if (Diagnostics blocked = check_messages(s, **made); !blocked.empty()) return blocked;
