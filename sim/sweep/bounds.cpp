@@ -67,12 +67,18 @@ std::vector<double> stage_times(const Scenario& s, const std::vector<layout::Sta
   return times;
 }
 
+// Micro-batches of the replica that has most; where they are chosen, which is not known here, no more than the mean.
+std::int64_t of_fullest_replica(const Scenario& s) {
+  const bool chosen = s.layout.batch_split == layout::BatchSplit::balanced;
+  return chosen ? ceil_div(s.training.global_batch, s.layout.data * s.training.micro_batch) : s.micro_batches();
+}
+
 double step_time(const Scenario& s) {
   if (!s.cluster.perturb.empty() || !s.schedule.file.empty() || s.training.capacity) return 0;  // drops tokens
   const auto spans = layout::partition_layers(s.model, s.layout);
   if (!spans.ok()) return 0;
   const std::vector<double> stage = stage_times(s, *spans);
-  const double micro_batches = real(s.micro_batches());
+  const double micro_batches = real(of_fullest_replica(s));
   const auto p = static_cast<std::size_t>(s.layout.pipeline);
   if (stage.empty()) return 0;
   double sum = 0, longest = 0, before = 0;

@@ -8,6 +8,7 @@
 
 #include "orrery/core/random.hpp"
 #include "orrery/sweep/sweep.hpp"
+#include "scenario/parts.hpp"
 #include "sweep/evaluate.hpp"
 #include "sweep/points.hpp"
 
@@ -80,6 +81,24 @@ TEST_CASE("no layout that is played is better than its bounds") {
   CHECK(outcome->counts.evaluated > 20);
   CHECK(closest > 0.3);  // they say something
   CHECK(closest_memory > 0.1);
+}
+
+// With batch_split balanced a list of numbers says nothing: 15 of 16 micro-batches on the first replica would bound the
+// step by almost twice what the 8 that are chosen take.
+TEST_CASE("numbers of micro-batches that are not taken bound nothing") {
+  const auto bounds = [](const char* list) {
+    const auto scenario = scenario::read_parts(
+        *read_yaml_text(fmt::format("model: {{type: gpt3-6.7b, layers: 4}}\ncluster: {{type: selene, nodes: 1}}\n"
+                                    "layout: {{tensor: 4, data: 2, batch_split: balanced{}}}\n"
+                                    "training: {{sequence_length: 1024, global_batch: 16}}\nstack: megatron-2024\n",
+                                    list),
+                        "test.yaml"),
+        Catalogue::shared());
+    REQUIRE(scenario.ok());
+    return sweep::bounds_of(*scenario).step_time_ps;
+  };
+  CHECK(bounds("") > 0);
+  CHECK(bounds(", micro_batches_per_replica: [15, 1]") == bounds(""));
 }
 
 TEST_CASE("pruning finds the same best layouts as playing all of them, on fifty drawn spaces") {
