@@ -5,7 +5,7 @@
 
 #include "orrery/model/flops.hpp"
 #include "scenario/places.hpp"
-#include "simulated.hpp"
+#include "two_stages.hpp"
 
 namespace orrery::scenario::batch_split_test {
 namespace {
@@ -44,29 +44,21 @@ std::int64_t passes_end(const report::RunResult& run, program::DeviceIndex devic
 
 }  // namespace
 
-// 1F1B of m micro-batches on two ranks, F and B of the first stage a and A, of the second b and B with b + B ≥ a and
-// A ≤ b + B, a message c each way: the first rank is done at a + c + m (b + B) + c + A, the second c + A before. So is
-// each replica by its own m; their gradients meet when the later is done.
+// 1F1B of m micro-batches on two ranks: the first is done at a + c + m (b + B) + c + A, the second c + A before
+// (TwoStages). So is each replica by its own m; their gradients meet when the later is done.
 TEST_CASE("replicas of four and of one micro-batch, worked by hand") {
   const report::RunResult run = simulated(text_of(counts("[4, 1]"), 5));
-  const std::int64_t a = run.stages[0].forward.value, A = run.stages[0].backward.value, b = run.stages[1].forward.value,
-                     B = run.stages[1].backward.value;
-  REQUIRE(b + B >= a);
-  REQUIRE(A <= b + B);
-  std::int64_t c = 0;
-  for (const program::TaskTemplate& t : run.program.templates)
-    if (t.lane == program::Lane::pipeline_send) c = std::max(c, t.duration.value);
-  REQUIRE(c > 0);
+  const TwoStages by_hand(run);
   REQUIRE(run.program.devices.size() == 4);  // of two stages and two replicas
   for (program::DeviceIndex d = 0; d < 4; ++d) {
     const program::Device& device = run.program.devices[d];
     const bool first = device.at[layout::Dimension::pipeline] == 0;
     const std::int64_t m = device.at[layout::Dimension::data] == 0 ? 4 : 1;
     CAPTURE(d);
-    CHECK(passes_end(run, d) == a + c + m * (b + B) + (first ? c + A : 0));
-    CHECK(of(run, d, Category::compute) == m * (first ? a + A : b + B));
+    CHECK(passes_end(run, d) == (first ? by_hand.first_is_done(m) : by_hand.second_is_done(m)));
+    CHECK(of(run, d, Category::compute) == m * (first ? by_hand.a + by_hand.A : by_hand.b + by_hand.B));
   }
-  CHECK(run.schedule_bubbles.makespan == a + c + 4 * (b + B) + c + A);
+  CHECK(run.schedule_bubbles.makespan == by_hand.first_is_done(4));
   const report::RunResult four = simulated(text_of("", 8));  // four on each
   CHECK(run.timeline.step_time == four.timeline.step_time);
   CHECK(run.flops.model.total() * 8 == four.flops.model.total() * 5);
@@ -102,6 +94,16 @@ TEST_CASE("which replica has more is all the same to the step") {
                           second = simulated(text_of(counts("[2, 5]"), 7));
   CHECK(first.timeline.step_time == second.timeline.step_time);
   CHECK(first.micro_batches == std::vector<std::int64_t>{5, 2});
+  CHECK(report::to_text(first, {}).find("micro-batches: 5 on 1 replica, 2 on 1\n") != std::string::npos);
+}
+
+// What moves to the hosts is counted by each rank's own passes; the books, which every run is held to, compare the two.
+TEST_CASE("a replica moves the activations of its own micro-batches") {
+  std::string text = text_of(counts("[4, 1]"), 5);
+  text.replace(text.find("overlap_data: false"), 19, "overlap_data: false, offload: {activations: 1}");
+  const report::RunResult run = simulated(text);
+  REQUIRE(run.hosts);
+  CHECK(!run.hosts->to_host.empty());
 }
 
 TEST_CASE("unlike replicas give the same however they are played") {
