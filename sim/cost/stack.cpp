@@ -31,10 +31,14 @@ const Fields<StackKernels>& kernel_fields() {
                "weight gradients add into the main gradient inside the product")
           .add("gradient_placeholders", &K::gradient_placeholders,
                "a tensor is held for each shape of weight, as Transformer Engine does for autograd")
+          .add("gather_buffer", &K::gather_buffer,
+               "the head and the dispatcher all_gather gather into one buffer that is never freed, as Megatron-LM does")
           .add("loss_copies", &K::loss_copies,
                "fp32 copies of the logits in the backward pass of the loss, beside the softmax; 0 = in place")
           .range(0, 4)
           .add("keep_stage_output", &K::keep_stage_output, "a pipeline message is kept until its backward pass")
+          .add("repeated_heads", &K::repeated_heads,
+               "grouped keys and values are written out for each query head before fused attention")
           .add("separate_projections", &K::separate_projections,
                "query, key, value, gate, up are products of their own")
           .add("fp8_saves_input", &K::fp8_saves_input, "fp8: the cast input is kept for the backward pass")
@@ -74,9 +78,12 @@ const Fields<StackCommunication>& communication_fields() {
               "context_exchange", &C::context_exchange,
               {{"ring", layout::ContextExchange::ring},
                {"all_gather", layout::ContextExchange::all_gather},
-               {"all_to_all", layout::ContextExchange::all_to_all}},
+               {"all_to_all", layout::ContextExchange::all_to_all},
+               {"gathered_ring", layout::ContextExchange::gathered_ring}},
               "keys and values travel round the context ranks | are gathered | heads are split in place of positions "
-              "while attention runs (Ulysses; flash attention alone)")
+              "while attention runs (Ulysses; flash attention alone) | gathered once and attended block by block, "
+              "their "
+              "gradients travel (PyTorch)")
           .add("regather_in_backward", &C::regather_in_backward, "sequence parallel: saved shards are gathered again")
           .add("reshard_in_pipeline", &C::reshard_in_pipeline,
                "FSDP with a pipeline: parameters are sharded again and gradients reduced in each pass; false: once a "

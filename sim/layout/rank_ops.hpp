@@ -48,6 +48,7 @@ struct RankOp {
   std::vector<TensorId> weight_reads_gradient_of;  // outputs whose gradient the weight gradient reads
   std::vector<OpStep> forward, backward;
   Bytes forward_workspace{};
+  Bytes gather_buffer{};  // what it gathers stands in the buffer that stays (OperatorKernels::gather_buffer)
   std::vector<Workspace> backward_workspace;
 };
 

@@ -153,6 +153,12 @@ Bytes StageModel::placeholders() const {
   return sum;
 }
 
+Bytes StageModel::gather_buffer() const {
+  Bytes most{};
+  for (const RankOp& op : operators_->tape.ops) most = std::max(most, op.gather_buffer);
+  return most;
+}
+
 // Backward twice the forward matrix products, whatever a flash kernel computes again.
 Flops StageModel::model_flops() const {
   Flops sum{};

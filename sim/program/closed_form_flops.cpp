@@ -130,7 +130,8 @@ class ClosedForm {
   // positions and fewer heads.
   WideFlops fused(bool backward, const Attention& a) const {
     const layout::Layout& l = input_.layout;
-    const bool ring = o_.calls.context_exchange == layout::ContextExchange::ring,
+    const bool ring = o_.calls.context_exchange == layout::ContextExchange::ring ||
+                      o_.calls.context_exchange == layout::ContextExchange::gathered_ring,
                heads = o_.calls.context_exchange == layout::ContextExchange::all_to_all;
     const std::int64_t queries = heads ? a.queries : a.queries / l.context, keys = ring ? a.keys / l.context : a.keys,
                        window = a.window;

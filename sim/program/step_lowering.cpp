@@ -100,10 +100,12 @@ void StepLowering::add_devices() {
       device.resident[static_cast<std::size_t>(MemoryClass::gradients)] += state.gradients.value;
       device.resident[static_cast<std::size_t>(MemoryClass::optimizer)] += state.optimizer.value;
     }
+    Bytes placeholders{}, gathered{};
     for (const int s : stages_.on_rank(device.pipeline_rank())) {
-      std::int64_t& buffers = device.resident[static_cast<std::size_t>(MemoryClass::buffers)];
-      buffers = std::max(buffers, stages_.stage(s).placeholders().value);
+      placeholders = std::max(placeholders, stages_.stage(s).placeholders());
+      gathered = std::max(gathered, stages_.stage(s).gather_buffer());
     }
+    device.resident[static_cast<std::size_t>(MemoryClass::buffers)] = (placeholders + gathered).value;
     const GpuRef& kind = kinds[gpu_kind(input_, devices_.representative[d])];
     device.lacks = most - available(kind);
     const cost::StackLibraries& libraries = input_.stack.libraries;

@@ -19,10 +19,13 @@ inline PassOptions draw_options(Random& random) {
         &o.kernels.fused_norm, &o.kernels.fused_rotary, &o.kernels.fused_cross_entropy, &o.kernels.fused_log_softmax,
         &o.kernels.gradient_placeholders, &o.kernels.fused_gradient_accumulation, &o.kernels.keep_stage_output,
         &o.compiled, &o.calls.regather_in_backward, &o.kernels.separate_projections, &o.kernels.fp8_saves_input,
-        &o.kernels.recompute_stops_early, &o.kernels.compiled_loss, &o.kernels.softmax_in_fp32})
+        &o.kernels.recompute_stops_early, &o.kernels.compiled_loss, &o.kernels.softmax_in_fp32,
+        &o.kernels.gather_buffer, &o.kernels.repeated_heads})
     *option = flip();
   o.kernels.loss_copies = random.between(0, 2);
-  o.calls.context_exchange = flip() ? ContextExchange::ring : ContextExchange::all_gather;
+  o.calls.context_exchange = flip()   ? ContextExchange::ring
+                             : flip() ? ContextExchange::gathered_ring
+                                      : ContextExchange::all_gather;
   return o;
 }
 

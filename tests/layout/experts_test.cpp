@@ -213,6 +213,10 @@ TEST_CASE("dispatch by gathering all tokens") {
   // What is kept is as if copies were sent, but for weights of copies at the sender.
   const StageModel copies = stage_of(m, l, {3, 1, false, false}, plain(4096));
   CHECK(s.saved_activations() == copies.saved_activations());
+  // In one buffer for all layers; what is gathered backward, and what is summed, is not.
+  CHECK(s.gather_buffer().value == 0);
+  o.kernels.gather_buffer = true;
+  CHECK(stage_of(m, l, {3, 1, false, false}, o).gather_buffer().value == 4096 * 16 * token);
   // Alone there is nothing to gather, and the tokens are permuted as ever.
   CHECK(sent(stage_of(m, {}, {3, 1, false, false}, o).pass(PassKind::forward), "dispatch", Collective::all_gather)
             .value == 0);

@@ -175,6 +175,24 @@ TEST_CASE("placeholders of weight gradients: one for each shape") {
   CHECK(m.stage().placeholders().value == 2 * (h * (q + 2 * kv) + q * h + 2 * f * h + f * h));
 }
 
+TEST_CASE("what the head gathers stands in a buffer that stays, what layers gather does not") {
+  Llama m;
+  m.layout.tensor = 2, m.layout.sequence_parallel = true;
+  const auto made = [&](PassKind kind) {  // by the head, of as many bytes as all of its input
+    std::int64_t count = 0;
+    for (const PassStep& s : m.stage(false, true).pass(kind))
+      for (const MemoryChange& c : s.memory) count += s.layer == m.layers && c.bytes.value == 2 * h * kTokens ? 1 : 0;
+    return count;
+  };
+  CHECK(m.stage(false, true).gather_buffer().value == 0);
+  const std::int64_t forward = made(PassKind::forward), backward = made(PassKind::backward);
+  m.o.kernels.gather_buffer = true;
+  CHECK(m.stage(false, true).gather_buffer().value == 2 * h * kTokens);
+  CHECK(m.stage().gather_buffer().value == 0);
+  CHECK(made(PassKind::forward) == forward - 1);
+  CHECK(made(PassKind::backward) == backward - 1);
+}
+
 TEST_CASE("without output deallocation each micro-batch in flight keeps one message more") {
   // Korthikanti et al., appendix B: the saving on the first rank is s b h elements for each of p micro-batches.
   Llama m;

@@ -326,4 +326,55 @@ TEST_CASE("ring attention: context − 1 exchanges forward, gradients come home 
   CHECK(kernels == 4);
 }
 
+// 16 positions of 4 query heads of 16 a rank, a block of keys and values of 2 heads, or of 4 where they are repeated.
+TEST_CASE("keys and values gathered once and attended block by block, their gradients on a ring in fp32") {
+  const model::ModelSpec m = llama(1, 64, 4, 2, 128, 256);
+  Layout layout;
+  layout.context = 4;
+  PassOptions o;
+  o.sequence_length = 64, o.attention = AttentionKind::flash;
+  o.calls.context_exchange = ContextExchange::gathered_ring;
+  const auto of_attention = [&](PassKind kind) {
+    std::vector<PassStep> those;
+    for (const PassStep& s : stage_of(m, layout, {.layers = 1}, o).pass(kind))
+      if (s.kind == model::OperatorKind::attention_flash) those.push_back(s);
+    return those;
+  };
+  for (const std::int64_t heads : {2, 4}) {
+    o.kernels.repeated_heads = heads == 4;
+    const std::int64_t block = 2 * 2 * 16 * heads * 16, queries = 16 * 64;
+    const std::size_t first = heads == 4 ? 1 : 0;  // heads are repeated before
+    const auto forward = of_attention(PassKind::forward), backward = of_attention(PassKind::backward);
+    REQUIRE(forward.size() == first + 1 + 4 * 2);
+    if (first == 1) CHECK(forward[0].kernel.bytes.value == block + block / 2);
+    CHECK(forward[first].collective == Collective::all_gather);
+    CHECK(forward[first].message.value == 4 * block);
+    CHECK(forward[first].beside == 1);  // the block of its own
+    CHECK(forward[first + 1].kernel.kv_heads == heads);
+    CHECK(forward[first + 1].kernel.sequence_kv == 16);
+    // Joined to be sent; cast to fp32. Then differences, product and sum in fp32; at last cast back.
+    CHECK(forward[first + 2].kernel.bytes.value == 2 * block + 6 * queries);
+    CHECK(forward[first + 4].kernel.bytes.value == 2 * block + (6 + 32) * queries);
+    CHECK(forward[first + 8].kernel.bytes.value == (6 + 32 + 6) * queries);
+    REQUIRE(backward.size() == first + 1 + 4 * 3);
+    std::int64_t sent = 0;
+    for (const PassStep& s : backward) sent += s.collective == Collective::send_receive ? s.message.value : 0;
+    CHECK(sent == 4 * 2 * block);
+    CHECK(backward[3].beside == 1);
+    CHECK(backward[12].beside == 0);  // nothing is left to run beside the last
+  }
+}
+
+TEST_CASE("repeated heads are what is kept for the backward pass of attention, none where each query has its own") {
+  PassOptions o;
+  o.sequence_length = 64, o.attention = AttentionKind::flash;
+  const auto kept = [&](std::int64_t kv) {
+    return stage_of(llama(1, 64, 4, kv, 128, 256), {}, {.layers = 1}, o).saved_activations().value;
+  };
+  const std::int64_t grouped = kept(2), own = kept(4);
+  o.kernels.repeated_heads = true;
+  CHECK(kept(2) == grouped + 2 * 2 * 64 * (64 - 32));
+  CHECK(kept(4) == own);
+}
+
 }  // namespace orrery::layout::pass_test

@@ -106,6 +106,16 @@ TEST_CASE("placeholders of gradients are buffers: one for each shape of a weight
   CHECK(held(lowered(hand).program.devices[0], MemoryClass::optimizer) == optimizer);
 }
 
+TEST_CASE("the buffer that the head gathers into is held by its stage for the whole run") {
+  ByHand hand = small(2, 2, 2);
+  hand.layout.sequence_parallel = true;
+  for (const Device& device : lowered(hand).program.devices) CHECK(held(device, MemoryClass::buffers) == 0);
+  hand.pass.kernels.gather_buffer = true;
+  const Program with = lowered(hand).program;
+  CHECK(held(with.devices.front(), MemoryClass::buffers) == 0);
+  CHECK(held(with.devices.back(), MemoryClass::buffers) == 2 * h * hand.pass.sequence_length * hand.pass.micro_batch);
+}
+
 TEST_CASE("states of each stage: weights, gradients and the optimizer's, whole or in shards") {
   ByHand hand = small(1, 2, 2, 2);
   const auto devices = [&](layout::Zero zero) {

@@ -7,8 +7,8 @@
 // makes or runs again are buffers. I leaves behind for W, as activations, what W reads: inputs and output gradients of
 // the products; I + W = B kernel for kernel. A pass counts its incoming message from the start of its first step and
 // its outgoing message to the end of its last, so that the time in which a message waits or travels is for the caller
-// to count. States (weights, gradients, optimizer), placeholders() and parameters gathered by ZeRO-3 are the caller's
-// too.
+// to count. States (weights, gradients, optimizer), placeholders(), gather_buffer() and parameters gathered by ZeRO-3
+// are the caller's too.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -42,8 +42,9 @@ RecomputeModules modules_of(std::span<const RecomputeModule> list);
 enum class AttentionKind : std::uint8_t { unfused, flash };
 std::vector<std::pair<std::string, AttentionKind>> attention_names();  // for field tables
 // How attention sees all of a sequence that is split over context ranks: keys and values travel round, or are gathered;
-// or heads are split in place of positions while it runs (DeepSpeed-Ulysses).
-enum class ContextExchange : std::uint8_t { ring, all_gather, all_to_all };
+// or heads are split in place of positions while it runs (DeepSpeed-Ulysses); or they are gathered, attended block by
+// block, and their gradients travel round (PyTorch).
+enum class ContextExchange : std::uint8_t { ring, all_gather, all_to_all, gathered_ring };
 
 // Which elementwise chains are one kernel, and what stays in memory: part of the section `kernels` of a software stack
 // (cost/stack.hpp, where each key has its line of help).
@@ -62,10 +63,14 @@ struct OperatorKernels {
   // Megatron with fused accumulation hands autograd a placeholder of each weight gradient (see
   // StageModel::placeholders).
   bool gradient_placeholders = false;
+  // What the head and the dispatcher `all_gather` gather of all ranks stands in one buffer of the process, made as
+  // large as the largest needs and never freed (Megatron-LM, get_global_memory_buffer).
+  bool gather_buffer = false;
   // fp32 copies of the logits in the backward pass of the loss, beside the softmax: 0 = in place (Megatron), 2 = the
   // gradient of nll_loss and that of log_softmax (torch.nn.functional.cross_entropy).
   std::int64_t loss_copies = 0;
-  bool keep_stage_output = false;     // the message to the next stage stays until the backward pass
+  bool keep_stage_output = false;  // the message to the next stage stays until the backward pass
+  bool repeated_heads = false;     // grouped keys and values are written out for each query head before fused attention
   bool separate_projections = false;  // query, key, value and gate, up as products of their own (torchtitan)
   bool fp8_saves_input = true;  // fp8: the cast input is kept (Transformer Engine); false: the original is (torchao)
   bool recompute_stops_early = false;  // recompute ends with the last tensor needed (torch non-reentrant checkpoint)
@@ -186,6 +191,8 @@ class StageModel {
   // storage type of activations, for each distinct shape of weight (Transformer Engine get_dummy_wgrad keeps them by
   // shape).
   Bytes placeholders() const;
+  // Held for the whole run where OperatorKernels::gather_buffer is set: the largest of what it is for.
+  Bytes gather_buffer() const;
   // Parameters that every tensor rank holds whole (norms, biases of projection and fc2): under sequence parallel their
   // gradients are partial and are all-reduced over the tensor ranks once a step (Megatron allreduce_layernorm_grads).
   std::int64_t replicated_parameters() const;

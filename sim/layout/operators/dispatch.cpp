@@ -146,8 +146,9 @@ void split_dispatch(Splitter& s) {
   op.forward = exchange.outward(true), op.backward = exchange.homeward(true);
   if (sends_tokens(s) && !s.options.compiled)  // the gradient of the branch meets that of the router's product
     op.backward.push_back({s.memory("input.add_gradient", 3 * s.width() * s.rank.shard_tokens * s.features(0))});
-  op.forward_workspace = exchange.workspace();
-  if (op.forward_workspace.value > 0) op.backward_workspace.push_back({op.forward_workspace, true, false});
+  const Bytes workspace = exchange.workspace();
+  (s.options.kernels.gather_buffer ? op.gather_buffer : op.forward_workspace) = workspace;
+  if (workspace.value > 0) op.backward_workspace.push_back({workspace, true, false});
   s.finish(std::move(op));
 }
 

@@ -47,6 +47,11 @@ std::int64_t gathered_bytes(const Splitter& s, const Linear& linear) {
   return s.options.kernels.fp8_saves_input ? size_of(linear.type) : s.width();
 }
 
+// The head is no layer of Transformer Engine, which gathers into tensors of its own.
+bool in_gather_buffer(const Splitter& s) {
+  return s.options.kernels.gather_buffer && s.in_last_part();
+}
+
 // What the weight gradient will read of the input `op.in[0]`, and the cast to fp8: read once, written as it is and
 // transposed, the transposed copy being the one kept (Transformer Engine on Hopper), but where recompute drops the
 // original (Megatron-LM: set_save_original_input).
@@ -78,7 +83,7 @@ void column_forward(Splitter& s, RankOp& op, const std::vector<Linear>& linears)
     const std::int64_t gathered = checked_mul(s.rank.tokens, first.in) * gathered_bytes(s, first);
     op.forward.push_back({s.communicate(first.name, Collective::all_gather, gathered)});
     if (s.options.calls.regather_in_backward) {
-      op.forward_workspace = {gathered};
+      (in_gather_buffer(s) ? op.gather_buffer : op.forward_workspace) = {gathered};
     } else {
       op.out.push_back(s.tensor(s.rank.tokens * first.in, gathered_bytes(s, first)));
       op.keep_for_weight = {op.out.back()};
@@ -100,7 +105,7 @@ void column_backward(Splitter& s, RankOp& op, const std::vector<Linear>& linears
   if (regather) {
     op.backward.push_back(
         {s.communicate(first.name, Collective::all_gather, values * gathered_bytes(s, first)), Phase::weight});
-    op.backward_workspace.push_back({{values * gathered_bytes(s, first)}, false, true});
+    if (!in_gather_buffer(s)) op.backward_workspace.push_back({{values * gathered_bytes(s, first)}, false, true});
   }
   for (std::size_t i = 0; i < linears.size(); ++i) {
     const Linear& l = linears[i];
