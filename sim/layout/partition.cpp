@@ -107,7 +107,7 @@ Result<Counts> balanced_by_speed(const model::ModelSpec& spec, const Layout& lay
   return counts;
 }
 
-// A stage ends with the layer whose cumulative cost passes its share of the whole (nanotron, models/base.py
+// A stage ends with the layer whose cumulative cost reaches its share of the whole (nanotron, models/base.py
 // build_model, with get_block_compute_costs: matrix parameters of a layer, of the head): earlier stages round up, the
 // last has what is left and the head. Where the layers end before the last stage but one begins, nanotron puts the head
 // there and the loss alone behind it; here each of those stages takes a layer of the one before, and the head is on the
@@ -120,7 +120,7 @@ Result<Counts> cost_shares(const model::ModelSpec& spec, const Layout& layout) {
   std::int64_t stage = 0;
   for (std::int64_t i = 1; i <= layers; ++i) {
     ++counts[static_cast<std::size_t>(stage)];
-    if (stage + 1 < stages && checked_mul(i * layer, stages) > checked_mul(whole, stage + 1)) ++stage;
+    if (stage + 1 < stages && checked_mul(i * layer, stages) >= checked_mul(whole, stage + 1)) ++stage;
   }
   for (std::int64_t s = stages - 2; s > 0; --s) {
     std::int64_t from = s - 1;

@@ -49,7 +49,7 @@ const Fields<Layout>& layout_fields() {
                    {"explicit", Partition::explicit_layers}},
                   "how layers go to stages; ends_count_as_layers: embedding and head take the place of a layer each; "
                   "balanced: least cost of the costliest "
-                  "stage; cost_shares: a stage ends with the layer that passes its share of the cost (nanotron)")
+                  "stage; cost_shares: a stage ends with the layer that reaches its share of the cost (nanotron)")
           .add("layers_per_stage", &Layout::layers_per_stage,
                "partition explicit: layers of each stage, in model order")
           .choice(
