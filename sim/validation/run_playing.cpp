@@ -17,7 +17,7 @@ Value measured(const std::optional<double>& value) {
   return value ? Value(*value) : Value();
 }
 
-// Of the fullest rank, or of the last one.
+// Of the fullest rank, or of the first or last one.
 std::int64_t peak_of(const report::RunResult& run, MemoryKind kind) {
   const std::vector<program::Device>& devices = run.program.devices;
   const std::int32_t last = std::max_element(devices.begin(), devices.end(), [](const auto& a, const auto& b) {
@@ -26,7 +26,8 @@ std::int64_t peak_of(const report::RunResult& run, MemoryKind kind) {
   std::int64_t peak = 0;
   for (std::size_t d = 0; d < devices.size(); ++d) {
     if (kind == MemoryKind::allocated_last_rank && devices[d].ranks.back() != last) continue;
-    const bool reserved = kind == MemoryKind::reserved || kind == MemoryKind::process;
+    if (kind == MemoryKind::reserved_first_rank && devices[d].ranks.front() != 0) continue;
+    const bool reserved = kind != MemoryKind::allocated && kind != MemoryKind::allocated_last_rank;
     peak = std::max(peak, reserved ? run.reserved[d] : run.memory[d].peak);
   }
   return peak + (kind == MemoryKind::process ? run.context_memory.value : 0);

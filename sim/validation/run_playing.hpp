@@ -8,7 +8,7 @@
 
 namespace orrery::validation {
 
-enum class MemoryKind : std::uint8_t { allocated, allocated_last_rank, reserved, process };
+enum class MemoryKind : std::uint8_t { allocated, allocated_last_rank, reserved, reserved_first_rank, process };
 
 // What is played, and in which unit memory is asked for. Without a scenario the row is not.
 struct Job {

@@ -19,7 +19,8 @@ constexpr std::int64_t kMostOfColumn = std::int64_t{1} << 40;
 // keeps 2 + 4 + 4 + 4 bytes; PyTorch FSDP shards fp32 parameters and casts copies as it gathers: 4 + 4 + 4, of which 2
 // are counted as the weights that travel; trained all in 16 bits: 2 + 2 + 2; 0: as the stack says. The memory of a log
 // is what the framework prints: Megatron-LM max_memory_allocated of report_memory, the others what their device
-// monitors hold as reserved; the BLOOM chronicles note what nvidia-smi shows for the process, the CUDA context
+// monitors hold as reserved, nanotron on rank 0 (of its rows with pipelines few fit the fullest rank where that is
+// another); the BLOOM chronicles note what nvidia-smi shows for the process, the CUDA context
 // included.
 constexpr Dialect kDialects[] = {
     {"megatron-2024", Position::learned, true, true, false, 128, 14, 14, false},
@@ -28,7 +29,7 @@ constexpr Dialect kDialects[] = {
     {"megatron-2022", Position::learned, true, true, false, 128, 14, 14, true},
     {"megatron-2023", Position::learned, true, true, false, 128, 14, 14, false},
     {"megatron-2025", Position::learned, true, true, false, 128, 14, 14, false},
-    {"megatron-2026", Position::learned, true, true, false, 128, 14, 14, false, false, false, true},
+    {"megatron-2026", Position::learned, true, true, false, 128, 14, 14, false, false, false, false, true},
     {"megatron-deepspeed-2021", Position::learned, true, true, false, 128, 14, 14, true},
     {"megatron-deepspeed-2022", Position::alibi, true, true, true, 128, 14, 14, true, false, true},
     {"nemo-2022", Position::learned, true, true, false, 128, 14, 14, true},
@@ -47,7 +48,7 @@ constexpr Dialect kDialects[] = {
     {"torchtitan-2025", Position::learned, true, false, false, 1, 0, 0, true},
     {"ibm-fsdp", Position::learned, true, false, false, 1, 12, 6, true},
     {"maxtext-2025", Position::learned, true, false, false, 1, 12, 12, true},
-    {"nanotron", Position::rotary, false, false, false, 1, 14, 14, true, true},
+    {"nanotron", Position::rotary, false, false, false, 1, 14, 14, true, true, false, true},
 };
 
 model::ModelChoice model_of(const Cells& cells, const Dialect& dialect) {

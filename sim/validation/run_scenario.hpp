@@ -17,6 +17,7 @@ struct Dialect {
   bool reports_reserved;               // memory as the framework logs it, where the row does not say
   bool splits_by_cost_shares = false;  // the framework has one rule for its stages, whatever the column says
   bool reports_process = false;        // tool-reported memory is that of the process, as nvidia-smi prints it
+  bool reports_first_rank = false;     // tool-reported memory is that of rank 0, which prints it
   bool gated_alone = false;  // a gated MLP changes nothing else of the model: norms, biases, positions, dropout
 };
 const Dialect& dialect_of(const std::string& stack);

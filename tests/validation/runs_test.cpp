@@ -186,6 +186,24 @@ TEST_CASE("memory of the last rank is that of the last stage, not of the fullest
   CHECK(last < fullest);
 }
 
+// With one micro-batch and a large vocabulary the stage of the loss is the fullest.
+TEST_CASE("memory that nanotron prints is that of its first rank, not of the fullest") {
+  CsvTable table = sample();
+  const auto cell = [&](const char* column) -> std::string& {
+    return table.rows[0][static_cast<std::size_t>(table.column(column))].text;
+  };
+  table.rows.resize(1);
+  REQUIRE(cell("pp") != "1");
+  cell("stack") = "nanotron", cell("vocab") = "400000";
+  cell("global_batch") = std::to_string(std::stoll(cell("dp")) * std::stoll(cell("micro_batch")));
+  cell("memory_kind") = "reserved";
+  const double fullest = std::get<double>(report_of(table).rows[0].figures[1].predicted);
+  cell("memory_kind") = "tool-reported";
+  const double first = std::get<double>(report_of(table).rows[0].figures[1].predicted);
+  CHECK(first > 1);
+  CHECK(first < fullest);
+}
+
 // The table of another day: words that are not known here, in one row each, beside rows that are sound.
 TEST_CASE("a word, GPU, cluster or stack that is not known refuses its row, by reason, and no other") {
   CsvTable table = sample();
