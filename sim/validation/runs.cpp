@@ -78,7 +78,7 @@ MemoryKind memory_kind(const Cells& cells) {
   if (kind == "allocated") return MemoryKind::allocated;
   if (kind == "allocated_last_rank") return MemoryKind::allocated_last_rank;
   const Dialect& dialect = dialect_of(cells.text("stack"));
-  if (kind == "tool-reported" && dialect.reports_first_rank) return MemoryKind::reserved_first_rank;
+  if ((kind.empty() || kind == "tool-reported") && dialect.reports_first_rank) return MemoryKind::reserved_first_rank;
   if (kind == "reserved" || (kind == "tool-reported" && !dialect.reports_process)) return MemoryKind::reserved;
   if (kind == "tool-reported" || (kind.empty() && dialect.reports_process)) return MemoryKind::process;
   if (!kind.empty())
