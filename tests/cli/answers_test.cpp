@@ -20,8 +20,7 @@ void check_answers(const std::string& name) {
   std::string text;
   for (std::string line; std::getline(said, line);) {
     if (!line.starts_with("$ ")) continue;
-    const Outcome outcome =
-        run_orrery("--version >/dev/null; PATH=" + kBuild + ":$PATH bash -c " + quoted(line.substr(2)) + " 2>&1");
+    const Outcome outcome = run_shell("PATH=" + kBuild + ":$PATH bash -c " + quoted(line.substr(2)) + " 2>&1");
     text += line + "\n" + outcome.text;
     if (outcome.code != 0) text += "exit " + std::to_string(outcome.code) + "\n";
     text += "\n";

@@ -13,7 +13,7 @@ using orrery::testing::kBuild;
 using orrery::testing::kOrrery;
 using orrery::testing::kSource;
 using orrery::testing::Outcome;
-using orrery::testing::run_orrery;
+using orrery::testing::run_shell;
 
 namespace {
 
@@ -21,7 +21,7 @@ const std::string kFolder = kBuild + "/bad_tables";
 
 // In the folder of the files; what it says on both streams.
 Outcome in_tables(const std::string& command) {
-  return run_orrery("--version >/dev/null; cd " + kFolder + " && " + command + " 2>&1");
+  return run_shell("cd " + kFolder + " && " + command + " 2>&1");
 }
 
 // Files that are no text, or none at all, named `what`.EXTENSION.
@@ -33,7 +33,7 @@ void make_odd_files(const std::string& extension) {
                            " && printf 'name: \\377\\376\\n' > not_utf8" + e + " && truncate -s 100M 100MB" + e +
                            " && mkfifo fifo" + e + " && ln -s loop" + e + " loop" + e +
                            " && { for i in $(seq 100000); do printf '['; done; } > nested" + e + " && echo made";
-  REQUIRE(run_orrery("--version >/dev/null; " + make).text == "made\n");
+  REQUIRE(run_shell(make).text == "made\n");
 }
 
 using Columns = std::vector<std::pair<std::string, std::string>>;
@@ -218,9 +218,7 @@ TEST_CASE("where output cannot go, it is said, and nothing half-written is left"
 // The line of progress is for a terminal only; `script` lends one.
 TEST_CASE("progress is shown on a terminal, cleared at the end, and silent with -q or without a terminal") {
   // Without `script`, or where it gets no terminal (a chroot without /dev/pts), there is nothing to look at.
-  if (run_orrery("--version >/dev/null; script -qec true /dev/null </dev/null >/dev/null 2>&1 && echo yes")
-          .text.empty())
-    return;
+  if (run_shell("script -qec true /dev/null </dev/null >/dev/null 2>&1 && echo yes").text.empty()) return;
   make_odd_files("csv");
   const std::string run = kOrrery + "run " + kSource + "/scenarios/quickstart-8gpu.yaml --every-rank ";
   const auto on_terminal = [&](const std::string& more) {

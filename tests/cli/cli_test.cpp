@@ -11,6 +11,7 @@ using orrery::testing::kBuild;
 using orrery::testing::kSource;
 using orrery::testing::Outcome;
 using orrery::testing::run_orrery;
+using orrery::testing::run_shell;
 
 namespace {
 
@@ -85,9 +86,7 @@ TEST_CASE("colour follows --color, NO_COLOR, CLICOLOR_FORCE, then the terminal")
   const std::string colored =
       "\x1b[1;31merror:\x1b[0m no such command: 'x'\n\x1b[1;36m  help:\x1b[0m `orrery --help` lists the commands\n";
   const auto under = [](const std::string& variables) {
-    return run_orrery("--version >/dev/null; env -u NO_COLOR -u CLICOLOR_FORCE " + variables + " " + kBuild +
-                      "/orrery x 2>&1")
-        .text;
+    return run_shell(variables + " " + kBuild + "/orrery x 2>&1").text;
   };
   CHECK(under("") == plain);  // a pipe
   CHECK(under("CLICOLOR_FORCE=1") == colored);
@@ -101,18 +100,16 @@ TEST_CASE("a stdout that takes nothing is an error, never success") {
   CHECK(run_orrery("completion bash >&- 2>/dev/null").code == 2);
   expect("completion bash 2>&1 >/dev/full", 2, "error: standard output cannot be written: No space left on device\n");
   // The reader of the pipe is gone before anything is written: quiet, with the code of a closed pipe.
-  const Outcome closed = run_orrery("--version >/dev/null; (sleep 0.2; " + kBuild +
-                                    "/orrery --version 2>&1; echo $? >&2) 2>&1 >/dev/full");
+  const Outcome closed = run_shell("(sleep 0.2; " + kBuild + "/orrery --version 2>&1; echo $? >&2) 2>&1 >/dev/full");
   CHECK(closed.text == "2\n");
-  const Outcome pipe =
-      run_orrery("--version >/dev/null; { { sleep 0.2; " + kBuild + "/orrery --version; echo $? >&3; } | true; } 3>&1");
+  const Outcome pipe = run_shell("{ { sleep 0.2; " + kBuild + "/orrery --version; echo $? >&3; } | true; } 3>&1");
   CHECK(pipe.text == "141\n");
 }
 
 TEST_CASE("completion scripts are valid and complete names, options and values") {
   const auto complete = [](const std::string& line) {
-    return run_orrery("--version >/dev/null; bash -c 'source <(" + kBuild + "/orrery completion bash); COMP_WORDS=(" +
-                      line + "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _orrery; echo ${COMPREPLY[*]}'")
+    return run_shell("bash -c 'source <(" + kBuild + "/orrery completion bash); COMP_WORDS=(" + line +
+                     "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _orrery; echo ${COMPREPLY[*]}'")
         .text;
   };
   CHECK(complete("orrery compl") == "completion\n");
@@ -125,7 +122,9 @@ TEST_CASE("completion scripts are valid and complete names, options and values")
     // Where the shell is installed, it takes the script.
     const std::string check = "if command -v " + shell + " >/dev/null; then " + kBuild + "/orrery completion " + shell +
                               " | " + shell + " -n; fi";
-    expect("--version >/dev/null; " + check + " 2>&1", 0, "");
+    const Outcome checked = run_shell(check + " 2>&1");
+    CHECK(checked.code == 0);
+    CHECK(checked.text.empty());
   }
 }
 
@@ -151,7 +150,7 @@ TEST_CASE("Ctrl-C ends with 130 and leaves no half-written trace") {
                              "/pipe; sleep 5 >/dev/null <>" + folder + "/pipe & " + kBuild + "/orrery run " + kSource +
                              "/scenarios/quickstart-16gpu.yaml --trace " + folder +
                              "/pipe >/dev/null 2>&1 & p=$!; sleep 1; kill -INT $p; wait $p; echo $?; ls " + folder;
-  const Outcome outcome = run_orrery("--version >/dev/null; bash -mc '" + script + "' 2>/dev/null");
+  const Outcome outcome = run_shell("bash -mc '" + script + "' 2>/dev/null");
   CHECK(outcome.text == "130\npipe\n");
 }
 

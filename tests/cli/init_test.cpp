@@ -7,6 +7,7 @@ using orrery::testing::check_golden;
 using orrery::testing::kOrrery;
 using orrery::testing::Outcome;
 using orrery::testing::run_orrery;
+using orrery::testing::run_shell;
 
 namespace {}  // namespace
 
@@ -48,13 +49,13 @@ TEST_CASE("a model is taken from a config.json") {
   const Outcome here = run_orrery(flags + "2>&1");
   CHECK(here.code == 0);
   CHECK(here.text.find("model: tests/data/model/llama-3.1-8b.json ") != std::string::npos);
-  const Outcome there = run_orrery("--version >/dev/null; d=$(mktemp -d); " + kOrrery + flags + "-o $d/s.yaml && " +
-                                   kOrrery + "run $d/s.yaml | sed -n 2p; rm -r $d");
+  const Outcome there = run_shell("d=$(mktemp -d); " + kOrrery + flags + "-o $d/s.yaml && " + kOrrery +
+                                  "run $d/s.yaml | sed -n 2p; rm -r $d");
   CHECK(there.text.starts_with("8.03 B parameters"));
-  const Outcome of_file = run_orrery("--version >/dev/null; d=$(mktemp -d); " + kOrrery +
-                                     "init --model gpt3-1.3b --cluster topologies/clusters/selene.yaml --nodes 1 -o "
-                                     "$d/s.yaml && " +
-                                     kOrrery + "check $d/s.yaml 2>&1 | grep -o 's.yaml: ok'; rm -r $d");
+  const Outcome of_file = run_shell("d=$(mktemp -d); " + kOrrery +
+                                    "init --model gpt3-1.3b --cluster topologies/clusters/selene.yaml --nodes 1 -o "
+                                    "$d/s.yaml && " +
+                                    kOrrery + "check $d/s.yaml 2>&1 | grep -o 's.yaml: ok'; rm -r $d");
   CHECK(of_file.text == "s.yaml: ok\n");
   const Outcome refused = run_orrery("init --model tests/data/model/deepseek-v3.2.json --cluster dgx-h100 2>&1");
   CHECK(refused.code == 2);
@@ -70,11 +71,11 @@ TEST_CASE("what cannot be is refused as a scenario is, and no file is left") {
                    run_orrery("init --model gpt3-6.7b --cluster selene --precision fp17 2>&1").text +
                    run_orrery("init --cluster selene 2>&1").text);
   const Outcome file =
-      run_orrery("--version >/dev/null; d=$(mktemp -d) && cd $d && " + kOrrery +
-                 "init --model gpt3-1.3b --cluster selene --tensor 5 -o s.yaml 2>/dev/null; echo $?; ls; " + kOrrery +
-                 "init --model gpt3-1.3b --cluster selene -o s.yaml; echo $?; ls; " + kOrrery +
-                 "init --model gpt3-1.3b --cluster selene -o s.yaml 2>/dev/null; echo $?; " + kOrrery +
-                 "check -q s.yaml; echo $?; rm -r $d");
+      run_shell("d=$(mktemp -d) && cd $d && " + kOrrery +
+                "init --model gpt3-1.3b --cluster selene --tensor 5 -o s.yaml 2>/dev/null; echo $?; ls; " + kOrrery +
+                "init --model gpt3-1.3b --cluster selene -o s.yaml; echo $?; ls; " + kOrrery +
+                "init --model gpt3-1.3b --cluster selene -o s.yaml 2>/dev/null; echo $?; " + kOrrery +
+                "check -q s.yaml; echo $?; rm -r $d");
   CHECK(file.text == "2\n0\ns.yaml\n2\n0\n");
 }
 

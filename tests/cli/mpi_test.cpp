@@ -23,11 +23,6 @@ const std::string kTeamSweep =
     "sweep scenarios/quickstart-8gpu.yaml --set network=ideal --no-sensitivity "
     "--space 'tensor=1,2,4; pipeline=1,2,4; micro_batch=1,2,4; recompute=none,full; zero=none,optimizer' ";
 
-// In the source tree, as run_orrery does.
-Outcome run_shell(const std::string& command) {
-  return run_orrery("--version >/dev/null; " + command);
-}
-
 // ORRERY_NO_MPI: not asked for, as where sanitizers make each of many short processes a long one.
 bool has_mpirun() {
   return std::getenv("ORRERY_NO_MPI") == nullptr && run_shell(kMpirun + "-n 1 true").code == 0;

@@ -7,7 +7,6 @@
 
 namespace orrery::output_safety_test {
 
-using orrery::testing::kBuild;
 using orrery::testing::kOrrery;
 using orrery::testing::kScenarios;
 using orrery::testing::kSource;

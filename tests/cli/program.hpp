@@ -22,10 +22,9 @@ struct Outcome {
   std::string text;
 };
 
-// stdout of `orrery arguments`, run by a shell in the source tree; write 2>&1 to get both streams.
-inline Outcome run_orrery(const std::string& arguments) {
-  const std::string command =
-      "cd " + kSource + " && env -u NO_COLOR -u CLICOLOR_FORCE " + kBuild + "/orrery " + arguments;
+// stdout of a script, run by sh in the source tree; write 2>&1 to get both streams.
+inline Outcome run_shell(const std::string& script) {
+  const std::string command = "cd " + kSource + " && unset NO_COLOR CLICOLOR_FORCE && " + script;
   FILE* pipe = ::popen(command.c_str(), "r");
   REQUIRE(pipe != nullptr);
   Outcome outcome;
@@ -36,11 +35,15 @@ inline Outcome run_orrery(const std::string& arguments) {
   return outcome;
 }
 
+inline Outcome run_orrery(const std::string& arguments) {
+  return run_shell(kOrrery + arguments);
+}
+
 // What a script says in a new folder of its own, on both streams.
 inline Outcome run_in(const std::string& name, const std::string& script) {
   const std::string folder = kBuild + "/" + name;
-  return run_orrery("--version >/dev/null; rm -rf " + folder + "; mkdir -p " + folder + "; cd " + folder +
-                    "; exec 2>&1; bash -c '" + script + "'");
+  return run_shell("rm -rf " + folder + "; mkdir -p " + folder + "; cd " + folder + "; exec 2>&1; bash -c '" + script +
+                   "'");
 }
 
 // The text equals the file (relative to the source tree), or rewrites it where golden files are updated.

@@ -9,10 +9,11 @@ using orrery::testing::check_golden;
 using orrery::testing::kOrrery;
 using orrery::testing::Outcome;
 using orrery::testing::run_orrery;
+using orrery::testing::run_shell;
 
 namespace {
 
-const std::string kTemp = "--version >/dev/null; d=$(mktemp -d) && cd $d && ";
+const std::string kTemp = "d=$(mktemp -d) && cd $d && ";
 // 4 pipeline ranks · 2 data, 8 micro-batches.
 const std::string kOwnOrder =
     "printf 'model: gpt3-2.7b\\ncluster: {type: selene, nodes: 1}\\nlayout: {pipeline: 4}\\n"
@@ -61,32 +62,32 @@ TEST_CASE("what a schedule cannot be is said, with exit code 2") {
   CHECK(run_orrery("schedule 1f1b --stages 0 2>/dev/null").code == 2);
   CHECK(run_orrery("schedule none.csv 2>&1").text == "none.csv: cannot be opened: No such file or directory\n");
   CHECK(run_orrery("schedule none.csv 2>/dev/null").code == 2);
-  CHECK(run_orrery("--version >/dev/null; d=$(mktemp -d) && mkfifo $d/pipe.csv && timeout 10 " + kOrrery +
-                   "schedule $d/pipe.csv 2>/dev/null; echo $?; rm -r $d")
+  CHECK(run_shell("d=$(mktemp -d) && mkfifo $d/pipe.csv && timeout 10 " + kOrrery +
+                  "schedule $d/pipe.csv 2>/dev/null; echo $?; rm -r $d")
             .text == "2\n");
   CHECK(run_orrery("schedule 1f1b gpipe --export csv 2>/dev/null").code == 2);
 }
 
 TEST_CASE("an exported schedule drives a scenario and gives the result of its name") {
   const Outcome outcome =
-      run_orrery(kTemp + kOwnOrder + kOrrery + "schedule zb_h1 -p 4 -m 8 --export csv > own.csv && " + kOrrery +
-                 "run s.yaml --json > a && " + kOrrery +
-                 "run s.yaml --set schedule=zb_h1 --json > b && grep timeline_hash a b; rm -r $d");
+      run_shell(kTemp + kOwnOrder + kOrrery + "schedule zb_h1 -p 4 -m 8 --export csv > own.csv && " + kOrrery +
+                "run s.yaml --json > a && " + kOrrery +
+                "run s.yaml --set schedule=zb_h1 --json > b && grep timeline_hash a b; rm -r $d");
   const std::string a = outcome.text.substr(0, outcome.text.find('\n')),
                     b = outcome.text.substr(outcome.text.find('\n') + 1);
   REQUIRE(a.find("timeline_hash") != std::string::npos);
   CHECK(a.substr(2) + "\n" == b.substr(2));
   // The file drawn is the schedule drawn, but for its name.
-  const Outcome drawn = run_orrery(kTemp + kOrrery + "schedule zb_h1 -p 2 -m 4 --export csv > own.csv && " + kOrrery +
-                                   "schedule own.csv | tail -n +2 > a; " + kOrrery +
-                                   "schedule zb_h1 -p 2 -m 4 | tail -n +2 | cmp - a && echo same; rm -r $d");
+  const Outcome drawn = run_shell(kTemp + kOrrery + "schedule zb_h1 -p 2 -m 4 --export csv > own.csv && " + kOrrery +
+                                  "schedule own.csv | tail -n +2 > a; " + kOrrery +
+                                  "schedule zb_h1 -p 2 -m 4 | tail -n +2 | cmp - a && echo same; rm -r $d");
   CHECK(drawn.text == "same\n");
 }
 
 TEST_CASE("a schedule file that does not fit or does not run is refused with its place") {
   const auto errors = [](const std::string& csv, const std::string& set = {}) {
-    return run_orrery(kTemp + kOwnOrder + "printf '" + csv + "' > own.csv && " + kOrrery + "run s.yaml " + set +
-                      " 2>&1; echo $?; rm -r $d")
+    return run_shell(kTemp + kOwnOrder + "printf '" + csv + "' > own.csv && " + kOrrery + "run s.yaml " + set +
+                     " 2>&1; echo $?; rm -r $d")
         .text;
   };
   check_golden("tests/cli/golden/schedule_file_errors.txt",

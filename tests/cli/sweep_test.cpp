@@ -12,6 +12,7 @@ namespace orrery::sweep_test {
 using nlohmann::json;
 using orrery::testing::Outcome;
 using orrery::testing::run_orrery;
+using orrery::testing::run_shell;
 
 namespace {
 
@@ -98,7 +99,7 @@ TEST_CASE("wrong options of a sweep are refused with their remedy") {
 
 TEST_CASE("stores of two scenarios are not merged, and each is left as it was") {
   const std::string folder = "/tmp/orrery_merge_" + std::to_string(::getpid());
-  run_orrery("--version; mkdir -p " + folder);
+  run_shell("mkdir -p " + folder);
   const auto part = [&](const std::string& name, const std::string& more) {
     return run_orrery(
                "sweep scenarios/quickstart-8gpu.yaml --set network=ideal --no-sensitivity --space 'tensor=1,2' " +
@@ -112,11 +113,11 @@ TEST_CASE("stores of two scenarios are not merged, and each is left as it was") 
   CHECK(refused.code == 2);
   CHECK(refused.text.find("is the store of another sweep than") != std::string::npos);
   CHECK(refused.text.find("nothing was changed") != std::string::npos);
-  CHECK(run_orrery("--version >/dev/null; test -e " + folder + "/all.sqlite").code == 1);
+  CHECK(run_shell("test -e " + folder + "/all.sqlite").code == 1);
   const Outcome one = run_orrery("sweep --merge " + folder + "/a.sqlite --store " + folder + "/all.sqlite 2>&1");
   CHECK(one.code == 0);
   CHECK(one.text.find("2 layouts") != std::string::npos);
-  run_orrery("--version; rm -r " + folder);
+  run_shell("rm -r " + folder);
 }
 
 TEST_CASE("a layout's cost is that of its GPUs for the step, a figure of conditions and of the front") {

@@ -7,7 +7,6 @@
 
 namespace orrery::trace_test {
 
-using orrery::testing::kBuild;
 using orrery::testing::kOrrery;
 using orrery::testing::kScenarios;
 using orrery::testing::kSource;
