@@ -81,9 +81,9 @@ Result<StagesOnPools> stages_on_pools(const Scenario& s, const hardware::Topolog
     const double speed = speed_of_gpu(s.pools[pool], type);
     slowest = slowest > 0 ? std::min(slowest, speed) : speed;
   }
-  for (const std::vector<std::size_t>& pools : stages.pools) {
-    double slowest = speed_of_gpu(s.pools[pools.front()], type);
-    for (const std::size_t pool : pools) slowest = std::min(slowest, speed_of_gpu(s.pools[pool], type));
+  for (std::size_t stage = 0; stage < pipeline; ++stage) {
+    double slowest = stages.of_replicas.front()[stage];
+    for (const std::vector<double>& speeds : stages.of_replicas) slowest = std::min(slowest, speeds[stage]);
     stages.speeds.push_back(static_cast<std::int64_t>(slowest) * (s.layout.ranks() / s.layout.pipeline));
   }
   return stages;
