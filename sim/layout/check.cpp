@@ -154,7 +154,7 @@ class Checker {
 
   void batch() {
     if (l_.batch_split == BatchSplit::explicit_counts) counts();
-    if (l_.batch_split == BatchSplit::even || l_.data == 1) return;
+    if (l_.unlike_micro_batches().empty() || l_.data == 1) return;
     const std::string beside = "replicas of unlike numbers of micro-batches meet once a step: ";
     if (l_.shards_gradients())
       wrong("layout.zero", beside + "gradients that are sharded are reduced in each of them",

@@ -217,6 +217,7 @@ Result<Run> run_of(Scenario s, Tunings tunings, Resolver::Parts& parts) {
     if (!topology.ok()) return topology.errors();
     schedules = balanced_schedules(s, schedules->fullest->placement, **topology, making);
     if (!schedules.ok()) return schedules.errors();
+    if (Diagnostics wrong = check_rules(s); !wrong.empty()) return wrong;  // of the numbers, now that they are chosen
   }
   if (const auto spans = layout::partition_layers(s.model, s.layout); !spans.ok()) return spans.errors();
   if (!tunings.all) {

@@ -89,6 +89,28 @@ TEST_CASE("as many micro-batches on each replica are an even split") {
   CHECK(balanced.micro_batches.empty());
 }
 
+// They then meet in each micro-batch alike, so what is called there is no reason to refuse them.
+TEST_CASE("as many micro-batches on each replica are an even split also where replicas meet in each") {
+  const auto check_even = [](const std::string& text) {
+    CAPTURE(text);
+    const auto with = [&](const std::string& split) {
+      std::string said = text;
+      return simulated(said.replace(said.find("SPLIT"), 5, split));
+    };
+    const report::RunResult even = with("");
+    for (const std::string& split : {counts("[4, 4]"), std::string(", batch_split: balanced")}) {
+      CHECK(with(split).timeline.step_time == even.timeline.step_time);
+      CHECK(with(split).timeline_hash == even.timeline_hash);
+    }
+  };
+  check_even(text_of(", zero: gradientsSPLIT", 8));
+  check_even(text_of(", zero: parametersSPLIT", 8));
+  check_even(
+      "model: {type: mixtral-8x7b, layers: 4}\ncluster: {type: selene, nodes: 1, gpus: 4}\nlayout: {pipeline: 2, data: "
+      "2, expert: 2SPLIT}\ntraining: {sequence_length: 2048, global_batch: 8}\nschedule: 1f1b\nstack: "
+      "megatron-2025-moe\nnetwork: ideal\n");
+}
+
 TEST_CASE("which replica has more is all the same to the step") {
   const report::RunResult first = simulated(text_of(counts("[5, 2]"), 7)),
                           second = simulated(text_of(counts("[2, 5]"), 7));
