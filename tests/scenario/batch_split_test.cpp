@@ -128,6 +128,15 @@ TEST_CASE("a replica moves the activations of its own micro-batches") {
   CHECK(!run.hosts->to_host.empty());
 }
 
+TEST_CASE("a run says that unlike replicas are played apart") {
+  const std::string note =
+      "Ranks of one place in the pipeline are played apart where they differ: replicas of unlike numbers of "
+      "micro-batches.";
+  const auto says = [&](const report::RunResult& run) { return std::ranges::find(run.notes, note) != run.notes.end(); };
+  CHECK(says(simulated(text_of(counts("[4, 1]"), 5))));
+  CHECK_FALSE(says(simulated(text_of("", 8))));
+}
+
 TEST_CASE("unlike replicas give the same however they are played") {
   for (const char* schedule : {"1f1b", "gpipe", "zb_h1", "eager_1f1b"}) {
     const std::string text = text_of(counts("[4, 2]"), 6, fmt::format("schedule: {}\n", schedule));
