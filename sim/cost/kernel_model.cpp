@@ -22,6 +22,8 @@ const Fields<RateByType>& rate_fields() {
                                 .add("fp8", &RateByType::fp8, "fp8 operands")
                                 .number_range(0, 1)
                                 .add("int8", &RateByType::int8, "int8 operands")
+                                .number_range(0, 1)
+                                .add("fp4", &RateByType::fp4, "nvfp4 operands")
                                 .number_range(0, 1);
   return table;
 }
@@ -148,7 +150,7 @@ std::string joined(const std::vector<std::string>& words) {
 }  // namespace
 
 double RateByType::of(DType type) const {
-  const std::array<double, kDTypes.size()> rates{fp32, tf32, fp16, bf16, fp8, int8};
+  const std::array<double, kDTypes.size()> rates{fp32, tf32, fp16, bf16, fp8, int8, fp4};
   return rates[static_cast<std::size_t>(type)];
 }
 
@@ -177,6 +179,8 @@ const Fields<KernelModel>& kernel_model_fields() {
           .add("sustained", &M::sustained, "rate under hours of training over that of a lone kernel")
           .number_range(0.1, 1)
           .add("fp8_sustained", &M::fp8_sustained, "the same again, for fp8 products")
+          .number_range(0.1, 1)
+          .add("mxfp8_rate", &M::mxfp8_rate, "factor on fp8 where 32 elements share a power-of-two scale")
           .number_range(0.1, 1)
           .add("tables_under_load", &M::tables_under_load,
                "published tables of its kernels were measured under sustained load, not as lone kernels")

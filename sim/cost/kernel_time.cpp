@@ -48,7 +48,7 @@ struct Gemm {
 // counts is the dimension whose elements lie one behind the other: k of both operands (TN), k and n (NN), m and n (NT),
 // and n of the result; how many rows there are does not matter.
 bool aligned(const Kernel& kernel) {
-  const std::int64_t elements = 16 / size_of(kernel.dtype);
+  const std::int64_t elements = 128 / bits_of(kernel.dtype);
   const std::int64_t first = kernel.layout == model::GemmLayout::nt ? kernel.m : kernel.k;
   return first % elements == 0 && kernel.n % elements == 0;
 }
@@ -66,7 +66,7 @@ std::int64_t rows_of_blocks(const Kernel& k, std::int64_t high) {
 //   k-steps of a split the smaller the tile, the more operand bytes per product: u = (1/Tm + 1/Tn) / (1/256 + 1/128)
 double grid_time(const Gemm& gemm, Tile tile, std::int64_t splits) {
   const Kernel& k = gemm.kernel;
-  const std::int64_t step = kStepBytes / size_of(k.dtype);
+  const std::int64_t step = 8 * kStepBytes / bits_of(k.dtype);
   const std::int64_t depth = ceil_div(ceil_div(k.k, splits), step) * step;
   const double blocks = real(rows_of_blocks(k, tile.rows) * ceil_div(k.n, tile.columns)) * real(splits);
   const double exact_waves = blocks / gemm.multiprocessors;

@@ -9,13 +9,15 @@ namespace orrery::hardware {
 namespace {
 
 const Fields<DensePeaks>& peak_fields() {
-  static const auto table = Fields<DensePeaks>("dense_peak", "Matrix peaks without sparsity; absent = not supported.")
-                                .add("fp32", &DensePeaks::fp32, "32-bit, on the ordinary cores")
-                                .add("tf32", &DensePeaks::tf32, "TensorFloat-32")
-                                .add("fp16", &DensePeaks::fp16, "16-bit, accumulated in 32")
-                                .add("bf16", &DensePeaks::bf16, "bfloat16, accumulated in 32")
-                                .add("fp8", &DensePeaks::fp8, "8-bit floating point")
-                                .add("int8", &DensePeaks::int8, "8-bit integers, operations per second");
+  static const auto table =
+      Fields<DensePeaks>("dense_peak", "Matrix peaks without sparsity; absent = not supported.")
+          .add("fp32", &DensePeaks::fp32, "32-bit, on the ordinary cores")
+          .add("tf32", &DensePeaks::tf32, "TensorFloat-32")
+          .add("fp16", &DensePeaks::fp16, "16-bit, accumulated in 32")
+          .add("bf16", &DensePeaks::bf16, "bfloat16, accumulated in 32")
+          .add("fp8", &DensePeaks::fp8, "8-bit floating point")
+          .add("int8", &DensePeaks::int8, "8-bit integers, operations per second")
+          .add("fp4", &DensePeaks::fp4, "4-bit floating point with a scale for 16 elements (nvfp4)");
   return table;
 }
 
@@ -60,7 +62,7 @@ std::vector<std::string> speed_keys(const GpuDefinition& said) {
   if (said.multiprocessors) keys.emplace_back("multiprocessors");
   if (said.tensor_clock_mhz) keys.emplace_back("tensor_clock_mhz");
   const DensePeaks& p = said.dense_peak;
-  if (p.fp32 || p.tf32 || p.fp16 || p.bf16 || p.fp8 || p.int8) keys.emplace_back("dense_peak");
+  if (p.fp32 || p.tf32 || p.fp16 || p.bf16 || p.fp8 || p.int8 || p.fp4) keys.emplace_back("dense_peak");
   if (said.memory_bandwidth) keys.emplace_back("memory_bandwidth");
   return keys;
 }
@@ -97,6 +99,7 @@ void apply(const GpuDefinition& said, Gpu& gpu) {
   peak(said.dense_peak.bf16, DType::bf16);
   peak(said.dense_peak.fp8, DType::fp8);
   peak(said.dense_peak.int8, DType::int8);
+  peak(said.dense_peak.fp4, DType::fp4);
   gpu.sources.insert(gpu.sources.end(), said.sources.begin(), said.sources.end());
 }
 

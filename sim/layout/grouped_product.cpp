@@ -17,8 +17,8 @@ model::Kernel grouped_product(std::span<const std::int64_t> rows, std::int64_t n
   kernel.batch = experts_met(rows), kernel.n = n, kernel.k = k;
   kernel.m = ceil_div(all, std::max<std::int64_t>(kernel.batch, 1));
   kernel.flops = {checked_mul(checked_mul(2, all), checked_mul(n, k))};
-  kernel.bytes = {checked_mul(all, k * size_of(type) + n * size_of(out_type)) +
-                  checked_mul(checked_mul(kernel.batch, k), n) * size_of(type)};
+  kernel.bytes = {stored_bytes(type, checked_mul(all, k)) + checked_mul(all, n) * size_of(out_type) +
+                  stored_bytes(type, checked_mul(checked_mul(kernel.batch, k), n))};
   for (const std::int64_t r : rows)
     for (std::size_t i = 0; i < kernel.row_blocks.size(); ++i)
       kernel.row_blocks[i] += static_cast<std::int32_t>(ceil_div(r, std::int64_t{64} << i));

@@ -163,7 +163,7 @@ class ClosedForm {
 
   // The last product of a layer is run again only where it must go by, or where something behind it is needed.
   bool last_again() const {
-    const bool cast_kept = o_.compute == DType::fp8 && o_.kernels.fp8_saves_input;
+    const bool cast_kept = is_quantised(o_.compute) && o_.kernels.fp8_saves_input;
     const bool early = o_.kernels.recompute_stops_early || o_.recompute == Recompute::selective_op;
     return !early || m_.dropout || cast_kept || m_.norm_place != model::NormPlace::before;
   }
@@ -173,7 +173,7 @@ class ClosedForm {
     using M = layout::RecomputeModule;
     const layout::RecomputeModules& modules = o_.recompute_modules;
     const bool early = o_.kernels.recompute_stops_early, core = modules.has(M::core_attn),
-               cast_kept = o_.compute == DType::fp8 && o_.kernels.fp8_saves_input, last = !early || cast_kept;
+               cast_kept = is_quantised(o_.compute) && o_.kernels.fp8_saves_input, last = !early || cast_kept;
     const WideFlops h = m_.hidden, first = h * (m_.gated() ? 2 : 1);
     const auto mlp = [&](WideFlops width, bool whole) { return width * (first + (whole ? h : 0)); };
     const model::Experts& e = m_.experts;

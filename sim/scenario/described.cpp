@@ -48,7 +48,7 @@ std::string recompute_text(const Training& t) {
 }
 
 std::string setting_of(const Run& run) {
-  constexpr const char* precisions[] = {"fp32", "fp16", "bf16", "fp8", "tf32"};
+  constexpr const char* precisions[] = {"fp32", "fp16", "bf16", "fp8", "mxfp8", "nvfp4", "tf32"};
   const Scenario& s = run.scenario();
   std::string text;
   const auto add = [&](const std::string& part) {

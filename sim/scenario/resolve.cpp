@@ -128,7 +128,7 @@ Result<program::StepInput> input_of(const Scenario& s, Schedules schedules, Tuni
   input.of_replicas = std::move(schedules.of_replicas);
   input.stack = running_stack(s);
   input.gpu = s.gpu;
-  input.kernels = cost::with_stack(s.kernels, s.stack);
+  input.kernels = running_kernels(s, s.kernels);
   input.topology = std::move(places->topology);
   input.tuning = std::move(tunings.all);
   input.tunings = std::move(tunings.of_pools);
@@ -136,7 +136,7 @@ Result<program::StepInput> input_of(const Scenario& s, Schedules schedules, Tuni
   input.speed = std::move(places->speed);
   input.passing = std::move(places->passing);
   for (const program::GpuKind& pool : s.pools)
-    input.unlike_gpus.push_back({pool.gpu, cost::with_stack(pool.kernels, s.stack)});
+    input.unlike_gpus.push_back({pool.gpu, running_kernels(s, pool.kernels)});
   input.gpu_of = std::move(places->pool);
   input.mode = network_mode(s).mode;
   input.algorithm = named(s.network.algorithm);

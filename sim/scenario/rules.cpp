@@ -112,8 +112,7 @@ void check_bias(const Scenario& s, Diagnostics& errors) {
 }
 
 void check_precision(const Scenario& s, Diagnostics& errors) {
-  constexpr DType of[] = {DType::fp32, DType::fp16, DType::bf16, DType::fp8, DType::tf32};
-  const DType type = of[static_cast<std::size_t>(s.training.precision)];
+  const DType type = compute_type(s.training.precision);
   const auto missing = [&](const program::GpuRef& kind, DType used) -> std::string {
     if (kind.gpu.peak(used).value == 0) return fmt::format("{} has no {} arithmetic", kind.gpu.name, name_of(used));
     if (kind.kernels.gemm.rate.of(used) > 0) return {};
@@ -123,7 +122,7 @@ void check_precision(const Scenario& s, Diagnostics& errors) {
   if (kinds.empty()) kinds.emplace_back(s.gpu, s.kernels);
   for (const program::GpuRef& kind : kinds) {
     std::string wrong = missing(kind, type);
-    if (wrong.empty() && type == DType::fp8) wrong = missing(kind, DType::bf16);  // what is no linear layer
+    if (wrong.empty() && is_quantised(type)) wrong = missing(kind, DType::bf16);  // what is no linear layer
     if (!wrong.empty()) return errors.push_back(broken("training.precision", wrong));
   }
   if (s.training.attention) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 namespace orrery::scenario {
-namespace {
 
 DType compute_type(Precision precision) {
   switch (precision) {
@@ -16,10 +15,15 @@ DType compute_type(Precision precision) {
     case Precision::bf16:
       return DType::bf16;
     case Precision::fp8:
+    case Precision::mxfp8:
       return DType::fp8;
+    case Precision::nvfp4:
+      return DType::fp4;
   }
   internal_error("unknown precision");
 }
+
+namespace {
 
 // As gathered and used.
 std::int64_t weight_bytes(const Scenario& s) {
@@ -113,6 +117,12 @@ cost::Stack running_stack(const Scenario& s) {
   const bool pipeline_spans_nodes = s.layout.pipeline > 1 && s.gpus() > s.cluster.gpus_per_node;
   if (!pipeline_spans_nodes) l.per_collective_rank = {};
   return stack;
+}
+
+cost::KernelModel running_kernels(const Scenario& s, const cost::KernelModel& of_gpu) {
+  cost::KernelModel kernels = cost::with_stack(of_gpu, s.stack);
+  if (s.training.precision == Precision::mxfp8) kernels.fp8_sustained *= kernels.mxfp8_rate;
+  return kernels;
 }
 
 }  // namespace orrery::scenario

@@ -141,8 +141,10 @@ const Fields<Training>& training_fields() {
                    {"tf32", Precision::tf32},
                    {"fp16", Precision::fp16},
                    {"bf16", Precision::bf16},
-                   {"fp8", Precision::fp8}},
-                  "of the matrix products; fp8, tf32: of linear layers only, the rest in bf16, in fp32")
+                   {"fp8", Precision::fp8},
+                   {"mxfp8", Precision::mxfp8},
+                   {"nvfp4", Precision::nvfp4}},
+                  "of the matrix products; fp8, mxfp8, nvfp4, tf32: of linear layers only, the rest in bf16, in fp32")
           .choice("recompute", &Training::recompute,
                   {{"none", Recompute::none},
                    {"selective", Recompute::selective},

@@ -18,12 +18,13 @@ using model::KernelKind;
 
 constexpr std::int64_t kMostOfSize = std::int64_t{1} << 24;
 
-constexpr const char* kFormats[] = {"", "bf16", "fp16", "fp16/bf16", "fp32", "tf32", "fp8"};
+constexpr const char* kFormats[] = {"", "bf16", "fp16", "fp16/bf16", "fp32", "tf32", "fp8", "nvfp4"};
 
 void check_format(const Cells& cells, const char* column) {
   const std::string type = cells.text(column);
   if (std::find(std::begin(kFormats), std::end(kFormats), type) == std::end(kFormats))
-    cells.refuse_row(column, fmt::format("'{}' is not known, allowed: bf16, fp16, fp16/bf16, fp32, tf32, fp8", type));
+    cells.refuse_row(column,
+                     fmt::format("'{}' is not known, allowed: bf16, fp16, fp16/bf16, fp32, tf32, fp8, nvfp4", type));
 }
 
 // The format of the arithmetic: `dtype`, or, where that is blank or bf16, what `out_dtype` says, but for products that
@@ -34,6 +35,7 @@ DType arithmetic(const Cells& cells, bool accumulate) {
   std::string type = cells.text("dtype");
   if (type.empty() || type == "bf16") type = cells.text("out_dtype");
   if (type == "fp8") return DType::fp8;
+  if (type == "nvfp4") return DType::fp4;
   if (type == "tf32") return DType::tf32;
   if (type == "fp16") return DType::fp16;
   return type == "fp32" && !accumulate ? DType::fp32 : DType::bf16;
@@ -53,7 +55,7 @@ Kernel product(const Cells& cells) {
   k.layout = layout == "NN" ? model::GemmLayout::nn : layout == "NT" ? model::GemmLayout::nt : model::GemmLayout::tn;
   k.flops = {checked_mul(checked_mul(2 * k.batch, checked_mul(k.m, k.n)), k.k)};
   const std::int64_t results = size_of(k.out_dtype) * (k.accumulate ? 2 : 1) * k.m * k.n;
-  k.bytes = {checked_mul(k.batch, size_of(k.dtype) * (k.m + k.n) * k.k + results)};
+  k.bytes = {checked_mul(k.batch, stored_bytes(k.dtype, (k.m + k.n) * k.k) + results)};
   return k;
 }
 

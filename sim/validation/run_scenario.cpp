@@ -107,11 +107,11 @@ scenario::Training training_of(const Cells& cells) {
   t.sequence_length = cells.integer("seq_len", 1, kMostOfColumn);
   t.global_batch = cells.integer("global_batch", 1, kMostOfColumn);
   t.micro_batch = cells.integer("micro_batch", 1, 1 << 24);
-  // mxfp8 has the peak and the width of fp8 (slow_block_scales).
   t.precision = cells.word<Precision>("dtype", {{"bf16", Precision::bf16},
                                                 {"fp16", Precision::fp16},
                                                 {"fp8", Precision::fp8},
-                                                {"mxfp8", Precision::fp8},
+                                                {"mxfp8", Precision::mxfp8},
+                                                {"nvfp4", Precision::nvfp4},
                                                 {"fp32", Precision::fp32}});
   const bool by_module = cells.text("recompute").rfind("modules:", 0) == 0;
   if (by_module) t.recompute_modules = read_modules(cells);
@@ -154,15 +154,6 @@ void choose_schedule(const Cells& cells, scenario::Scenario& s) {
     if (s.schedule.type == kind.name && kind.chunks > 1) s.layout.virtual_stages = kind.chunks;
 }
 
-// A power-of-two scale for 32 elements: operands are quantised along rows and along columns and their scales are
-// brought into the order of the tensor cores, at the rate of products. Of NVIDIA's recipes three pairs that differ from
-// fp8 in nothing else take 3.7 to 5.9 % longer, four of 405B on GB200 that differ in virtual stages too 0.9 to 7.5 %;
-// the mean of either is 5 %, and products are three quarters of the step.
-void slow_block_scales(const Cells& cells, cost::KernelModel& kernels) {
-  constexpr double kBlockScaled = 0.94;
-  if (cells.text("dtype") == "mxfp8") kernels.fp8_sustained *= kBlockScaled;
-}
-
 template <class T>
 bool take(Result<T> found, T& into, Diagnostics& errors) {
   if (found.ok()) {
@@ -202,7 +193,6 @@ Result<scenario::Scenario> scenario_of(const Cells& cells, Catalogue& catalogue)
   if (take(hardware::load_gpu(cells.text("gpu"), catalogue), s.gpu, errors))
     take(cost::kernels_of(s.gpu, catalogue), kernels, errors);
   s.kernels = std::move(kernels.model);
-  slow_block_scales(cells, s.kernels);
   take(cost::load_stack(cells.text("stack"), catalogue), s.stack, errors);
   if (!errors.empty()) return errors;
   s.cluster.gpu = cells.text("gpu");

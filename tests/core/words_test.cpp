@@ -67,12 +67,21 @@ TEST_CASE("numbers with a suffix or separators mean a number; quantities the nea
 }
 
 TEST_CASE("formats and calls: a name and a size for each") {
-  const std::pair<const char*, int> formats[] = {{"fp32", 4}, {"tf32", 4}, {"fp16", 2},
-                                                 {"bf16", 2}, {"fp8", 1},  {"int8", 1}};
+  const std::pair<const char*, int> formats[] = {{"fp32", 32}, {"tf32", 32}, {"fp16", 16}, {"bf16", 16},
+                                                 {"fp8", 8},   {"int8", 8},  {"fp4", 4}};
   for (std::size_t i = 0; i < kDTypes.size(); ++i) {
     CHECK(name_of(kDTypes[i]) == formats[i].first);
-    CHECK(size_of(kDTypes[i]) == formats[i].second);
+    CHECK(bits_of(kDTypes[i]) == formats[i].second);
+    if (kDTypes[i] == DType::fp4) continue;
+    CHECK(size_of(kDTypes[i]) * 8 == formats[i].second);
+    CHECK(stored_bytes(kDTypes[i], 1001) == 1001 * size_of(kDTypes[i]));
   }
+  // Half a byte an element and a scale of a byte for each 16 begun.
+  CHECK(stored_bytes(DType::fp4, 0) == 0);
+  CHECK(stored_bytes(DType::fp4, 16) == 9);
+  CHECK(stored_bytes(DType::fp4, 17) == 9 + 2);
+  CHECK(stored_bytes(DType::fp4, std::int64_t{1} << 40) == 9 * (std::int64_t{1} << 36));
+  CHECK_THROWS_AS(static_cast<void>(size_of(DType::fp4)), InternalError);
   CHECK(name_of(Collective::all_reduce) == "all_reduce");
   CHECK(name_of(Collective::all_gather) == "all_gather");
   CHECK(name_of(Collective::reduce_scatter) == "reduce_scatter");

@@ -63,6 +63,25 @@ TEST_CASE("fp8: Transformer Engine keeps the inputs of the products as one byte,
   CHECK(m.per_token() == m.layers * kFlash);
 }
 
+TEST_CASE("nvfp4 keeps the inputs of the products as nine bytes for sixteen values, gathers and casts them") {
+  Llama m;
+  m.o.compute = DType::fp4;
+  // 9/16 of a byte where there were two of qkv, fc1 and fc2 in; for the projection that much beside the context.
+  CHECK(m.per_token() == m.layers * (kFlash - 2 * (h + h + f) + (h + h + f + q) * 9 / 16));
+  m.layout.tensor = 4, m.layout.sequence_parallel = true;
+  const std::vector<PassStep> forward = m.stage().pass(PassKind::forward);
+  const auto first = [&](const char* name, bool call) {
+    return *std::ranges::find_if(
+        forward, [&](const PassStep& s) { return std::string(s.name) == name && s.is_communication == call; });
+  };
+  CHECK(first("qkv", true).message.value == kTokens * h * 9 / 16);
+  // Of the shard: read for the largest value and to cast, written as it is and transposed.
+  CHECK(first("fp4.cast", false).kernel.bytes.value == kTokens / 4 * (2 * 2 * h + 2 * h * 9 / 16));
+  // Operands of four bits, the result of two bytes.
+  const std::int64_t out = (q + 2 * kv) / 4;
+  CHECK(first("qkv", false).kernel.bytes.value == kTokens * h * 9 / 16 + out * h * 9 / 16 + 2 * kTokens * out);
+}
+
 TEST_CASE("recompute policies of torchtitan") {
   Llama m;
   m.o.recompute = Recompute::selective_op;

@@ -88,7 +88,8 @@ TEST_CASE("number formats and bytes per parameter follow the precision") {
     std::int64_t weights, optimizer;
   };
   for (const Case& c : {Case{"fp32", DType::fp32, DType::fp32, 4, 8}, Case{"fp16", DType::fp16, DType::fp16, 2, 12},
-                        Case{"bf16", DType::bf16, DType::bf16, 2, 12}, Case{"fp8", DType::fp8, DType::bf16, 2, 12}}) {
+                        Case{"bf16", DType::bf16, DType::bf16, 2, 12}, Case{"fp8", DType::fp8, DType::bf16, 2, 12},
+                        Case{"mxfp8", DType::fp8, DType::bf16, 2, 12}}) {
     CAPTURE(std::string(c.precision));
     const program::StepInput p = input_of(scenario_of("data: 8", fmt::format(", precision: {}", c.precision), ""));
     CHECK(p.pass.compute == c.compute);
@@ -98,6 +99,10 @@ TEST_CASE("number formats and bytes per parameter follow the precision") {
     CHECK(p.state.optimizer_bytes == c.optimizer);
     CHECK(p.state.gradient_bytes == 4);
   }
+  const auto fp8_rate = [](const char* precision) {
+    return input_of(scenario_of("data: 8", fmt::format(", precision: {}", precision), "")).kernels.fp8_sustained;
+  };
+  CHECK(fp8_rate("mxfp8") == fp8_rate("fp8") * 0.94);  // scales of 32 elements (KernelModel::mxfp8_rate)
   const program::StepInput said = input_of(scenario_of(
       "data: 8", ", weight_bytes: 3, gradient_bytes: 2, optimizer_bytes: 5, recompute: full, recompute_every: 2", ""));
   CHECK(said.state.weight_bytes == 3);

@@ -77,15 +77,17 @@ double predicted_memory(const Columns& changes) {
 
 }  // namespace
 
-TEST_CASE("mxfp8 runs as fp8, four bits are refused by name") {
+TEST_CASE("formats of eight and four bits with scales of blocks are precisions of their own") {
   const Columns hopper{{"gpu", "h100-sxm-80gb"}, {"cluster", "dgx-h100"}, {"stack", "nemo-2026"}};
   Columns cells = hopper;
   cells["dtype"] = "mxfp8";
-  CHECK(scenario_with(cells).training.precision == scenario::Precision::fp8);
-  cells["dtype"] = "nvfp4";
+  CHECK(scenario_with(cells).training.precision == scenario::Precision::mxfp8);
+  cells["dtype"] = "nvfp4", cells["gpu"] = "gb200", cells["cluster"] = "gb200-nvl72";
+  CHECK(scenario_with(cells).training.precision == scenario::Precision::nvfp4);
+  cells["gpu"] = "h100-sxm-80gb", cells["cluster"] = "dgx-h100";
   const auto report = validate_table(table(cells), "test.csv", {.expected = {}, .threads = 1});
   REQUIRE(report.ok());
-  CHECK(report->rows[0].why.starts_with("dtype: 'nvfp4' is not known"));
+  CHECK(report->rows[0].why == "training.precision: h100-sxm-80gb has no fp4 arithmetic");
 }
 
 // Qwen3 norms its heads, gpt-oss has biases: no column says so. A model of that name and other shapes is another model.

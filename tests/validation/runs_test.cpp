@@ -209,7 +209,7 @@ TEST_CASE("a word, GPU, cluster or stack that is not known refuses its row, by r
   CsvTable table = sample();
   const std::vector<std::pair<const char*, const char*>> words{
       {"gpu", "a100-sxm-81gb"}, {"cluster", "selena"},   {"stack", "megatron-1999"},
-      {"dtype", "nvfp4"},       {"recompute", "partly"}, {"partition", "custom"},
+      {"dtype", "int3"},        {"recompute", "partly"}, {"partition", "custom"},
       {"attention", "linear"},  {"schedule", "2f2b"},    {"memory_kind", "guessed"}};
   const std::vector<std::vector<CsvCell>> rows = table.rows;
   for (const auto& [column, word] : words) {
@@ -280,11 +280,11 @@ TEST_CASE("kernels of another format than is known are refused, those in fp8 are
   const std::string header = "kernel,gpu,m,n,k,layout,out_dtype,dtype,peak_tflops,efficiency\n";
   const Result<Report> report = validate_table(header + "gemm,h100-sxm-80gb,4096,4096,4096,TN,bf16,bf16,989,0.7\n" +
                                                    "gemm,h100-sxm-80gb,4096,4096,4096,TN,bf16,fp8,1979,0.7\n" +
-                                                   "gemm,h100-sxm-80gb,4096,4096,4096,TN,bf16,nvfp4,1979,0.7\n" +
+                                                   "gemm,h100-sxm-80gb,4096,4096,4096,TN,bf16,nvfp3,1979,0.7\n" +
                                                    "convolution,h100-sxm-80gb,4096,4096,4096,TN,bf16,,989,0.7\n",
                                                "kernels.csv", {});
   REQUIRE(report.ok());
-  CHECK(report->rows[2].why.starts_with("dtype: 'nvfp4' is not known"));
+  CHECK(report->rows[2].why.starts_with("dtype: 'nvfp3' is not known"));
   CHECK(report->rows[3].why.starts_with("kernel: 'convolution' is not known"));
   CHECK(std::get<double>(report->rows[1].figures[0].predicted) >
         0.6 * std::get<double>(report->rows[0].figures[0].predicted));  // as bf16: half

@@ -44,7 +44,7 @@ struct Gpu {
 // the share of that GPU, without one kUsablePermille.
 inline constexpr std::int64_t kUsablePermille = 985;  // 24 GiB boards show 23.65 GiB, 80 GiB ones 79.1
 struct DensePeaks {
-  std::optional<FlopsPerSecond> fp32, tf32, fp16, bf16, fp8, int8;
+  std::optional<FlopsPerSecond> fp32, tf32, fp16, bf16, fp8, int8, fp4;
   friend bool operator==(const DensePeaks&, const DensePeaks&) = default;
 };
 struct GpuDefinition {

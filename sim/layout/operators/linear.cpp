@@ -29,7 +29,7 @@ model::Kernel weight_gemm(const Splitter& s, const Linear& linear) {
   kernel.accumulate = !s.layout.reduces_in_each_pass(kind_of(s)) && s.options.kernels.fused_gradient_accumulation;
   if (kernel.accumulate && s.options.gradient_bytes == 4) kernel.out_dtype = DType::fp32;
   const std::int64_t written = kernel.accumulate ? met(linear) : linear.matrices;  // of those without rows zeros
-  kernel.bytes = {checked_mul(linear.tokens, linear.out + linear.in) * size_of(linear.type) +
+  kernel.bytes = {stored_bytes(linear.type, checked_mul(linear.tokens, linear.out + linear.in)) +
                   checked_mul(written * linear.out, linear.in) * size_of(kernel.out_dtype) *
                       (kernel.accumulate ? 2 : 1)};
   return kernel;
@@ -42,9 +42,9 @@ model::Kernel row_gemm(const Splitter& s, const Linear& linear, std::int64_t n, 
   return kernel;
 }
 
-// Bytes of a value of the input as it is gathered.
-std::int64_t gathered_bytes(const Splitter& s, const Linear& linear) {
-  return s.options.kernels.fp8_saves_input ? size_of(linear.type) : s.width();
+// So many values of an input, or of the gradient of a result, as they are gathered.
+std::int64_t gathered_bytes(const Splitter& s, const Linear& linear, std::int64_t values) {
+  return s.options.kernels.fp8_saves_input ? stored_bytes(linear.type, values) : values * s.width();
 }
 
 // The head is no layer of Transformer Engine, which gathers into tensors of its own.
@@ -52,16 +52,23 @@ bool in_gather_buffer(const Splitter& s) {
   return s.options.kernels.gather_buffer && s.in_last_part();
 }
 
-// What the weight gradient will read of the input `op.in[0]`, and the cast to fp8: read once, written as it is and
-// transposed, the transposed copy being the one kept (Transformer Engine on Hopper), but where recompute drops the
-// original (Megatron-LM: set_save_original_input).
+// A cast to fp8 reads what it casts once; one to nvfp4 before that for the largest value, of the tensor and, behind a
+// Hadamard transform, of its transpose (Transformer Engine, NVFP4Quantizer; arXiv 2509.25149). Both write the result as
+// it is and transposed. No operator before it writes nvfp4.
+PassStep cast(const Splitter& s, DType to, std::int64_t values, bool fused) {
+  const std::int64_t written = 2 * stored_bytes(to, values), read = s.width() * values;
+  if (to == DType::fp4) return s.memory("fp4.cast", 2 * read + written, 2);
+  return s.memory("fp8.cast", fused ? written : read + written);
+}
+
+// What the weight gradient will read of the input `op.in[0]`, and the cast, of which the transposed copy is kept
+// (Transformer Engine), but where recompute drops the original (Megatron-LM: set_save_original_input).
 void keep_input(Splitter& s, RankOp& op, const Linear& linear, std::int64_t rows) {
   const std::int64_t values = rows * linear.in;
-  if (linear.type == DType::fp8) {
-    const std::int64_t width = linear.input_cast_fused ? 2 : s.width() + 2;
-    op.forward.push_back({s.memory("fp8.cast", width * values)});
+  if (is_quantised(linear.type)) {
+    op.forward.push_back({cast(s, linear.type, values, linear.input_cast_fused)});
     if (s.options.kernels.fp8_saves_input && !s.is_dropped(0)) {
-      op.out.push_back(s.tensor(values, 1));
+      op.out.push_back(s.tensor(stored_bytes(linear.type, values), 1));
       op.keep_for_weight = {op.out.back()};
       return;
     }
@@ -70,22 +77,22 @@ void keep_input(Splitter& s, RankOp& op, const Linear& linear, std::int64_t rows
 }
 
 void cast_gradient(const Splitter& s, RankOp& op, const Linear& linear, std::int64_t rows) {
-  if (linear.type != DType::fp8) return;
+  if (!is_quantised(linear.type)) return;
   const std::int64_t values = rows * linear.out;
-  op.backward.push_back({s.memory("fp8.cast", (s.width() + 2) * values)});
-  op.backward_workspace.push_back({{2 * values}, true, true});
+  op.backward.push_back({cast(s, linear.type, values, false)});
+  op.backward_workspace.push_back({{2 * stored_bytes(linear.type, values)}, true, true});
 }
 
 void column_forward(Splitter& s, RankOp& op, const std::vector<Linear>& linears) {
   const Linear& first = linears.front();
   keep_input(s, op, first, s.rank.shard_tokens);
   if (s.rank.sequence_parallel) {
-    const std::int64_t gathered = checked_mul(s.rank.tokens, first.in) * gathered_bytes(s, first);
+    const std::int64_t gathered = gathered_bytes(s, first, checked_mul(s.rank.tokens, first.in));
     op.forward.push_back({s.communicate(first.name, Collective::all_gather, gathered)});
     if (s.options.calls.regather_in_backward) {
       (in_gather_buffer(s) ? op.gather_buffer : op.forward_workspace) = {gathered};
     } else {
-      op.out.push_back(s.tensor(s.rank.tokens * first.in, gathered_bytes(s, first)));
+      op.out.push_back(s.tensor(gathered, 1));
       op.keep_for_weight = {op.out.back()};
     }
   }
@@ -103,9 +110,9 @@ void column_backward(Splitter& s, RankOp& op, const std::vector<Linear>& linears
   for (const Linear& l : linears) cast_gradient(s, op, l, s.rank.tokens);
   const std::size_t gather_at = op.backward.size();
   if (regather) {
-    op.backward.push_back(
-        {s.communicate(first.name, Collective::all_gather, values * gathered_bytes(s, first)), Phase::weight});
-    if (!in_gather_buffer(s)) op.backward_workspace.push_back({{values * gathered_bytes(s, first)}, false, true});
+    const std::int64_t gathered = gathered_bytes(s, first, values);
+    op.backward.push_back({s.communicate(first.name, Collective::all_gather, gathered), Phase::weight});
+    if (!in_gather_buffer(s)) op.backward_workspace.push_back({{gathered}, false, true});
   }
   for (std::size_t i = 0; i < linears.size(); ++i) {
     const Linear& l = linears[i];
@@ -141,7 +148,7 @@ void row_forward(Splitter& s, RankOp& op, const Linear& linear) {
 void row_backward(Splitter& s, RankOp& op, const Linear& linear) {
   cast_gradient(s, op, linear, s.rank.shard_tokens);
   if (s.rank.sequence_parallel) {
-    const std::int64_t bytes = checked_mul(s.rank.tokens, linear.out) * gathered_bytes(s, linear);
+    const std::int64_t bytes = gathered_bytes(s, linear, checked_mul(s.rank.tokens, linear.out));
     op.backward.push_back({s.communicate(linear.name, Collective::all_gather, bytes)});
     op.backward_workspace.push_back({{bytes}, true, true});
   } else {

@@ -173,7 +173,7 @@ model::Kernel Splitter::gemm(std::int64_t m, std::int64_t n, std::int64_t k, mod
   kernel.kind = model::KernelKind::gemm, kernel.dtype = type, kernel.layout = how;
   kernel.batch = batch, kernel.m = m, kernel.n = n, kernel.k = k, kernel.out_dtype = options.activation;
   kernel.flops = {checked_mul(checked_mul(2 * batch, m), checked_mul(n, k))};
-  kernel.bytes = {checked_mul(batch, (m * k + k * n) * size_of(type) + m * n * width())};
+  kernel.bytes = {checked_mul(batch, stored_bytes(type, m * k) + stored_bytes(type, k * n) + m * n * width())};
   return kernel;
 }
 
