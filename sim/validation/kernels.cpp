@@ -18,13 +18,14 @@ using model::KernelKind;
 
 constexpr std::int64_t kMostOfSize = std::int64_t{1} << 24;
 
-constexpr const char* kFormats[] = {"", "bf16", "fp16", "fp16/bf16", "fp32", "tf32", "fp8", "nvfp4"};
+constexpr const char* kFormats[] = {"", "bf16", "fp16", "fp16/bf16", "fp32", "tf32", "fp8", "fp8_block", "nvfp4"};
 
 void check_format(const Cells& cells, const char* column) {
   const std::string type = cells.text(column);
   if (std::find(std::begin(kFormats), std::end(kFormats), type) == std::end(kFormats))
-    cells.refuse_row(column,
-                     fmt::format("'{}' is not known, allowed: bf16, fp16, fp16/bf16, fp32, tf32, fp8, nvfp4", type));
+    cells.refuse_row(
+        column,
+        fmt::format("'{}' is not known, allowed: bf16, fp16, fp16/bf16, fp32, tf32, fp8, fp8_block, nvfp4", type));
 }
 
 // The format of the arithmetic: `dtype`, or, where that is blank or bf16, what `out_dtype` says, but for products that
@@ -34,7 +35,7 @@ DType arithmetic(const Cells& cells, bool accumulate) {
   check_format(cells, "out_dtype");
   std::string type = cells.text("dtype");
   if (type.empty() || type == "bf16") type = cells.text("out_dtype");
-  if (type == "fp8") return DType::fp8;
+  if (type == "fp8" || type == "fp8_block") return DType::fp8;
   if (type == "nvfp4") return DType::fp4;
   if (type == "tf32") return DType::tf32;
   if (type == "fp16") return DType::fp16;
@@ -96,6 +97,22 @@ struct Device {
   cost::KernelModel burst;
 };
 
+// Rows whose operands `dtype` says are quantised have the cast of the input in their time: written once. A single scale
+// is found by a pass of its own before it; scales of blocks are found by the kernel that casts, and the product by them
+// is slower.
+Time cast_time(const Cells& cells, const Kernel& product, const Device& device) {
+  const std::string type = cells.text("dtype");
+  if (!is_quantised(product.dtype) || (type != "fp8" && type != "fp8_block" && type != "nvfp4")) return {};
+  Kernel cast;
+  cast.kind = KernelKind::memory, cast.dtype = DType::bf16;
+  const std::int64_t values = checked_mul(product.batch * product.m, product.k), read = 2 * values;
+  cast.bytes = {read + stored_bytes(product.dtype, values)};
+  Time time = cost::kernel_time(*device.gpu, device.burst, cast);
+  cast.bytes = {read};
+  if (type == "fp8") time += cost::kernel_time(*device.gpu, device.burst, cast);
+  return time;
+}
+
 void predict(const Cells& cells, const Device& device, Row& row) {
   if (!device.gpu.ok() || !device.constants.ok()) {
     row.why = reason(device.gpu.ok() ? device.constants.errors() : device.gpu.errors());
@@ -113,8 +130,10 @@ void predict(const Cells& cells, const Device& device, Row& row) {
     row.why = fmt::format("{} has no {} arithmetic", device.gpu->name, name_of(kernel.dtype));
     return;
   }
-  row.figures[0].predicted = static_cast<double>(kernel.flops.value) /
-                             (peak * seconds(cost::kernel_time(*device.gpu, device.constants_for(cells), kernel)));
+  cost::KernelModel constants = device.constants_for(cells);
+  if (cells.text("dtype") == "fp8_block") constants.gemm.rate.fp8 *= constants.experts.block_scaled_rate;
+  const Time time = cost::kernel_time(*device.gpu, constants, kernel) + cast_time(cells, kernel, device);
+  row.figures[0].predicted = static_cast<double>(kernel.flops.value) / (peak * seconds(time));
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 #include <sstream>
 
 #include "orrery/core/csv.hpp"
+#include "orrery/cost/kernel_cost.hpp"
+#include "orrery/hardware/catalogue.hpp"
 #include "orrery/validation/validate.hpp"
 #include "paths.hpp"
 
@@ -276,18 +278,44 @@ TEST_CASE("of tables that nothing here predicts every row is counted") {
   CHECK(nlohmann::json::parse(to_json(*report))["counts"]["predicted"] == 0);
 }
 
-TEST_CASE("kernels of another format than is known are refused, those in fp8 are predicted as fp8") {
+TEST_CASE("kernels of another format than is known are refused, those of quantised operands have the cast in them") {
   const std::string header = "kernel,gpu,m,n,k,layout,out_dtype,dtype,peak_tflops,efficiency\n";
-  const Result<Report> report = validate_table(header + "gemm,h100-sxm-80gb,4096,4096,4096,TN,bf16,bf16,989,0.7\n" +
-                                                   "gemm,h100-sxm-80gb,4096,4096,4096,TN,bf16,fp8,1979,0.7\n" +
-                                                   "gemm,h100-sxm-80gb,4096,4096,4096,TN,bf16,nvfp3,1979,0.7\n" +
-                                                   "convolution,h100-sxm-80gb,4096,4096,4096,TN,bf16,,989,0.7\n",
-                                               "kernels.csv", {});
+  const std::string shape = "gemm,h100-sxm-80gb,4096,4096,2048,TN,bf16,";
+  const Result<Report> report =
+      validate_table(header + shape + "fp8,1979,0.7\n" + shape + "fp8_block,1979,0.7\n" + shape + "nvfp3,1979,0.7\n" +
+                         "gemm,b200-sxm-180gb,4096,4096,2048,TN,bf16,nvfp4,9000,0.3\n" +
+                         "convolution,h100-sxm-80gb,4096,4096,4096,TN,bf16,,989,0.7\n",
+                     "kernels.csv", {});
   REQUIRE(report.ok());
   CHECK(report->rows[2].why.starts_with("dtype: 'nvfp3' is not known"));
-  CHECK(report->rows[3].why.starts_with("kernel: 'convolution' is not known"));
-  CHECK(std::get<double>(report->rows[1].figures[0].predicted) >
-        0.6 * std::get<double>(report->rows[0].figures[0].predicted));  // as bf16: half
+  CHECK(report->rows[4].why.starts_with("kernel: 'convolution' is not known"));
+
+  // Operands and results of the product; 16-bit values read and what is written of them, by lone kernels.
+  const std::int64_t m = 4096, n = 4096, k = 2048, values = m * k;
+  const auto seconds_of = [&](const char* gpu, DType type, double rate, std::vector<std::int64_t> casts) {
+    const hardware::Gpu device = hardware::load_gpu(gpu).value();
+    cost::KernelModel burst = cost::load_kernel_model(gpu).value();
+    cost::KernelModel constants = burst;
+    burst.sustained = burst.fp8_sustained = 1;
+    if (!constants.tables_under_load) constants = burst;
+    constants.gemm.rate.fp8 *= rate;
+    model::Kernel product{.kind = model::KernelKind::gemm, .dtype = type, .out_dtype = DType::bf16};
+    product.m = m, product.n = n, product.k = k, product.flops = {2 * m * n * k};
+    product.bytes = {stored_bytes(type, (m + n) * k) + 2 * m * n};
+    Time time = cost::kernel_time(device, constants, product);
+    for (const std::int64_t bytes : casts)
+      time += cost::kernel_time(device, burst, {.kind = model::KernelKind::memory, .bytes = {bytes}});
+    return static_cast<double>(time.value) * 1e-12;
+  };
+  const auto predicted = [&](std::size_t row, double peak) {
+    return static_cast<double>(2 * m * n * k) / (std::get<double>(report->rows[row].figures[0].predicted) * peak);
+  };
+  CHECK(predicted(0, 1979e12) ==
+        doctest::Approx(seconds_of("h100-sxm-80gb", DType::fp8, 1, {3 * values, 2 * values})).epsilon(1e-9));
+  CHECK(predicted(1, 1979e12) ==
+        doctest::Approx(seconds_of("h100-sxm-80gb", DType::fp8, 0.6, {3 * values})).epsilon(1e-9));
+  CHECK(predicted(3, 9000e12) ==
+        doctest::Approx(seconds_of("b200-sxm-180gb", DType::fp4, 1, {2 * values + values * 9 / 16})).epsilon(1e-9));
 }
 
 TEST_CASE("an unknown GPU, cluster or stack refuses its row only") {
