@@ -188,7 +188,7 @@ TEST_CASE("memory of the last rank is that of the last stage, not of the fullest
   CHECK(last < fullest);
 }
 
-// With one micro-batch and a large vocabulary the stage of the loss is the fullest.
+// With one large micro-batch and a large vocabulary the stage of the loss is the fullest.
 TEST_CASE("memory that nanotron prints is that of its first rank, not of the fullest") {
   CsvTable table = sample();
   const auto cell = [&](const char* column) -> std::string& {
@@ -196,7 +196,7 @@ TEST_CASE("memory that nanotron prints is that of its first rank, not of the ful
   };
   table.rows.resize(1);
   REQUIRE(cell("pp") != "1");
-  cell("stack") = "nanotron", cell("vocab") = "400000";
+  cell("stack") = "nanotron", cell("attention") = "flash", cell("vocab") = "400000", cell("micro_batch") = "16";
   cell("global_batch") = std::to_string(std::stoll(cell("dp")) * std::stoll(cell("micro_batch")));
   cell("memory_kind") = "reserved";
   const double fullest = std::get<double>(report_of(table).rows[0].figures[1].predicted);
