@@ -58,7 +58,7 @@ TEST_CASE("the committed schema is what orrery schema prints") {
   const auto json = nlohmann::json::parse(schema.text);
   // Texts that stand for a map, and closed lists, are what an editor completes.
   CHECK(json["properties"]["stack"]["anyOf"][1]["type"] == "string");
-  CHECK(json["properties"]["training"]["properties"]["precision"]["enum"].size() == 5);
+  CHECK(json["properties"]["training"]["properties"]["precision"]["enum"].size() == 7);
 }
 
 }  // namespace orrery::list_test

@@ -73,7 +73,7 @@ TEST_CASE("rows of kernels: what each is refused for") {
   CHECK(why("conv,a100-sxm-80gb,bf16,1,1,1,TN,,,,312,0.5") ==
         "kernel: 'conv' is not known, allowed: gemm, attention_forward, attention_backward");
   CHECK(why("gemm,a100-sxm-80gb,int4,1,1,1,TN,,,,312,0.5") ==
-        "dtype: 'int4' is not known, allowed: bf16, fp16, fp16/bf16, fp32, tf32, fp8");
+        "dtype: 'int4' is not known, allowed: bf16, fp16, fp16/bf16, fp32, tf32, fp8, fp8_block, nvfp4");
   CHECK(why("attention_forward,a100-sxm-80gb,fp8,,,,,16,4,64,312,0.5") ==
         "dtype: 'fp8' is not known of attention, allowed: bf16, fp16");
   CHECK(why("gemm,a100-sxm-80gb,fp8,128,128,128,TN,,,,,0.5").ends_with(" has no fp8 arithmetic"));
