@@ -42,6 +42,31 @@ TEST_CASE("the times of the kernels are the compute of the split") {
   }
 }
 
+// Products of experts too. The stack's factor on the rate of products is one on each format.
+TEST_CASE("products of eight and four bits are in the book, the fewer bits the faster") {
+  const auto products = [](const std::string& precision, const char* rate) {
+    const report::RunResult run = scenario::simulated(
+        "model: {type: mixtral-8x7b, layers: 2}\ncluster: {type: dgx-b200, nodes: 1}\nlayout: {data: 8, expert: 8}\n"
+        "stack: {type: nemo-2026, kernels: {matrix_rate: " +
+        std::string(rate) +
+        "}}\nnetwork: ideal\ntraining: {sequence_length: 4096, global_batch: 8, precision: " + precision + "}\n");
+    const KernelLosses& book = run.kernels.products;
+    CHECK(book.at_full_rate > 0);
+    CHECK(book.time >= book.at_full_clock);
+    CHECK(book.at_full_clock >= book.at_full_rate);
+    CHECK(book.flops + run.kernels.attention.flops == run.flops.executed.total() - run.flops.again.total());
+    return book;
+  };
+  const KernelLosses bf16 = products("bf16", "1"), mxfp8 = products("mxfp8", "1"), fp8 = products("fp8", "1"),
+                     nvfp4 = products("nvfp4", "1");
+  CHECK(bf16.time > mxfp8.time);
+  CHECK(mxfp8.time > fp8.time);
+  CHECK(fp8.time > nvfp4.time);
+  CHECK(mxfp8.at_full_rate == fp8.at_full_rate);  // scales of blocks are no matter of the peak
+  for (const char* precision : {"fp8", "mxfp8", "nvfp4"})
+    CHECK(products(precision, "0.8").time > products(precision, "1").time);
+}
+
 TEST_CASE("the waterfall goes from all the GPUs could do to the MFU, to the picosecond") {
   for (const char* more : {"", "perturb: [{device: 3, compute_factor: 0.5}]\n"}) {
     const report::RunResult run = scenario::simulated(dense() + more);
