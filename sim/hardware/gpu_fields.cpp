@@ -61,8 +61,7 @@ std::vector<std::string> speed_keys(const GpuDefinition& said) {
   if (said.architecture) keys.emplace_back("architecture");
   if (said.multiprocessors) keys.emplace_back("multiprocessors");
   if (said.tensor_clock_mhz) keys.emplace_back("tensor_clock_mhz");
-  const DensePeaks& p = said.dense_peak;
-  if (p.fp32 || p.tf32 || p.fp16 || p.bf16 || p.fp8 || p.int8 || p.fp4) keys.emplace_back("dense_peak");
+  if (said.dense_peak != DensePeaks{}) keys.emplace_back("dense_peak");
   if (said.memory_bandwidth) keys.emplace_back("memory_bandwidth");
   return keys;
 }

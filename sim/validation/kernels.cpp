@@ -102,15 +102,13 @@ struct Device {
 // is slower.
 Time cast_time(const Cells& cells, const Kernel& product, const Device& device) {
   const std::string type = cells.text("dtype");
-  if (!is_quantised(product.dtype) || (type != "fp8" && type != "fp8_block" && type != "nvfp4")) return {};
-  Kernel cast;
-  cast.kind = KernelKind::memory, cast.dtype = DType::bf16;
+  if (type != "fp8" && type != "fp8_block" && type != "nvfp4") return {};
+  const auto pass = [&](std::int64_t bytes) {
+    return cost::kernel_time(*device.gpu, device.burst, {.kind = KernelKind::memory, .bytes = {bytes}});
+  };
   const std::int64_t values = checked_mul(product.batch * product.m, product.k), read = 2 * values;
-  cast.bytes = {read + stored_bytes(product.dtype, values)};
-  Time time = cost::kernel_time(*device.gpu, device.burst, cast);
-  cast.bytes = {read};
-  if (type == "fp8") time += cost::kernel_time(*device.gpu, device.burst, cast);
-  return time;
+  const Time cast = pass(read + stored_bytes(product.dtype, values));
+  return type == "fp8" ? pass(read) + cast : cast;
 }
 
 void predict(const Cells& cells, const Device& device, Row& row) {

@@ -173,35 +173,34 @@ TEST_CASE("mistakes of a table are all named with line and column") {
   CHECK(render(unknown.errors()).find("its columns are those of no table known here") != std::string::npos);
 }
 
-TEST_CASE("memory of the last rank is that of the last stage, not of the fullest") {
+// The first row of the sample alone, which has a pipeline.
+struct OneRow {
   CsvTable table = sample();
-  const auto cell = [&](const char* column) -> std::string& {
-    return table.rows[0][static_cast<std::size_t>(table.column(column))].text;
-  };
-  table.rows.resize(1);
-  REQUIRE(cell("pp") != "1");
-  cell("memory_kind") = "allocated";
-  const double fullest = std::get<double>(report_of(table).rows[0].figures[1].predicted);
-  cell("memory_kind") = "allocated_last_rank";
-  const double last = std::get<double>(report_of(table).rows[0].figures[1].predicted);
+  OneRow() {
+    table.rows.resize(1);
+    REQUIRE(cell("pp") != "1");
+  }
+  std::string& cell(const char* column) { return table.rows[0][static_cast<std::size_t>(table.column(column))].text; }
+  double memory(const char* kind) {
+    cell("memory_kind") = kind;
+    return std::get<double>(report_of(table).rows[0].figures[1].predicted);
+  }
+};
+
+TEST_CASE("memory of the last rank is that of the last stage, not of the fullest") {
+  OneRow row;
+  const double fullest = row.memory("allocated"), last = row.memory("allocated_last_rank");
   CHECK(last > 1);
   CHECK(last < fullest);
 }
 
 // With one large micro-batch and a large vocabulary the stage of the loss is the fullest.
 TEST_CASE("memory that nanotron prints is that of its first rank, not of the fullest") {
-  CsvTable table = sample();
-  const auto cell = [&](const char* column) -> std::string& {
-    return table.rows[0][static_cast<std::size_t>(table.column(column))].text;
-  };
-  table.rows.resize(1);
-  REQUIRE(cell("pp") != "1");
-  cell("stack") = "nanotron", cell("attention") = "flash", cell("vocab") = "400000", cell("micro_batch") = "16";
-  cell("global_batch") = std::to_string(std::stoll(cell("dp")) * std::stoll(cell("micro_batch")));
-  cell("memory_kind") = "reserved";
-  const double fullest = std::get<double>(report_of(table).rows[0].figures[1].predicted);
-  cell("memory_kind") = "tool-reported";
-  const double first = std::get<double>(report_of(table).rows[0].figures[1].predicted);
+  OneRow row;
+  row.cell("stack") = "nanotron", row.cell("attention") = "flash";
+  row.cell("vocab") = "400000", row.cell("micro_batch") = "16";
+  row.cell("global_batch") = std::to_string(std::stoll(row.cell("dp")) * 16);
+  const double fullest = row.memory("reserved"), first = row.memory("tool-reported");
   CHECK(first > 1);
   CHECK(first < fullest);
 }
