@@ -111,6 +111,18 @@ Time cast_time(const Cells& cells, const Kernel& product, const Device& device) 
   return type == "fp8" ? pass(read) + cast : cast;
 }
 
+// Attention whose format `dtype` says is that of an inference engine reading a prompt, timed with what stands before
+// it: one kernel that reads queries, keys and values of 2 bytes, turns queries and keys by their positions, and writes
+// the queries, and keys and values into the cache.
+Time cache_time(const Cells& cells, const Kernel& kernel, const Device& device) {
+  if (kernel.kind != KernelKind::attention_forward || cells.text("dtype").empty()) return {};
+  const std::int64_t keys = kernel.head_dim + cells.integer("v_head_dim", 1, 1 << 16, kernel.head_dim);
+  const std::int64_t features = kernel.heads * kernel.head_dim + kernel.kv_heads * keys;
+  const std::int64_t values = checked_mul(checked_mul(kernel.batch, kernel.sequence_q), features);
+  return cost::kernel_time(*device.gpu, device.burst,
+                           {.kind = KernelKind::memory, .bytes = {checked_mul(2 * 2, values)}});
+}
+
 void predict(const Cells& cells, const Device& device, Row& row) {
   if (!device.gpu.ok() || !device.constants.ok()) {
     row.why = reason(device.gpu.ok() ? device.constants.errors() : device.gpu.errors());
@@ -130,7 +142,8 @@ void predict(const Cells& cells, const Device& device, Row& row) {
   }
   cost::KernelModel constants = device.constants_for(cells);
   if (cells.text("dtype") == "fp8_block") constants.gemm.rate.fp8 *= constants.experts.block_scaled_rate;
-  const Time time = cost::kernel_time(*device.gpu, constants, kernel) + cast_time(cells, kernel, device);
+  const Time time = cost::kernel_time(*device.gpu, constants, kernel) + cast_time(cells, kernel, device) +
+                    cache_time(cells, kernel, device);
   row.figures[0].predicted = static_cast<double>(kernel.flops.value) / (peak * seconds(time));
 }
 
