@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <map>
 
-#include "rank_ops.hpp"
+#include "orrery/layout/alike_stages.hpp"
+#include "recompute.hpp"
 
 namespace orrery::layout {
 namespace {
@@ -26,12 +27,14 @@ bool same_shape(const Tensor& a, const Tensor& b) {
 // Operators of the stage that stand one after the other and work on one layer.
 struct Block {
   std::int64_t layer;
-  std::int32_t first, count;  // operators of the graph
+  std::int32_t first, count;   // operators of the graph
+  std::int64_t together = -1;  // its place among the layers that are run again with it; −1 = it is not run again so
 };
 
 class Finder {
  public:
-  Finder(const model::ModelGraph& graph, std::span<const std::int32_t> nodes) : graph_(graph) {
+  Finder(const model::ModelGraph& graph, std::span<const std::int32_t> nodes, const PassOptions& options)
+      : graph_(graph), period_(recompute_period(options)) {
     for (const std::int32_t n : nodes) {
       const std::int64_t layer = graph.operators[at(n)].layer;
       const bool goes_on =
@@ -42,15 +45,16 @@ class Finder {
       for (std::int32_t e = op.first_edge; e < op.first_edge + op.reads; ++e)
         if (shared_matrix(graph.edges[at(e)].tensor)) first_reader_.try_emplace(graph.edges[at(e)].tensor, n);
     }
+    if (options.recompute == Recompute::full) place_in_recomputation(options);
   }
 
   struct Found {
     std::size_t first = 0, periods = 0, length = 0;  // blocks, periods of `length` blocks
     std::size_t left_out() const { return periods > 3 ? (periods - 3) * length : 0; }
   };
-  Found longest(std::int64_t recompute_period) const {
+  Found longest() const {
     Found best;
-    for (std::int64_t p = recompute_period; p <= kLongestPattern * recompute_period; p += recompute_period) {
+    for (std::int64_t p = period_; p <= kLongestPattern * period_; p += period_) {
       if (4 * p > static_cast<std::int64_t>(blocks_.size())) break;
       const Found found = run(at(p));
       if (found.left_out() > best.left_out() && reads_stay_near(found)) best = found;
@@ -60,19 +64,33 @@ class Finder {
   const Block& block(std::size_t index) const { return blocks_[index]; }
 
  private:
-  // The longest stretch of blocks that are each like the one a period before.
+  void place_in_recomputation(const PassOptions& options) {
+    const auto is_layer = [&](const Block& b) { return b.layer >= 0 && b.layer < graph_.spec.layers; };
+    const auto first = std::ranges::find_if(blocks_, is_layer);
+    if (first == blocks_.end()) return;
+    if (options.recompute_every <= 1 && options.recompute_method == RecomputeMethod::uniform)
+      period_ *= std::max<std::int64_t>(options.recompute_num_layers, 1);
+    for (Block& b : blocks_) {
+      const std::int64_t from = is_layer(b) ? run_again_from(b.layer, first->layer, graph_.spec, options) : -1;
+      if (from >= 0) b.together = b.layer - from;
+    }
+  }
+
+  // The longest stretch of blocks that are each like the one a period before, where it does not begin within layers
+  // that are run again together.
   Found run(std::size_t length) const {
     Found best{0, 0, length};
     std::size_t alike = 0;
     for (std::size_t b = length; b < blocks_.size(); ++b) {
-      alike = like(blocks_[b], blocks_[b - length], static_cast<std::int64_t>(length)) ? alike + 1 : 0;
+      const bool goes_on = alike > 0 || blocks_[b - length].together <= 0;
+      alike = goes_on && like(blocks_[b], blocks_[b - length], static_cast<std::int64_t>(length)) ? alike + 1 : 0;
       if (alike / length + 1 > best.periods) best = {b + 1 - alike - length, alike / length + 1, length};
     }
     return best;
   }
 
   bool like(const Block& b, const Block& a, std::int64_t layers) const {
-    if (b.count != a.count || b.layer != a.layer + layers) return false;
+    if (b.count != a.count || b.layer != a.layer + layers || b.together != a.together) return false;
     if (b.layer >= graph_.spec.layers || a.layer < 0) return false;  // the head; modules that predict further tokens
     const std::int32_t operators = b.first - a.first;
     const std::int32_t tensors =
@@ -119,6 +137,7 @@ class Finder {
   }
 
   const model::ModelGraph& graph_;
+  std::int64_t period_;  // layers that are so far apart are treated alike
   std::vector<Block> blocks_;
   std::map<std::int32_t, std::int32_t> first_reader_;  // of a shared matrix, in the stage
 };
@@ -157,9 +176,9 @@ model::ModelGraph without(const model::ModelGraph& graph, std::int32_t first, st
 }  // namespace
 
 std::optional<ShortStage> short_stage(const model::ModelGraph& graph, std::span<const std::int32_t> nodes,
-                                      std::int64_t recompute_period) {
-  const Finder finder(graph, nodes);
-  const Finder::Found found = finder.longest(recompute_period);
+                                      const PassOptions& options) {
+  const Finder finder(graph, nodes, options);
+  const Finder::Found found = finder.longest();
   if (found.left_out() == 0) return {};
   const Block& second = finder.block(found.first + found.length);
   const std::int32_t first = finder.block(found.first + 2 * found.length).first;

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "orrery/layout/pass.hpp"
 #include "orrery/model/graph.hpp"
 
 namespace orrery::layout {
@@ -25,9 +26,9 @@ struct ShortStage {
   std::vector<std::int32_t> nodes;
   AlikeLayers alike;
 };
-// `nodes` are operators of the graph, in its order; layers that are `recompute_period` apart are treated alike by the
-// recomputation and by the loads of the experts. None where fewer than four periods do the same.
+// `nodes` are operators of the graph, in its order. Periods are treated alike by the recomputation and by the loads of
+// the experts. None where fewer than four do the same.
 std::optional<ShortStage> short_stage(const model::ModelGraph& graph, std::span<const std::int32_t> nodes,
-                                      std::int64_t recompute_period);
+                                      const PassOptions& options);
 
 }  // namespace orrery::layout

@@ -48,9 +48,14 @@ struct Part {
   bool until_read = false;
 };
 
-Part part_of(const RankOp& op, std::int64_t model_layers, const PassOptions& o) {
-  const bool in_layer = op.layer >= 0 && op.layer < model_layers && !beside_layers(op.kind);
-  const auto layers = [&](std::int64_t every) { return Part{in_layer && op.layer % every == 0 ? op.layer : -1}; };
+bool in_layer(const RankOp& op, const model::ModelSpec& spec) {
+  return op.layer >= 0 && op.layer < spec.layers && !beside_layers(op.kind);
+}
+
+// `first`: layer of the stage.
+Part part_of(const RankOp& op, std::int64_t first, const model::ModelSpec& spec, const PassOptions& o) {
+  const bool inside = in_layer(op, spec);
+  const auto layers = [&](std::int64_t every) { return Part{inside && op.layer % every == 0 ? op.layer : -1}; };
   switch (o.recompute) {
     case Recompute::none:
       return {};
@@ -62,7 +67,7 @@ Part part_of(const RankOp& op, std::int64_t model_layers, const PassOptions& o) 
     case Recompute::selective_op:
       return layers(1);
     case Recompute::full:
-      return layers(std::max<std::int64_t>(o.recompute_every, 1));
+      return {inside ? run_again_from(op.layer, first, spec, o) : -1};
     case Recompute::alternate_layers:
       return layers(std::max<std::int64_t>(o.recompute_every, 2));
   }
@@ -71,16 +76,18 @@ Part part_of(const RankOp& op, std::int64_t model_layers, const PassOptions& o) 
 
 class Policy {
  public:
-  Policy(const Tape& tape, std::int64_t model_layers, const PassOptions& options) : tape_(tape), o_(options) {
+  Policy(const Tape& tape, const model::ModelSpec& spec, const PassOptions& options) : tape_(tape), o_(options) {
     recomputed_.producer.assign(tape.tensors.size(), -1);
     // Eager, the policy keeps what it names; compiled, only what is read of it (functorch partitioners: what the
     // backward graph does not take is no output of the forward graph).
     recomputed_.saved = options.compiled ? std::vector<bool>(tape.tensors.size(), false) : tape.keep_always;
     if (options.kernels.keep_stage_output)
       for (const TensorId t : tape.outputs) recomputed_.saved[at(t)] = true;
+    const auto first = std::ranges::find_if(tape.ops, [&](const RankOp& op) { return in_layer(op, spec); });
+    const std::int64_t first_layer = first == tape.ops.end() ? 0 : first->layer;
     std::int64_t before = -1;
     for (std::size_t i = 0; i < tape.ops.size(); ++i) {
-      const Part part = part_of(tape.ops[i], model_layers, options);
+      const Part part = part_of(tape.ops[i], first_layer, spec, options);
       const auto op = static_cast<std::int32_t>(i);
       if (part.id >= 0 && part.id != before) recomputed_.segments.push_back({op, op, op, part.until_read});
       if (part.id >= 0) recomputed_.segments.back().last = recomputed_.segments.back().at = op;
@@ -172,8 +179,18 @@ RecomputeModules modules_of(std::span<const RecomputeModule> list) {
   return modules;
 }
 
-Recomputation recomputation_of(const Tape& tape, std::int64_t model_layers, const PassOptions& options) {
-  return Policy(tape, model_layers, options).run();
+Recomputation recomputation_of(const Tape& tape, const model::ModelSpec& spec, const PassOptions& options) {
+  return Policy(tape, spec, options).run();
+}
+
+// Encoder and decoder are blocks of their own: what a stage holds of each is counted by itself (transformer_block.py).
+std::int64_t run_again_from(std::int64_t layer, std::int64_t first, const model::ModelSpec& spec,
+                            const PassOptions& o) {
+  if (o.recompute_every > 1) return layer % o.recompute_every == 0 ? layer : -1;
+  if (spec.has_two_stacks() && layer >= spec.encoder_layers) first = std::max(first, spec.encoder_layers);
+  const std::int64_t place = layer - first, count = std::max<std::int64_t>(o.recompute_num_layers, 1);
+  if (o.recompute_method == RecomputeMethod::block) return place < count ? layer : -1;
+  return layer - place % count;
 }
 
 bool dropped_until_read(K kind, const PassOptions& options) {

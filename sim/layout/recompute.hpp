@@ -17,7 +17,12 @@ struct Recomputation {
   std::vector<bool> saved;             // per tensor: held from the forward to the backward pass
   std::vector<std::int32_t> producer;  // per tensor; −1 = from the stage before
 };
-Recomputation recomputation_of(const Tape& tape, std::int64_t model_layers, const PassOptions& options);
+Recomputation recomputation_of(const Tape& tape, const model::ModelSpec& spec, const PassOptions& options);
+
+// Full recompute: the first of the layers that are run again together with `layer`, of a stage that begins with layer
+// `first`; −1 = it is not run again.
+std::int64_t run_again_from(std::int64_t layer, std::int64_t first, const model::ModelSpec& spec,
+                            const PassOptions& options);
 
 // Whether a step of the forward pass runs again: not where the policy keeps what it makes.
 inline bool runs_again(const Tape& tape, const OpStep& step) {

@@ -27,7 +27,7 @@ StageSpan span_of(const model::ModelGraph& graph, std::span<const std::int32_t> 
 struct StageOperators {
   StageOperators(const model::ModelGraph& graph, const Layout& layout, std::span<const std::int32_t> nodes,
                  const PassOptions& options, std::int32_t place)
-      : StageOperators(graph, layout, nodes, options, place, short_stage(graph, nodes, recompute_period(options))) {}
+      : StageOperators(graph, layout, nodes, options, place, short_stage(graph, nodes, options)) {}
   StageOperators(const StageOperators&) = delete;
   StageOperators& operator=(const StageOperators&) = delete;
 
@@ -56,7 +56,7 @@ struct StageOperators {
         alike(shorter ? shorter->alike : AlikeLayers{}),
         tape(Splitter(shorter ? shorter->graph : graph, layout, options, place)
                  .split(shorter ? std::span<const std::int32_t>(shorter->nodes) : nodes)),
-        recomputed(recomputation_of(tape, graph.spec.layers, options)),
+        recomputed(recomputation_of(tape, graph.spec, options)),
         backward(tape, recomputed),
         placeholders(options.kernels.gradient_placeholders),
         model_layers(graph.spec.layers),

@@ -31,11 +31,13 @@ class ClosedForm {
         kinds_(gpu_kinds(input)),
         passes_(micro_batches_by_kind(input)) {
     stage_of_.assign(static_cast<std::size_t>(m_.layers), 0);
-    if (kinds_.size() == 1) return;
+    stages_ = {{.first_layer = 0, .layers = m_.layers}};
+    if (kinds_.size() == 1 && !counts_in_stages()) return;
     const auto spans = layout::partition_layers(m_, input.layout);
     check(spans.ok(), "layers that were given to stages have one");
-    for (std::size_t s = 0; s < spans->size(); ++s)
-      std::fill_n(stage_of_.begin() + (*spans)[s].first_layer, (*spans)[s].layers, s);
+    stages_ = *spans;
+    for (std::size_t s = 0; s < stages_.size(); ++s)
+      std::fill_n(stage_of_.begin() + stages_[s].first_layer, stages_[s].layers, s);
   }
 
   StepFlops flops() {
@@ -155,17 +157,45 @@ class ClosedForm {
     return of_ranks / input_.schedule->placement.pipes * (ring ? l.context : 1);
   }
 
+  // Full recomputation of layers by their place in a stage.
+  bool counts_in_stages() const {
+    const bool plain = o_.recompute_method == layout::RecomputeMethod::uniform && o_.recompute_num_layers <= 1;
+    return o_.recompute == Recompute::full && o_.recompute_every <= 1 && !plain;
+  }
+
+  // Among those of its stack that its stage holds.
+  struct Place {
+    std::int64_t before = 0, behind = 0;
+  };
+  Place place_in_stage(std::int64_t layer) const {
+    const layout::StageSpan& stage = stages_[stage_of_[static_cast<std::size_t>(layer)]];
+    std::int64_t first = stage.first_layer, end = stage.first_layer + stage.layers;
+    if (m_.has_two_stacks() && m_.in_encoder(layer)) end = std::min(end, m_.encoder_layers);
+    if (m_.has_two_stacks() && !m_.in_encoder(layer)) first = std::max(first, m_.encoder_layers);
+    return {layer - first, end - layer - 1};
+  }
+
   bool runs_again(std::int64_t layer) const {
+    if (counts_in_stages())
+      return o_.recompute_method == layout::RecomputeMethod::uniform ||
+             place_in_stage(layer).before < o_.recompute_num_layers;
     if (o_.recompute == Recompute::full) return layer % std::max<std::int64_t>(o_.recompute_every, 1) == 0;
     if (o_.recompute == Recompute::alternate_layers) return layer % std::max<std::int64_t>(o_.recompute_every, 2) == 0;
     return o_.recompute != Recompute::none;
   }
 
+  // A layer behind it is run again with it.
+  bool goes_on(std::int64_t layer) const {
+    if (!counts_in_stages() || o_.recompute_method == layout::RecomputeMethod::block) return false;
+    const Place place = place_in_stage(layer);
+    return place.behind > 0 && (place.before + 1) % o_.recompute_num_layers != 0;
+  }
+
   // The last product of a layer is run again only where it must go by, or where something behind it is needed.
-  bool last_again() const {
+  bool last_again(std::int64_t layer) const {
     const bool cast_kept = is_quantised(o_.compute) && o_.kernels.fp8_saves_input;
     const bool early = o_.kernels.recompute_stops_early || o_.recompute == Recompute::selective_op;
-    return !early || m_.dropout || cast_kept || m_.norm_place != model::NormPlace::before;
+    return !early || m_.dropout || cast_kept || m_.norm_place != model::NormPlace::before || goes_on(layer);
   }
 
   // The context of unfused attention, and the result of a module's last product, are read outside of what is run again.
@@ -206,15 +236,15 @@ class ClosedForm {
         return of_modules(layer);
       case Recompute::full:
       case Recompute::alternate_layers:
-        return {all - (last_again() ? 0 : last),
-                h * m_.experts.hidden * ((m_.gated() ? 2 : 1) + (last_again() ? 1 : 0)),
+        return {all - (last_again(layer) ? 0 : last),
+                h * m_.experts.hidden * ((m_.gated() ? 2 : 1) + (last_again(layer) ? 1 : 0)),
                 !flash_,
                 !flash_,
                 flash_,
                 is_relative(),
                 true};
       case Recompute::selective_op:  // of q, k, v, projection, gate, up, fc2 every second
-        return {h * m_.kv_features() + projection + (m_.gated() || last_again() ? last : 0) + encodings,
+        return {h * m_.kv_features() + projection + (m_.gated() || last_again(layer) ? last : 0) + encodings,
                 0,
                 !flash_,
                 !flash_,
@@ -231,6 +261,7 @@ class ClosedForm {
   std::vector<GpuRef> kinds_;
   std::vector<std::vector<std::int64_t>> passes_;  // [stage][kind] of a micro-batch
   std::vector<std::size_t> stage_of_;              // [layer]
+  std::vector<layout::StageSpan> stages_;
   StepFlops f_;
   WideFlops unneeded_ = 0, in_full_ = 0;
 };

@@ -135,8 +135,9 @@ void DataParallel::send_out(const Key& key, std::int64_t parameters, std::uint32
 
 // No other rank has a part of them: layer by layer, once they are final.
 void DataParallel::send_layers(const Key& key, PassKind kind, std::vector<DataCall>& calls) {
-  for (const LayerRange& range : layer_ranges(stages_.steps(key.stage, kind)))
-    send_out(key, stages_.stage(key.stage).parameters_of_layer(range.layer, of_), behind(key, kind, range.end), calls);
+  const std::vector<PassStep>& steps = stages_.steps(key.stage, kind);
+  for (const LayerRange& range : layer_ranges(steps))
+    send_out(key, gradients_ready(steps, range, of_), behind(key, kind, range.end), calls);
 }
 
 std::int64_t DataParallel::bucket_bytes() const {

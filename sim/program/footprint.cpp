@@ -20,6 +20,7 @@ struct PassCounts {
   double compute = 0;
   layout::PerDimension<double> calls;
   double layers = 0;   // that hold parameters
+  double ready = 0;    // layers whose gradients are final
   double units = 0;    // of gradients that each backward pass reduces (ZeRO-2: as many layers as fill a bucket)
   double buckets = 0;  // of gradients that are reduced beside it
   double reads = 0;    // times that the host reads what the device made
@@ -56,8 +57,12 @@ PassCounts count(const layout::StageModel& stage, const std::vector<layout::Pass
         stage.parameters_of_layer(range.layer) + stage.parameters_of_layer(range.layer, layout::Parameters::experts);
     if (parameters == 0) continue;
     counts.layers += 1;
+    const std::int64_t ready = gradients_ready(steps, range, layout::Parameters::dense) +
+                               gradients_ready(steps, range, layout::Parameters::experts);
+    if (ready == 0) continue;
+    counts.ready += 1;
     if (open == 0) counts.units += 1;
-    open += parameters * o.gradient_bytes;
+    open += ready * o.gradient_bytes;
     if (open >= full) open = 0;
   }
   return counts;
@@ -68,7 +73,8 @@ PassCounts at_most(const layout::StageSpan& span) {
   constexpr double kKernels = 200, kCalls = 40;
   PassCounts counts;
   counts.reads = 2 * static_cast<double>(span.layers);
-  counts.layers = counts.units = static_cast<double>(span.layers) + (span.embedding ? 1 : 0) + (span.head ? 1 : 0);
+  counts.layers = counts.ready = counts.units =
+      static_cast<double>(span.layers) + (span.embedding ? 1 : 0) + (span.head ? 1 : 0);
   counts.compute = kKernels * counts.layers;
   counts.buckets = kCalls * counts.layers + 1;
   for (const layout::DimensionFacts& d : layout::kDimensionList)
@@ -161,7 +167,8 @@ void Estimate::add_passes(const PassCounts& c, PassKind kind, double passes, boo
     add_copies(passes * away);
     add_pieces(passes * cuts);
   }
-  if (gathered || reduces) add_data_calls(passes * units * ((gathered ? 1 : 0) + reductions));
+  if (gathered || reduces)
+    add_data_calls(passes * ((gathered ? units : 0) + (gathers ? c.ready : c.units) * reductions));
   // Passes are kept once for each group with links of its own, and as templates where they are not fused.
   const double links = s_.flows ? places_with_own_links() : 1;
   fixed_ += links * (steps * (sizeof(TimedStep) + 64 + (fused < 1 ? 260 : 0)) + c.all_calls() * bytes_of_call(c));

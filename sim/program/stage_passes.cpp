@@ -118,7 +118,7 @@ std::vector<StageCosts::GradientUnit> StageCosts::gradient_units(int stage, Pass
   const std::int64_t bucket = layout().gathers_parameters(of) ? 0 : std::max(key_.calls.bucket.value, buffer);
   bool open = false;
   for (const LayerRange& range : layer_ranges(steps(stage, kind))) {
-    const std::int64_t parameters = this->stage(stage).parameters_of_layer(range.layer, of);
+    const std::int64_t parameters = gradients_ready(steps(stage, kind), range, of);
     if (parameters == 0) continue;
     if (!open) units.push_back({0, range.begin, range.end});
     units.back().parameters += parameters;

@@ -76,6 +76,14 @@ std::vector<LayerRange> layer_ranges(const std::vector<layout::PassStep>& steps)
   return ranges;
 }
 
+std::int64_t gradients_ready(const std::vector<layout::PassStep>& steps, const LayerRange& range,
+                             layout::Parameters of) {
+  std::int64_t parameters = 0;
+  for (std::uint32_t i = range.begin; i < range.end; ++i)
+    if (steps[i].of_experts == (of == layout::Parameters::experts)) parameters += steps[i].gradients_ready;
+  return parameters;
+}
+
 namespace {
 
 // All that StageCosts::cost() reads.

@@ -89,6 +89,9 @@ struct LayerRange {
   std::uint32_t begin, end;
 };
 std::vector<LayerRange> layer_ranges(const std::vector<layout::PassStep>& steps);
+// Parameters whose gradients are final behind the range: none of those of a layer that is only run again there.
+std::int64_t gradients_ready(const std::vector<layout::PassStep>& steps, const LayerRange& range,
+                             layout::Parameters of);
 
 std::shared_ptr<StageWork> stage_work(const Stages& stages, std::int32_t stage, Kept<StageWorkKey, StageWork>& known,
                                       std::int32_t place = 0);

@@ -30,6 +30,15 @@ std::string modules_text(const Training& t) {
   return text;
 }
 
+std::string full_text(const Training& t) {
+  if (t.recompute_every > 1) return fmt::format("full recomputation of every {}th layer", t.recompute_every);
+  const std::int64_t n = t.recompute_num_layers;
+  if (t.recompute_method == layout::RecomputeMethod::block)
+    return n == 1 ? "full recomputation of the first layer of each stage"
+                  : fmt::format("full recomputation of the first {} layers of each stage", n);
+  return n == 1 ? "full recomputation" : fmt::format("full recomputation, {} layers together", n);
+}
+
 std::string recompute_text(const Training& t) {
   switch (t.recompute) {
     case layout::Recompute::none:
@@ -39,8 +48,7 @@ std::string recompute_text(const Training& t) {
     case layout::Recompute::selective_op:
       return "recomputation by operator";
     case layout::Recompute::full:
-      return t.recompute_every > 1 ? fmt::format("full recomputation of every {}th layer", t.recompute_every)
-                                   : "full recomputation";
+      return full_text(t);
     case layout::Recompute::alternate_layers:
       return "recomputation of alternate layers";
   }

@@ -97,7 +97,7 @@ std::vector<Reason> make_reasons() {
        {"training.overlap_context", c + "overlap_context", c + "context_slowdown_percent"}},
       {[](S s) { return s.training.recompute != layout::Recompute::full; },
        "training.recompute is not full",
-       {"training.recompute_every"}},
+       {"training.recompute_every", "training.recompute_method", "training.recompute_num_layers"}},
       {[](S s) { return s.training.recompute != layout::Recompute::selective; },
        "training.recompute is not selective",
        {"training.recompute_modules"}},

@@ -205,9 +205,19 @@ std::string lacks_dispatcher(const Scenario& s) {
   return {};
 }
 
+// Layers are chosen by their number in the model or by their place in a stage.
+void check_full_recompute(const Training& t, Diagnostics& errors) {
+  const bool by_stage = t.recompute_method != layout::RecomputeMethod::uniform || t.recompute_num_layers != 1;
+  if (t.recompute_every == 1 || !by_stage) return;
+  errors.push_back(
+      broken("training.recompute_every", "recompute_method and recompute_num_layers say which layers, too"));
+  errors.back().help = "leave one of them out";
+}
+
 // selective_op keeps every second product of a layer as torchtitan counts them, which is told of plain layers alone.
 void check_recompute(const Scenario& s, Diagnostics& errors) {
   if (s.training.recompute == layout::Recompute::selective) return check_modules(s, errors);
+  if (s.training.recompute == layout::Recompute::full) return check_full_recompute(s.training, errors);
   const bool plain = s.model.experts.count == 0 && !s.model.latent() && s.model.kind == model::ModelKind::decoder;
   if (s.training.recompute != layout::Recompute::selective_op || plain) return;
   errors.push_back(

@@ -63,6 +63,8 @@ layout::PassOptions pass_options(const Scenario& s) {
   o.recompute = t.recompute;
   o.recompute_modules = layout::modules_of(t.recompute_modules);
   o.recompute_every = t.recompute_every;
+  o.recompute_method = t.recompute_method;
+  o.recompute_num_layers = t.recompute_num_layers;
   o.attention = attention_of(s);
   o.gradient_bytes = gradient_bytes(s);
   o.compiled = t.compiled;

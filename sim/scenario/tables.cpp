@@ -156,6 +156,13 @@ const Fields<Training>& training_fields() {
                   "recompute selective: what of each layer runs again, as in Megatron-LM's --recompute-modules")
           .add("recompute_every", &Training::recompute_every, "recompute full: of every k-th layer")
           .range(1, 1 << 16)
+          .choice("recompute_method", &Training::recompute_method,
+                  {{"uniform", layout::RecomputeMethod::uniform}, {"block", layout::RecomputeMethod::block}},
+                  "recompute full, as Megatron-LM's --recompute-method; uniform: recompute_num_layers of a stage run "
+                  "again together, of which the input of the first is kept; block: the first recompute_num_layers of "
+                  "each (virtual) stage run again, each by itself")
+          .add("recompute_num_layers", &Training::recompute_num_layers, "recompute full: layers of recompute_method")
+          .range(1, 1 << 16)
           .choice("attention", &Training::attention, layout::attention_names(),
                   "attention kernels; default: the stack's")
           .add("weight_bytes", &Training::weight_bytes, "per parameter; default: 2 (fp32, tf32: 4)")

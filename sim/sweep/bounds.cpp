@@ -59,6 +59,7 @@ std::vector<double> stage_times(const Scenario& s, const std::vector<layout::Sta
   const double tokens = real(s.training.micro_batch) * real(fewest);
   const double share = tokens / (real(s.layout.tensor) * real(s.layout.context)) / rate * 1e12;
   const bool again = s.training.recompute == layout::Recompute::full && s.training.recompute_every == 1 &&
+                     s.training.recompute_method == layout::RecomputeMethod::uniform &&
                      !s.stack.kernels.recompute_stops_early;
   const double of_layer = (again ? 8 : 6) * layer_matrices(s.model) * share;
   const double of_head = 6 * real(s.model.hidden) * real(s.model.vocab) * share;

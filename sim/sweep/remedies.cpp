@@ -31,7 +31,8 @@ void recompute(Scenario s, Changes& all) {
   for (const auto& [next, name] : {std::pair{Recompute::selective, "selective"}, {Recompute::full, "full"}}) {
     if (now == Recompute::full || (next == Recompute::selective && now != Recompute::none)) continue;
     s.training.recompute = next;
-    s.training.recompute_every = 1;
+    s.training.recompute_every = s.training.recompute_num_layers = 1;
+    s.training.recompute_method = layout::RecomputeMethod::uniform;
     keep(s, 'r', {fmt::format("training.recompute={}", name)}, all);
   }
 }

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+#include <string_view>
+
 #include "expert_cells.hpp"
 #include "orrery/hardware/catalogue.hpp"
 
@@ -101,6 +104,31 @@ layout::Layout layout_of(const Cells& cells, const model::ModelSpec& m) {
   return l;
 }
 
+// `full_layers:N`: the first N layers of each virtual stage.
+void read_first_layers(const Cells& cells, std::string_view count, scenario::Training& t) {
+  t.recompute = Recompute::full, t.recompute_method = layout::RecomputeMethod::block;
+  const auto [end, error] = std::from_chars(count.data(), count.data() + count.size(), t.recompute_num_layers);
+  if (error != std::errc() || end != count.data() + count.size() || t.recompute_num_layers < 1)
+    cells.refuse_row("recompute", fmt::format("'{}' is no number of layers", count));
+}
+
+void read_recompute(const Cells& cells, scenario::Training& t) {
+  constexpr std::string_view kFirstLayers = "full_layers:";
+  const std::string text = cells.text("recompute");
+  if (text.rfind("modules:", 0) == 0) {
+    t.recompute = Recompute::selective, t.recompute_modules = read_modules(cells);
+  } else if (text.rfind(kFirstLayers, 0) == 0) {
+    read_first_layers(cells, std::string_view(text).substr(kFirstLayers.size()), t);
+  } else {
+    t.recompute = cells.word<Recompute>("recompute", {{"none", Recompute::none},
+                                                      {"", Recompute::none},
+                                                      {"full", Recompute::full},
+                                                      {"selective", Recompute::selective},
+                                                      {"selective_op", Recompute::selective_op},
+                                                      {"alternate_layers", Recompute::alternate_layers}});
+  }
+}
+
 scenario::Training training_of(const Cells& cells) {
   using scenario::Precision;
   scenario::Training t;
@@ -113,15 +141,7 @@ scenario::Training training_of(const Cells& cells) {
                                                 {"mxfp8", Precision::mxfp8},
                                                 {"nvfp4", Precision::nvfp4},
                                                 {"fp32", Precision::fp32}});
-  const bool by_module = cells.text("recompute").rfind("modules:", 0) == 0;
-  if (by_module) t.recompute_modules = read_modules(cells);
-  t.recompute = by_module ? Recompute::selective
-                          : cells.word<Recompute>("recompute", {{"none", Recompute::none},
-                                                                {"", Recompute::none},
-                                                                {"full", Recompute::full},
-                                                                {"selective", Recompute::selective},
-                                                                {"selective_op", Recompute::selective_op},
-                                                                {"alternate_layers", Recompute::alternate_layers}});
+  read_recompute(cells, t);
   t.attention = cells.word<layout::AttentionKind>(
       "attention", {{"flash", layout::AttentionKind::flash}, {"unfused", layout::AttentionKind::unfused}});
   t.gradient_bytes = cells.integer("grad_bytes", 1, 16, 4);

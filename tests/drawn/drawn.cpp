@@ -96,6 +96,8 @@ class Draft {
                                    any({"128", "512"}), micro_batch * pipeline_ * kind_.copies * rounds, micro_batch);
     text += maybe("precision", {"bf16", "fp16", "fp32", "fp8"}) + maybe("attention", {"flash", "unfused"});
     text += maybe("recompute", {"selective", "selective_op", "full", "alternate_layers"});
+    if (text.ends_with("full") && micro_batch == 2)
+      text += fmt::format(", recompute_method: {}, recompute_num_layers: 2", data_ > 1 ? "block" : "uniform");
     for (const char* key : {"overlap_data", "overlap_tensor", "overlap_context"}) text += maybe(key, {"true", "false"});
     return text + maybe("compiled", {"true", "false"}) + "}\n";
   }

@@ -24,7 +24,7 @@ namespace {
 struct Whole {
   Whole(const model::ModelGraph& graph, const Layout& layout, std::span<const std::int32_t> nodes, const PassOptions& o)
       : tape(Splitter(graph, layout, o).split(nodes)),
-        recomputed(recomputation_of(tape, graph.spec.layers, o)),
+        recomputed(recomputation_of(tape, graph.spec, o)),
         backward(tape, recomputed) {}
   std::vector<PassStep> pass(PassKind kind) const {
     return kind == PassKind::forward ? forward_pass(tape, recomputed) : backward.pass(kind);
@@ -145,7 +145,7 @@ TEST_CASE("a stage made of a few of its layers is, step for step, the stage of a
       const Case c = draw(random, spec);
       const model::ModelGraph graph = graph_of(spec, c.options);
       const std::vector<std::int32_t> nodes = operators_of(stage_of_operators(graph, {&c.span, 1}), 0);
-      shorter += short_stage(graph, nodes, recompute_period(c.options)) ? 1 : 0;
+      shorter += short_stage(graph, nodes, c.options) ? 1 : 0;
       const Whole whole(graph, c.layout, nodes, c.options);
       const StageModel stage(graph, c.layout, nodes, c.options);
       REQUIRE(different(whole, stage) == "");
@@ -160,7 +160,7 @@ TEST_CASE("what stands for more, and what does not") {
     const model::ModelGraph graph = graph_of(spec, o);
     std::vector<std::int32_t> nodes(graph.operators.size());
     for (std::size_t i = 0; i < nodes.size(); ++i) nodes[i] = static_cast<std::int32_t>(i);
-    const auto s = short_stage(graph, nodes, recompute_period(o));
+    const auto s = short_stage(graph, nodes, o);
     return s ? std::array<std::int64_t, 3>{s->alike.first_layer, s->alike.period, s->alike.left_out}
              : std::array<std::int64_t, 3>{};
   };
@@ -175,6 +175,16 @@ TEST_CASE("what stands for more, and what does not") {
   o.recompute = Recompute::full, o.recompute_every = 2;
   CHECK(alike(gpt(8, 64, 4, 256), o) == Found{2, 2, 1});
   CHECK(alike(gpt(7, 64, 4, 256), o) == Found{});
+  // Three together, of 16: 0-2, 3-5 (and 6-8, 9-11), 12-14, and the last by itself.
+  o.recompute_every = 1, o.recompute_num_layers = 3;
+  CHECK(alike(gpt(16, 64, 4, 256), o) == Found{3, 3, 2});
+  CHECK(alike(gpt(11, 64, 4, 256), o) == Found{});
+  // The first five run again, the other eleven not: 5, 6 (of 6 to 14) and 15 of these; of eleven and five the other
+  // way.
+  o.recompute_method = RecomputeMethod::block, o.recompute_num_layers = 5;
+  CHECK(alike(gpt(16, 64, 4, 256), o) == Found{6, 1, 8});
+  o.recompute_num_layers = 11;
+  CHECK(alike(gpt(16, 64, 4, 256), o) == Found{1, 1, 8});
   // Loads of their own.
   o = {};
   o.sequence_length = 64, o.routing.exponent = 1;

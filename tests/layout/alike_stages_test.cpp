@@ -65,4 +65,17 @@ TEST_CASE("recomputation of every third layer tells stages of two layers apart, 
   CHECK_FALSE(same(stages.models[1].pass(PassKind::backward), stages.models[2].pass(PassKind::backward)));
 }
 
+TEST_CASE("recomputation that counts from the first layer of a stage tells no stages apart") {
+  Layout layout;
+  layout.pipeline = 4;
+  for (const auto method : {RecomputeMethod::uniform, RecomputeMethod::block}) {
+    PassOptions options;
+    options.recompute = Recompute::full, options.recompute_method = method, options.recompute_num_layers = 3;
+    const Stages stages(test::gpt(16, 64, 4, 512), layout, options);
+    CHECK(stages.alike == std::vector<std::int32_t>{0, 1, 1, 3});
+    for (const PassKind kind : {PassKind::forward, PassKind::backward})
+      CHECK(same(stages.models[1].pass(kind), stages.models[2].pass(kind)));
+  }
+}
+
 }  // namespace orrery::layout::alike_stages_test

@@ -11,6 +11,10 @@ inline PassOptions draw_options(Random& random) {
   o.sequence_length = 64, o.micro_batch = random.between(1, 3);
   o.compute = random.between(0, 3) == 0 ? DType::fp8 : DType::bf16;
   o.recompute = static_cast<Recompute>(random.between(0, 4)), o.recompute_every = random.between(1, 3);
+  if (o.recompute_every == 1 && flip()) {
+    o.recompute_method = flip() ? RecomputeMethod::block : RecomputeMethod::uniform;
+    o.recompute_num_layers = random.between(1, 5);
+  }
   o.recompute_modules = {static_cast<std::uint32_t>(random.between(0, 127))};
   o.attention = flip() ? AttentionKind::flash : AttentionKind::unfused;
   o.gradient_bytes = flip() ? 4 : 2;

@@ -130,6 +130,38 @@ TEST_CASE("full recompute of every k-th layer, and early stop") {
   CHECK((all - m.stage().hardware_flops()).value == 6 * 2 * kTokens * f * h);
 }
 
+// Megatron-LM, --recompute-method: block keeps the inputs of the first N layers and all of the others, uniform the
+// input of each first of N. In the backward pass of layers that are run again together all of them are there.
+TEST_CASE("full recompute of the first layers of a stage, or of several together") {
+  Llama m;
+  m.layers = 6;
+  m.o.recompute = Recompute::full, m.o.recompute_method = RecomputeMethod::block;
+  for (std::int64_t n = 1; n <= 7; ++n) {
+    m.o.recompute_num_layers = n;
+    const std::int64_t again = std::min<std::int64_t>(n, 6);
+    CHECK(m.per_token() == again * 2 * h + (6 - again) * kFlash);
+  }
+  const auto most = [&] {
+    const StageModel s = m.stage();
+    return extremes(s.pass(PassKind::backward), s.saved_activations().value).most;
+  };
+  m.o.recompute_method = RecomputeMethod::uniform, m.o.recompute_num_layers = 1;
+  const std::int64_t one = most();
+  for (const std::int64_t n : {2, 3, 4}) {
+    m.o.recompute_num_layers = n;
+    const std::int64_t kept = ceil_div(6, n);
+    CHECK(m.per_token() == kept * 2 * h);
+    // The last of the stage are run again while all inputs are kept; of four and two the four while theirs is alone.
+    const std::int64_t there = n == 4 ? 1 : kept;
+    CHECK(most() - one == kTokens * ((n - 1) * kFlash - (6 - there) * 2 * h));
+  }
+  // Early stop leaves out the last product of each three alone: what stands behind others is needed.
+  m.o.recompute_num_layers = 3;
+  const Flops all = m.stage().hardware_flops();
+  m.o.kernels.recompute_stops_early = true;
+  CHECK((all - m.stage().hardware_flops()).value == 2 * 2 * kTokens * f * h);
+}
+
 TEST_CASE("the loss: fp32 softmax overwritten, copied, or fused in 16 bits") {
   Llama m;
   const auto peak = [&] {

@@ -203,6 +203,23 @@ TEST_CASE("ZeRO 3: parameters of a layer are gathered before each use of it, and
   for (const DataCall& call : calls_of(plain, OpKind::forward)) CHECK(call.prefetch == 0);
 }
 
+// Two layers run again together: 0 and 1 forward, then 1 and 0 backward, so that 0 is gathered twice and reduced once.
+TEST_CASE("ZeRO 3: layers that are run again together") {
+  ByHand step = two_layers(Zero::parameters, true);
+  step.pass.recompute = layout::Recompute::full, step.pass.recompute_num_layers = 2;
+  Parts parts(step);
+  const std::vector<LayerRange> ranges = layer_ranges(parts.stages.steps(0, PassKind::backward));
+  std::vector<std::int64_t> layers;
+  for (const LayerRange& range : ranges) layers.push_back(range.layer);
+  REQUIRE(layers == std::vector<std::int64_t>{2, 0, 1, 0, -1});
+  CHECK(spelled(parts, calls_of(parts, OpKind::backward)) ==
+        Texts{text("gather", kNorm * 2, 0), text("gather", kLayer * 2, ranges[0].end),
+              text("reduce", kNorm * 4, ranges[0].end), text("gather", kLayer * 2, ranges[1].end),
+              text("gather", kLayer * 2, ranges[2].end), text("reduce", kLayer * 4, ranges[2].end),
+              text("gather", kTables * 2, ranges[3].end), text("reduce", kLayer * 4, ranges[3].end),
+              text("reduce", kTables * 4, ranges[4].end)});
+}
+
 TEST_CASE("ZeRO 3 of a split backward pass: I needs the parameters, W makes the gradients") {
   Parts parts(two_layers(Zero::parameters, true));
   for (const DataCall& call : calls_of(parts, OpKind::input_gradient)) CHECK(call.gather);

@@ -106,11 +106,39 @@ TEST_CASE("unfused attention is run in full: equations 7 and 8 of Korthikanti et
   CHECK(third.flops.again.total() == (full.flops.executed.total() - none.flops.executed.total()) / 3);
 }
 
+// The first of each of the stages, in Megatron's sense: 24 layers on two ranks with three chunks each, four layers a
+// stage.
+TEST_CASE("full recomputation of the first layers of each virtual stage") {
+  const auto again = [](const char* layout, const char* recompute) {
+    const auto scenario = read_scenario_text(
+        fmt::format("model: gpt3-1.3b\ncluster: {{type: dgx-h100, nodes: 1}}\nlayout: {{{}}}\n"
+                    "training: {{sequence_length: 512, global_batch: 8, recompute: full{}}}\nstack: megatron-2022\n"
+                    "network: ideal\n",
+                    layout, recompute),
+        "test");
+    REQUIRE_MESSAGE(scenario.ok(), render(scenario.errors()));
+    const auto run = resolve_and_simulate(*scenario);
+    REQUIRE_MESSAGE(run.ok(), render(run.errors()));
+    CHECK(run->books.empty());
+    return run->flops.again.total();
+  };
+  const char *chunks = "pipeline: 2, virtual: 3, data: 4", *whole = "data: 8";
+  const Int128 all = again(chunks, "");
+  CHECK(again(chunks, ", recompute_method: block") == all * 6 / 24);
+  CHECK(again(chunks, ", recompute_method: block, recompute_num_layers: 3") == all * 18 / 24);
+  CHECK(again(chunks, ", recompute_method: block, recompute_num_layers: 5") == all);
+  CHECK(again(whole, ", recompute_method: block, recompute_num_layers: 5") == all * 5 / 24);
+  CHECK(again(chunks, ", recompute_num_layers: 3") == all);
+  CHECK(again(whole, ", recompute_num_layers: 7") == all);
+}
+
 // Each model, policy, attention and stack that lay its passes out in another way.
 TEST_CASE("the FLOPs of the passes equal their closed form, whatever is run") {
   int runs = 0;
   for (const char* model : {"gpt3-1.3b", "llama3.1-8b"})
-    for (const char* recompute : {"none", "selective", "selective_op", "full", "alternate_layers"})
+    for (const char* recompute :
+         {"none", "selective", "selective_op", "full", "alternate_layers",
+          "full, recompute_method: block, recompute_num_layers: 5", "full, recompute_num_layers: 5"})
       for (const char* stack : {"megatron-2022", "nemo-2025", "torchtitan-2024", "llm-foundry"})
         for (const char* attention : {"unfused", "flash"})
           for (const char* precision : {"bf16", "fp8"}) {

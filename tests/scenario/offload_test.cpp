@@ -159,6 +159,17 @@ TEST_CASE("sharded and pipelined: the books hold") {
     }
 }
 
+// Layers that are run again together stand twice in a backward pass, and their gradients leave once.
+TEST_CASE("gradients of layers that are run again together: the books hold") {
+  for (const char* layout : {"{tensor: 4, pipeline: 2}", "{data: 8, zero: gradients}", "{data: 8, zero: parameters}"})
+    for (const char* method : {"uniform", "block"})
+      simulated(
+          fmt::format("model: {{type: gpt3-125m, layers: 8}}\ncluster: {{type: dgx-a100, nodes: 1}}\nlayout: {}\n"
+                      "training: {{sequence_length: 512, global_batch: 32, recompute: full, recompute_method: {}, "
+                      "recompute_num_layers: 3, offload: {{optimizer: 1}}}}\nstack: llm-foundry\n",
+                      layout, method));
+}
+
 TEST_CASE("the book finds a copy of too few bytes, and one that is no state") {
   const auto scenario = read_scenario_text(two_gpus("{optimizer: 1, activations: 1}"), "test.yaml");
   REQUIRE(scenario.ok());

@@ -139,6 +139,15 @@ TEST_CASE("number formats, recomputation and attention by their words") {
       validate_table(table({{"recompute", "modules:mlp+mpl"}}), "test.csv", {.expected = {}, .threads = 1});
   REQUIRE(wrong.ok());
   CHECK(wrong->rows[0].why == "recompute: 'mpl' is no module of a layer");
+  const scenario::Training first = scenario_with({{"recompute", "full_layers:12"}}).training;
+  CHECK(first.recompute == Recompute::full);
+  CHECK(first.recompute_method == layout::RecomputeMethod::block);
+  CHECK(first.recompute_num_layers == 12);
+  for (const char* text : {"full_layers:", "full_layers:0", "full_layers:2x"}) {
+    const auto none = validate_table(table({{"recompute", text}}), "test.csv", {.expected = {}, .threads = 1});
+    REQUIRE(none.ok());
+    CHECK(none->rows[0].why == fmt::format("recompute: '{}' is no number of layers", text + 12));
+  }
   CHECK(scenario_with({{"attention", "flash"}}).training.attention == layout::AttentionKind::flash);
   CHECK(scenario_with({{"attention", "unfused"}}).training.attention == layout::AttentionKind::unfused);
 }

@@ -76,7 +76,8 @@ std::optional<Best> Comparison::run(const Variant& v, Outcome& outcome) const {
   s.layout.virtual_stages = static_cast<int>(v.chunks);
   s.training.micro_batch = v.micro_batch;
   s.training.recompute = v.recompute;
-  s.training.recompute_every = 1;
+  s.training.recompute_every = s.training.recompute_num_layers = 1;
+  s.training.recompute_method = layout::RecomputeMethod::uniform;
   s.gpu.usable_memory.value = limit_;
   if (v.asynchronous) s.stack.communication.messages = layout::MessageMode::asynchronous;
   const auto refuse = [&](const Diagnostics& errors) {

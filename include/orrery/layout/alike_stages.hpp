@@ -16,7 +16,8 @@ std::vector<std::int32_t> alike_stages(const model::ModelGraph& graph, std::span
                                        int stages, const PassOptions& options);
 
 // The same told of any stages, of other partitions of the graph too: [stage] words that are equal where the passes are.
-// Layers that are `period` apart are treated alike by the recomputation and by the loads of the experts.
+// Layers that are `period` apart are treated alike by the recomputation and by the loads of the experts, but for what
+// the recomputation counts from the first layer of a stage, as the words do.
 std::vector<std::vector<std::int64_t>> stage_signatures(const model::ModelGraph& graph,
                                                         std::span<const std::int32_t> stage_of, int stages,
                                                         std::int64_t period);

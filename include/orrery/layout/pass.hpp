@@ -39,6 +39,10 @@ struct RecomputeModules {
 };
 RecomputeModules modules_of(std::span<const RecomputeModule> list);
 
+// Of full recompute (Megatron-LM, --recompute-method): so many layers of a stage are run again together, the input of
+// the first alone being kept; or the first so many of each stage are run again one by one, the others not.
+enum class RecomputeMethod : std::uint8_t { uniform, block };
+
 enum class AttentionKind : std::uint8_t { unfused, flash };
 std::vector<std::pair<std::string, AttentionKind>> attention_names();  // for field tables
 // How attention sees all of a sequence that is split over context ranks: keys and values travel round, or are gathered;
@@ -105,8 +109,10 @@ struct PassOptions {
   DType compute = DType::bf16;     // linear layers (fp8 casts linear layers only)
   DType activation = DType::bf16;  // storage of activations
   Recompute recompute = Recompute::none;
-  RecomputeModules recompute_modules;  // selective
-  std::int64_t recompute_every = 1;    // full: every k-th layer
+  RecomputeModules recompute_modules;                           // selective
+  std::int64_t recompute_every = 1;                             // full: every k-th layer of the model, by itself
+  RecomputeMethod recompute_method = RecomputeMethod::uniform;  // full, where every layer counts
+  std::int64_t recompute_num_layers = 1;                        // the same: of the method
   AttentionKind attention = AttentionKind::unfused;
   std::int64_t gradient_bytes = 4;  // per parameter; 4 = weight gradients accumulate in fp32
   bool compiled = false;            // a compiler fuses every elementwise chain

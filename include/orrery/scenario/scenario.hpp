@@ -52,6 +52,8 @@ struct Training {
   layout::Recompute recompute = layout::Recompute::none;
   std::vector<layout::RecomputeModule> recompute_modules{layout::RecomputeModule::core_attn};  // selective
   std::int64_t recompute_every = 1;                                                            // full: every k-th layer
+  layout::RecomputeMethod recompute_method = layout::RecomputeMethod::uniform;                 // full
+  std::int64_t recompute_num_layers = 1;                                                       // full: of the method
   std::optional<layout::AttentionKind> attention;                                              // default: the stack's
   std::optional<std::int64_t> weight_bytes;     // per parameter; default by precision
   std::optional<std::int64_t> gradient_bytes;   // default 4 (2 where the stack reduces in 16 bits)
