@@ -91,7 +91,7 @@ class Policy {
       const auto op = static_cast<std::int32_t>(i);
       if (part.id >= 0 && part.id != before) recomputed_.segments.push_back({op, op, op, part.until_read});
       if (part.id >= 0) recomputed_.segments.back().last = recomputed_.segments.back().at = op;
-      before = part.id;
+      if (!beside_layers(tape.ops[i].kind)) before = part.id;  // within a layer it parts nothing
       recomputed_.segment.push_back(part.id < 0 ? -1 : static_cast<std::int32_t>(recomputed_.segments.size()) - 1);
       recomputed_.again.push_back(part.id >= 0 && std::ranges::any_of(tape.ops[i].forward, [&](const OpStep& step) {
                                     return runs_again(tape, step);

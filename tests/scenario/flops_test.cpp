@@ -158,6 +158,27 @@ TEST_CASE("the FLOPs of the passes equal their closed form, whatever is run") {
   CHECK(runs >= 60);
 }
 
+// The bias of the positions is made once for all layers of a stack, within the first: that is run again in one piece,
+// of which an early stop leaves out the last product alone.
+TEST_CASE("a layer that makes a bias for others is run again in one piece") {
+  for (const char* layers : {"1", "5"})
+    for (const char* early : {"false", "true"}) {
+      CAPTURE(layers);
+      CAPTURE(early);
+      const auto scenario = read_scenario_text(
+          fmt::format("model: t5-small\ncluster: {{type: dgx-h100, nodes: 1}}\nlayout: {{data: 8}}\n"
+                      "training: {{sequence_length: 512, decoder_sequence_length: 128, global_batch: 8, "
+                      "recompute: full, recompute_num_layers: {}}}\n"
+                      "stack: {{type: megatron-2024, kernels: {{recompute_stops_early: {}}}}}\nnetwork: ideal\n",
+                      layers, early),
+          "test");
+      REQUIRE_MESSAGE(scenario.ok(), render(scenario.errors()));
+      const auto run = resolve_and_simulate(*scenario);
+      REQUIRE_MESSAGE(run.ok(), render(run.errors()));
+      CHECK(run->books.empty());
+    }
+}
+
 // ---- the books ------------------------------------------------------------------------------------------------------
 
 TEST_CASE("the book of FLOPs names what is not as the closed form says") {
