@@ -74,7 +74,7 @@ class Judge {
 
 MemoryVerdict memory_verdict(const Program& program, const Timeline& timeline, Bytes capacity, Segments segments,
                              Replays& replays) {
-  constexpr std::size_t kMostLists = 20'000, kMostWords = 16'000'000;  // kept: beyond, all are forgotten
+  constexpr std::size_t kMostLists = 4'000, kMostWords = 2'000'000;  // kept: beyond, all are forgotten
   Replays::Known& known = replays.known();
   const std::size_t lists = std::max(known.effects.numbers.count(), known.effects.of_blocks.size());
   if (lists > kMostLists || known.reserved.words() > kMostWords) known = {};

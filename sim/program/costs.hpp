@@ -38,12 +38,12 @@ struct Costs::Parts {
   Kept<PartitionKey, const Cut> partitions{256};
   Kept<CutKey, const Cut> cuts{256};
   Kept<StagesKey, const Stages> stages{256};
-  Kept<StageWorkKey, StageWork> work{128};
+  Kept<StageWorkKey, StageWork> work{64};
   Kept<GpuKind, KernelTimes> gpus{64};
   Kept<RanksKey, const Ranks> ranks{256};
   Kept<NetworkKey, Communication> communication{256};
-  Kept<StageCostsKey, StageCosts> costs{64};
-  KeptPasses passes{128};
+  Kept<StageCostsKey, StageCosts> costs{16};
+  KeptPasses passes{64};
   Kept<FoldKey, const Devices> devices{256};
 };
 

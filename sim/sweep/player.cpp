@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
+#include <unordered_map>
 
 #include "core/parallel.hpp"
 #include "orrery/core/memory.hpp"
@@ -13,9 +15,13 @@ namespace orrery::sweep {
 struct Player::Work {
   Wave& wave;
   const Row* last;
-  std::vector<std::optional<Stored>> known;  // [row] in the store
-  std::vector<std::optional<Stored>> fresh;  // [row] for the store
-  bool keeps = false;
+  std::span<const std::size_t> groups;
+  std::unordered_map<std::size_t, Stored> known;  // [row] in the store
+  std::vector<std::optional<Stored>> fresh;       // [row] for the store; none where there is none
+  const Stored* stored(std::size_t row) const {
+    const auto at = known.find(row);
+    return at == known.end() ? nullptr : &at->second;
+  }
 };
 
 Player::Player(const Points& points, Catalogue& catalogue, const Options& options, Team* team)
@@ -79,14 +85,14 @@ void Player::play(std::size_t index, scenario::Scenario& s, Work& work, Evaluato
     row.figures = figures;
     row.why = why;
   };
-  if (const std::optional<Stored>& known = work.known[index]) {
+  if (const Stored* known = work.stored(index)) {
     take(known->status, known->figures, known->why);
   } else {
     const bool hurried = options_.search && work.last != nullptr;
     const Evaluation result = evaluator.evaluate(
         s, hurried ? std::optional(Time{static_cast<std::int64_t>(std::ceil(slowest(s, *work.last)))}) : std::nullopt);
     take(result.status, result.figures, result.why);
-    if (work.keeps) work.fresh[index] = Stored{row.point, row.status, row.figures, row.why};
+    if (!work.fresh.empty()) work.fresh[index] = Stored{row.point, row.status, row.figures, row.why};
   }
   judge(row);
 }
@@ -103,22 +109,31 @@ void Player::play(Group& group, Work& work, Evaluator& evaluator) const {
   for (; i < group.rows.size(); ++i) work.wave.rows[group.rows[i]].status = Status::duplicate;
 }
 
-Diagnostics Player::look_up(const Wave& wave, Work& work) const {
-  work.known.resize(wave.rows.size());
-  work.fresh.resize(wave.rows.size());
-  if (!options_.store) return {};
-  for (const Group& group : wave.groups)
-    for (const std::size_t row : group.rows) {
-      Result<std::optional<Stored>> found = options_.store->find(wave.rows[row].point);
+// Where nothing is pruned a wave is a good part of the space, or all of it.
+std::vector<std::size_t> Player::order_of(const Wave& wave) const {
+  std::vector<std::pair<std::int64_t, std::size_t>> by_kin;
+  for (std::size_t g = 0; g < wave.groups.size(); ++g)
+    by_kin.emplace_back(points_.kin(wave.rows[wave.groups[g].rows.front()].point), g);
+  std::ranges::sort(by_kin);
+  std::vector<std::size_t> order;
+  for (const auto& [kin, group] : by_kin) order.push_back(group);
+  return order;
+}
+
+Diagnostics Player::look_up(Work& work) const {
+  for (const std::size_t group : work.groups)
+    for (const std::size_t row : work.wave.groups[group].rows) {
+      Result<std::optional<Stored>> found = options_.store->find(work.wave.rows[row].point);
       if (!found.ok()) return found.errors();
-      work.known[row] = std::move(found).value();
-      if (!work.known[row] || work.known[row]->status != Status::refused) break;
+      if (!*found) break;
+      const Stored& known = work.known.emplace(row, std::move(**found)).first->second;
+      if (known.status != Status::refused) break;
     }
+  work.fresh.resize(work.wave.rows.size());
   return {};
 }
 
 Diagnostics Player::keep(const Work& work) const {
-  if (!options_.store) return {};
   std::vector<Stored> results;
   for (const std::optional<Stored>& fresh : work.fresh)
     if (fresh) results.push_back(*fresh);
@@ -135,7 +150,7 @@ void Player::take(const Share& share, Work& work) const {
     row.figures = share.rows[i].figures;
     row.why = share.rows[i].why;
     if (share.played[i] == 0) continue;
-    if (work.keeps) work.fresh[group.rows[i]] = Stored{row.point, row.status, row.figures, row.why};
+    if (!work.fresh.empty()) work.fresh[group.rows[i]] = Stored{row.point, row.status, row.figures, row.why};
     judge(row);
   }
 }
@@ -143,9 +158,9 @@ void Player::take(const Share& share, Work& work) const {
 // Groups of which the store knows something are told here; the others go to whoever is free.
 Diagnostics Player::share(Work& work) {
   std::vector<std::size_t> open;
-  for (std::size_t g = 0; g < work.wave.groups.size(); ++g) {
+  for (const std::size_t g : work.groups) {
     Group& group = work.wave.groups[g];
-    if (work.known[group.rows.front()])
+    if (work.stored(group.rows.front()))
       play(group, work, evaluators_.front());
     else
       open.push_back(g);
@@ -161,25 +176,30 @@ Diagnostics Player::share(Work& work) {
 }
 
 void Player::play_all(Work& work) {
-  for_each(work.wave.groups.size(), threads(),
-           [&](std::size_t group, std::size_t thread) { play(work.wave.groups[group], work, evaluators_[thread]); });
+  for_each(work.groups.size(), threads(), [&](std::size_t i, std::size_t thread) {
+    play(work.wave.groups[work.groups[i]], work, evaluators_[thread]);
+  });
 }
 
-Diagnostics Player::play(Wave& wave, const Row* last) {
-  Work work{wave, last, {}, {}, options_.store != nullptr};
-  if (Diagnostics errors = look_up(wave, work); !errors.empty()) return errors;
-  if (team_) {
-    if (Diagnostics errors = share(work); !errors.empty()) return errors;
-  } else {
-    play_all(work);
+Diagnostics Player::play(Wave& wave, const Row* last, const std::function<void(std::size_t)>& told) {
+  const std::vector<std::size_t> order = order_of(wave);
+  for (std::size_t done = 0; done < order.size();) {
+    Work work{wave, last, std::span(order).subspan(done, std::min(options_.wave, order.size() - done)), {}, {}};
+    if (Diagnostics errors = options_.store ? look_up(work) : Diagnostics(); !errors.empty()) return errors;
+    if (team_) {
+      if (Diagnostics errors = share(work); !errors.empty()) return errors;
+    } else {
+      play_all(work);
+    }
+    if (Diagnostics errors = options_.store ? keep(work) : Diagnostics(); !errors.empty()) return errors;
+    told(done += work.groups.size());
   }
-  return keep(work);
+  return {};
 }
 
 std::vector<char> Player::play_for_another(Wave& wave, const Row* last) {
-  Work work{wave, last, {}, {}, true};
-  work.known.resize(wave.rows.size());
-  work.fresh.resize(wave.rows.size());
+  const std::vector<std::size_t> order = order_of(wave);
+  Work work{wave, last, order, {}, std::vector<std::optional<Stored>>(wave.rows.size())};
   play_all(work);
   std::vector<char> played;
   for (const auto& fresh : work.fresh) played.push_back(fresh.has_value() ? 1 : 0);

@@ -1,5 +1,6 @@
 // Plays the layouts of a wave, on several threads; results that a store holds already are taken from it.
 #pragma once
+#include <functional>
 #include <memory>
 
 #include "sweep/evaluate.hpp"
@@ -14,15 +15,16 @@ class Player {
   Player(const Points& points, Catalogue& catalogue, const Options& options, Team* team = nullptr);
 
   // Gives each row of each group its fate. `last`: the last of the best before this wave, or null: what a bound shows
-  // to be worse is pruned. Errors of the store.
-  Diagnostics play(Wave& wave, const Row* last);
+  // to be worse is pruned. `told` how many groups are done, now and then. Errors of the store.
+  Diagnostics play(Wave& wave, const Row* last, const std::function<void(std::size_t)>& told);
   // The same for another process, which keeps what comes out: which rows were played, and not told by a bound.
   std::vector<char> play_for_another(Wave& wave, const Row* last);
   scenario::Scenario scenario_of(const Row& row) const;
 
  private:
-  struct Work;  // of one wave
-  Diagnostics look_up(const Wave& wave, Work& work) const;
+  struct Work;  // part of one wave
+  std::vector<std::size_t> order_of(const Wave& wave) const;
+  Diagnostics look_up(Work& work) const;
   void play(Group& group, Work& work, Evaluator& evaluator) const;
   void play(std::size_t row, scenario::Scenario& scenario, Work& work, Evaluator& evaluator) const;
   bool prune(Row& row, const scenario::Scenario& scenario, const Row* last) const;

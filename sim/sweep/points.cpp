@@ -15,6 +15,17 @@ bool is_degree(const std::string& key) {
                      [&](const auto& d) { return key == fmt::format("layout.{}", d.name); });
 }
 
+// What only orders passes, counts them, or goes beside them: far less to make than the passes.
+bool is_read_by_passes(std::string_view key) {
+  constexpr std::string_view kBeside[] = {
+      "training.global_batch", "training.overlap_data", "layout.data", "layout.zero",
+      "schedule.type",         "stack.communication.",  "cluster.",    "network.",
+      "reliability."};
+  return std::ranges::none_of(kBeside, [&](std::string_view beside) {
+    return beside.ends_with('.') ? key.starts_with(beside) : key == beside;
+  });
+}
+
 bool says_schedule(const YamlTree& tree) {
   const NodeId node = tree.find(tree.root(), "schedule");
   if (node == kNoNode) return false;
@@ -32,8 +43,9 @@ Result<Points> Points::make(const Space& space, const YamlTree& tree, Catalogue&
   for (const Dimension& d : space.dimensions) {
     Result<Key> key = find_key(d.key, kSaidIn);
     if (!key.ok()) return key.errors();
-    Axis axis{std::move(key).value(), false, d.values, {}};
+    Axis axis{std::move(key).value(), false, true, d.values, {}};
     axis.direct = axis.key.direct();
+    axis.in_passes = is_read_by_passes(axis.key.path);
     for (const std::string& text : d.values) {
       if (!axis.direct) break;
       Result<FieldValue> value = value_of(axis.key, text);
@@ -60,6 +72,15 @@ Digits Points::digits(std::int64_t point) const {
     point /= values;
   }
   return digits;
+}
+
+std::int64_t Points::kin(std::int64_t point) const {
+  const Digits of = digits(point);
+  std::int64_t number = 0;
+  for (const bool in_passes : {true, false})
+    for (std::size_t d = 0; d < axes_.size(); ++d)
+      if (axes_[d].in_passes == in_passes) number = number * static_cast<std::int64_t>(axes_[d].texts.size()) + of[d];
+  return number;
 }
 
 std::size_t Points::advance(Digits& digits) const {

@@ -25,6 +25,9 @@ class Points {
   Digits digits(std::int64_t point) const;
   // The next point; which is the first dimension that changed.
   std::size_t advance(Digits& digits) const;
+  // Ascending, layouts that differ in keys alone which no pass reads follow each other, and what they have in common is
+  // made once: a number for each point.
+  std::int64_t kin(std::int64_t point) const;
   // The number of the choice of what must be read: points of one share it.
   std::int64_t reading(const Digits& digits) const;
   // The scenario as it is read for them, or what is wrong with it. Not safe to share between threads.
@@ -38,7 +41,7 @@ class Points {
  private:
   struct Axis {
     Key key;
-    bool direct = false;
+    bool direct = false, in_passes = true;
     std::vector<std::string> texts;
     std::vector<FieldValue> values;  // direct
   };

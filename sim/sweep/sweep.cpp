@@ -75,6 +75,7 @@ class Sweep {
   Chosen chosen_;
   Outcome outcome_;
   Tally refused_, pruned_, unwanted_;
+  std::int64_t taken_ = 0;  // points of the waves before
 };
 
 void Sweep::count(const Wave& wave) {
@@ -96,7 +97,14 @@ void Sweep::count(const Wave& wave) {
 Result<Outcome> Sweep::run() {
   Wave wave;
   while (waves_.next(wave)) {
-    if (Diagnostics errors = player_.play(wave, to_beat()); !errors.empty()) return errors;
+    const std::int64_t points = waves_.taken(), before = std::exchange(taken_, points);
+    const auto told = [&](std::size_t groups) {
+      const double part = static_cast<double>(groups) / static_cast<double>(wave.groups.size());
+      if (options_.progress)
+        options_.progress(before + static_cast<std::int64_t>(part * static_cast<double>(points - before)),
+                          waves_.total());
+    };
+    if (Diagnostics errors = player_.play(wave, to_beat(), told); !errors.empty()) return errors;
     for (const Group& group : wave.groups)
       if (!group.refused) waves_.played(group.key);
     count(wave);

@@ -11,7 +11,7 @@ namespace orrery::sweep {
 namespace {
 
 // Most points of one wave. Fixed: what is pruned must not depend on the number of threads.
-constexpr std::size_t kRows = 65'536;
+constexpr std::size_t kRows = 131'072;
 
 std::vector<std::int64_t> draw(std::int64_t wanted, std::int64_t of, std::uint64_t seed) {
   std::set<std::int64_t> drawn;
@@ -87,12 +87,9 @@ void Waves::take(const Digits& digits, std::size_t from, std::int64_t point, Wav
   row.why = base_->ok() ? contradiction() : reason(base_->errors());
   if (row.why.empty() && seen_.contains(key)) row.status = Status::duplicate;
   if (row.why.empty() && row.status != Status::duplicate) {
-    const auto same =
-        std::find_if(wave.groups.begin(), wave.groups.end(), [&](const Group& g) { return g.key == key; });
-    if (same != wave.groups.end())
-      same->rows.push_back(wave.rows.size());
-    else
-      wave.groups.push_back({key, base_, {wave.rows.size()}, false});
+    const auto [group, fresh] = in_wave_.try_emplace(key, wave.groups.size());
+    if (fresh) wave.groups.push_back({key, base_, {}, false});
+    wave.groups[group->second].rows.push_back(wave.rows.size());
   }
   wave.rows.push_back(std::move(row));
 }
@@ -100,7 +97,9 @@ void Waves::take(const Digits& digits, std::size_t from, std::int64_t point, Wav
 bool Waves::next(Wave& wave) {
   wave.rows.clear();
   wave.groups.clear();
-  while (at_ < total_ && wave.groups.size() < options_.wave && wave.rows.size() < kRows) {
+  in_wave_.clear();
+  const std::size_t groups = options_.prune ? options_.wave : kRows;
+  while (at_ < total_ && wave.groups.size() < groups && wave.rows.size() < kRows) {
     if (sample_.empty()) {
       take(digits_, from_, at_, wave);
       from_ = points_.advance(digits_);

@@ -1,6 +1,7 @@
 // The points of a sweep in waves: those that can be played, each with the points that would give the same.
 #pragma once
 #include <memory>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "orrery/sweep/sweep.hpp"
@@ -54,6 +55,7 @@ class Waves {
   std::vector<std::vector<scenario::IdleCondition>> idle_;  // [dimension]
   std::vector<std::int64_t> sample_;                        // or those that were asked for
   std::unordered_set<FoldKey, HashOfKey> seen_;
+  std::unordered_map<FoldKey, std::size_t, HashOfKey> in_wave_;  // index of Wave::groups
   Digits digits_;
   std::size_t from_ = 0;
   std::int64_t at_ = 0, total_ = 0, taken_ = 0;

@@ -88,7 +88,7 @@ TEST_CASE("as many are shown as asked for, in order") {
   for (std::size_t i = 1; i < all.best.size(); ++i) CHECK(better(all.best[i - 1], all.best[i]));
 }
 
-TEST_CASE("progress goes up to all points, and is told of each wave") {
+TEST_CASE("progress goes up to all points, and is told of each wave, and of parts of a large one") {
   Options options;
   options.wave = 2;
   std::vector<std::int64_t> told;
@@ -96,10 +96,14 @@ TEST_CASE("progress goes up to all points, and is told of each wave") {
     CHECK(of == 6);
     told.push_back(done);
   };
-  swept("tensor=1,2,4; micro_batch=1,2", options);
-  REQUIRE(told.size() >= 3);
-  CHECK(std::is_sorted(told.begin(), told.end()));
-  CHECK(told.back() == 6);
+  for (const bool prune : {true, false}) {
+    options.prune = prune;
+    told.clear();
+    swept("tensor=1,2,4; micro_batch=1,2", options);
+    REQUIRE(told.size() >= 3);
+    CHECK(std::is_sorted(told.begin(), told.end()));
+    CHECK(told.back() == 6);
+  }
 }
 
 TEST_CASE("a sweep without a dimension, or of a scenario that cannot be read, is refused") {

@@ -58,6 +58,27 @@ TEST_CASE("every point has one row, in the order of the space, whatever the size
   }
 }
 
+TEST_CASE("where nothing is pruned, one wave holds all") {
+  Options options;
+  options.wave = 3;
+  CHECK(go_over(kWords, options).waves.size() > 1);
+  options.prune = false;
+  CHECK(go_over(kWords, options).waves == std::vector<std::size_t>{24});
+}
+
+// As the space counts them, the batch first: 0 1 2 3 with 16 sequences, 4 5 6 7 with 32.
+TEST_CASE("layouts of the same passes follow each other, whatever the order of the space") {
+  const auto space = read_space("global_batch=16,32; tensor=1,2; zero=none,optimizer", tree(), Catalogue::shared());
+  REQUIRE(space.ok());
+  const auto points = Points::make(*space, tree(), Catalogue::shared());
+  REQUIRE(points.ok());
+  std::map<std::int64_t, std::int64_t> by_kin;
+  for (std::int64_t point = 0; point < 8; ++point) by_kin[points->kin(point)] = point;
+  std::vector<std::int64_t> order;
+  for (const auto& [kin, point] : by_kin) order.push_back(point);
+  CHECK(order == std::vector<std::int64_t>{0, 1, 4, 5, 2, 3, 6, 7});
+}
+
 TEST_CASE("points that are asked for are taken alone, in the order they are said in") {
   Options options;
   options.search = Search{{9, 2, 5}, {}, {}};

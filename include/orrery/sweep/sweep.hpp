@@ -52,7 +52,9 @@ struct Options {
   std::size_t top = 10;
   unsigned threads = 1;  // speed only; 0 = as many as the machine has
   bool prune = true;
-  std::size_t wave = 512;   // layouts between two looks at what is best; not for users: it shows in what is pruned
+  // Layouts between two looks at what is best, and in one transaction of a store; not for users: it shows in what is
+  // pruned.
+  std::size_t wave = 512;
   std::int64_t sample = 0;  // so many points, drawn without replacement; 0 = all
   std::uint64_t seed = 1;   // of the sample
   std::optional<Search> search;
