@@ -114,6 +114,13 @@ double state(const Scenario& s) {
 
 }  // namespace
 
+double tensor_memory(const Scenario& s) {
+  std::int64_t most = (s.gpu.usable_memory - s.outside_allocator(s.gpu)).value;
+  for (const program::GpuKind& pool : s.pools)
+    most = std::max(most, (pool.gpu.usable_memory - s.outside_allocator(pool.gpu)).value);
+  return real(most);
+}
+
 Bounds bounds_of(const Scenario& s) {
   return {kRounding * step_time(s), kRounding * state(s)};
 }

@@ -16,4 +16,7 @@ struct Bounds {
 // `scenario` has a schedule; 0 where nothing is known.
 Bounds bounds_of(const scenario::Scenario& scenario);
 
+// Bytes that the GPU with the most of them has for what is allocated.
+double tensor_memory(const scenario::Scenario& scenario);
+
 }  // namespace orrery::sweep

@@ -47,10 +47,7 @@ double slowest(const scenario::Scenario& s, const Row& as) {
 // Against the last of the best at the end of the wave before, so that all that are shown are the best there are.
 bool Player::prune(Row& row, const scenario::Scenario& s, const Row* last) const {
   const Bounds bounds = bounds_of(s);
-  std::int64_t most = (s.gpu.usable_memory - s.outside_allocator(s.gpu)).value;
-  for (const program::GpuKind& pool : s.pools)
-    most = std::max(most, (pool.gpu.usable_memory - s.outside_allocator(pool.gpu)).value);
-  const auto capacity = static_cast<double>(most);
+  const double capacity = tensor_memory(s);
   if (bounds.memory_bytes > capacity) {
     row.why = "parameters, gradients and optimizer alone are more than a GPU has";
     row.figures.headroom_bytes = static_cast<std::int64_t>(capacity - bounds.memory_bytes);

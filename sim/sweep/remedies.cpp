@@ -6,6 +6,7 @@
 #include <map>
 
 #include "scenario/parts.hpp"
+#include "sweep/bounds.hpp"
 #include "sweep/evaluate.hpp"
 
 namespace orrery::sweep {
@@ -140,10 +141,12 @@ Changes pairs_of(const Changes& singles) {
   return all;
 }
 
-// The cheapest of each kind.
+// The cheapest of each kind; of changes of one kind alone, which go from little to much, the first that fits.
 std::vector<Remedy> fitting(const Changes& changes, Evaluator& evaluator) {
   std::map<std::string, Remedy> best;
   for (const Changed& changed : changes) {
+    const bool known = changed.kinds.size() == 1 && best.contains(changed.kinds);
+    if (known || bounds_of(changed.scenario).memory_bytes > tensor_memory(changed.scenario)) continue;
     const Evaluation e = evaluator.evaluate(changed.scenario);
     if (e.status != Status::ok) continue;
     const auto [at, fresh] = best.try_emplace(changed.kinds, Remedy{changed.sets, e.figures});
