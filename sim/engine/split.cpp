@@ -95,7 +95,8 @@ class Splitter {
   static Category as_wait(Category c) { return is_work(c) ? Category::bubble : c; }
   std::vector<Run>::const_iterator run_at(DeviceIndex device, std::int64_t time);
   DeviceIndex first_device(TaskId task) const { return program_.participants[program_.participant_begin[task]].device; }
-  TaskId last_predecessor(TaskId task) const;
+  TaskId last_predecessor(TaskId task);
+  TaskId find_last_predecessor(TaskId task) const;
   TaskId last_task() const;
   bool ends_later(TaskId task, TaskId than) const;
 
@@ -104,6 +105,8 @@ class Splitter {
   DeviceRuns own_runs_;
   TaskId last_;                            // the one the step ends with
   std::vector<Breakdown> whole_, waited_;  // [template] what a fused block is made of, and for who waits for it
+  static constexpr TaskId kUnknown = kNone - 1;
+  std::vector<TaskId> before_;  // [task] its last predecessor
   std::vector<std::vector<Run>> runs_;
   std::vector<std::size_t> met_;                   // [device] the run of it that was looked at last
   std::vector<std::int64_t> ends_;                 // of steps, by device
@@ -179,7 +182,14 @@ bool Splitter::ends_later(TaskId task, TaskId than) const {
   return rank_of(program_, task) < rank_of(program_, than);
 }
 
-TaskId Splitter::last_predecessor(TaskId task) const {
+// Devices that wait for one follow one chain.
+TaskId Splitter::last_predecessor(TaskId task) {
+  if (before_.empty()) before_.assign(program_.tasks(), kUnknown);
+  if (before_[task] == kUnknown) before_[task] = find_last_predecessor(task);
+  return before_[task];
+}
+
+TaskId Splitter::find_last_predecessor(TaskId task) const {
   TaskId best = kNone;
   for (std::uint32_t i = program_.predecessor_begin[task]; i < program_.predecessor_begin[task + 1]; ++i)
     if (ends_later(program_.predecessors[i], best)) best = program_.predecessors[i];
