@@ -10,21 +10,16 @@ constexpr DataCollection kKernels{"ORRERY_TOPOLOGIES", "topologies", "kernels", 
 constexpr DataCollection kArchitectures{"ORRERY_TOPOLOGIES", "topologies", "kernels/architectures", "architecture"};
 
 const Fields<RateByType>& rate_fields() {
-  static const auto table = Fields<RateByType>("rate", "Fraction of the dense peak, by number format; 0 = none.")
-                                .add("fp32", &RateByType::fp32, "without tensor cores")
-                                .number_range(0, 1)
-                                .add("tf32", &RateByType::tf32, "fp32 operands on tensor cores")
-                                .number_range(0, 1)
-                                .add("fp16", &RateByType::fp16, "fp16 operands")
-                                .number_range(0, 1)
-                                .add("bf16", &RateByType::bf16, "bf16 operands")
-                                .number_range(0, 1)
-                                .add("fp8", &RateByType::fp8, "fp8 operands")
-                                .number_range(0, 1)
-                                .add("int8", &RateByType::int8, "int8 operands")
-                                .number_range(0, 1)
-                                .add("fp4", &RateByType::fp4, "nvfp4 operands")
-                                .number_range(0, 1);
+  static const auto table = [] {
+    const ByDType<const char*> docs{"without tensor cores", "fp32 operands on tensor cores",
+                                    "fp16 operands",        "bf16 operands",
+                                    "fp8 operands",         "int8 operands",
+                                    "nvfp4 operands"};
+    Fields<RateByType> fields("rate", "Fraction of the dense peak, by number format; 0 = none.");
+    for (const DType type : kDTypes)
+      fields.add(std::string(name_of(type)), RateByType::member(type), docs.of(type)).number_range(0, 1);
+    return fields;
+  }();
   return table;
 }
 
@@ -148,11 +143,6 @@ std::string joined(const std::vector<std::string>& words) {
 }
 
 }  // namespace
-
-double RateByType::of(DType type) const {
-  const std::array<double, kDTypes.size()> rates{fp32, tf32, fp16, bf16, fp8, int8, fp4};
-  return rates[static_cast<std::size_t>(type)];
-}
 
 const AttentionKernels& KernelModel::attention_of(AttentionLibrary library) const {
   check(!attention.empty(), "GPU without fused attention");

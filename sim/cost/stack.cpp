@@ -281,9 +281,9 @@ std::vector<std::string> stack_names() {
 KernelModel with_stack(KernelModel constants, const Stack& stack) {
   const AttentionKernels chosen = constants.attention_of(stack.kernels.attention_library);
   constants.attention.assign(1, chosen);
-  RateByType& rate = constants.gemm.rate;
-  for (double* value : {&rate.fp32, &rate.tf32, &rate.fp16, &rate.bf16, &rate.fp8, &rate.int8, &rate.fp4}) {
-    *value = std::min(1.0, *value * stack.kernels.matrix_rate);
+  for (const DType type : kDTypes) {
+    double& rate = constants.gemm.rate.of(type);
+    rate = std::min(1.0, rate * stack.kernels.matrix_rate);
   }
   constants.memory.efficiency = std::min(1.0, constants.memory.efficiency * stack.kernels.memory_rate);
   return constants;

@@ -9,15 +9,18 @@ namespace orrery::hardware {
 namespace {
 
 const Fields<DensePeaks>& peak_fields() {
-  static const auto table =
-      Fields<DensePeaks>("dense_peak", "Matrix peaks without sparsity; absent = not supported.")
-          .add("fp32", &DensePeaks::fp32, "32-bit, on the ordinary cores")
-          .add("tf32", &DensePeaks::tf32, "TensorFloat-32")
-          .add("fp16", &DensePeaks::fp16, "16-bit, accumulated in 32")
-          .add("bf16", &DensePeaks::bf16, "bfloat16, accumulated in 32")
-          .add("fp8", &DensePeaks::fp8, "8-bit floating point")
-          .add("int8", &DensePeaks::int8, "8-bit integers, operations per second")
-          .add("fp4", &DensePeaks::fp4, "4-bit floating point with a scale for 16 elements (nvfp4)");
+  static const auto table = [] {
+    const ByDType<const char*> docs{"32-bit, on the ordinary cores",
+                                    "TensorFloat-32",
+                                    "16-bit, accumulated in 32",
+                                    "bfloat16, accumulated in 32",
+                                    "8-bit floating point",
+                                    "8-bit integers, operations per second",
+                                    "4-bit floating point with a scale for 16 elements (nvfp4)"};
+    Fields<DensePeaks> fields("dense_peak", "Matrix peaks without sparsity; absent = not supported.");
+    for (const DType type : kDTypes) fields.add(std::string(name_of(type)), DensePeaks::member(type), docs.of(type));
+    return fields;
+  }();
   return table;
 }
 
@@ -89,16 +92,7 @@ void apply(const GpuDefinition& said, Gpu& gpu) {
   take(said.power_watts, gpu.power_watts);
   take(said.price_usd_per_hour, gpu.price_usd_per_hour);
   take(said.price_source, gpu.price_source);
-  const auto peak = [&](const std::optional<FlopsPerSecond>& from, DType type) {
-    if (from) gpu.dense_peak[static_cast<std::size_t>(type)] = *from;
-  };
-  peak(said.dense_peak.fp32, DType::fp32);
-  peak(said.dense_peak.tf32, DType::tf32);
-  peak(said.dense_peak.fp16, DType::fp16);
-  peak(said.dense_peak.bf16, DType::bf16);
-  peak(said.dense_peak.fp8, DType::fp8);
-  peak(said.dense_peak.int8, DType::int8);
-  peak(said.dense_peak.fp4, DType::fp4);
+  for (const DType type : kDTypes) take(said.dense_peak.of(type), gpu.dense_peak[static_cast<std::size_t>(type)]);
   gpu.sources.insert(gpu.sources.end(), said.sources.begin(), said.sources.end());
 }
 

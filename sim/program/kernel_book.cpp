@@ -30,7 +30,7 @@ class Ideals {
     full_clock_.sustained = full_clock_.fp8_sustained = 1;
     full_rate_ = full_clock_;
     cost::GemmModel& gemm = full_rate_.gemm;
-    gemm.rate = {1, 1, 1, 1, 1, 1, 1};
+    for (const DType type : kDTypes) gemm.rate.of(type) = 1;
     gemm.tn = gemm.nn = gemm.nt = gemm.misaligned_rate = 1;
     for (cost::AttentionKernels& kernels : full_rate_.attention)
       for (cost::AttentionModel* m : {&kernels.forward, &kernels.backward}) m->rate_64 = m->rate_128 = m->rate_wide = 1;

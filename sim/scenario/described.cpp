@@ -56,7 +56,6 @@ std::string recompute_text(const Training& t) {
 }
 
 std::string setting_of(const Run& run) {
-  constexpr const char* precisions[] = {"fp32", "fp16", "bf16", "fp8", "mxfp8", "nvfp4", "tf32"};
   const Scenario& s = run.scenario();
   std::string text;
   const auto add = [&](const std::string& part) {
@@ -65,7 +64,7 @@ std::string setting_of(const Run& run) {
   add(sharding_text(run.input().layout));
   if (s.layout.sequence_parallel) add("sequence parallel");
   add(recompute_text(s.training));
-  add(precisions[static_cast<std::size_t>(s.training.precision)]);
+  add(kPrecisionNames[static_cast<std::size_t>(s.training.precision)]);
   add(s.stack.name.empty() ? s.stack.type : s.stack.name);
   return safe_to_show(text, Shown::one_line);
 }

@@ -9,6 +9,16 @@ using layout::Partition;
 using layout::Recompute;
 using layout::Zero;
 
+namespace {
+
+std::vector<std::pair<std::string, Precision>> named_precisions() {
+  std::vector<std::pair<std::string, Precision>> named;
+  for (const char* name : kPrecisionNames) named.emplace_back(name, static_cast<Precision>(named.size()));
+  return named;
+}
+
+}  // namespace
+
 const Fields<Layout>& layout_fields() {
   static const auto table =
       Fields<Layout>("layout", "How the model is split over the GPUs.")
@@ -136,14 +146,7 @@ const Fields<Training>& training_fields() {
           .required()
           .add("micro_batch", &Training::micro_batch, "sequences per micro-batch")
           .range(1, 1 << 24)
-          .choice("precision", &Training::precision,
-                  {{"fp32", Precision::fp32},
-                   {"tf32", Precision::tf32},
-                   {"fp16", Precision::fp16},
-                   {"bf16", Precision::bf16},
-                   {"fp8", Precision::fp8},
-                   {"mxfp8", Precision::mxfp8},
-                   {"nvfp4", Precision::nvfp4}},
+          .choice("precision", &Training::precision, named_precisions(),
                   "of the matrix products; fp8, mxfp8, nvfp4, tf32: of linear layers only, the rest in bf16, in fp32")
           .choice("recompute", &Training::recompute,
                   {{"none", Recompute::none},

@@ -47,11 +47,11 @@ const Fields<MeasuredFile>& measured_file_fields() {
 // How much of a run is that of another: what the constants stand in counts most, then the number of GPUs by its
 // logarithm.
 double likeness(const MeasuredRun& r, const scenario::Scenario& s) {
-  constexpr const char* kPrecisions[] = {"fp32", "fp16", "bf16", "fp8", "tf32"};  // of scenario::Precision
+  const std::string precision = scenario::kPrecisionNames[static_cast<std::size_t>(s.training.precision)];
   const auto points = [](bool same, double worth) { return same ? worth : 0.0; };
   const double doublings = std::abs(std::log2(static_cast<double>(s.gpus()) / static_cast<double>(r.gpus)));
   return points(r.stack == s.stack.type, 4) + points(r.gpu == s.gpu.name, 4) + points(r.cluster == s.cluster.name, 2) +
-         points(r.precision == kPrecisions[static_cast<std::size_t>(s.training.precision)], 1) - 0.5 * doublings;
+         points(r.precision == precision, 1) - 0.5 * doublings;
 }
 
 }  // namespace

@@ -49,8 +49,9 @@ TEST_CASE("the stack and the GPU of a run count most, six runs are named") {
   CHECK(held[5].what.find("a100-sxm-80gb") != std::string::npos);
 }
 
-// The ids of runs of a user's table in the order in which they are like 8 bf16 GPUs of selene under megatron-2023.
-std::string order_of(std::initializer_list<const char*> runs) {
+// The ids of runs of a user's table in the order in which they are like 8 GPUs of selene under megatron-2023.
+std::string order_of(std::initializer_list<const char*> runs,
+                     scenario::Precision precision = scenario::Precision::bf16) {
   namespace fs = std::filesystem;
   const fs::path folder = fs::temp_directory_path() / ("orrery_measured_" + std::to_string(::getpid()));
   fs::create_directories(folder / "validation");
@@ -59,9 +60,10 @@ std::string order_of(std::initializer_list<const char*> runs) {
   for (const char* run : runs) file << "  - {model: m, error_percent: 1, " << run << "}\n";
   file.close();
   ::setenv("ORRERY_SCENARIOS", folder.c_str(), 1);
-  const auto s = scenario::load_scenario(orrery::testing::source_dir() + "/scenarios/quickstart-8gpu.yaml",
-                                         {"stack=megatron-2023"});
+  auto s = scenario::load_scenario(orrery::testing::source_dir() + "/scenarios/quickstart-8gpu.yaml",
+                                   {"stack=megatron-2023"});
   REQUIRE_MESSAGE(s.ok(), render(s.errors()));
+  s->training.precision = precision;
   Catalogue catalogue;
   const auto held = measured_runs_like(*s, catalogue);
   ::unsetenv("ORRERY_SCENARIOS");
@@ -79,7 +81,7 @@ TEST_CASE("stack and GPU are worth four, the cluster two, the precision one, a d
   const auto run = [](const char* id, const std::string& words, int gpus) {
     return fmt::format("id: {}, {}, gpus: {}", id, words, gpus);
   };
-  const std::string bf16 = ", precision: bf16", selene = ", cluster: selene";
+  const std::string bf16 = ", precision: bf16", fp32 = ", precision: fp32", selene = ", cluster: selene";
   // 4 + 1 − 0.5, 4, 4 − 0.5.
   CHECK(order_of({run("c", gpu, 16).c_str(), run("b", stack, 8).c_str(), run("a", gpu + bf16, 4).c_str()}) == "abc");
   CHECK(order_of({run("c", stack, 4).c_str(), run("b", gpu, 8).c_str(), run("a", stack + bf16, 16).c_str()}) == "abc");
@@ -89,6 +91,13 @@ TEST_CASE("stack and GPU are worth four, the cluster two, the precision one, a d
   // 8 − 2.5, 4 + 1, 8 − 3.5.
   CHECK(order_of({run("c", both, 1024).c_str(), run("b", stack + bf16, 8).c_str(), run("a", both, 256).c_str()}) ==
         "abc");
+  // Each number format is told from the others.
+  for (std::size_t i = 0; i < scenario::kPrecisionNames.size(); ++i) {
+    const std::string of = scenario::kPrecisionNames[i];
+    const std::string same = both + (", precision: " + of), other = both + (of == "fp32" ? bf16 : fp32);
+    const auto precision = static_cast<scenario::Precision>(i);
+    CHECK(order_of({run("b", other, 8).c_str(), run("a", same, 8).c_str()}, precision) == "ab");
+  }
   // Neither its stack nor its GPU: not like it, whatever else.
   CHECK(order_of({run("d", std::string("stack: x, gpu: t4") + selene + bf16, 8).c_str(), run("a", both, 8).c_str()}) ==
         "a");

@@ -17,6 +17,21 @@ constexpr std::string_view name_of(DType type) {
   return names[static_cast<std::size_t>(type)];
 }
 
+// A value for each.
+template <class T>
+struct ByDType {
+  T fp32{}, tf32{}, fp16{}, bf16{}, fp8{}, int8{}, fp4{};
+
+  T& of(DType type) { return this->*member(type); }
+  const T& of(DType type) const { return this->*member(type); }
+  static constexpr T ByDType::*member(DType type) {
+    constexpr std::array<T ByDType::*, kDTypes.size()> members{
+        &ByDType::fp32, &ByDType::tf32, &ByDType::fp16, &ByDType::bf16, &ByDType::fp8, &ByDType::int8, &ByDType::fp4};
+    return members[static_cast<std::size_t>(type)];
+  }
+  friend bool operator==(const ByDType&, const ByDType&) = default;
+};
+
 // Of one element, without scales.
 constexpr std::int64_t bits_of(DType type) {
   constexpr std::array<std::int64_t, kDTypes.size()> bits{32, 32, 16, 16, 8, 8, 4};

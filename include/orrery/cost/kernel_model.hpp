@@ -16,12 +16,8 @@
 
 namespace orrery::cost {
 
-// Fraction of the GPU's dense peak, by number format; 0 = no such kernels.
-struct RateByType {
-  double fp32 = 0, tf32 = 0, fp16 = 0, bf16 = 0, fp8 = 0, int8 = 0, fp4 = 0;
-  double of(DType type) const;
-  friend bool operator==(const RateByType&, const RateByType&) = default;
-};
+// Fraction of the GPU's dense peak; 0 = no such kernels.
+using RateByType = ByDType<double>;
 
 // Matrix products: a block of the grid computes one tile of the result; a multiprocessor runs one block at a time.
 struct GemmModel {

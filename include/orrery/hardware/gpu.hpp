@@ -43,10 +43,7 @@ struct Gpu {
 // The same as YAML says it: what is absent is taken from the GPU named by `type`, if any. Usable memory follows memory:
 // the share of that GPU, without one kUsablePermille.
 inline constexpr std::int64_t kUsablePermille = 985;  // 24 GiB boards show 23.65 GiB, 80 GiB ones 79.1
-struct DensePeaks {
-  std::optional<FlopsPerSecond> fp32, tf32, fp16, bf16, fp8, int8, fp4;
-  friend bool operator==(const DensePeaks&, const DensePeaks&) = default;
-};
+using DensePeaks = ByDType<std::optional<FlopsPerSecond>>;
 struct GpuDefinition {
   std::string type;
   std::optional<std::string> architecture;

@@ -1,6 +1,7 @@
 // A scenario: the validated values of every room that a run needs, read from YAML.
 #pragma once
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <optional>
 #include <span>
@@ -24,7 +25,8 @@ namespace orrery::scenario {
 
 // fp8 (a scale for a tensor), mxfp8 (for 32 elements), nvfp4 (4 bits, a scale for 16 elements), tf32: linear layers
 // only, the rest in bf16, in fp32
-enum class Precision : std::uint8_t { fp32, fp16, bf16, fp8, mxfp8, nvfp4, tf32 };
+enum class Precision : std::uint8_t { fp32, tf32, fp16, bf16, fp8, mxfp8, nvfp4 };
+inline constexpr std::array kPrecisionNames{"fp32", "tf32", "fp16", "bf16", "fp8", "mxfp8", "nvfp4"};
 constexpr bool is_fp32(Precision precision) {  // as stored
   return precision == Precision::fp32 || precision == Precision::tf32;
 }
