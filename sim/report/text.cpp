@@ -9,6 +9,7 @@
 #include "faults.hpp"
 #include "host_use.hpp"
 #include "long_run.hpp"
+#include "trace_slices.hpp"
 #include "waterfall.hpp"
 
 namespace orrery::report {
@@ -169,14 +170,12 @@ std::string placement_text(const PlacementResult& p) {
 std::string transfers_text(const SharedTransfers& s) {
   constexpr std::array<const char*, 6> families{"tensor-parallel", "context-parallel", "expert",
                                                 "data-parallel",   "pipeline",         "host-to-GPU"};
-  constexpr std::array<const char*, 6> collectives{"all-reduce", "all-gather", "reduce-scatter",
-                                                   "all-to-all", "broadcast",  "messages"};
   constexpr std::array<const char*, 6> levels{"scale-up links", "NIC links",  "leaf links",
                                               "spine links",    "core links", "PCIe links"};
   const auto family = static_cast<std::size_t>(s.category) - static_cast<std::size_t>(program::Category::tensor_comm);
-  std::string text =
-      fmt::format("{} {} {} slower: {}", families.at(family), collectives[static_cast<std::size_t>(s.collective)],
-                  percent_text(s.took_s / s.alone_s - 1), levels[static_cast<std::size_t>(s.level)]);
+  std::string text = fmt::format("{} {}{} {} slower: {}", families.at(family), collective_text(s.collective),
+                                 s.collective == Collective::send_receive ? "s" : "",
+                                 percent_text(s.took_s / s.alone_s - 1), levels[static_cast<std::size_t>(s.level)]);
   if (s.oversubscription > 0)
     text.replace(text.rfind(" links"), 0, s.level == hardware::LinkLevel::leaf ? "-to-spine" : "-to-core");
   text += s.oversubscription > 1.001 ? fmt::format(" oversubscribed {:.3g}:1", s.oversubscription) : " shared";

@@ -237,8 +237,9 @@ DeviceSlices slices_of(const SliceSource& source, program::DeviceIndex device, c
 }
 
 std::string_view collective_text(Collective kind) {
-  constexpr std::array<std::string_view, 6> names{"all-reduce", "all-gather", "reduce-scatter",
-                                                  "all-to-all", "broadcast",  "message"};
+  constexpr std::string_view names[]{"all-reduce", "all-gather", "reduce-scatter", "all-to-all",
+                                     "broadcast",  "message",    "dispatch"};
+  static_assert(std::size(names) == kCollectives);
   return names[static_cast<std::size_t>(kind)];
 }
 

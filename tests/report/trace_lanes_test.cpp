@@ -141,9 +141,10 @@ TEST_CASE("the parts of a fused block are on the rows of what they are") {
     p.name = name, p.category = category, p.lane = lane, p.backward = true, p.layer = 3;
     return p;
   };
-  const program::PassPart parts[] = {
+  program::PassPart parts[] = {
       part(0, 1, "norm", Category::recompute, Lane::compute), part(1, 2, "qkv", Category::recompute, Lane::compute),
       part(2, 5, "qkv", Category::tensor_comm, Lane::tensor), part(5, 6, "qkv", Category::compute, Lane::compute)};
+  parts[2].collective = Collective::dispatch;  // the last of its kind
   block.inside = b.add_inside(parts);
   const auto pass = b.add_template(block);
   program::Device device;
@@ -162,8 +163,8 @@ TEST_CASE("the parts of a fused block are on the rows of what they are") {
                                              {"compute", "B", 5, 1},
                                              {"compute", "recompute", 6, 2},
                                              {"compute", "B", 11, 1},
-                                             {"tensor", "all-reduce", 2, 3},
-                                             {"tensor", "all-reduce", 8, 3}});
+                                             {"tensor", "dispatch", 2, 3},
+                                             {"tensor", "dispatch", 8, 3}});
   CHECK(layers.text.find(
             R"("name":"recompute","cat":"recompute","cname":"olive","args":{"stage":0,"micro_batch":3,"layer":7})") !=
         std::string::npos);
