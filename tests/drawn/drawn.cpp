@@ -24,6 +24,7 @@ class Draft {
     } while (ranks() > 16);
     if (pipeline_ == 1 && one_in(2)) pipeline_ = 2 + static_cast<int>(random_.below(2));
     virtual_ = kind.chunks > 0 ? kind.chunks : static_cast<int>(random_.between(2, 3));
+    if (one_in(2)) expert_ = expert_degree();
     if (data_ > 1 && one_in(3))
       for (int replica = 0; replica < data_; ++replica) rounds_.push_back(static_cast<int>(random_.between(1, 3)));
   }
@@ -40,6 +41,11 @@ class Draft {
   using Values = std::initializer_list<const char*>;
 
   int ranks() const { return tensor_ * context_ * pipeline_ * data_; }
+  int expert_degree() {
+    int degree = 1 << random_.below(4);
+    while (ranks() / pipeline_ % degree != 0) degree /= 2;
+    return degree;
+  }
   bool one_in(std::uint64_t n) { return random_.below(n) == 0; }
   const char* any(Values values) { return values.begin()[random_.below(values.size())]; }
   // ", key: one of the values", or nothing: the default.
@@ -54,6 +60,9 @@ class Draft {
         "model: {{type: {}, layers: {}, hidden: 256, heads: 8, kv_heads: {}, head_dim: 32, ffn_hidden: 768, vocab: "
         "1024",
         any({"gpt3-125m", "llama3.1-8b", "bloom-176b"}), layers, any({"8", "4"}));
+    if (expert_ > 0)
+      text += fmt::format(", experts: {{count: 8, top_k: 2, hidden: 256{}{}}}", maybe("shared", {"1"}),
+                          maybe("first_dense", {"1"}));
     text += maybe("position", {"learned", "rotary", "alibi", "none"}) + maybe("activation", {"swiglu", "squared_relu"});
     return text + maybe("dropout", {"true", "false"}) + maybe("tied_embeddings", {"true", "false"}) + "}\n";
   }
@@ -78,6 +87,7 @@ class Draft {
                                    context_, pipeline_, data_, virtual_);
     text += fmt::format(", zero: {}", any({"none", "optimizer", "gradients", "parameters"}));
     if (tensor_ > 1) text += maybe("sequence_parallel", {"true", "false"});
+    if (expert_ > 0) text += fmt::format(", expert: {}, expert_tensor: {}", expert_, any({"1", "2"}));
     if (data_ > 2) text += maybe("shard_degree", {"0", "2"});
     if (one_in(3)) text += fmt::format(", order: {}", any({"dp-tp-cp-pp", "pp-tp-cp-dp", "tp-pp-dp-cp"}));
     text += maybe("partition", {"even", "balanced", "cost_shares", "ends_count_as_layers"});
@@ -94,7 +104,8 @@ class Draft {
     for (const int of_replica : rounds_) rounds += of_replica;
     std::string text = fmt::format("training: {{sequence_length: {}, global_batch: {}, micro_batch: {}",
                                    any({"128", "512"}), micro_batch * pipeline_ * kind_.copies * rounds, micro_batch);
-    text += maybe("precision", {"bf16", "fp16", "fp32", "fp8"}) + maybe("attention", {"flash", "unfused"});
+    text += maybe("precision", {"bf16", "fp16", "fp32", "fp8", "mxfp8", "nvfp4"}) +
+            maybe("attention", {"flash", "unfused"});
     text += maybe("recompute", {"selective", "selective_op", "full", "alternate_layers"});
     if (text.ends_with("full") && micro_batch == 2)
       text += fmt::format(", recompute_method: {}, recompute_num_layers: 2", data_ > 1 ? "block" : "uniform");
@@ -119,8 +130,13 @@ class Draft {
         maybe("bucket", {"0 B", "1 MB"}) + maybe("prefetch", {"0", "1", "2"}) + maybe("network_step", {"0 s", "5 us"});
     std::string optimizer = maybe("post_validation", {"never", "split_backward", "always"});
     optimizer += maybe("reduce_buffer_elements", {"0", "100000"});
-    return fmt::format("stack: {{type: {}, launch: {{{}}}, communication: {{{}}}{}}}\n", choices_["stack"], launch,
-                       talk, optimizer.empty() ? "" : fmt::format(", optimizer: {{{}}}", optimizer.substr(2)));
+    std::string text =
+        fmt::format("stack: {{type: {}, launch: {{{}}}, communication: {{{}}}", choices_["stack"], launch, talk);
+    if (!optimizer.empty()) text += fmt::format(", optimizer: {{{}}}", optimizer.substr(2));
+    if (expert_ > 0)
+      text += fmt::format(", experts: {{available: true, dispatcher: {}}}",
+                          choose("dispatcher", {"all_to_all", "all_gather", "deepep", "hybridep"}));
+    return text + "}\n";
   }
 
   std::string network() {
@@ -139,6 +155,7 @@ class Draft {
   const schedule::ScheduleKind& kind_;
   std::map<std::string, std::string> choices_;
   int tensor_ = 1, context_ = 1, pipeline_ = 1, data_ = 1, virtual_ = 1;
+  int expert_ = 0;           // 0 = no experts
   std::vector<int> rounds_;  // of each replica, where they may be unlike: micro-batches over those of a round
 };
 
