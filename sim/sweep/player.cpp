@@ -16,11 +16,23 @@ struct Player::Work {
   Wave& wave;
   const Row* last;
   std::span<const std::size_t> groups;
-  std::unordered_map<std::size_t, Stored> known;  // [row] in the store
-  std::vector<std::optional<Stored>> fresh;       // [row] for the store; none where there is none
+  std::unordered_map<std::size_t, Stored> known = {};  // [row] in the store
+  std::unordered_map<std::size_t, std::optional<Stored>> fresh =
+      {};  // [row] of `groups` for the store, if there is any
+
   const Stored* stored(std::size_t row) const {
     const auto at = known.find(row);
     return at == known.end() ? nullptr : &at->second;
+  }
+  // Room for each, so that threads add none.
+  void expect_fresh() {
+    for (const std::size_t group : groups)
+      for (const std::size_t row : wave.groups[group].rows) fresh.emplace(row, std::nullopt);
+  }
+  void note(std::size_t index) {
+    const Row& row = wave.rows[index];
+    if (const auto at = fresh.find(index); at != fresh.end())
+      at->second = Stored{row.point, row.status, row.figures, row.why};
   }
 };
 
@@ -89,7 +101,7 @@ void Player::play(std::size_t index, scenario::Scenario& s, Work& work, Evaluato
     const Evaluation result = evaluator.evaluate(
         s, hurried ? std::optional(Time{static_cast<std::int64_t>(std::ceil(slowest(s, *work.last)))}) : std::nullopt);
     take(result.status, result.figures, result.why);
-    if (!work.fresh.empty()) work.fresh[index] = Stored{row.point, row.status, row.figures, row.why};
+    work.note(index);
   }
   judge(row);
 }
@@ -126,14 +138,15 @@ Diagnostics Player::look_up(Work& work) const {
       const Stored& known = work.known.emplace(row, std::move(**found)).first->second;
       if (known.status != Status::refused) break;
     }
-  work.fresh.resize(work.wave.rows.size());
+  work.expect_fresh();
   return {};
 }
 
 Diagnostics Player::keep(const Work& work) const {
   std::vector<Stored> results;
-  for (const std::optional<Stored>& fresh : work.fresh)
-    if (fresh) results.push_back(*fresh);
+  for (const std::size_t group : work.groups)
+    for (const std::size_t row : work.wave.groups[group].rows)
+      if (const std::optional<Stored>& fresh = work.fresh.at(row)) results.push_back(*fresh);
   return options_.store->add(results);
 }
 
@@ -147,7 +160,7 @@ void Player::take(const Share& share, Work& work) const {
     row.figures = share.rows[i].figures;
     row.why = share.rows[i].why;
     if (share.played[i] == 0) continue;
-    if (!work.fresh.empty()) work.fresh[group.rows[i]] = Stored{row.point, row.status, row.figures, row.why};
+    work.note(group.rows[i]);
     judge(row);
   }
 }
@@ -181,7 +194,7 @@ void Player::play_all(Work& work) {
 Diagnostics Player::play(Wave& wave, const Row* last, const std::function<void(std::size_t)>& told) {
   const std::vector<std::size_t> order = order_of(wave);
   for (std::size_t done = 0; done < order.size();) {
-    Work work{wave, last, std::span(order).subspan(done, std::min(options_.wave, order.size() - done)), {}, {}};
+    Work work{wave, last, std::span(order).subspan(done, std::min(options_.wave, order.size() - done))};
     if (Diagnostics errors = options_.store ? look_up(work) : Diagnostics(); !errors.empty()) return errors;
     if (team_) {
       if (Diagnostics errors = share(work); !errors.empty()) return errors;
@@ -196,10 +209,11 @@ Diagnostics Player::play(Wave& wave, const Row* last, const std::function<void(s
 
 std::vector<char> Player::play_for_another(Wave& wave, const Row* last) {
   const std::vector<std::size_t> order = order_of(wave);
-  Work work{wave, last, order, {}, std::vector<std::optional<Stored>>(wave.rows.size())};
+  Work work{wave, last, order};
+  work.expect_fresh();
   play_all(work);
   std::vector<char> played;
-  for (const auto& fresh : work.fresh) played.push_back(fresh.has_value() ? 1 : 0);
+  for (std::size_t row = 0; row < wave.rows.size(); ++row) played.push_back(work.fresh.at(row).has_value() ? 1 : 0);
   return played;
 }
 
