@@ -4,9 +4,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
+#include "../drawn/drawn.hpp"
 #include "drawn_options.hpp"
 #include "layout/operators/splitter.hpp"
 #include "layout/pass_builder.hpp"
@@ -141,7 +143,7 @@ TEST_CASE("a stage made of a few of its layers is, step for step, the stage of a
   for (const std::string& name : model::list_models()) {
     CAPTURE(name);
     const model::ModelSpec spec = *model::load_model(name);
-    for (int n = 0; n < 4; ++n, ++drawn) {
+    for (int n = 0; n < std::max(1, orrery::testing::draws(4)); ++n, ++drawn) {
       const Case c = draw(random, spec);
       const model::ModelGraph graph = graph_of(spec, c.options);
       const std::vector<std::int32_t> nodes = operators_of(stage_of_operators(graph, {&c.span, 1}), 0);
