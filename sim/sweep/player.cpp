@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <span>
 #include <unordered_map>
 
@@ -16,9 +17,9 @@ struct Player::Work {
   Wave& wave;
   const Row* last;
   std::span<const std::size_t> groups;
-  std::unordered_map<std::size_t, Stored> known = {};  // [row] in the store
-  std::unordered_map<std::size_t, std::optional<Stored>> fresh =
-      {};  // [row] of `groups` for the store, if there is any
+  // [row] in the store; [row] of `groups` for the store, where there is one.
+  std::unordered_map<std::size_t, Stored> known = {};
+  std::unordered_map<std::size_t, std::optional<Stored>> fresh = {};
 
   const Stored* stored(std::size_t row) const {
     const auto at = known.find(row);
@@ -130,6 +131,7 @@ std::vector<std::size_t> Player::order_of(const Wave& wave) const {
 }
 
 Diagnostics Player::look_up(Work& work) const {
+  if (!options_.store) return {};
   for (const std::size_t group : work.groups)
     for (const std::size_t row : work.wave.groups[group].rows) {
       Result<std::optional<Stored>> found = options_.store->find(work.wave.rows[row].point);
@@ -143,6 +145,7 @@ Diagnostics Player::look_up(Work& work) const {
 }
 
 Diagnostics Player::keep(const Work& work) const {
+  if (!options_.store) return {};
   std::vector<Stored> results;
   for (const std::size_t group : work.groups)
     for (const std::size_t row : work.wave.groups[group].rows)
@@ -195,20 +198,21 @@ Diagnostics Player::play(Wave& wave, const Row* last, const std::function<void(s
   const std::vector<std::size_t> order = order_of(wave);
   for (std::size_t done = 0; done < order.size();) {
     Work work{wave, last, std::span(order).subspan(done, std::min(options_.wave, order.size() - done))};
-    if (Diagnostics errors = options_.store ? look_up(work) : Diagnostics(); !errors.empty()) return errors;
+    if (Diagnostics errors = look_up(work); !errors.empty()) return errors;
     if (team_) {
       if (Diagnostics errors = share(work); !errors.empty()) return errors;
     } else {
       play_all(work);
     }
-    if (Diagnostics errors = options_.store ? keep(work) : Diagnostics(); !errors.empty()) return errors;
+    if (Diagnostics errors = keep(work); !errors.empty()) return errors;
     told(done += work.groups.size());
   }
   return {};
 }
 
 std::vector<char> Player::play_for_another(Wave& wave, const Row* last) {
-  const std::vector<std::size_t> order = order_of(wave);
+  std::vector<std::size_t> order(wave.groups.size());  // as they come: the first process has ordered them
+  std::iota(order.begin(), order.end(), std::size_t{0});
   Work work{wave, last, order};
   work.expect_fresh();
   play_all(work);
