@@ -70,7 +70,7 @@ std::uint32_t Builder::add_transfer(Transfer transfer) {
 }
 std::uint8_t Builder::add_slowdown(Slowdown slowdown) {
   if (program_.slowdowns.empty()) program_.slowdowns.push_back({});
-  check(program_.slowdowns.size() < 255, "at most 254 slowdown classes");
+  check(program_.slowdowns.size() < 128, "at most 127 slowdown classes");
   return static_cast<std::uint8_t>(append_one(program_.slowdowns, slowdown));
 }
 TemplateId Builder::add_template(const TaskTemplate& task) {
@@ -112,6 +112,10 @@ TaskId Builder::add_task(TemplateId of, Participant participant, Ordering orderi
 
 void Builder::add_edge(TaskId before, TaskId after) {
   edges_.push_back({before, after});
+}
+
+void Builder::add_levelled(TaskId message, TaskId behind) {
+  program_.levelled.push_back({message, behind});
 }
 
 Diagnostic Builder::deadlock(const std::vector<std::uint32_t>& waiting_for) const {
@@ -185,6 +189,8 @@ void Builder::renumber(const std::vector<TaskId>& order) {
   program_.participants = std::move(participants);
   program_.participant_begin = std::move(begin);
   for (Edge& e : edges_) e = {number[e.before], number[e.after]};
+  for (Program::Levelled& l : program_.levelled) l = {number[l.message], number[l.behind]};
+  std::ranges::sort(program_.levelled, {}, &Program::Levelled::message);
 }
 
 Result<Program> Builder::finish() {

@@ -18,7 +18,7 @@ struct FoldKey {
   bool fold = true;
   std::vector<std::int32_t> places;        // StageCosts::alike_places
   std::vector<std::int32_t> apart = {};    // [rank] more that tells them apart (ways to the hosts); empty = nothing
-  bool level = false;                      // messages of tensor-parallel ranks
+  TeamLevels level = {};                   // messages of teams
   std::vector<std::int32_t> classes = {};  // [rank] those of other parts of the step; empty = none
   friend bool operator==(const FoldKey&, const FoldKey&) = default;
   void add_to(Hash& hash) const;

@@ -107,7 +107,7 @@ std::vector<std::string> splits_of(const Ranks& ranks, const Relations& relation
 
 Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, Communication& communication,
                    bool alike_once, const std::vector<std::int32_t>& places, const std::vector<std::int32_t>& apart,
-                   bool level, const std::vector<std::int32_t>& classes) {
+                   const TeamLevels& level, const std::vector<std::int32_t>& classes) {
   std::vector<std::int64_t> initial;
   const std::vector<std::int64_t> numbers = numbered(ranks.micro_batches);
   const auto by_itself = [&](std::size_t r) {  // its stages, its speed, its micro-batches, the loads of its experts
@@ -120,8 +120,7 @@ Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, C
   };
   for (std::size_t r = 0; r < ranks.at.size(); ++r) initial.push_back(by_itself(r));
   Devices devices;
-  devices.messages =
-      std::make_shared<const TeamMessages>(level ? TeamMessages(ranks, calls, communication) : TeamMessages());
+  devices.messages = std::make_shared<const TeamMessages>(ranks, calls, communication, level);
   Relations relations(calls, *devices.messages, communication);
   for (const NamedGroups& named : named_groups(ranks)) relations.add(*named.among);
 

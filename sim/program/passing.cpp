@@ -142,7 +142,8 @@ Result<Lowered> states_of(const StepInput& input, const LowerOptions& options, S
 // message of a team is the slowest is another matter in each.
 Result<LoweredStep> lower_passing(const StepInput& input, const LowerOptions& asked, StepParts parts, Costs& costs) {
   LowerOptions options = asked;
-  options.fuse = options.level = false;
+  options.fuse = false;
+  options.level = Levelling::none;
   Result<Lowered> of = states_of(input, options, std::move(parts), costs);
   if (!of.ok()) return of.errors();
   find_classes(input.passing, options, *of);

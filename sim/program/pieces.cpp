@@ -113,7 +113,7 @@ TaskId PipelineLowering::launch_ahead(DeviceIndex device, Time launch) {
   const auto [it, fresh] = ahead_.try_emplace(launch.value);
   if (fresh)
     it->second = builder_.add_template(
-        {launch, Category::host, Lane::host, Lane::host, 0, 0, "launch", {}, {}, kNone, kNone, {}, {}});
+        {launch, Category::host, Lane::host, Lane::host, 0, false, 0, "launch", {}, {}, kNone, kNone, {}, {}});
   const TaskId task = builder_.add_task(it->second, Participant{device, kNone});
   for (const TaskId message : host_waits_[device]) builder_.add_edge(message, task);
   host_waits_[device].clear();
@@ -125,7 +125,7 @@ TaskId PipelineLowering::blocking_launch(DeviceIndex device, Time launch, const 
   const auto [it, fresh] = launches_.try_emplace(launch.value);
   if (fresh)
     it->second = builder_.add_template(
-        {launch, Category::host, Lane::compute, Lane::compute, 0, 0, "launch", {}, {}, kNone, kNone, {}, {}});
+        {launch, Category::host, Lane::compute, Lane::compute, 0, false, 0, "launch", {}, {}, kNone, kNone, {}, {}});
   const TaskId task = builder_.add_task(it->second, Participant{device, operation_[device]});
   follow(before, task, device);
   return task;
@@ -144,7 +144,8 @@ TemplateId PipelineLowering::step_template(const Pass& pass, std::uint32_t index
                  s.category,
                  s.lane,
                  s.lane,
-                 slowed ? input_.slowdown_class : std::uint8_t{0},
+                 std::uint8_t(slowed ? input_.slowdown_class & 0x7f : 0),
+                 false,
                  0,
                  s.name,
                  {},
@@ -199,8 +200,10 @@ void PipelineLowering::emit_steps(const Team& team, std::uint32_t begin, std::ui
   PassOrder order;
   for (std::uint32_t i = begin; i < end; ++i) {
     const TimedStep& step = pass_[team.members.front()]->steps[i];
-    for (const auto& group : step.lane == Lane::compute ? alone : team.groups[dimension_of(step.lane)])
+    for (const auto& group : step.lane == Lane::compute ? alone : team.groups[dimension_of(step.lane)]) {
+      if (!team.alike && step.beside > 0 && step.lane == Lane::context) meet(group, order.before_next());
       emit_step(group, i, order.before_next());
+    }
     order.take(step);
   }
   const std::vector<std::uint32_t>& last = order.before_end();
@@ -231,6 +234,21 @@ void PipelineLowering::emit_step(const std::vector<DeviceIndex>& group, std::uin
     else
       builder_.add_edge(blocking_[m], task);
     step_tasks_[group[m]].push_back(task);
+  }
+}
+
+// What is computed beside an exchange of keys and values needs those of the others: nobody begins before all do.
+void PipelineLowering::meet(const std::vector<DeviceIndex>& group, const std::vector<std::uint32_t>& before) {
+  participants_.clear();
+  for (const DeviceIndex d : group) participants_.push_back({d, operation_[d]});
+  const TaskId all = builder_.add_task(join_, participants_);
+  for (const DeviceIndex d : group) {
+    follow(before, all, d);
+    for (const std::uint32_t step : before)
+      if (step == PassOrder::kBefore)
+        waits_[d].assign(1, all);
+      else
+        step_tasks_[d][step] = all;
   }
 }
 

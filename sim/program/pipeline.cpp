@@ -56,6 +56,7 @@ void PipelineLowering::begin(const StepStart& start) {
   start_ = &start;
   waits_.assign(devices, {});
   for (std::size_t d = 0; d < start.ready.size(); ++d) waits_[d].push_back(start.ready[d]);
+  met_.assign(devices, kNone);
   validated_.assign(devices, start.validated.empty());
   operation_.assign(devices, kNone);
   pass_.assign(devices, nullptr);
@@ -139,6 +140,7 @@ void PipelineLowering::lower_team(const Team& team) {
 void PipelineLowering::lower_operation(const Team& team, const schedule::Operation& op, Place place) {
   const bool x = op.kind == OpKind::overlapped;
   const bool forward = op.kind == OpKind::forward || x;
+  for (const DeviceIndex d : team.members) met_[d] = kNone;
   enter(team, op, op.stage, op.micro_batch, op.pipe, forward);
   if (x) enter(team, op, op.backward_stage, op.backward_micro_batch, op.backward_pipe, false);
   std::vector<std::vector<DataCall>> calls(team.members.size()), forward_calls(x ? team.members.size() : 0);

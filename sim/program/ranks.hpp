@@ -119,8 +119,7 @@ struct Devices {
 };
 
 // The classes are equitable for the calls listed: their costs are compared group by group. `places`: of the ranks of an
-// expert group, the first whose experts have as many rows; empty = they are all alike. `level`: the passes let messages
-// of tensor-parallel ranks be taken for alike (team_messages.hpp).
+// expert group, the first whose experts have as many rows; empty = they are all alike.
 struct ObservedCall {
   const ProcessGroups* among;
   Collective kind;
@@ -128,9 +127,15 @@ struct ObservedCall {
   UnlikeRows rows = {};
   friend bool operator==(const ObservedCall&, const ObservedCall&) = default;
 };
+// Of which ranks messages may be taken for alike, and how (team_messages.hpp).
+struct TeamLevels {
+  Levelling how = Levelling::none;
+  std::vector<layout::Dimension> along = {};  // that make up a team; the ranks of the first alone are one too
+  friend bool operator==(const TeamLevels&, const TeamLevels&) = default;
+};
 Devices fold_ranks(const Ranks& ranks, const std::vector<ObservedCall>& calls, Communication& communication,
                    bool alike_once = true, const std::vector<std::int32_t>& places = {},
-                   const std::vector<std::int32_t>& apart = {}, bool level = false,
+                   const std::vector<std::int32_t>& apart = {}, const TeamLevels& level = {},
                    const std::vector<std::int32_t>& classes = {});
 
 // Simulated devices of a group of ranks, each once, ascending.

@@ -156,15 +156,18 @@ const std::vector<ObservedCall>& StageCosts::calls() {
   return calls_;
 }
 
-bool StageCosts::joins_tensor_ranks(bool split_backward) const {
-  const auto joins = [&](int s, PassKind kind) {
-    return std::ranges::any_of(work(s, 0).calls(kind),
-                               [](const CallShape& call) { return call.along == Dimension::tensor; });
+// Beside a call of tensor-parallel ranks a member may be ahead of others; of context-parallel ones none begins to
+// compute before all do (PipelineLowering::meet).
+std::vector<bool> StageCosts::meets(Dimension along, bool split_backward) const {
+  const bool any_call = along == Dimension::context || !calls_along(along).overlap_in(key_.calls);
+  const auto joins = [&](const layout::PassStep& step) {
+    return step.is_communication && step.along == along && (any_call || step.beside == 0);
   };
+  std::vector<bool> meets;
   for (int s = 0; s < stages(); ++s)
     for (const PassKind kind : {PassKind::forward, split_backward ? PassKind::input_gradient : PassKind::backward})
-      if (!joins(s, kind)) return false;
-  return layout().tensor > 1;
+      meets.push_back(std::ranges::any_of(work(s, 0).steps(kind), joins));
+  return meets;
 }
 
 Time at_speed(Time nominal, double speed) {

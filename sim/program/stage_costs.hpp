@@ -91,8 +91,8 @@ class StageCosts {
     std::uint32_t begin = 0, end = 0;
   };
   std::vector<GradientUnit> gradient_units(int stage, layout::PassKind kind, layout::Parameters of);
-  // Tensor-parallel ranks meet in a collective in every pass that a message may be for.
-  bool joins_tensor_ranks(bool split_backward) const;
+  // [stage][forward, backward] whether ranks along it meet in a collective of the pass that a message may be for.
+  std::vector<bool> meets(layout::Dimension along, bool split_backward) const;
   // All communication calls inside the passes, each once.
   const std::vector<ObservedCall>& calls();
   std::optional<StepFlops>& flops() { return flops_; }  // counted in flops_book.cpp

@@ -54,10 +54,26 @@ StepLowering::StepLowering(const StepInput& input, const LowerOptions& options, 
   add_devices();
 }
 
-// Where transfers share links, each loads its own.
-bool StepLowering::levels() const {
-  return options_.level && input_.mode != NetworkMode::flows &&
-         stages_.joins_tensor_ranks(input_.schedule->split_backward);
+// Where transfers share links, each loads its own. Passes without a call among context-parallel ranks (of an embedding
+// or a head alone) leave these apart: then all of them must sum their gradients together. Experts call among parts of
+// several teams; gathers and copies from the host begin before a pass has joined its ranks.
+TeamLevels StepLowering::levels() const {
+  TeamLevels levels;
+  if (options_.level == Levelling::none || input_.mode == NetworkMode::flows) return levels;
+  const layout::Layout& l = input_.layout;
+  const auto meets = [&](Dimension along) { return stages_.meets(along, input_.schedule->split_backward); };
+  const auto all = [](const std::vector<bool>& of) { return std::ranges::find(of, false) == of.end(); };
+  const auto any = [](const std::vector<bool>& of) { return std::ranges::find(of, true) != of.end(); };
+  if (l.tensor > 1 && !all(meets(Dimension::tensor))) return levels;
+  if (l.tensor > 1) levels.along.push_back(Dimension::tensor);
+  const bool experts = l.expert > 1 || l.expert_tensor > 1;
+  const bool sum_together = l.shards() == 1 || l.shards() % l.context == 0;
+  if (l.context > 1 && !experts && sum_together && any(meets(Dimension::context)))
+    levels.along.push_back(Dimension::context);
+  if (levels.along.empty()) return levels;
+  const bool early = l.gathers_parameters() || input_.offload.any() || post_validates(input_) || experts;
+  levels.how = early ? Levelling::all_the_way : options_.level;
+  return levels;
 }
 
 Devices StepLowering::folded(const StepParts& parts) {
@@ -171,8 +187,8 @@ TemplateId StepLowering::message(DeviceIndex from, DeviceIndex to, std::int32_t 
   const Bytes bytes = stages_.message_bytes(edge);
   const auto [it, fresh] = messages_.try_emplace({&among, pair, bytes.value, forward});
   if (!fresh) return it->second;
-  const CallCost& cost = devices_.messages->costs({&among, Collective::send_receive, bytes},
-                                                  communication_)[static_cast<std::size_t>(pair)];
+  const TeamMessages::Costs costs = devices_.messages->costs({&among, Collective::send_receive, bytes}, communication_);
+  const CallCost& cost = costs[static_cast<std::size_t>(pair)];
   // The sender keeps its copy until the message has left; the receiver's goes over to the pass that uses it.
   const std::array<MemoryEffect, 3> effects{MemoryEffect{0, false, MemoryClass::buffers, {}, bytes.value},
                                             MemoryEffect{0, true, MemoryClass::buffers, {}, -bytes.value},
@@ -187,6 +203,7 @@ TemplateId StepLowering::message(DeviceIndex from, DeviceIndex to, std::int32_t 
   t.bytes_sent = bytes;
   if (!cost.transfer.phases.empty()) t.transfer = builder_.add_transfer(cost.transfer);
   t.calls = builder_.add_calls({&cost.call, 1});
+  t.levelled = costs.of_this_hop(static_cast<std::size_t>(pair));
   return it->second = builder_.add_template(t);
 }
 
@@ -209,6 +226,11 @@ PipelineInput StepLowering::pipeline_input() {
   p.teams = teams();
   p.fuse = options_.fuse && input_.mode != NetworkMode::flows;
   p.messages = input_.stack.communication.messages;
+  p.meets.assign(2 * static_cast<std::size_t>(stages_.stages()), true);
+  for (const Dimension along : levels().along) {
+    const std::vector<bool> meets = stages_.meets(along, input_.schedule->split_backward);
+    for (std::size_t i = 0; i < meets.size(); ++i) p.meets[i] = p.meets[i] && meets[i];
+  }
   const DimensionCalls& gradients = calls_along(Dimension::data);
   const Slowdown slowdown = gradients.slowdown_in(input_.stack.communication);
   if (gradients.overlap_in(input_.stack.communication) && slowdown.numerator != slowdown.denominator)

@@ -25,7 +25,7 @@ class StepLowering {
 
  private:
   Devices folded(const StepParts& parts);
-  bool levels() const;
+  TeamLevels levels() const;
   std::vector<ObservedCall> observed_calls();
   void add_devices();
   std::vector<std::int32_t> joined_in_passes(std::int32_t rank) const;

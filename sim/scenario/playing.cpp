@@ -45,6 +45,10 @@ Result<PlayedStep> lower_and_play(const program::StepInput& input, program::Lowe
           fmt::format("playing {} tasks on {} devices", lowered->program.tasks(), lowered->program.devices.size()));
     bool settled = true;
     engine::Timeline timeline = play_last(input, lowered->program, options, settled);
+    if (!engine::levels_hold(lowered->program, timeline)) {
+      how.level = program::Levelling::all_the_way;
+      continue;
+    }
     const int steps = lowered->program.steps;
     if (options.steps > 0 || steps >= kMostSteps || settled)
       return PlayedStep{std::move(lowered).value(), std::move(timeline), settled};

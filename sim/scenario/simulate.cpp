@@ -27,6 +27,7 @@ namespace orrery::scenario {
 program::LowerOptions lower_options(const Scenario& s, const RunOptions& options) {
   return {.fold = !options.every_rank,
           .fuse = options.fuse,
+          .level = program::Levelling::each_hop,
           .steps = options.steps,
           .admit = [&s, &options](const program::Footprint& size) { return check_size(s, options, size); }};
 }

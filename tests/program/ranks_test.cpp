@@ -127,7 +127,7 @@ TEST_CASE("ranks fold only where their messages cost alike") {
 
 TEST_CASE("messages of tensor-parallel ranks are those of one of them, where its are the slowest all the way") {
   // Ranks (stage, tensor): (0,0) (0,1) | (1,0) (1,1), a node of two GPUs each; `slow`: links at half rate.
-  const auto classes = [](const std::vector<const char*>& slow, bool level) {
+  const auto classes = [](const std::vector<const char*>& slow, Levelling level) {
     ByHand step("1f1b", 2, 2, 1, 4);
     for (const char* link : slow) {
       hardware::Perturbation p;
@@ -138,22 +138,57 @@ TEST_CASE("messages of tensor-parallel ranks are those of one of them, where its
     const Ranks ranks = ranks_of(step);
     Communication communication(step.input());
     const std::vector<ObservedCall> calls{{&ranks.pipeline[1], Collective::send_receive, Bytes{1 << 20}}};
-    const Devices devices = fold_ranks(ranks, calls, communication, true, {}, {}, level);
+    const Devices devices = fold_ranks(ranks, calls, communication, true, {}, {}, {level, {layout::Dimension::tensor}});
     std::int64_t sum = 0;
     const TeamMessages::Costs costs = devices.messages->costs(calls[0], communication);
     for (std::size_t pair = 0; pair < costs.size(); ++pair) sum += costs[pair].duration.value;
     return std::pair(devices.fold_class, sum);
   };
   const std::vector<std::int32_t> together{0, 0, 1, 1}, apart{0, 1, 2, 3};
-  const auto [alike, whole] = classes({}, false);
+  constexpr Levelling none = Levelling::none, all_the_way = Levelling::all_the_way;
+  const auto [alike, whole] = classes({}, none);
   CHECK(alike == together);
-  const auto own = classes({"node0.gpu0--node0.nic0"}, false), levelled = classes({"node0.gpu0--node0.nic0"}, true);
+  const auto own = classes({"node0.gpu0--node0.nic0"}, none);
+  const auto levelled = classes({"node0.gpu0--node0.nic0"}, all_the_way);
   CHECK(own.first == apart);
   CHECK(levelled.first == together);
   CHECK(levelled.second - whole == 2 * (own.second - whole));  // both ways: two pairs are slow for one
   // Out of one the slowest, into the other: no rank's are the slowest both ways.
-  CHECK(classes({"node0.gpu0->node0.nic0", "node0.nic1->node0.gpu1"}, true).first == apart);
-  CHECK(classes({"node0.gpu0->node0.nic0", "node0.nic0->node0.gpu0"}, true).first == together);
+  CHECK(classes({"node0.gpu0->node0.nic0", "node0.nic1->node0.gpu1"}, all_the_way).first == apart);
+  CHECK(classes({"node0.gpu0->node0.nic0", "node0.nic0->node0.gpu0"}, all_the_way).first == together);
+}
+
+TEST_CASE("messages of a team are as slow as the slowest on their hop, of tensor- and context-parallel ranks alike") {
+  // Ranks (stage, context, tensor) as 4 · stage + 2 · context + tensor, a node of two GPUs for each context rank.
+  const auto devices = [](const std::vector<const char*>& slow, const TeamLevels& level, int& of_hops) {
+    ByHand step("1f1b", 2, 2, 1, 4);
+    step.layout.context = 2;
+    for (const char* link : slow) {
+      hardware::Perturbation p;
+      p.link = link, p.bandwidth_factor = 0.5;
+      step.cluster.perturb.push_back(p);
+    }
+    step.put_on(4);
+    const Ranks ranks = ranks_of(step);
+    Communication communication(step.input());
+    const std::vector<ObservedCall> calls{{&ranks.pipeline[1], Collective::send_receive, Bytes{1 << 20}}};
+    const Devices folded = fold_ranks(ranks, calls, communication, true, {}, {}, level);
+    const TeamMessages::Costs costs = folded.messages->costs(calls[0], communication);
+    for (std::size_t pair = 0; pair < costs.size(); ++pair) of_hops += costs.of_this_hop(pair) ? 1 : 0;
+    return folded.representative.size();
+  };
+  const std::vector<const char*> ways{"node0.gpu0->node0.nic0", "node1.nic1->node1.gpu1"};  // no rank is slow on both
+  constexpr layout::Dimension tensor = layout::Dimension::tensor, context = layout::Dimension::context;
+  int of_hops = 0;
+  CHECK(devices({}, {Levelling::each_hop, {tensor, context}}, of_hops) == 2);
+  CHECK(of_hops == 0);
+  CHECK(devices(ways, {Levelling::none, {tensor, context}}, of_hops) > 2);
+  CHECK(devices(ways, {Levelling::all_the_way, {tensor, context}}, of_hops) > 2);
+  CHECK(of_hops == 0);
+  CHECK(devices(ways, {Levelling::each_hop, {tensor}}, of_hops) > 2);  // the other context rank is not slow
+  of_hops = 0;
+  CHECK(devices(ways, {Levelling::each_hop, {tensor, context}}, of_hops) == 2);
+  CHECK(of_hops == 8);  // of four ranks, both ways
 }
 
 }  // namespace orrery::program::ranks_test

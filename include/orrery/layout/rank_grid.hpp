@@ -15,6 +15,7 @@ class RankGrid {
   explicit RankGrid(const Layout& layout);
   int rank(const Coordinates& at) const;
   Coordinates coordinates(int rank) const;
+  int degree(Dimension along) const { return degree_[along]; }
   // The ranks that differ from `at` in these dimensions only; the first of them varies fastest.
   std::vector<int> group(const Coordinates& at, std::span<const Dimension> along) const;
   std::vector<int> group(const Coordinates& at, Dimension along) const { return group(at, {&along, 1}); }

@@ -31,10 +31,12 @@ class Builder {
   TaskId add_task(TemplateId of, std::span<const Participant> participants, Ordering ordering = Ordering::by_lane);
   TaskId add_task(TemplateId of, Participant participant, Ordering ordering = Ordering::by_lane);
   void add_edge(TaskId before, TaskId after);
+  void add_levelled(TaskId message, TaskId behind);  // Program::levelled
   // Last task added on a lane of a device, kNone at first.
   TaskId last_on(DeviceIndex device, Lane lane) const;
 
   const TaskTemplate& template_at(TemplateId id) const { return program_.templates[id]; }
+  const TaskTemplate& template_of(TaskId task) const { return program_.template_of(task); }
   const Device& device(DeviceIndex index) const { return program_.devices[index]; }
 
   // Renumbers the tasks topologically and packs the edges. A cycle is a deadlock: the error names, per device, the

@@ -94,11 +94,16 @@ struct StepInput {
 // The fewest that tell whether more of them will be as long, where work crosses from a step to the next.
 inline constexpr int kStepsToSettle = 4;
 
+// Messages of ranks that go on together may take as long as the slowest of them (sim/program/team_messages.hpp): none
+// do; those of ranks of which one's are the slowest all the way; or those of each hop, which the timeline has to bear
+// out (engine::levels_hold).
+enum class Levelling : std::uint8_t { none, all_the_way, each_hop };
+
 // These change only the speed of the simulation, never its result.
 struct LowerOptions {
-  bool fold = true;         // ranks that are alike are played once
-  bool fuse = true;         // one task a piece of a pass, not one a kernel
-  bool level = true;        // messages of ranks that go on together may take as long as the slowest of them
+  bool fold = true;  // ranks that are alike are played once
+  bool fuse = true;  // one task a piece of a pass, not one a kernel
+  Levelling level = Levelling::all_the_way;
   int steps = 0;            // of the Program; 0 = kStepsToSettle where work crosses from one to the next, else one
   bool stage_times = true;  // LoweredStep::stages is asked for
   bool inside = true;       // parts of passes and uses of tensors are: traces and books read them

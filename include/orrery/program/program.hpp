@@ -166,9 +166,10 @@ struct Range {
 struct TaskTemplate {
   Time duration{};  // nominal; of a transfer, its time when alone
   Category category = Category::compute;
-  Lane lane = Lane::compute;          // of the first participant
-  Lane partner_lane = Lane::compute;  // of the others (a message: send → receive)
-  std::uint8_t slowdown_class = 0;    // index of Program::slowdowns; 0 = never slowed
+  Lane lane = Lane::compute;            // of the first participant
+  Lane partner_lane = Lane::compute;    // of the others (a message: send → receive)
+  std::uint8_t slowdown_class : 7 = 0;  // index of Program::slowdowns; 0 = never slowed
+  bool levelled : 1 = false;            // a message: those of other ranks of its team take less (Program::levelled)
   // Templates of one number have the same effects, in whatever Program of this process (fused blocks); 0 = not told.
   std::uint32_t same_effects = 0;
   const char* name = "";  // of an unfused step ("qkv"); static text
@@ -255,6 +256,12 @@ struct Program {
   std::vector<TaskId> predecessors;
 
   Stretches stretches;  // where something is slow or down for a part of the step
+
+  // Of levelled messages the tasks before them that all of their team end at once, by message.
+  struct Levelled {
+    TaskId message = 0, behind = 0;
+  };
+  std::vector<Levelled> levelled;
 
   std::size_t tasks() const { return task_template.size(); }
   const TaskTemplate& template_of(TaskId task) const { return templates[task_template[task]]; }
