@@ -22,7 +22,21 @@ void judge(const Run& run, report::RunResult& result, engine::Replays& replays, 
                                              : report::Verdict::fits;
 }
 
-Result<Evaluation> evaluated(const Run& run, EvaluationCosts& costs, std::optional<Time> slowest) {
+// Whether a bound says that nobody asks about it.
+bool passed_over(const Run& run, program::Costs& costs, const Uninteresting& what, Evaluation& evaluation) {
+  if (what.memory) {
+    const Bytes held = program::least_memory(run.input(), costs);
+    const Scenario& s = run.scenario();
+    evaluation.free = (s.gpu.usable_memory - s.outside_allocator(s.gpu) - held).value;
+    if (held > *what.memory) return true;
+  }
+  return what.played && program::shortest_step(run.input(), costs) > *what.played;
+}
+
+Result<Evaluation> evaluated(const Run& run, EvaluationCosts& costs, const Uninteresting& what) {
+  Evaluation evaluation;
+  evaluation.played = evaluation.judged = !passed_over(run, costs.steps, what, evaluation);
+  if (!evaluation.played) return evaluation;
   const RunOptions options;
   program::LowerOptions how = lower_options(run.scenario(), options);
   how.stage_times = how.inside = how.flops_book = false;
@@ -33,11 +47,10 @@ Result<Evaluation> evaluated(const Run& run, EvaluationCosts& costs, std::option
   fill_in(result, run, std::move(played->step));
   result.timeline = std::move(played->timeline);
   result.split = engine::split_time(result.program, result.timeline);
-  Evaluation evaluation;
   // metrics_of() asks for the memory of each device: of the fullest alone, which the verdict has judged.
   result.memory.resize(result.program.devices.size());
   result.reserved.resize(result.program.devices.size());
-  evaluation.judged = !slowest || result.timeline.step_time <= *slowest;
+  evaluation.judged = !what.judged || result.timeline.step_time <= *what.judged;
   if (evaluation.judged) judge(run, result, costs.replays, evaluation);
   const report::Metrics metrics = report::metrics_of(result);
   evaluation.step_time = result.timeline.step_time;
@@ -51,8 +64,8 @@ Result<Evaluation> evaluated(const Run& run, EvaluationCosts& costs, std::option
 
 }  // namespace
 
-Result<Evaluation> evaluate(const Run& run, EvaluationCosts& costs, std::optional<Time> slowest) {
-  return located(run.scenario(), [&] { return evaluated(run, costs, slowest); });
+Result<Evaluation> evaluate(const Run& run, EvaluationCosts& costs, const Uninteresting& what) {
+  return located(run.scenario(), [&] { return evaluated(run, costs, what); });
 }
 
 }  // namespace orrery::scenario

@@ -33,9 +33,14 @@ std::string reason(const Diagnostics& errors) {
 
 namespace {
 
-Evaluation in_short(const scenario::Run& run, scenario::EvaluationCosts& costs, std::optional<Time> slowest) {
-  const Result<scenario::Evaluation> played = scenario::evaluate(run, costs, slowest);
+Evaluation in_short(const scenario::Run& run, scenario::EvaluationCosts& costs, const scenario::Uninteresting& what) {
+  const Result<scenario::Evaluation> played = scenario::evaluate(run, costs, what);
   if (!played.ok()) return {Status::refused, {}, reason(played.errors())};
+  if (!played->played) {
+    Figures f;
+    f.headroom_bytes = std::min<std::int64_t>(played->free, 0);
+    return {Status::pruned, f, played->free < 0 && what.memory ? kFarTooLarge : kSlowerPasses};
+  }
   if (!played->judged) return {Status::pruned, {}, kSlower};
   const scenario::Scenario& s = run.scenario();
   Figures f;
@@ -71,10 +76,10 @@ Evaluator::Evaluator(Catalogue& catalogue, const EvaluateOptions& options)
     : options_(options),
       resolver_(catalogue, {.automatic = scenario::NetworkModeChoice::steady, .memory_limit = options.memory_limit}) {}
 
-Evaluation Evaluator::evaluate(const scenario::Scenario& scenario, std::optional<Time> slowest) {
+Evaluation Evaluator::evaluate(const scenario::Scenario& scenario, const scenario::Uninteresting& what) {
   const Result<scenario::Run> ready = resolver_.resolve(scenario);
   if (!ready.ok()) return {Status::refused, {}, reason(ready.errors())};
-  Evaluation result = options_.reserved ? in_full(*ready, options_) : in_short(*ready, costs_, slowest);
+  Evaluation result = options_.reserved ? in_full(*ready, options_) : in_short(*ready, costs_, what);
   Figures& f = result.figures;
   f.cost_usd =
       scenario.gpu.price_usd_per_hour * static_cast<double>(f.gpus) * static_cast<double>(f.step_time_ps) / 3.6e15;

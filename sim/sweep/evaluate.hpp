@@ -18,7 +18,11 @@ struct Evaluation {
   std::string why;  // refused, pruned
 };
 
-inline constexpr const char* kSlower = "slower than the best layout";  // why it is pruned
+// Why it is pruned.
+inline constexpr const char* kSlower = "slower than the best layout";
+inline constexpr const char* kFarTooLarge =
+    "its state and the activations in flight alone are a quarter more than a GPU has";
+inline constexpr const char* kSlowerPasses = "its passes alone take longer than the best layouts";
 
 struct EvaluateOptions {
   std::optional<Bytes> memory_limit;  // of this machine
@@ -29,8 +33,8 @@ struct EvaluateOptions {
 class Evaluator {
  public:
   Evaluator(Catalogue& catalogue, const EvaluateOptions& options);
-  // What takes longer than `slowest` is pruned: nobody asks whether it fits.
-  Evaluation evaluate(const scenario::Scenario& scenario, std::optional<Time> slowest = {});
+  // What nobody asks about is pruned.
+  Evaluation evaluate(const scenario::Scenario& scenario, const scenario::Uninteresting& what = {});
 
  private:
   EvaluateOptions options_;

@@ -57,6 +57,18 @@ double slowest(const scenario::Scenario& s, const Row& as) {
 
 }  // namespace
 
+// What lacks less than a quarter of a GPU is played: it may be made to fit.
+scenario::Uninteresting Player::asked_about(const scenario::Scenario& s, const Row* last) const {
+  scenario::Uninteresting what;
+  if (!options_.prune) return what;
+  what.memory = Bytes{static_cast<std::int64_t>(1.25 * tensor_memory(s))};
+  const double as_good = last == nullptr ? 1e300 : std::ceil(slowest(s, *last));
+  if (!(as_good < 9.2e18)) return what;
+  what.played = Time{static_cast<std::int64_t>(as_good)};
+  if (options_.search) what.judged = what.played;
+  return what;
+}
+
 // Against the last of the best at the end of the wave before, so that all that are shown are the best there are.
 bool Player::prune(Row& row, const scenario::Scenario& s, const Row* last) const {
   const Bounds bounds = bounds_of(s);
@@ -98,11 +110,9 @@ void Player::play(std::size_t index, scenario::Scenario& s, Work& work, Evaluato
   if (const Stored* known = work.stored(index)) {
     take(known->status, known->figures, known->why);
   } else {
-    const bool hurried = options_.search && work.last != nullptr;
-    const Evaluation result = evaluator.evaluate(
-        s, hurried ? std::optional(Time{static_cast<std::int64_t>(std::ceil(slowest(s, *work.last)))}) : std::nullopt);
+    const Evaluation result = evaluator.evaluate(s, asked_about(s, work.last));
     take(result.status, result.figures, result.why);
-    work.note(index);
+    if (result.status != Status::pruned) work.note(index);
   }
   judge(row);
 }
@@ -119,14 +129,47 @@ void Player::play(Group& group, Work& work, Evaluator& evaluator) const {
   for (; i < group.rows.size(); ++i) work.wave.rows[group.rows[i]].status = Status::duplicate;
 }
 
-// Where nothing is pruned a wave is a good part of the space, or all of it.
-std::vector<std::size_t> Player::order_of(const Wave& wave) const {
-  std::vector<std::pair<std::int64_t, std::size_t>> by_kin;
-  for (std::size_t g = 0; g < wave.groups.size(); ++g)
-    by_kin.emplace_back(points_.kin(wave.rows[wave.groups[g].rows.front()].point), g);
-  std::ranges::sort(by_kin);
-  std::vector<std::size_t> order;
-  for (const auto& [kin, group] : by_kin) order.push_back(group);
+// What cannot be the best for want of memory comes last, and that of which nothing is known: most of it is refused.
+void Player::sort_by_bound(const Wave& wave, std::vector<std::size_t>& groups) const {
+  struct Promise {
+    bool none;
+    int time;       // in steps of an eighth to a quarter
+    double memory;  // of the state alone: of those of about one time the ones that fit are wanted first
+    auto operator<=>(const Promise&) const = default;
+  };
+  std::vector<Promise> promise(wave.groups.size());
+  for (std::size_t g = 0; g < wave.groups.size(); ++g) {
+    scenario::Scenario s = **wave.groups[g].base;
+    points_.set(points_.digits(wave.rows[wave.groups[g].rows.front()].point), 0, s);
+    const Bounds of = bounds_of(s);
+    const double work = static_cast<double>(s.training.global_batch * s.tokens_of_sequence());
+    const double time = of.step_time_ps * static_cast<double>(s.layout.ranks()) / work;
+    const bool none = of.memory_bytes > tensor_memory(s) || !(time > 0);
+    int exponent = 0;
+    const double mantissa = std::frexp(time, &exponent);  // exact, [1/2, 1)
+    promise[g] = {none, none ? 0 : 4 * exponent + static_cast<int>(8 * mantissa), of.memory_bytes};
+  }
+  std::ranges::stable_sort(groups, {}, [&](std::size_t g) { return promise[g]; });
+}
+
+// Where layouts are pruned the most promising are first, few at once as long as little is known of the best. Those that
+// are played at once go by their kin: a wave is a good part of the space, or all of it.
+Player::Order Player::order_of(const Wave& wave) const {
+  constexpr std::size_t kFirst = 8;
+  Order order{std::vector<std::size_t>(wave.groups.size()), {}};
+  std::iota(order.groups.begin(), order.groups.end(), std::size_t{0});
+  const bool by_bound = options_.prune && !options_.search;
+  if (by_bound) sort_by_bound(wave, order.groups);
+  for (std::size_t end = 0; end < order.groups.size();) {
+    const std::size_t part = by_bound ? std::max(kFirst, end / 4) : options_.wave;
+    order.ends.push_back(end = std::min(end + std::min(part, options_.wave), order.groups.size()));
+  }
+  const auto kin = [&](std::size_t g) { return points_.kin(wave.rows[wave.groups[g].rows.front()].point); };
+  const auto sort = [&](std::size_t begin, std::size_t end) {
+    std::ranges::stable_sort(std::span(order.groups).subspan(begin, end - begin), {}, kin);
+  };
+  if (!by_bound) sort(0, order.groups.size());
+  for (std::size_t i = 0; by_bound && i < order.ends.size(); ++i) sort(i == 0 ? 0 : order.ends[i - 1], order.ends[i]);
   return order;
 }
 
@@ -194,10 +237,11 @@ void Player::play_all(Work& work) {
   });
 }
 
-Diagnostics Player::play(Wave& wave, const Row* last, const std::function<void(std::size_t)>& told) {
-  const std::vector<std::size_t> order = order_of(wave);
-  for (std::size_t done = 0; done < order.size();) {
-    Work work{wave, last, std::span(order).subspan(done, std::min(options_.wave, order.size() - done))};
+Diagnostics Player::play(Wave& wave, const Watch& watch) {
+  const Order order = order_of(wave);
+  std::size_t done = 0;
+  for (const std::size_t end : order.ends) {
+    Work work{wave, watch.to_beat(), std::span(order.groups).subspan(done, end - done)};
     if (Diagnostics errors = look_up(work); !errors.empty()) return errors;
     if (team_) {
       if (Diagnostics errors = share(work); !errors.empty()) return errors;
@@ -205,7 +249,7 @@ Diagnostics Player::play(Wave& wave, const Row* last, const std::function<void(s
       play_all(work);
     }
     if (Diagnostics errors = keep(work); !errors.empty()) return errors;
-    told(done += work.groups.size());
+    watch.told(work.groups, done = end);
   }
   return {};
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <span>
 
 #include "sweep/evaluate.hpp"
 #include "sweep/team.hpp"
@@ -14,19 +15,30 @@ class Player {
   // `team`: the other processes, where there are any.
   Player(const Points& points, Catalogue& catalogue, const Options& options, Team* team = nullptr);
 
-  // Gives each row of each group its fate. `last`: the last of the best before this wave, or null: what a bound shows
-  // to be worse is pruned. `told` how many groups are done, now and then. Errors of the store.
-  Diagnostics play(Wave& wave, const Row* last, const std::function<void(std::size_t)>& told);
+  // What plays a wave is told of it: some groups are done, of all so many; and asked for the last of the best so far,
+  // or null: what a bound shows to be worse is pruned.
+  struct Watch {
+    std::function<void(std::span<const std::size_t> groups, std::size_t done)> told;
+    std::function<const Row*()> to_beat;
+  };
+  // Gives each row of each group its fate. Errors of the store.
+  Diagnostics play(Wave& wave, const Watch& watch);
   // The same for another process, which keeps what comes out: which rows were played, and not told by a bound.
   std::vector<char> play_for_another(Wave& wave, const Row* last);
   scenario::Scenario scenario_of(const Row& row) const;
 
  private:
   struct Work;  // part of one wave
-  std::vector<std::size_t> order_of(const Wave& wave) const;
+  struct Order {
+    std::vector<std::size_t> groups;
+    std::vector<std::size_t> ends;  // of the parts that are played one after the other
+  };
+  Order order_of(const Wave& wave) const;
+  void sort_by_bound(const Wave& wave, std::vector<std::size_t>& groups) const;
   Diagnostics look_up(Work& work) const;
   void play(Group& group, Work& work, Evaluator& evaluator) const;
   void play(std::size_t row, scenario::Scenario& scenario, Work& work, Evaluator& evaluator) const;
+  scenario::Uninteresting asked_about(const scenario::Scenario& scenario, const Row* last) const;
   bool prune(Row& row, const scenario::Scenario& scenario, const Row* last) const;
   void judge(Row& row) const;
   Diagnostics keep(const Work& work) const;

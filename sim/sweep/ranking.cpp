@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace orrery::sweep {
 namespace {
@@ -33,10 +34,20 @@ bool same(const Figures& a, const Figures& b) {
 }
 
 void add_to_front(const Row& row, std::vector<Row>& front) {
-  for (const Row& other : front)
-    if (dominates(other.figures, row.figures) || same(other.figures, row.figures)) return;
+  for (Row& other : front) {
+    if (dominates(other.figures, row.figures)) return;
+    if (!same(other.figures, row.figures)) continue;
+    if (row.point < other.point) other = row;
+    return;
+  }
   std::erase_if(front, [&](const Row& other) { return dominates(row.figures, other.figures); });
   front.push_back(row);
+}
+
+// Of those that lack as much the first of the space.
+void keep_nearest(const Row& row, std::optional<Row>& nearest) {
+  const auto place = [](const Row& of) { return std::pair(-of.figures.headroom_bytes, of.point); };
+  if (!nearest || place(row) < place(*nearest)) nearest = row;
 }
 
 }  // namespace
@@ -51,11 +62,9 @@ bool better(const Row& a, const Row& b) {
 void Ranking::add(const Row& row) {
   if (row.status == Status::does_not_fit) {
     if (!fastest_ || better(row, *fastest_)) fastest_ = row;
-    if (!nearest_ || row.figures.headroom_bytes > nearest_->figures.headroom_bytes) nearest_ = row;
+    keep_nearest(row, nearest_);
   }
-  if (row.status == Status::pruned && row.figures.headroom_bytes < 0 &&
-      (!nearest_pruned_ || row.figures.headroom_bytes > nearest_pruned_->figures.headroom_bytes))
-    nearest_pruned_ = row;
+  if (row.status == Status::pruned && row.figures.headroom_bytes < 0) keep_nearest(row, nearest_pruned_);
   if (row.status != Status::ok) return;
   add_to_front(row, pareto_);
   const auto at = std::upper_bound(best_.begin(), best_.end(), row, better);

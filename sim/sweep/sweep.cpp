@@ -88,7 +88,6 @@ void Sweep::count(const Wave& wave) {
     if (row.status <= Status::unwanted) ++c.evaluated;
     if (row.status == Status::ok) ++c.fit;
     if (row.status == Status::unwanted) unwanted_.add(row.why);
-    ranking_.add(row);
     if (row.status <= Status::unwanted) chosen_.add(row);
     if (options_.row) options_.row(row);
   }
@@ -98,13 +97,15 @@ Result<Outcome> Sweep::run() {
   Wave wave;
   while (waves_.next(wave)) {
     const std::int64_t points = waves_.taken(), before = std::exchange(taken_, points);
-    const auto told = [&](std::size_t groups) {
-      const double part = static_cast<double>(groups) / static_cast<double>(wave.groups.size());
+    const auto told = [&](std::span<const std::size_t> groups, std::size_t done) {
+      for (const std::size_t group : groups)
+        for (const std::size_t row : wave.groups[group].rows) ranking_.add(wave.rows[row]);
+      const double part = static_cast<double>(done) / static_cast<double>(wave.groups.size());
       if (options_.progress)
         options_.progress(before + static_cast<std::int64_t>(part * static_cast<double>(points - before)),
                           waves_.total());
     };
-    if (Diagnostics errors = player_.play(wave, to_beat(), told); !errors.empty()) return errors;
+    if (Diagnostics errors = player_.play(wave, {told, [&] { return to_beat(); }}); !errors.empty()) return errors;
     for (const Group& group : wave.groups)
       if (!group.refused) waves_.played(group.key);
     count(wave);

@@ -98,7 +98,7 @@ bool Waves::next(Wave& wave) {
   wave.rows.clear();
   wave.groups.clear();
   in_wave_.clear();
-  const std::size_t groups = options_.prune ? options_.wave : kRows;
+  const std::size_t groups = options_.prune && options_.search ? options_.wave : kRows;
   while (at_ < total_ && wave.groups.size() < groups && wave.rows.size() < kRows) {
     if (sample_.empty()) {
       take(digits_, from_, at_, wave);

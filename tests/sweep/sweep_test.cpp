@@ -165,9 +165,12 @@ TEST_CASE("where it is asked for, what the allocator reserves is what run says")
 
 TEST_CASE("a point that is folded gives what the point it was folded into gives") {
   const YamlTree scenario = tree();
+  sweep::Options options;
+  options.prune = false;
   const Swept all = sweep_all(scenario,
                               "pipeline=1,2; virtual=1,2,3; zero=none,optimizer; tensor=1,2,4; recompute_every=1,2; "
-                              "training.overlap_tensor=all");
+                              "training.overlap_tensor=all",
+                              options);
   std::set<std::pair<std::int64_t, std::int64_t>> played;
   for (const sweep::Row& row : all.rows)
     if (row.status <= sweep::Status::unwanted) played.emplace(row.figures.step_time_ps, row.figures.peak_memory_bytes);

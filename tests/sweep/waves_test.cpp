@@ -50,6 +50,7 @@ const std::string kWords = "tensor=1,2,3,4; pipeline=1,2; micro_batch=1,2; recom
 TEST_CASE("every point has one row, in the order of the space, whatever the size of a wave") {
   for (const std::size_t size : {1U, 3U, 512U}) {
     Options options;
+    options.search.emplace();
     options.wave = size;
     const Seen seen = go_over(kWords, options);
     REQUIRE(seen.rows.size() == 32);
@@ -58,12 +59,15 @@ TEST_CASE("every point has one row, in the order of the space, whatever the size
   }
 }
 
-TEST_CASE("where nothing is pruned, one wave holds all") {
+TEST_CASE("one wave holds all, but of a search that has an order of its own") {
   Options options;
   options.wave = 3;
-  CHECK(go_over(kWords, options).waves.size() > 1);
+  CHECK(go_over(kWords, options).waves == std::vector<std::size_t>{24});
   options.prune = false;
   CHECK(go_over(kWords, options).waves == std::vector<std::size_t>{24});
+  options.prune = true;
+  options.search.emplace();
+  CHECK(go_over(kWords, options).waves.size() > 1);
 }
 
 // As the space counts them, the batch first: 0 1 2 3 with 16 sequences, 4 5 6 7 with 32.
@@ -112,6 +116,7 @@ TEST_CASE("keys without effect are folded: how often to recompute, where nothing
   CHECK(seen.groups == 3);  // none once, full twice
   std::map<std::int64_t, Status> status;
   Options small;
+  small.search.emplace();
   small.wave = 1;
   for (const Row& row : go_over("recompute=none,full; recompute_every=1,2", small).rows) status[row.point] = row.status;
   CHECK(status[1] == Status::duplicate);
@@ -119,6 +124,7 @@ TEST_CASE("keys without effect are folded: how often to recompute, where nothing
 
 TEST_CASE("while what stands for others is refused, the next of them is tried") {
   Options options;
+  options.search.emplace();
   options.wave = 1;
   const auto first = [](std::int64_t point) { return point == 0; };
   const Seen seen = go_over("recompute=none; recompute_every=1,2", options, first);

@@ -178,6 +178,10 @@ struct StepExamination {
   Footprint footprint;
   double longest = 0, most_bytes = 0;
 };
+// No step of it takes less; 0 where nothing is known. In the time of making its passes: nothing is lowered or played.
+Time shortest_step(const StepInput& input, Costs& costs);
+// Some device holds at least so much; 0 where nothing is known. In the time of splitting its operators.
+Bytes least_memory(const StepInput& input, Costs& costs);
 Result<StepExamination> examine_step(const StepInput& input, const LowerOptions& options, Costs& costs);
 
 }  // namespace orrery::program

@@ -17,6 +17,7 @@ struct Evaluation {
   std::int64_t free = 0;  // bytes beside that on the GPU that has the fewest; negative: it does not fit
   std::int64_t peak = 0;  // most bytes allocated on a GPU, without the CUDA context
   report::Verdict verdict = report::Verdict::fits;
+  bool played = true;         // else a bound says that nobody asks about it; of the rest `free` alone may be known
   bool judged = true;         // else slower than asked about: `peak`, `verdict` and `replayed` are not known
   std::int64_t replayed = 0;  // simulated devices whose allocator was followed for the verdict, and was not before
 };
@@ -26,8 +27,14 @@ struct EvaluationCosts {
   program::Costs steps;
   engine::Replays replays;
 };
-// Errors are those of simulate(). Steps of more than `slowest` are not judged, which takes longer than all else where
-// there are many micro-batches.
-Result<Evaluation> evaluate(const Run& run, EvaluationCosts& costs, std::optional<Time> slowest = {});
+// Steps that nobody asks about: what a bound shows to need more than `memory` (then `free` is what it lacks at least)
+// or to take longer than `played` is not played; what takes longer than `judged` is not judged, which takes longer than
+// all else where there are many micro-batches.
+struct Uninteresting {
+  std::optional<Bytes> memory = {};
+  std::optional<Time> played = {}, judged = {};
+};
+// Errors are those of simulate().
+Result<Evaluation> evaluate(const Run& run, EvaluationCosts& costs, const Uninteresting& what = {});
 
 }  // namespace orrery::scenario

@@ -1,6 +1,7 @@
 // A sweep: every layout of a space is played as `orrery run` would, those that contradict themselves are counted by
-// what they contradict, and the best are kept. The same comes out for any number of threads: layouts are taken in waves
-// of a fixed size in the order of the space, and what is pruned is decided at the end of the wave before.
+// what they contradict, and the best are kept. The same comes out for any number of threads: the most promising layouts
+// are played first, in parts whose size follows from how many were played before, and what is pruned is decided by the
+// best of the parts before.
 #pragma once
 #include <cstdint>
 #include <functional>
