@@ -5,6 +5,7 @@
 namespace orrery::engine {
 
 bool levels_hold(const program::Program& program, const Timeline& timeline) {
+  if (std::ranges::none_of(program.templates, [](const auto& t) { return t.levelled; })) return true;
   auto next = program.levelled.begin();
   for (program::TaskId task = 0; task < program.tasks(); ++task) {
     bool together = timeline.start[task] == 0;

@@ -39,7 +39,9 @@ Evaluation in_short(const scenario::Run& run, scenario::EvaluationCosts& costs, 
   if (!played->played) {
     Figures f;
     f.headroom_bytes = std::min<std::int64_t>(played->free, 0);
-    return {Status::pruned, f, played->free < 0 && what.memory ? kFarTooLarge : kSlowerPasses};
+    const hardware::Gpu& gpu = run.scenario().gpu;
+    const Bytes held = gpu.usable_memory - run.scenario().outside_allocator(gpu) - Bytes{played->free};
+    return {Status::pruned, f, what.memory && held > *what.memory ? kFarTooLarge : kSlowerPasses};
   }
   if (!played->judged) return {Status::pruned, {}, kSlower};
   const scenario::Scenario& s = run.scenario();

@@ -62,14 +62,15 @@ scenario::Uninteresting Player::asked_about(const scenario::Scenario& s, const R
   scenario::Uninteresting what;
   if (!options_.prune) return what;
   what.memory = Bytes{static_cast<std::int64_t>(1.25 * tensor_memory(s))};
-  const double as_good = last == nullptr ? 1e300 : std::ceil(slowest(s, *last));
+  if (last == nullptr) return what;
+  const double as_good = std::ceil(slowest(s, *last));
   if (!(as_good < 9.2e18)) return what;
   what.played = Time{static_cast<std::int64_t>(as_good)};
   if (options_.search) what.judged = what.played;
   return what;
 }
 
-// Against the last of the best at the end of the wave before, so that all that are shown are the best there are.
+// Against the last of the best of the parts before, so that all that are shown are the best there are.
 bool Player::prune(Row& row, const scenario::Scenario& s, const Row* last) const {
   const Bounds bounds = bounds_of(s);
   const double capacity = tensor_memory(s);
@@ -89,7 +90,7 @@ bool Player::prune(Row& row, const scenario::Scenario& s, const Row* last) const
 }
 
 void Player::judge(Row& row) const {
-  if (row.status == Status::refused) return;
+  if (row.status != Status::ok && row.status != Status::does_not_fit) return;
   for (const Condition& condition : options_.where)
     if (!condition.of_input() && !condition.holds(row.figures)) {
       row.status = Status::unwanted;
@@ -160,16 +161,17 @@ Player::Order Player::order_of(const Wave& wave) const {
   std::iota(order.groups.begin(), order.groups.end(), std::size_t{0});
   const bool by_bound = options_.prune && !options_.search;
   if (by_bound) sort_by_bound(wave, order.groups);
-  for (std::size_t end = 0; end < order.groups.size();) {
-    const std::size_t part = by_bound ? std::max(kFirst, end / 4) : options_.wave;
-    order.ends.push_back(end = std::min(end + std::min(part, options_.wave), order.groups.size()));
-  }
-  const auto kin = [&](std::size_t g) { return points_.kin(wave.rows[wave.groups[g].rows.front()].point); };
-  const auto sort = [&](std::size_t begin, std::size_t end) {
-    std::ranges::stable_sort(std::span(order.groups).subspan(begin, end - begin), {}, kin);
+  std::vector<std::int64_t> kin;
+  for (const Group& group : wave.groups) kin.push_back(points_.kin(wave.rows[group.rows.front()].point));
+  const auto sort = [&](std::span<std::size_t> groups) {
+    std::ranges::stable_sort(groups, {}, [&](std::size_t g) { return kin[g]; });
   };
-  if (!by_bound) sort(0, order.groups.size());
-  for (std::size_t i = 0; by_bound && i < order.ends.size(); ++i) sort(i == 0 ? 0 : order.ends[i - 1], order.ends[i]);
+  if (!by_bound) sort(order.groups);
+  for (std::size_t begin = 0; begin < order.groups.size(); begin = order.ends.back()) {
+    const std::size_t part = std::min(by_bound ? std::max(kFirst, begin / 4) : options_.wave, options_.wave);
+    order.ends.push_back(std::min(begin + part, order.groups.size()));
+    if (by_bound) sort(std::span(order.groups).subspan(begin, order.ends.back() - begin));
+  }
   return order;
 }
 

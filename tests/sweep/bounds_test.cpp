@@ -137,6 +137,30 @@ TEST_CASE("what cannot fit by its state alone is pruned, and the nearest says wh
   CHECK(outcome->nearest->figures.headroom_bytes < 0);
 }
 
+// A layout that a bound rules out has no figures: no condition holds of them, and none is broken.
+TEST_CASE("what is pruned is told by the bound that does it, whatever conditions there are") {
+  const YamlTree scenario = tree("gpt3-6.7b", "network: ideal\n");
+  const auto space =
+      sweep::read_space("tensor=1,2,4,8; micro_batch=1,2,4; recompute=none,full", scenario, Catalogue::shared());
+  REQUIRE(space.ok());
+  sweep::Options options;
+  options.top = 1;
+  options.wave = 1;
+  const auto fast = sweep::sweep(scenario, *space, Catalogue::shared(), options);
+  REQUIRE(fast.ok());
+  std::int64_t by_passes = 0;
+  for (const sweep::Reason& r : fast->pruned) by_passes += r.why == sweep::kSlowerPasses ? r.points : 0;
+  CHECK(by_passes > 0);
+  for (const char* text : {"mfu >= 0.01", "memory >= 1 GiB"}) {
+    options.where = {*sweep::Condition::parse(text, "--where")};
+    const auto asked = sweep::sweep(scenario, *space, Catalogue::shared(), options);
+    REQUIRE(asked.ok());
+    CHECK(best_of(*asked) == best_of(*fast));
+    CHECK(asked->counts.pruned == fast->counts.pruned);
+    CHECK(asked->unwanted.empty());
+  }
+}
+
 TEST_CASE("a search for the best alone finds it, without asking whether slower layouts fit") {
   const YamlTree scenario = tree("gpt3-6.7b", "network: ideal\n");
   const auto space =
