@@ -89,4 +89,30 @@ TEST_CASE("with slow links the step takes as long whether messages of a team are
   if (tried > 50) CHECK(each_hop < all_the_way);
 }
 
+// Forward one tensor rank's messages are slow, backward the other's, and serialised ones stand behind each other: they
+// do not begin as their team ends a pass.
+TEST_CASE("a step that its timeline does not bear out is lowered again") {
+  auto s = *read_scenario_text(
+      "model: {type: gpt3-125m, layers: 4, hidden: 1024, heads: 16}\n"
+      "cluster: {type: selene, nodes: 2, gpus_per_node: 2, scale_out: {nics_per_node: 2, fat_tree: {leaves_per_unit: "
+      "2}}}\n"
+      "perturb: [{link: node0.gpu0->node0.nic0, bandwidth_factor: 0.001}, "
+      "{link: node0.nic1->node0.gpu1, bandwidth_factor: 0.001}]\n"
+      "layout: {tensor: 2, pipeline: 2}\n"
+      "training: {sequence_length: 1024, global_batch: 8}\n"
+      "stack: {type: megatron-2024, communication: {messages: serialised}}\nnetwork: steady\n",
+      "test.yaml");
+  const auto run = resolve(s, Catalogue::shared());
+  REQUIRE(run.ok());
+  const Played own = played(*run, program::Levelling::none), hop = played(*run, program::Levelling::each_hop);
+  CHECK_FALSE(hop.holds);
+  CHECK(hop.devices < own.devices);
+  const RunOptions options;
+  program::Costs costs;
+  const auto found = lower_and_play(run->input(), lower_options(run->scenario(), options), options, costs);
+  REQUIRE(found.ok());
+  CHECK(found->step.program.devices.size() == own.devices);
+  CHECK(found->timeline.makespan == own.step_time);
+}
+
 }  // namespace orrery::scenario::team_messages_test

@@ -18,6 +18,14 @@ Ranks ranks_of(const ByHand& step) {
   return Ranks(step.input(), step.stages());
 }
 
+void at_half_rate(const std::vector<const char*>& links, ByHand& step) {
+  for (const char* link : links) {
+    hardware::Perturbation p;
+    p.link = link, p.bandwidth_factor = 0.5;
+    step.cluster.perturb.push_back(p);
+  }
+}
+
 }  // namespace
 
 TEST_CASE("ranks in a row send forward on pairs of one kind and backward on those of another") {
@@ -129,11 +137,7 @@ TEST_CASE("messages of tensor-parallel ranks are those of one of them, where its
   // Ranks (stage, tensor): (0,0) (0,1) | (1,0) (1,1), a node of two GPUs each; `slow`: links at half rate.
   const auto classes = [](const std::vector<const char*>& slow, Levelling level) {
     ByHand step("1f1b", 2, 2, 1, 4);
-    for (const char* link : slow) {
-      hardware::Perturbation p;
-      p.link = link, p.bandwidth_factor = 0.5;
-      step.cluster.perturb.push_back(p);
-    }
+    at_half_rate(slow, step);
     step.put_on(2);
     const Ranks ranks = ranks_of(step);
     Communication communication(step.input());
@@ -163,11 +167,7 @@ TEST_CASE("messages of a team are as slow as the slowest on their hop, of tensor
   const auto devices = [](const std::vector<const char*>& slow, const TeamLevels& level, int& of_hops) {
     ByHand step("1f1b", 2, 2, 1, 4);
     step.layout.context = 2;
-    for (const char* link : slow) {
-      hardware::Perturbation p;
-      p.link = link, p.bandwidth_factor = 0.5;
-      step.cluster.perturb.push_back(p);
-    }
+    at_half_rate(slow, step);
     step.put_on(4);
     const Ranks ranks = ranks_of(step);
     Communication communication(step.input());

@@ -161,6 +161,25 @@ TEST_CASE("what is pruned is told by the bound that does it, whatever conditions
   }
 }
 
+// It lacks memory: what it is passed over for is what was asked, not that.
+TEST_CASE("a layout that is too large and too slow is pruned for what was asked about") {
+  const auto s = scenario::read_parts(tree("gpt3-175b", "network: ideal\n"), Catalogue::shared());
+  REQUIRE(s.ok());
+  scenario::Scenario large = *s;
+  large.training.global_batch = 1024, large.training.micro_batch = 64;
+  sweep::Evaluator evaluator(Catalogue::shared(), {});
+  const sweep::Evaluation whole = evaluator.evaluate(large);
+  REQUIRE(whole.status == sweep::Status::does_not_fit);
+  const Bytes any{INT64_MAX / 4};
+  const sweep::Evaluation slow = evaluator.evaluate(large, {.memory = any, .played = Time{1}, .judged = {}});
+  CHECK(slow.status == sweep::Status::pruned);
+  CHECK(slow.why == sweep::kSlowerPasses);
+  CHECK(slow.figures.headroom_bytes < 0);
+  const sweep::Evaluation far = evaluator.evaluate(large, {.memory = Bytes{1}, .played = Time{1}, .judged = {}});
+  CHECK(far.why == sweep::kFarTooLarge);
+  CHECK(far.figures.headroom_bytes >= whole.figures.headroom_bytes);  // at least so much
+}
+
 TEST_CASE("a search for the best alone finds it, without asking whether slower layouts fit") {
   const YamlTree scenario = tree("gpt3-6.7b", "network: ideal\n");
   const auto space =
