@@ -105,6 +105,7 @@ std::vector<std::string> audit(const Program& program, const Timeline& timeline,
   std::vector<std::string> wrong;
   audit_order(program, timeline, wrong);
   audit_bounds(program, timeline, wrong);
+  audit_slowdown(program, timeline, wrong);
   audit_split(program, timeline, split, wrong);
   for (DeviceIndex d = 0; d < memory.size(); ++d)
     for (std::size_t c = 0; c < kMemoryClasses; ++c)

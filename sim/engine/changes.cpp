@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "orrery/core/random.hpp"
+#include "orrery/engine/within.hpp"
 #include "sort_runs.hpp"
 
 namespace orrery::engine {
@@ -66,13 +67,15 @@ void collect_changes(const Program& program, const Timeline& timeline, const ByD
     if (effects.count == 0) continue;
     const OperationId operation = program.participants[program.participant_begin[task] + participant].operation;
     const std::int64_t owners[2] = {owner_of(program, operation, false), owner_of(program, operation, true)};
+    const Within inside(program, timeline, task);
     for (std::uint32_t e = effects.first; e < effects.first + effects.count; ++e) {
       const MemoryEffect& effect = program.effects[e];
       if (effect.bytes == 0) continue;
       if (effect.participant != kNone && effect.participant != participant) continue;
-      const std::int64_t base = effect.at_end ? timeline.end[task] : timeline.start[task];
+      const std::int64_t offset = effect.offset.value;
+      const std::int64_t time = effect.at_end ? timeline.end[task] + offset : inside.at(offset);
       const std::int64_t owner = owners[effect.backward ? 1 : 0];
-      out.push_back({base + effect.offset.value, effect.bytes, owner, tensors.of_effect(e), effect.memory_class});
+      out.push_back({time, effect.bytes, owner, tensors.of_effect(e), effect.memory_class});
     }
   }
 }

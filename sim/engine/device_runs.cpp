@@ -5,6 +5,8 @@
 #include <functional>
 #include <span>
 
+#include "orrery/engine/within.hpp"
+
 namespace orrery::engine {
 
 using namespace program;
@@ -51,11 +53,12 @@ void DeviceRuns::add_changes(TaskId task, std::vector<Change>& changes) const {
     changes.emplace_back(end, category, false, block);
     return;
   }
+  const Within inside(program_, timeline_, task);
   std::int64_t from = start;
   for (std::uint32_t i = t.segments.first; i < t.segments.first + t.segments.count; ++i) {
     const Segment& segment = program_.segments[i];
     changes.emplace_back(from, segment.category, true, kNone);
-    from = start + segment.end.value;
+    from = inside.at(segment.end.value);
     changes.emplace_back(from, segment.category, false, kNone);
   }
 }

@@ -130,7 +130,7 @@ std::vector<PlacedList> lists_on(const Program& program, const Timeline& timelin
     if (list.instants.empty()) continue;
     const OperationId operation = program.participants[program.participant_begin[task] + participant].operation;
     on.push_back({&list,
-                  timeline.start[task],
+                  Within(program, timeline, task),
                   timeline.end[task],
                   {owner_of(program, operation, false), owner_of(program, operation, true)},
                   program.task_template[task],

@@ -11,7 +11,7 @@
 #include "call_windows.hpp"
 #include "orrery/core/hash.hpp"
 #include "orrery/core/random.hpp"
-#include "orrery/engine/engine.hpp"
+#include "orrery/engine/within.hpp"
 #include "participation.hpp"
 
 namespace orrery::engine {
@@ -109,11 +109,14 @@ struct KnownEffects {
 // A list on a device: when it begins and ends, and whose it is.
 struct PlacedList {
   const EffectList* list;
-  std::int64_t start, end;  // of the task
-  std::int64_t owners[2];   // as changes.hpp has them: of the forward, of the backward half
+  Within inside;           // the task
+  std::int64_t end;        // of it
+  std::int64_t owners[2];  // as changes.hpp has them: of the forward, of the backward half
   program::TemplateId of;
   std::uint32_t participant;
-  std::int64_t time(const EffectList::Instant& at) const { return (at.from_end ? end : start) + at.offset; }
+  std::int64_t time(const EffectList::Instant& at) const {
+    return at.from_end ? end + at.offset : inside.at(at.offset);
+  }
   std::int64_t first() const { return time(list->instants.front()); }
   std::int64_t last() const { return time(list->instants.back()); }
 };

@@ -7,6 +7,7 @@
 #include "orrery/engine/engine.hpp"
 #include "orrery/network/flow.hpp"
 #include "paces.hpp"
+#include "slowed_work.hpp"
 #include "step_time.hpp"
 
 namespace orrery::engine {
@@ -97,8 +98,8 @@ class Player {
       timeline_.limited_by.assign(n, -1);
       network_.observe(record_rates ? &timeline_.rates : nullptr);
     }
-    if (!one_pass_applies(program)) slowed_.resize(program.devices.size());
     if (program.stretches.any()) paces_.emplace(program);
+    if (!one_pass_applies(program)) slowed_.emplace(program, paces_ ? &*paces_ : nullptr);
     for (TaskId t = 0; t < n; ++t) waiting_[t] = program.predecessor_begin[t + 1] - program.predecessor_begin[t];
   }
 
@@ -170,59 +171,22 @@ class Player {
     const program::TaskTemplate& t = program_.template_of(task);
     if (shares_ && t.transfer != program::kNone) {
       start_phase(task, now);
-    } else if (!slowed_.empty() && t.slowdown_class != 0) {
-      start_slowable(task, now);
+    } else if (slowed_ && t.slowdown_class != 0) {
+      push(slowed_->start(task, now));
     } else {
       queue_.push({end_of(task, now, t.duration.value), task, 0});
     }
-    if (!slowed_.empty() && t.category == program::Category::data_comm) change_traffic(task, now, 1);
+    if (slowed_ && t.category == program::Category::data_comm) change_traffic(task, now, 1);
   }
 
-  // Work of a slowdown class runs at denominator/numerator of its speed while gradient or parameter traffic of its
-  // device is in flight: the collective's kernels take multiprocessors and memory bandwidth. What is left of it is kept
-  // in picoseconds of its nominal time, rounded up whenever the speed changes.
-  struct Slowed {
-    TaskId task = program::kNone;  // slowable work that runs
-    std::uint32_t version = 0;
-    std::int32_t in_flight = 0;  // transfers that slow it
-    std::int64_t left = 0, since = 0;
-  };
   bool superseded(const EventQueue::Event& event) const {
-    if (slowed_.empty() || program_.template_of(event.task).slowdown_class == 0) return false;
-    const Slowed& device = slowed_[device_of(event.task)];
-    return device.task != event.task || device.version != event.version;
+    return slowed_ && program_.template_of(event.task).slowdown_class != 0 &&
+           !slowed_->holds(event.task, event.version);
   }
-  program::DeviceIndex device_of(TaskId task) const {
-    return program_.participants[program_.participant_begin[task]].device;
-  }
-  void start_slowable(TaskId task, std::int64_t now) {
-    Slowed& device = slowed_[device_of(task)];
-    device.task = task;
-    device.left = program_.template_of(task).duration.value;
-    device.since = now;
-    predict(device);
-  }
-  void predict(Slowed& device) {
-    const program::Slowdown& s = program_.slowdowns[program_.template_of(device.task).slowdown_class];
-    const std::int64_t takes =
-        device.in_flight == 0 ? device.left : ceil_div(checked_mul(device.left, s.numerator), s.denominator);
-    queue_.push({end_of(device.task, device.since, takes), device.task, ++device.version});
-  }
+  void push(const SlowedWork::End& end) { queue_.push({end.time, end.task, end.version}); }
   void change_traffic(TaskId transfer, std::int64_t now, std::int32_t by) {
-    for (std::uint32_t i = program_.participant_begin[transfer]; i < program_.participant_begin[transfer + 1]; ++i) {
-      Slowed& device = slowed_[program_.participants[i].device];
-      const bool was = device.in_flight > 0;
-      const std::int32_t after = device.in_flight + by;
-      if (device.task != program::kNone && was != (after > 0)) {
-        const program::Slowdown& s = program_.slowdowns[program_.template_of(device.task).slowdown_class];
-        const std::int64_t elapsed = paces_ ? paces_->done(device.task, device.since, now) : now - device.since;
-        device.left -= was ? checked_mul(elapsed, s.denominator) / s.numerator : elapsed;
-        device.since = now;
-        device.in_flight = after;
-        predict(device);
-      }
-      device.in_flight = after;
-    }
+    for (std::uint32_t i = program_.participant_begin[transfer]; i < program_.participant_begin[transfer + 1]; ++i)
+      if (const auto end = slowed_->change_traffic(program_.participants[i].device, now, by)) push(*end);
   }
   void note_loss(const network::Waited& waited) {
     const auto task = static_cast<std::size_t>(waited.tag);
@@ -248,9 +212,9 @@ class Player {
     timeline_.end[task] = now;
     timeline_.makespan = std::max(timeline_.makespan, Time{now});
     ++timeline_.events;
-    if (!slowed_.empty()) {
+    if (slowed_) {
       const program::TaskTemplate& t = program_.template_of(task);
-      if (t.slowdown_class != 0) slowed_[device_of(task)].task = program::kNone;
+      if (t.slowdown_class != 0) slowed_->finish(task, timeline_);
       if (t.category == program::Category::data_comm) change_traffic(task, now, -1);
     }
     for (std::uint32_t i = successors_.begin[task]; i < successors_.begin[task + 1]; ++i) {
@@ -270,7 +234,7 @@ class Player {
   std::vector<std::uint16_t> phase_;  // of a transfer in flight
   std::vector<std::int64_t> lost_;    // of a transfer, in the phase that lost most
   std::vector<std::int64_t> finished_;
-  std::vector<Slowed> slowed_;  // [device]; empty where nothing slows down
+  std::optional<SlowedWork> slowed_;  // where anything slows down
   EventQueue queue_;
   Timeline timeline_;
 };

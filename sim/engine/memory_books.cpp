@@ -8,6 +8,7 @@
 
 #include "changes.hpp"
 #include "orrery/core/random.hpp"
+#include "orrery/engine/within.hpp"
 
 namespace orrery::engine {
 namespace {
@@ -47,6 +48,7 @@ struct Wrong {
 // Of a tensor that crosses passes: an overlapped operation's backward half is of another stage and micro-batch.
 void add_entries(const Program& program, const Timeline& timeline, const Participation& at, std::vector<Entry>& out) {
   const Range effects = program.template_of(at.task).effects;
+  const Within inside(program, timeline, at.task);
   for (std::uint32_t e = effects.first; e < effects.first + effects.count; ++e) {
     const MemoryEffect& effect = program.effects[e];
     if (effect.tensor < 0 || (effect.participant != kNone && effect.participant != at.participant)) continue;
@@ -55,10 +57,9 @@ void add_entries(const Program& program, const Timeline& timeline, const Partici
     const Operation& op = program.operations[id];
     const bool backward = op.activity == Activity::overlapped && effect.backward;
     const auto stage = static_cast<std::uint32_t>(backward ? op.backward_stage : op.stage);
-    const std::int64_t base = effect.at_end ? timeline.end[at.task] : timeline.start[at.task];
     out.push_back({{op.step * 256u + (backward ? op.backward_pipe : op.pipe), stage,
                     backward ? op.backward_micro_batch : op.micro_batch, effect.tensor},
-                   base + effect.offset.value,
+                   effect.at_end ? timeline.end[at.task] + effect.offset.value : inside.at(effect.offset.value),
                    effect.bytes > 0   ? Deed::made
                    : effect.bytes < 0 ? Deed::freed
                                       : Deed::used});

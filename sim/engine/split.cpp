@@ -8,6 +8,7 @@
 #include "device_runs.hpp"
 #include "orrery/core/error.hpp"
 #include "orrery/engine/account.hpp"
+#include "orrery/engine/within.hpp"
 #include "stretches_along.hpp"
 
 namespace orrery::engine {
@@ -141,18 +142,19 @@ void Splitter::put(Breakdown& into, Category c, std::int64_t begin, std::int64_t
 // Adds [begin, end) of a run: as the device's own time, or as time another device waits for it.
 void Splitter::add(Breakdown& into, const Run& run, std::int64_t begin, std::int64_t end, bool own) const {
   if (run.task == kNone) return put(into, run.category, begin, end, own);
-  const std::int64_t start = timeline_.start[run.task];
-  if (waits_ == nullptr && stretches_ == nullptr && begin == start && end == timeline_.end[run.task]) {
+  const Within inside(program_, timeline_, run.task);
+  const bool whole_task = begin == inside.start() && end == timeline_.end[run.task];
+  if (waits_ == nullptr && stretches_ == nullptr && whole_task && !inside.slowed()) {
     const Breakdown& whole = (own ? whole_ : waited_)[program_.task_template[run.task]];
     for (std::size_t c = 0; c < kCategories; ++c) into[c] += whole[c];
     return;
   }
   const TaskTemplate& t = program_.template_of(run.task);
   const auto first = program_.segments.begin() + t.segments.first, last = first + t.segments.count;
-  auto segment =
-      std::upper_bound(first, last, begin - start, [](std::int64_t at, const Segment& s) { return at < s.end.value; });
+  auto segment = std::upper_bound(first, last, begin,
+                                  [&](std::int64_t at, const Segment& s) { return at < inside.at(s.end.value); });
   for (std::int64_t at = begin; segment != last && at < end; ++segment) {
-    const std::int64_t until = std::min(end, start + segment->end.value);
+    const std::int64_t until = std::min(end, inside.at(segment->end.value));
     if (at < until) put(into, segment->category, at, until, own);
     at = until;
   }

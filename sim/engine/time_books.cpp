@@ -18,6 +18,7 @@
 #include <algorithm>
 
 #include "orrery/core/error.hpp"
+#include "orrery/engine/within.hpp"
 
 namespace orrery::engine {
 namespace {
@@ -34,15 +35,15 @@ constexpr bool keeps_order(Lane lane) {
 }
 
 // What of a task lies in [from, to), by category.
-void add_parts(const Program& program, const TaskTemplate& t, std::int64_t start, std::int64_t end, std::int64_t from,
+void add_parts(const Program& program, const TaskTemplate& t, const Within& inside, std::int64_t end, std::int64_t from,
                std::int64_t to, Breakdown& into) {
   const auto add = [&](Category c, std::int64_t begin, std::int64_t until) {
     into[index(c)] += std::max<std::int64_t>(0, std::min(until, to) - std::max(begin, from));
   };
-  if (t.segments.count == 0) return add(t.category, start, end);
-  std::int64_t at = start;
+  if (t.segments.count == 0) return add(t.category, inside.start(), end);
+  std::int64_t at = inside.start();
   for (std::uint32_t i = t.segments.first; i < t.segments.first + t.segments.count; ++i) {
-    const std::int64_t until = start + program.segments[i].end.value;
+    const std::int64_t until = inside.at(program.segments[i].end.value);
     add(program.segments[i].category, at, until);
     at = until;
   }
@@ -64,16 +65,16 @@ TaskTimes task_times(const Program& program, const Timeline& timeline) {
   std::vector<Breakdown> whole(program.templates.size());  // of fused blocks
   for (std::size_t i = 0; i < whole.size(); ++i)
     if (const TaskTemplate& t = program.templates[i]; t.segments.count > 0)
-      add_parts(program, t, 0, t.duration.value, 0, t.duration.value, whole[i]);
+      add_parts(program, t, Within(), t.duration.value, 0, t.duration.value, whole[i]);
   for (TaskId task = 0; task < program.tasks(); ++task) {
     const TaskTemplate& t = program.template_of(task);
     const std::int64_t start = timeline.start[task], end = timeline.end[task];
+    const Within inside(program, timeline, task);
     Breakdown parts{};
-    if (t.segments.count > 0) {
+    if (t.segments.count > 0 && !inside.slowed())
       parts = whole[program.task_template[task]];
-    } else {
-      parts[index(t.category)] = end - start;
-    }
+    else
+      add_parts(program, t, inside, end, start, end, parts);
     for (std::size_t c = 0; c < kCategories; ++c) times.of_tasks[c] += parts[c];
     for (std::uint32_t i = program.participant_begin[task]; i < program.participant_begin[task + 1]; ++i) {
       const DeviceIndex d = program.participants[i].device;
@@ -82,7 +83,7 @@ TaskTimes task_times(const Program& program, const Timeline& timeline) {
       if (start >= begin[d] && end <= until) {
         for (std::size_t c = 0; c < kCategories; ++c) times.in_step[d][c] += parts[c];
       } else {
-        add_parts(program, t, start, end, begin[d], until, times.in_step[d]);
+        add_parts(program, t, inside, end, begin[d], until, times.in_step[d]);
       }
     }
   }

@@ -33,6 +33,7 @@ class Findings {
 
 void audit_order(const program::Program& program, const Timeline& timeline, std::vector<std::string>& wrong);
 void audit_bounds(const program::Program& program, const Timeline& timeline, std::vector<std::string>& wrong);
+void audit_slowdown(const program::Program& program, const Timeline& timeline, std::vector<std::string>& wrong);
 void audit_split(const program::Program& program, const Timeline& timeline, const std::vector<Breakdown>& split,
                  std::vector<std::string>& wrong);
 

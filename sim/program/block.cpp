@@ -108,6 +108,23 @@ PassPart part_of(const TimedStep& s, Time start, Time end) {
           s.layer, s.bytes_sent};
 }
 
+std::vector<KernelEnd> ends_of_chain(std::span<const TimedStep> steps, const Slowdown& slowdown) {
+  std::vector<KernelEnd> ends;
+  KernelEnd at;
+  const auto add = [&](Time alone, bool slowed) {
+    if (alone == Time{}) return;
+    at.alone += alone.value;
+    at.slowed += slowed ? slowdown.slowed(alone.value) : alone.value;
+    ends.push_back(at);
+  };
+  for (const TimedStep& s : steps) {
+    add(s.before, false);
+    add(s.duration, is_work(s.category));
+  }
+  if (ends.empty()) ends.push_back(at);
+  return ends;
+}
+
 Block make_block(std::span<const TimedStep> steps, bool parts) {
   const PassTimes times = time_pass(steps);
   Block block;

@@ -25,4 +25,7 @@ Block make_block(std::span<const TimedStep> steps, bool parts = true);
 // That of steps [begin, end) of the pass, made once.
 const Block& block_of(const Pass& pass, std::uint32_t begin, std::uint32_t end);
 
+// When steps one after the other end, launches that they wait for among them.
+std::vector<KernelEnd> ends_of_chain(std::span<const TimedStep> steps, const Slowdown& slowdown);
+
 }  // namespace orrery::program

@@ -65,6 +65,9 @@ Range Builder::add_effects(std::span<const MemoryEffect> effects) {
 Range Builder::add_calls(std::span<const Call> calls) {
   return append(program_.calls, calls);
 }
+Range Builder::add_kernel_ends(std::span<const KernelEnd> ends) {
+  return append(program_.kernel_ends, ends);
+}
 std::uint32_t Builder::add_transfer(Transfer transfer) {
   return append_one(program_.transfers, std::move(transfer));
 }

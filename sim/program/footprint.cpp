@@ -8,6 +8,7 @@
 #include <tuple>
 #include <utility>
 
+#include "dimension_calls.hpp"
 #include "stage_costs.hpp"
 
 namespace orrery::program {
@@ -104,6 +105,12 @@ class Estimate {
     reducing_ = l_.gradient_ranks() > 1 || s_.pipes > 1;
     replicas_ = l_.shards() > 1 && (l_.replicas() > 1 || s_.pipes > 1);
     group_ = std::max(1.0, devices_ * l_.gradient_ranks() / ranks);
+    // Passes that traffic slows stay whole but for calls beside their kernels.
+    const bool beside = std::ranges::any_of(kDimensionCalls, [&](const DimensionCalls& of) {
+      const layout::DimensionFacts& facts = layout::facts(of.dimension);
+      return facts.in_pass && of.overlap_in(c_) && l_.*facts.degree > 1;
+    });
+    slowed_apart_ = beside && c_.overlap_data && c_.data_slowdown_percent != 100;
   }
 
   Footprint of(const std::vector<layout::StageSpan>& spans);
@@ -128,7 +135,7 @@ class Estimate {
   const TeamShape& t_;
   const From from_;
   StageCosts* const made_;  // passes of a lowering, if there are any
-  bool host_ = false, blocking_ = false, reducing_ = false;
+  bool host_ = false, blocking_ = false, reducing_ = false, slowed_apart_ = false;
   bool replicas_ = false;           // of shards: one more call behind each scatter
   double devices_ = 1, group_ = 1;  // of a pipeline rank; of them in a gradient group
   double tasks_ = 0, participants_ = 0, edges_ = 0, operations_ = 0;
@@ -141,7 +148,7 @@ class Estimate {
 void Estimate::add_passes(const PassCounts& c, PassKind kind, double passes, bool apart) {
   const bool gathers = l_.gathers_parameters();
   const bool reduces = l_.reduces_in_each_pass() && (kind == PassKind::backward || kind == PassKind::weight_gradient);
-  const bool slowed = apart || ((gathers || reduces) && c_.overlap_data && c_.data_slowdown_percent != 100);
+  const bool slowed = apart || ((gathers || reduces) && slowed_apart_);
   const double fused = s_.fuse && !s_.flows && !slowed ? t_.alike : 0;
   const double units = gathers ? c.layers : c.units;
   const double steps = c.steps(), reads = host_ ? c.reads : 0;
@@ -275,8 +282,7 @@ void Estimate::add_stage(const layout::StageSpan& span, int stage) {
     for (const auto& [kind, counts] : it->second) {  // the passes beside which they run are played step by step
       const bool beside =
           kind == PassKind::forward ? l_.shards() > 1 && c_.overlap_gather : kind != PassKind::input_gradient;
-      if (beside && c_.data_slowdown_percent != 100)
-        add_passes(counts, kind, s_.pipes * (kind == PassKind::forward ? 1 : runs()), true);
+      if (beside && slowed_apart_) add_passes(counts, kind, s_.pipes * (kind == PassKind::forward ? 1 : runs()), true);
     }
   }
 }

@@ -60,9 +60,9 @@ Time end_of_work(Time at, Time work, const std::vector<SlowingCall>& calls) {
       border = std::min(border, c.end);
       if (slower(c.slowdown, now)) now = c.slowdown;
     }
-    const Time whole{ceil_div(checked_mul(work.value, now.numerator), now.denominator)};
+    const Time whole{now.slowed(work.value)};
     if (border.value == INT64_MAX || whole <= border - at) return at + whole;
-    work -= Time{checked_mul((border - at).value, now.denominator) / now.numerator};
+    work -= Time{now.done((border - at).value)};
     at = border;
   }
   return at;

@@ -42,15 +42,15 @@ void PipelineLowering::emit_pass(const Team& team, const std::vector<std::vector
   }
 }
 
-// Kernels that traffic beside them may slow down are played one by one, fused or not: how long they take is known only
-// then.
+// How long kernels take that traffic beside them may slow is known only as they are played. One after another they are
+// one task all the same; with calls beside them each is its own.
 void PipelineLowering::emit_piece(const Team& team, std::uint32_t begin, std::uint32_t end, bool slowable) {
   slowable_ = slowable;
-  if (input_.fuse && team.alike && !slowable) {
-    emit_fused(team.members, *pass_[team.members.front()], begin, end);
-  } else {
-    emit_steps(team, begin, end);
+  if (input_.fuse && team.alike) {
+    const Fused& f = fused(*pass_[team.members.front()], begin, end);
+    if (!slowable || f.chain) return emit_fused(team.members, f);
   }
+  emit_steps(team, begin, end);
 }
 
 // The new task waits for all the device's open inputs and becomes the one the next waits for.
@@ -61,9 +61,11 @@ void PipelineLowering::add_after(TaskId task, DeviceIndex device) {
 }
 
 const PipelineLowering::Fused& PipelineLowering::fused(const Pass& pass, std::uint32_t begin, std::uint32_t end) {
-  const FusedKey key{&pass, begin, end};
+  const FusedKey key{&pass, begin, end, slowable_};
   if (const auto it = fused_.find(key); it != fused_.end()) return it->second;
   const Block& block = block_of(pass, begin, end);
+  const auto steps = std::span(pass.steps).subspan(begin, end - begin);
+  const bool chain = std::ranges::none_of(steps, runs_beside);
   TaskTemplate t;
   t.duration = block.duration;
   t.category = block.segments.empty() ? Category::compute : block.segments.front().category;
@@ -73,11 +75,15 @@ const PipelineLowering::Fused& PipelineLowering::fused(const Pass& pass, std::ui
   t.same_effects = block.number;
   t.calls = builder_.add_calls(block.calls);
   if (pass.inside) t.inside = builder_.add_inside(block.parts);
+  if (slowable_ && chain) {
+    t.slowdown_class = input_.slowdown_class & 0x7f;
+    t.steps = builder_.add_kernel_ends(ends_of_chain(steps, builder_.slowdown(input_.slowdown_class)));
+  }
   TaskTemplate host;
   host.category = Category::host;
   host.lane = host.partner_lane = Lane::host;
   host.name = "launch";
-  Fused result{builder_.add_template(t), 0, 0, (block.host_before + block.host_after).value > 0};
+  Fused result{builder_.add_template(t), 0, 0, (block.host_before + block.host_after).value > 0, chain};
   host.duration = block.host_before;
   result.host_before = builder_.add_template(host);
   host.duration = block.host_after;
@@ -93,9 +99,7 @@ void PipelineLowering::launch_before(TemplateId host, DeviceIndex device) {
   waits_[device].push_back(launch);
 }
 
-void PipelineLowering::emit_fused(const std::vector<DeviceIndex>& members, const Pass& pass, std::uint32_t begin,
-                                  std::uint32_t end) {
-  const Fused& f = fused(pass, begin, end);
+void PipelineLowering::emit_fused(const std::vector<DeviceIndex>& members, const Fused& f) {
   std::vector<Participant> participants;
   for (const DeviceIndex d : members) {
     participants.push_back({d, operation_[d]});
@@ -113,7 +117,7 @@ TaskId PipelineLowering::launch_ahead(DeviceIndex device, Time launch) {
   const auto [it, fresh] = ahead_.try_emplace(launch.value);
   if (fresh)
     it->second = builder_.add_template(
-        {launch, Category::host, Lane::host, Lane::host, 0, false, 0, "launch", {}, {}, kNone, kNone, {}, {}});
+        {launch, Category::host, Lane::host, Lane::host, 0, false, 0, "launch", {}, {}, kNone, kNone, {}, {}, {}});
   const TaskId task = builder_.add_task(it->second, Participant{device, kNone});
   for (const TaskId message : host_waits_[device]) builder_.add_edge(message, task);
   host_waits_[device].clear();
@@ -125,7 +129,7 @@ TaskId PipelineLowering::blocking_launch(DeviceIndex device, Time launch, const 
   const auto [it, fresh] = launches_.try_emplace(launch.value);
   if (fresh)
     it->second = builder_.add_template(
-        {launch, Category::host, Lane::compute, Lane::compute, 0, false, 0, "launch", {}, {}, kNone, kNone, {}, {}});
+        {launch, Category::host, Lane::compute, Lane::compute, 0, false, 0, "launch", {}, {}, kNone, kNone, {}, {}, {}});
   const TaskId task = builder_.add_task(it->second, Participant{device, operation_[device]});
   follow(before, task, device);
   return task;
@@ -134,7 +138,7 @@ TaskId PipelineLowering::blocking_launch(DeviceIndex device, Time launch, const 
 TemplateId PipelineLowering::step_template(const Pass& pass, std::uint32_t index) {
   const TimedStep& s = pass.steps[index];
   const bool slowed = slowable_ && is_work(s.category);
-  const FusedKey key{&pass, index, slowed ? kNone : index};
+  const FusedKey key{&pass, index, index, slowed};
   const auto it = steps_.find(key);
   if (it != steps_.end()) return it->second;
   std::vector<MemoryEffect> effects;
@@ -153,7 +157,11 @@ TemplateId PipelineLowering::step_template(const Pass& pass, std::uint32_t index
                  s.transfer == nullptr ? kNone : builder_.add_transfer(*s.transfer),
                  builder_.add_inside(std::array{part_of(s, {}, s.duration)}),
                  s.bytes_sent,
-                 s.lane == Lane::compute ? Range{} : builder_.add_calls({&s.call, 1})};
+                 s.lane == Lane::compute ? Range{} : builder_.add_calls({&s.call, 1}),
+                 {}};
+  if (slowed)
+    t.steps = builder_.add_kernel_ends(
+        std::array{KernelEnd{s.duration.value, builder_.slowdown(t.slowdown_class).slowed(s.duration.value)}});
   return steps_.emplace(key, builder_.add_template(t)).first->second;
 }
 

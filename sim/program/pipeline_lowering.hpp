@@ -36,7 +36,19 @@ class PipelineLowering {
   void exchange(DeviceIndex device, std::span<const schedule::Message> messages);
   void emit_pass(const Team& team, const std::vector<std::vector<DataCall>>& calls);
   void emit_piece(const Team& team, std::uint32_t begin, std::uint32_t end, bool slowable);
-  void emit_fused(const std::vector<DeviceIndex>& members, const Pass& pass, std::uint32_t begin, std::uint32_t end);
+  struct FusedKey {
+    const Pass* pass;
+    std::uint32_t begin, end;
+    bool slowable;
+    auto operator<=>(const FusedKey&) const = default;
+  };
+  struct Fused {
+    TemplateId task;
+    TemplateId host_before, host_after;
+    bool has_host, chain;  // no call runs beside its steps
+  };
+  const Fused& fused(const Pass& pass, std::uint32_t begin, std::uint32_t end);
+  void emit_fused(const std::vector<DeviceIndex>& members, const Fused& f);
   void emit_steps(const Team& team, std::uint32_t begin, std::uint32_t end);
   TemplateId step_template(const Pass& pass, std::uint32_t index);
   TemplateId call_template(const std::vector<DeviceIndex>& group, std::uint32_t index);
@@ -103,17 +115,6 @@ class PipelineLowering {
   const StepStart* start_ = nullptr;
   std::vector<bool> validated_;  // [device] its first backward pass waits already
   PipelineEnds ends_;
-  struct FusedKey {
-    const Pass* pass;
-    std::uint32_t begin, end;
-    auto operator<=>(const FusedKey&) const = default;
-  };
-  struct Fused {
-    TemplateId task;
-    TemplateId host_before, host_after;
-    bool has_host;
-  };
-  const Fused& fused(const Pass& pass, std::uint32_t begin, std::uint32_t end);
   std::map<FusedKey, Fused> fused_;
   std::map<FusedKey, TemplateId> steps_;
   std::map<std::pair<std::vector<const Pass*>, std::uint32_t>, TemplateId> calls_;  // among members of unlike passes

@@ -12,7 +12,7 @@ namespace orrery::program {
 // decision.
 static_assert(sizeof(Participant) == 8 && sizeof(Operation) == 28, "two and one of each task");
 static_assert(sizeof(Segment) == 16 && sizeof(MemoryEffect) == 32, "of templates: some for each step of a pass");
-static_assert(sizeof(TaskTemplate) == 64 && sizeof(Call) == 80, "one a step of a pass that is not fused");
+static_assert(sizeof(TaskTemplate) == 72 && sizeof(Call) == 80, "one a step of a pass that is not fused");
 
 std::int64_t Program::ranks() const {
   std::int64_t count = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "orrery/engine/within.hpp"
 #include "orrery/program/builder.hpp"
 #include "trace_writer.hpp"
 
@@ -66,11 +67,13 @@ class Collector {
   }
   std::int64_t work_in(program::TaskId task, const program::TaskTemplate& t) const {
     if (t.segments.count == 0) return is_work(t.category) ? run_.timeline.end[task] - run_.timeline.start[task] : 0;
-    std::int64_t sum = 0, from = 0;
+    const engine::Within inside(program_, run_.timeline, task);
+    std::int64_t sum = 0, from = inside.start();
     for (std::uint32_t i = t.segments.first; i < t.segments.first + t.segments.count; ++i) {
       const program::Segment& segment = program_.segments[i];
-      if (is_work(segment.category)) sum += segment.end.value - from;
-      from = segment.end.value;
+      const std::int64_t until = inside.at(segment.end.value);
+      if (is_work(segment.category)) sum += until - from;
+      from = until;
     }
     return sum;
   }
@@ -112,12 +115,13 @@ class Collector {
       if (t.duration.value > 0) push(slice);
       return;
     }
-    const std::int64_t from = run_.timeline.start[task];
+    const engine::Within inside_task(program_, run_.timeline, task);
     for (std::uint32_t i = all.first; i < all.first + all.count; ++i) {
       const PassPart& part = program_.parts[i];
       Slice slice = slice_of(task, op, track_of(part.lane));
       if (all.count > 1 || t.segments.count > 0)
-        slice.start = nanoseconds(from + part.start.value), slice.end = nanoseconds(from + part.end.value);
+        slice.start = nanoseconds(inside_task.at(part.start.value)),
+        slice.end = nanoseconds(inside_task.at(part.end.value));
       set_part(slice, i);
       slice.name = !is_work(part.category) ? collective_text(part.collective)
                    : source_.detail == TraceDetail::operators && *part.name

@@ -219,18 +219,32 @@ TEST_CASE("a blocking launch is time of the device, fused or not") {
   }
 }
 
-TEST_CASE("kernels beside collectives that slow them are played one by one") {
-  OneStage stage(1);
-  stage.with_backward = {stage.call(false, 1, 30)};
-  stage.input.slowdown_class = stage.builder.add_slowdown({3, 2});
-  PipelineLowering(stage.input, stage.builder).run({});
-  const Program program = stage.builder.finish().value();
-  int slowable = 0;
-  for (TaskId t = 0; t < program.tasks(); ++t) slowable += program.template_of(t).slowdown_class == 1 ? 1 : 0;
-  CHECK(slowable == 2);  // both steps of the backward pass; the forward pass is one task and has no call
-  CHECK_FALSE(engine::one_pass_applies(program));
-  // 20, then 20 of which 30 of the call's 30 ps do 20 at two thirds of the speed.
-  CHECK(engine::play_events(program).makespan == Time{20 + 20 + 30});
+TEST_CASE("kernels beside collectives that slow them are one task, or with calls beside them a task each") {
+  // A reduction of 30 behind the first kernel of the backward pass, which two of 20 follow, or a call beside the last.
+  const auto slowed = [](const Pass& backward, bool fuse) {
+    OneStage stage(1);
+    stage.with_backward = {stage.call(false, 1, 30)};
+    stage.backward = backward;
+    stage.input.fuse = fuse;
+    stage.input.slowdown_class = stage.builder.add_slowdown({3, 2});
+    PipelineLowering(stage.input, stage.builder).run({});
+    return std::move(stage.builder.finish()).value();
+  };
+  const auto count = [](const Program& program) {
+    int slowable = 0;
+    for (TaskId t = 0; t < program.tasks(); ++t) slowable += program.template_of(t).slowdown_class == 1 ? 1 : 0;
+    return slowable;
+  };
+  const Pass chain{{compute(20), compute(20), tensor_call(4), compute(20)}};
+  const Pass beside{{compute(20), tensor_call(4, 1), compute(20), compute(20)}};
+  CHECK(count(slowed(chain, true)) == 2);   // two pieces; the forward pass has no call
+  CHECK(count(slowed(chain, false)) == 3);  // kernels; the tensor-parallel call takes its time whatever is beside it
+  CHECK(count(slowed(beside, true)) == 1 + 2);
+  CHECK_FALSE(engine::one_pass_applies(slowed(chain, true)));
+  // Forward 20, then 20; of the reduction's 30 ps 20 are done of the next kernel, which so ends with it; then 4 + 20.
+  for (const bool fuse : {true, false})
+    CHECK(engine::play_events(slowed(chain, fuse)).makespan == Time{20 + 20 + 30 + 4 + 20});
+  CHECK(engine::play_events(slowed(beside, true)).makespan == Time{20 + 20 + 30 + 20});
 }
 
 TEST_CASE("the first operation waits for the step to be prepared, the first backward pass for its validation") {

@@ -15,12 +15,23 @@ namespace orrery::engine {
 // How PyTorch's caching allocator takes memory of the GPU: engine/allocator.hpp, engine/expandable.hpp.
 enum class Segments : std::uint8_t { fixed, expandable };
 
+// A leg of a task that traffic slowed for a part of it: at one speed from step `first` of it on, so that step i ends at
+// `base` plus its KernelEnd, alone or slowed.
+struct Leg {
+  std::int64_t base = 0;
+  std::uint32_t first = 0;
+  bool slowed = false, last = false;
+};
+
 struct Timeline {
   std::vector<std::int64_t> start, end;  // ps, per task
   Time makespan{};
   Time step_time{};  // from the end of the last step but one to that of the last; of one step: the makespan
   std::int64_t events = 0;
   bool one_pass = true;
+  // Of fused blocks that were slowed.
+  std::vector<std::uint32_t> first_leg;  // [task] kNone = all of it as its template says; empty = of every task
+  std::vector<Leg> legs;
   // Of a network that is shared (network.mode flows), else empty.
   std::vector<hardware::LinkId> limited_by;  // [task] the link that cost the transfer most; -1 = it lost nothing
   std::vector<Bytes> carried;                // [link]

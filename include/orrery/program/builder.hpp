@@ -22,6 +22,8 @@ class Builder {
   std::uint32_t add_transfer(Transfer transfer);
   Range add_calls(std::span<const Call> calls);
   std::uint8_t add_slowdown(Slowdown slowdown);
+  const Slowdown& slowdown(std::uint8_t number) const { return program_.slowdowns[number]; }
+  Range add_kernel_ends(std::span<const KernelEnd> ends);
   TemplateId add_template(const TaskTemplate& task);
   // Operations added from now on belong to this step; 0 at first.
   void begin_step(int step);

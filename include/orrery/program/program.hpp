@@ -179,11 +179,21 @@ struct TaskTemplate {
   std::uint32_t inside = kNone;    // of a pass or a step of one: index of Program::insides
   Bytes bytes_sent{};  // by each participant of a collective (of unlike rows their mean), by the first of a message
   Range calls;
+  Range steps;  // of a slowdown class: of Program::kernel_ends
 };
 
 // While communication is in flight on the device, work of the class takes numerator/denominator of its time.
 struct Slowdown {
   std::int32_t numerator = 1, denominator = 1;
+  std::int64_t slowed(std::int64_t alone) const { return ceil_div(checked_mul(alone, numerator), denominator); }
+  // Of the work, what is done in so long.
+  std::int64_t done(std::int64_t slowed) const { return checked_mul(slowed, denominator) / numerator; }
+};
+
+// When a step of slowable work ends, from the start of its task: if nothing slows it, and if something does throughout.
+// Kernels follow one another, each slowed by itself; a call among them takes as long either way.
+struct KernelEnd {
+  std::int64_t alone = 0, slowed = 0;
 };
 
 // Something a device does, made of one or more tasks: F of micro-batch 3 through stage 2.
@@ -245,6 +255,7 @@ struct Program {
   std::vector<Transfer> transfers;
   std::vector<Call> calls;
   std::vector<Slowdown> slowdowns;
+  std::vector<KernelEnd> kernel_ends;
   std::vector<Operation> operations;
   int steps = 1;  // of training, each with its operations
 
