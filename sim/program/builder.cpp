@@ -117,10 +117,6 @@ void Builder::add_edge(TaskId before, TaskId after) {
   edges_.push_back({before, after});
 }
 
-void Builder::add_levelled(TaskId message, TaskId behind) {
-  program_.levelled.push_back({message, behind});
-}
-
 Diagnostic Builder::deadlock(const std::vector<std::uint32_t>& waiting_for) const {
   const auto name = [&](TaskId task) {
     const Participant& p = program_.participants[program_.participant_begin[task]];
@@ -192,8 +188,10 @@ void Builder::renumber(const std::vector<TaskId>& order) {
   program_.participants = std::move(participants);
   program_.participant_begin = std::move(begin);
   for (Edge& e : edges_) e = {number[e.before], number[e.after]};
-  for (Program::Levelled& l : program_.levelled) l = {number[l.message], number[l.behind]};
-  std::ranges::sort(program_.levelled, {}, &Program::Levelled::message);
+  std::vector<TaskId>& together = program_.levels.together;
+  if (program_.levels.slowest.empty()) together.clear();
+  for (TaskId& task : together) task = number[task];
+  std::ranges::sort(together);
 }
 
 Result<Program> Builder::finish() {

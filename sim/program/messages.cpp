@@ -44,7 +44,7 @@ void PipelineLowering::enter(const Team& team, const schedule::Operation& op, in
 void PipelineLowering::leave(const Team& team, int stage, int micro_batch, int pipe, bool forward) {
   for (const DeviceIndex d : team.members) {
     const TaskId tail = waits_[d].front();
-    met_[d] = meets(stage, forward) ? tail : kNone;
+    if (meets(stage, forward)) builder_.add_together(tail);
     made(d, stage, micro_batch, pipe, forward) = tail;
     if (input_.messages == MessageMode::rendezvous) continue;  // an exchange after it sends it
     for (const std::int32_t edge : graph_.leaving(stage, forward)) {
@@ -52,7 +52,6 @@ void PipelineLowering::leave(const Team& team, int stage, int micro_batch, int p
       if (to == d) continue;
       const TaskId sent = message(d, edge, micro_batch, pipe, forward);
       builder_.add_edge(tail, sent);
-      begins_behind(sent, met_[d]);
       sent_[d * 2 + (forward ? 0 : 1)].push_back({to, sent});
     }
   }
@@ -67,19 +66,11 @@ void PipelineLowering::exchange(DeviceIndex d, std::span<const schedule::Message
     const DeviceIndex from = m.sends ? d : input_.peer(d, m.stage, m.pipe);
     posted.push_back(message(from, m.edge, m.micro_batch, m.pipe, !m.gradient));
   }
-  for (const TaskId m : posted) {
+  for (const TaskId m : posted)
     for (const TaskId before : waits_[d])
       if (before != kNone && before != m) builder_.add_edge(before, m);
-    begins_behind(m, met_[d]);
-  }
-  met_[d] = kNone;
   waits_[d] = posted;
   host_waits_[d] = std::move(posted);
-}
-
-// Where all of the team end a task at once, so does the message begin if it begins then.
-void PipelineLowering::begins_behind(TaskId message, TaskId met) {
-  if (met != kNone && builder_.template_of(message).levelled) builder_.add_levelled(message, met);
 }
 
 TaskId PipelineLowering::message(DeviceIndex from, std::int32_t edge, int micro_batch, int pipe, bool forward) {

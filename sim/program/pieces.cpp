@@ -76,7 +76,7 @@ const PipelineLowering::Fused& PipelineLowering::fused(const Pass& pass, std::ui
   t.calls = builder_.add_calls(block.calls);
   if (pass.inside) t.inside = builder_.add_inside(block.parts);
   if (slowable_ && chain) {
-    t.slowdown_class = input_.slowdown_class & 0x7f;
+    t.slowdown_class = input_.slowdown_class;
     t.steps = builder_.add_kernel_ends(ends_of_chain(steps, builder_.slowdown(input_.slowdown_class)));
   }
   TaskTemplate host;
@@ -117,7 +117,7 @@ TaskId PipelineLowering::launch_ahead(DeviceIndex device, Time launch) {
   const auto [it, fresh] = ahead_.try_emplace(launch.value);
   if (fresh)
     it->second = builder_.add_template(
-        {launch, Category::host, Lane::host, Lane::host, 0, false, 0, "launch", {}, {}, kNone, kNone, {}, {}, {}});
+        {launch, Category::host, Lane::host, Lane::host, 0, 0, "launch", {}, {}, kNone, kNone, {}, {}, {}});
   const TaskId task = builder_.add_task(it->second, Participant{device, kNone});
   for (const TaskId message : host_waits_[device]) builder_.add_edge(message, task);
   host_waits_[device].clear();
@@ -129,7 +129,7 @@ TaskId PipelineLowering::blocking_launch(DeviceIndex device, Time launch, const 
   const auto [it, fresh] = launches_.try_emplace(launch.value);
   if (fresh)
     it->second = builder_.add_template(
-        {launch, Category::host, Lane::compute, Lane::compute, 0, false, 0, "launch", {}, {}, kNone, kNone, {}, {}, {}});
+        {launch, Category::host, Lane::compute, Lane::compute, 0, 0, "launch", {}, {}, kNone, kNone, {}, {}, {}});
   const TaskId task = builder_.add_task(it->second, Participant{device, operation_[device]});
   follow(before, task, device);
   return task;
@@ -148,8 +148,7 @@ TemplateId PipelineLowering::step_template(const Pass& pass, std::uint32_t index
                  s.category,
                  s.lane,
                  s.lane,
-                 std::uint8_t(slowed ? input_.slowdown_class & 0x7f : 0),
-                 false,
+                 slowed ? input_.slowdown_class : std::uint8_t{0},
                  0,
                  s.name,
                  {},

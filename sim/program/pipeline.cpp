@@ -56,7 +56,6 @@ void PipelineLowering::begin(const StepStart& start) {
   start_ = &start;
   waits_.assign(devices, {});
   for (std::size_t d = 0; d < start.ready.size(); ++d) waits_[d].push_back(start.ready[d]);
-  met_.assign(devices, kNone);
   validated_.assign(devices, start.validated.empty());
   operation_.assign(devices, kNone);
   pass_.assign(devices, nullptr);
@@ -140,7 +139,6 @@ void PipelineLowering::lower_team(const Team& team) {
 void PipelineLowering::lower_operation(const Team& team, const schedule::Operation& op, Place place) {
   const bool x = op.kind == OpKind::overlapped;
   const bool forward = op.kind == OpKind::forward || x;
-  for (const DeviceIndex d : team.members) met_[d] = kNone;
   enter(team, op, op.stage, op.micro_batch, op.pipe, forward);
   if (x) enter(team, op, op.backward_stage, op.backward_micro_batch, op.backward_pipe, false);
   std::vector<std::vector<DataCall>> calls(team.members.size()), forward_calls(x ? team.members.size() : 0);
@@ -253,6 +251,7 @@ TaskId PipelineLowering::data_task(DeviceIndex device, const DataCall& call) {
     for (const DeviceIndex d : group)
       participants.push_back({d, builder_.add_operation({d, call.activity, 0, -1, static_cast<std::int32_t>(index)})});
     tasks.push_back(builder_.add_task(call.task, participants));
+    if (input_.sums_together) builder_.add_together(tasks.back());
   }
   return tasks[index];
 }

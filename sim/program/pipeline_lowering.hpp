@@ -32,7 +32,6 @@ class PipelineLowering {
   bool meets(int stage, bool forward) const {
     return !input_.meets.empty() && input_.meets[static_cast<std::size_t>(2 * stage + (forward ? 0 : 1))];
   }
-  void begins_behind(TaskId message, TaskId met);
   void exchange(DeviceIndex device, std::span<const schedule::Message> messages);
   void emit_pass(const Team& team, const std::vector<std::vector<DataCall>>& calls);
   void emit_piece(const Team& team, std::uint32_t begin, std::uint32_t end, bool slowable);
@@ -98,7 +97,6 @@ class PipelineLowering {
   std::vector<std::int32_t> made_on_, arrive_on_;     // [rank] how many there are
   // Per device: what the next task must wait for, the operation being lowered, tails of the pieces so far.
   std::vector<std::vector<TaskId>> waits_;
-  std::vector<TaskId> met_;  // [device] the last task if it is the end of a pass in which its team has met
   std::vector<OperationId> operation_;
   std::vector<const Pass*>
       pass_;  // the one being lowered: of the same steps, but not the same times, for all of a team

@@ -54,26 +54,36 @@ StepLowering::StepLowering(const StepInput& input, const LowerOptions& options, 
   add_devices();
 }
 
-// Where transfers share links, each loads its own. Passes without a call among context-parallel ranks (of an embedding
-// or a head alone) leave these apart: then all of them must sum their gradients together. Experts call among parts of
-// several teams; gathers and copies from the host begin before a pass has joined its ranks.
+// Where transfers share links, each loads its own. Passes without a call among the ranks of a team (of an embedding or
+// a head alone) leave these apart. Where the timeline does not say what comes of that, all tensor-parallel ranks must
+// meet, and the context-parallel ones sum their gradients together. Experts call among parts of several teams; gathers
+// and copies from the host begin before a pass has joined its ranks.
 TeamLevels StepLowering::levels() const {
   TeamLevels levels;
   if (options_.level == Levelling::none || input_.mode == NetworkMode::flows) return levels;
   const layout::Layout& l = input_.layout;
-  const auto meets = [&](Dimension along) { return stages_.meets(along, input_.schedule->split_backward); };
-  const auto all = [](const std::vector<bool>& of) { return std::ranges::find(of, false) == of.end(); };
-  const auto any = [](const std::vector<bool>& of) { return std::ranges::find(of, true) != of.end(); };
-  if (l.tensor > 1 && !all(meets(Dimension::tensor))) return levels;
-  if (l.tensor > 1) levels.along.push_back(Dimension::tensor);
   const bool experts = l.expert > 1 || l.expert_tensor > 1;
-  const bool sum_together = l.shards() == 1 || l.shards() % l.context == 0;
-  if (l.context > 1 && !experts && sum_together && any(meets(Dimension::context)))
-    levels.along.push_back(Dimension::context);
-  if (levels.along.empty()) return levels;
   const bool early = l.gathers_parameters() || input_.offload.any() || post_validates(input_) || experts;
-  levels.how = early ? Levelling::all_the_way : options_.level;
+  const Levelling how = early ? Levelling::all_the_way : options_.level;
+  const bool told = how == Levelling::each_hop;
+  if (l.tensor > 1 && !meets(Dimension::tensor, !told)) return levels;
+  if (l.tensor > 1) levels.along.push_back(Dimension::tensor);
+  if (l.context > 1 && !experts && (told || sums_together()) && meets(Dimension::context, false))
+    levels.along.push_back(Dimension::context);
+  if (!levels.along.empty()) levels.how = how;
   return levels;
+}
+
+// In all passes that messages are for, or in any.
+bool StepLowering::meets(Dimension along, bool in_all) const {
+  const std::vector<bool> of = stages_.meets(along, input_.schedule->split_backward);
+  return (std::ranges::find(of, !in_all) == of.end()) == in_all;
+}
+
+// Those of a context group sum their gradients with the same others.
+bool StepLowering::sums_together() const {
+  const layout::Layout& l = input_.layout;
+  return l.shards() == 1 || l.shards() % l.context == 0;
 }
 
 Devices StepLowering::folded(const StepParts& parts) {
@@ -203,8 +213,10 @@ TemplateId StepLowering::message(DeviceIndex from, DeviceIndex to, std::int32_t 
   t.bytes_sent = bytes;
   if (!cost.transfer.phases.empty()) t.transfer = builder_.add_transfer(cost.transfer);
   t.calls = builder_.add_calls({&cost.call, 1});
-  t.levelled = costs.of_this_hop(static_cast<std::size_t>(pair));
-  return it->second = builder_.add_template(t);
+  it->second = builder_.add_template(t);
+  if (const std::uint32_t slowest = costs.slowest(static_cast<std::size_t>(pair)); slowest != 0)
+    builder_.add_slowest(it->second, slowest);
+  return it->second;
 }
 
 // What goes to the host beside a pass, and comes back.
@@ -231,6 +243,8 @@ PipelineInput StepLowering::pipeline_input() {
     const std::vector<bool> meets = stages_.meets(along, input_.schedule->split_backward);
     for (std::size_t i = 0; i < meets.size(); ++i) p.meets[i] = p.meets[i] && meets[i];
   }
+  if (devices_.messages) builder_.set_members(devices_.messages->members());
+  p.sums_together = sums_together() && (input_.layout.tensor == 1 || meets(Dimension::tensor, true));
   const DimensionCalls& gradients = calls_along(Dimension::data);
   const Slowdown slowdown = gradients.slowdown_in(input_.stack.communication);
   if (gradients.overlap_in(input_.stack.communication) && slowdown.numerator != slowdown.denominator)

@@ -26,6 +26,8 @@ class StepLowering {
  private:
   Devices folded(const StepParts& parts);
   TeamLevels levels() const;
+  bool meets(layout::Dimension along, bool in_all) const;
+  bool sums_together() const;
   std::vector<ObservedCall> observed_calls();
   void add_devices();
   std::vector<std::int32_t> joined_in_passes(std::int32_t rank) const;

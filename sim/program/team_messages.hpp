@@ -2,13 +2,14 @@
 // them goes on before all have theirs: the slowest of the messages alone says when, those of the others may be taken to
 // last as long, and the ranks are alike. Let M be the latest of a team; whatever its members do alike keeps it,
 //   M(max(x, y) + w) = max(M(x), M(y)) + w,
-// collectives with other teams too. Of a message with d_i for member i, M(sent + d) = M(sent) + max_i d_i where
-//   - the same member is slowest in all messages on the way of the micro-batches through the stages: it is the latest
-//     everywhere (Levelling::all_the_way), or
-//   - all members send at once: the message begins as a pass ends in which they have met. The Program says which tasks
-//     those are (Program::levelled), and whether the message begins then, its timeline (Levelling::each_hop).
+// collectives with other teams too. Of a message with d_i for member i, M(sent + d) = M(sent) + max_i d_i where a
+// member that is slowest in it is the latest to send. That is so where
+//   - the same member is slowest in all messages of all teams: it is the latest everywhere (Levelling::all_the_way), or
+//   - all members send at once, behind a pass in which they have met, or it happens to be the latest already. The
+//     Program says in which tasks they meet and who is slowest (Program::levels), and who is the latest, its timeline
+//     (Levelling::each_hop).
 // Where d_i is not all that tells the ranks of a team apart (their GPUs differ in speed, their other collectives take
-// another time), each keeps its own, or that of a smaller team.
+// another time), each keeps its own; or that of a smaller team, in which it is.
 #pragma once
 #include <cstdint>
 #include <utility>
@@ -24,10 +25,11 @@ class TeamMessages {
   TeamMessages(const Ranks& ranks, const std::vector<ObservedCall>& calls, Communication& communication,
                const TeamLevels& level);
 
-  // [pair] the one that stands for it, and whether on this hop alone.
+  // [pair] the one that stands for it, and of which members of the team the messages are the slowest: a number, 0 = of
+  // all of them.
   struct Pairs {
     std::vector<std::int32_t> standing;
-    std::vector<bool> of_this_hop;
+    std::vector<std::uint32_t> slowest;
   };
   // What a call costs each of its groups: its own cost, or where `pairs` are said that of another pair.
   struct Costs {
@@ -38,12 +40,15 @@ class TeamMessages {
       return pairs == nullptr ? group : static_cast<std::size_t>(pairs->standing[group]);
     }
     const CallCost& operator[](std::size_t group) const { return own[standing_for(group)]; }
-    bool of_this_hop(std::size_t group) const { return pairs != nullptr && pairs->of_this_hop[group]; }
+    std::uint32_t slowest(std::size_t group) const { return pairs == nullptr ? 0 : pairs->slowest[group]; }
   };
   Costs costs(const ObservedCall& call, Communication& communication) const;
+  // [Pairs::slowest − 1] ascending.
+  const std::vector<std::vector<std::int32_t>>& members() const { return members_; }
 
  private:
   std::vector<std::pair<ObservedCall, Pairs>> levelled_;
+  std::vector<std::vector<std::int32_t>> members_;
 };
 
 }  // namespace orrery::program

@@ -45,8 +45,7 @@ Time begin_of_last_step(const program::Program& program, const Timeline& timelin
 // Whether all steps to come take as long as the last, of at least four, to a millionth; of one step, always.
 bool has_settled(const program::Program& program, const Timeline& timeline);
 
-// Whether messages that are taken for as slow as the slowest of their team are exact: each begins as all of its team
-// end a pass (Program::levelled), none behind another message.
+// Whether messages that are taken for as slow as the slowest of their team are exact (Program::levels).
 bool levels_hold(const program::Program& program, const Timeline& timeline);
 
 // True where the one-pass evaluation is exact: no work is slowed by communication and no transfer shares a link.

@@ -86,6 +86,7 @@ struct PipelineInput {
   bool fuse = true;
   MessageMode messages = MessageMode::asynchronous;
   std::vector<bool> meets;          // [stage][forward, backward] all of a team meet in the pass; empty = in none
+  bool sums_together = false;       // and in the sums of gradients, where not in a pass
   std::uint8_t slowdown_class = 0;  // of kernels in passes that collectives of the gradient group go with
   // Gradients are reduced behind each run of backward passes of one stage: the first of a run opens them, and the last
   // is for `data_calls` the last of its stage.

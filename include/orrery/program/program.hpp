@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "orrery/core/units.hpp"
@@ -166,10 +167,9 @@ struct Range {
 struct TaskTemplate {
   Time duration{};  // nominal; of a transfer, its time when alone
   Category category = Category::compute;
-  Lane lane = Lane::compute;            // of the first participant
-  Lane partner_lane = Lane::compute;    // of the others (a message: send → receive)
-  std::uint8_t slowdown_class : 7 = 0;  // index of Program::slowdowns; 0 = never slowed
-  bool levelled : 1 = false;            // a message: those of other ranks of its team take less (Program::levelled)
+  Lane lane = Lane::compute;          // of the first participant
+  Lane partner_lane = Lane::compute;  // of the others (a message: send → receive)
+  std::uint8_t slowdown_class = 0;    // index of Program::slowdowns; 0 = never slowed
   // Templates of one number have the same effects, in whatever Program of this process (fused blocks); 0 = not told.
   std::uint32_t same_effects = 0;
   const char* name = "";  // of an unfused step ("qkv"); static text
@@ -268,11 +268,14 @@ struct Program {
 
   Stretches stretches;  // where something is slow or down for a part of the step
 
-  // Of levelled messages the tasks before them that all of their team end at once, by message.
-  struct Levelled {
-    TaskId message = 0, behind = 0;
+  // Of messages that are taken for as slow as the slowest of their team's, whose those are, as a number from 1 on; and
+  // the tasks that all of a team end at once, ascending.
+  struct Levels {
+    std::vector<std::pair<TemplateId, std::uint32_t>> slowest;
+    std::vector<std::vector<std::int32_t>> members;  // [number − 1] of a team, ascending
+    std::vector<TaskId> together;
   };
-  std::vector<Levelled> levelled;
+  Levels levels;
 
   std::size_t tasks() const { return task_template.size(); }
   const TaskTemplate& template_of(TaskId task) const { return templates[task_template[task]]; }
