@@ -188,10 +188,11 @@ void Builder::renumber(const std::vector<TaskId>& order) {
   program_.participants = std::move(participants);
   program_.participant_begin = std::move(begin);
   for (Edge& e : edges_) e = {number[e.before], number[e.after]};
-  std::vector<TaskId>& together = program_.levels.together;
-  if (program_.levels.slowest.empty()) together.clear();
-  for (TaskId& task : together) task = number[task];
-  std::ranges::sort(together);
+  for (std::vector<TaskId>* tasks : {&program_.levels.together, &program_.levels.in_part}) {
+    if (program_.levels.number.empty()) tasks->clear();
+    for (TaskId& task : *tasks) task = number[task];
+    std::ranges::sort(*tasks);
+  }
 }
 
 Result<Program> Builder::finish() {

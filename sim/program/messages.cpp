@@ -44,7 +44,10 @@ void PipelineLowering::enter(const Team& team, const schedule::Operation& op, in
 void PipelineLowering::leave(const Team& team, int stage, int micro_batch, int pipe, bool forward) {
   for (const DeviceIndex d : team.members) {
     const TaskId tail = waits_[d].front();
-    if (meets(stage, forward)) builder_.add_together(tail);
+    if (meets(input_.meets, stage, forward))
+      builder_.levels().together.push_back(tail);
+    else if (meets(input_.meets_in_part, stage, forward))
+      builder_.levels().in_part.push_back(tail);
     made(d, stage, micro_batch, pipe, forward) = tail;
     if (input_.messages == MessageMode::rendezvous) continue;  // an exchange after it sends it
     for (const std::int32_t edge : graph_.leaving(stage, forward)) {

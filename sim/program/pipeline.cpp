@@ -251,7 +251,7 @@ TaskId PipelineLowering::data_task(DeviceIndex device, const DataCall& call) {
     for (const DeviceIndex d : group)
       participants.push_back({d, builder_.add_operation({d, call.activity, 0, -1, static_cast<std::int32_t>(index)})});
     tasks.push_back(builder_.add_task(call.task, participants));
-    if (input_.sums_together) builder_.add_together(tasks.back());
+    if (input_.sums_together) builder_.levels().together.push_back(tasks.back());
   }
   return tasks[index];
 }

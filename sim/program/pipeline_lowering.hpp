@@ -29,8 +29,8 @@ class PipelineLowering {
   void lower_operation(const Team& team, const schedule::Operation& op, Place place);
   void enter(const Team& team, const schedule::Operation& op, int stage, int micro_batch, int pipe, bool forward);
   void leave(const Team& team, int stage, int micro_batch, int pipe, bool forward);
-  bool meets(int stage, bool forward) const {
-    return !input_.meets.empty() && input_.meets[static_cast<std::size_t>(2 * stage + (forward ? 0 : 1))];
+  static bool meets(const std::vector<bool>& in, int stage, bool forward) {
+    return !in.empty() && in[static_cast<std::size_t>(2 * stage + (forward ? 0 : 1))];
   }
   void exchange(DeviceIndex device, std::span<const schedule::Message> messages);
   void emit_pass(const Team& team, const std::vector<std::vector<DataCall>>& calls);

@@ -214,8 +214,8 @@ TemplateId StepLowering::message(DeviceIndex from, DeviceIndex to, std::int32_t 
   if (!cost.transfer.phases.empty()) t.transfer = builder_.add_transfer(cost.transfer);
   t.calls = builder_.add_calls({&cost.call, 1});
   it->second = builder_.add_template(t);
-  if (const std::uint32_t slowest = costs.slowest(static_cast<std::size_t>(pair)); slowest != 0)
-    builder_.add_slowest(it->second, slowest);
+  if (const std::uint32_t number = costs.times(static_cast<std::size_t>(pair)); number != 0)
+    builder_.levels().number.emplace_back(it->second, number);
   return it->second;
 }
 
@@ -232,19 +232,27 @@ void StepLowering::add_copies(DeviceIndex d, const schedule::Operation& op, bool
   std::ranges::stable_sort(calls, {}, &DataCall::position);
 }
 
+// Of members of both kinds of parallelism those of a context coordinate are of a kind.
+void StepLowering::say_who_meets(PipelineInput& p) {
+  const std::vector<Dimension>& along = devices_.messages->along();
+  p.meets.assign(2 * static_cast<std::size_t>(stages_.stages()), true);
+  for (const Dimension d : along) {
+    const std::vector<bool> meets = stages_.meets(d, input_.schedule->split_backward);
+    for (std::size_t i = 0; i < meets.size(); ++i) p.meets[i] = p.meets[i] && meets[i];
+    if (along.size() == 2 && d == Dimension::tensor) p.meets_in_part = meets;
+  }
+  p.sums_together = sums_together() && (input_.layout.tensor == 1 || meets(Dimension::tensor, true));
+  builder_.levels().takes = devices_.messages->takes();
+  if (along.size() == 2) builder_.levels().kinds = static_cast<std::size_t>(input_.layout.context);
+}
+
 PipelineInput StepLowering::pipeline_input() {
   PipelineInput p;
   p.stages = &graph_;
   p.teams = teams();
   p.fuse = options_.fuse && input_.mode != NetworkMode::flows;
   p.messages = input_.stack.communication.messages;
-  p.meets.assign(2 * static_cast<std::size_t>(stages_.stages()), true);
-  for (const Dimension along : levels().along) {
-    const std::vector<bool> meets = stages_.meets(along, input_.schedule->split_backward);
-    for (std::size_t i = 0; i < meets.size(); ++i) p.meets[i] = p.meets[i] && meets[i];
-  }
-  if (devices_.messages) builder_.set_members(devices_.messages->members());
-  p.sums_together = sums_together() && (input_.layout.tensor == 1 || meets(Dimension::tensor, true));
+  if (devices_.messages) say_who_meets(p);
   const DimensionCalls& gradients = calls_along(Dimension::data);
   const Slowdown slowdown = gradients.slowdown_in(input_.stack.communication);
   if (gradients.overlap_in(input_.stack.communication) && slowdown.numerator != slowdown.denominator)

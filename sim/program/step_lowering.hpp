@@ -33,6 +33,7 @@ class StepLowering {
   std::vector<std::int32_t> joined_in_passes(std::int32_t rank) const;
   std::vector<Team> teams() const;
   PipelineInput pipeline_input();
+  void say_who_meets(PipelineInput& input);
   void add_copies(DeviceIndex device, const schedule::Operation& op, bool forward_half, std::vector<DataCall>& calls);
   TemplateId message(DeviceIndex from, DeviceIndex to, std::int32_t edge, bool forward);
   int steps() const;

@@ -55,12 +55,12 @@ class Teams {
   std::vector<std::int32_t> rank_;           // [team][member]
 };
 
-// Of each team the members whose messages are the slowest, hop by hop. Calls join members of unlike teams: where the
-// ranks of one differ, none is levelled.
-class Slowest {
+// What the messages of each team take, hop by hop. Calls join members of unlike teams: where the ranks of one differ,
+// none is levelled.
+class Times {
  public:
-  Slowest(const Ranks& ranks, std::span<const Dimension> along, const std::vector<ObservedCall>& calls,
-          Communication& communication)
+  Times(const Ranks& ranks, std::span<const Dimension> along, const std::vector<ObservedCall>& calls,
+        Communication& communication)
       : teams_(ranks, along), takes_less_(teams_.size(), false) {
     tell_apart([&](std::int32_t rank) { return ranks.speed_of[static_cast<std::size_t>(rank)]; });
     for (const ObservedCall& call : calls) {
@@ -72,15 +72,15 @@ class Slowest {
   bool levels(Levelling how) const {
     return how != Levelling::none && !apart_ && (how == Levelling::each_hop || all_the_way() != kNobody);
   }
-  // The rank of its team whose messages stand for those of a rank, and all members whose do. `hop`: of the messages
-  // among the calls, by their order.
+  // The rank of its team whose messages stand for those of a rank, as they are the slowest; and what those of each
+  // member take. `hop`: of the messages among the calls, by their order.
   std::int32_t standing_for(std::int32_t rank, std::size_t hop) const {
-    return teams_.rank(teams_.team_of(rank), members(rank, hop).front());
+    const auto of = of_members(rank, hop);
+    return teams_.rank(teams_.team_of(rank), static_cast<std::int32_t>(std::ranges::max_element(of) - of.begin()));
   }
-  const std::vector<std::int32_t>& members(std::int32_t rank, std::size_t hop) const {
-    return hops_[hop][teams_.team_of(rank)];
+  std::span<const std::int64_t> of_members(std::int32_t rank, std::size_t hop) const {
+    return std::span(hops_[hop]).subspan(teams_.team_of(rank) * teams_.size(), teams_.size());
   }
-  std::size_t team_size() const { return teams_.size(); }
 
  private:
   // No message stands for another in teams whose ranks differ.
@@ -98,20 +98,17 @@ class Slowest {
     tell_apart([&](std::int32_t rank) { return takes[static_cast<std::size_t>(rank)]; });
   }
   void look_at_messages(const ObservedCall& call, const CallCosts& costs) {
-    std::vector<Time> most(teams_.count(), Time{-1});
-    std::vector<std::vector<std::int32_t>> slowest(teams_.count());
-    const auto sender = [&](std::size_t g) { return call.among->groups[g].front(); };
+    std::vector<std::int64_t>& takes = hops_.emplace_back(teams_.count() * teams_.size(), 0);
     for (std::size_t g = 0; g < costs.size(); ++g) {
-      const std::size_t team = teams_.team_of(sender(g));
-      const Time takes = costs[g].duration;
-      if (takes > most[team]) most[team] = takes, slowest[team].clear();
-      if (takes == most[team]) slowest[team].push_back(teams_.member(sender(g)));
+      const std::int32_t sender = call.among->groups[g].front();
+      takes[teams_.team_of(sender) * teams_.size() + static_cast<std::size_t>(teams_.member(sender))] =
+          costs[g].duration.value;
     }
-    for (std::size_t g = 0; g < costs.size(); ++g)
-      if (costs[g].duration != most[teams_.team_of(sender(g))])
-        takes_less_[static_cast<std::size_t>(teams_.member(sender(g)))] = true;
-    for (std::vector<std::int32_t>& members : slowest) std::ranges::sort(members);
-    hops_.push_back(std::move(slowest));
+    for (std::size_t first = 0; first < takes.size(); first += teams_.size()) {
+      const auto team = std::span(takes).subspan(first, teams_.size());
+      for (std::size_t m = 0; m < team.size(); ++m)
+        if (team[m] < std::ranges::max(team)) takes_less_[m] = true;
+    }
   }
   // The member that is slowest in every message.
   std::int32_t all_the_way() const {
@@ -120,9 +117,9 @@ class Slowest {
   }
 
   const Teams teams_;
-  bool apart_ = false;                                        // the ranks of a team differ
-  std::vector<bool> takes_less_;                              // [member] than others of its team in some message
-  std::vector<std::vector<std::vector<std::int32_t>>> hops_;  // [hop][team] members whose messages are the slowest
+  bool apart_ = false;                           // the ranks of a team differ
+  std::vector<bool> takes_less_;                 // [member] than others of its team in some message
+  std::vector<std::vector<std::int64_t>> hops_;  // [hop][team · size + member] ps
 };
 
 }  // namespace
@@ -131,9 +128,11 @@ class Slowest {
 TeamMessages::TeamMessages(const Ranks& ranks, const std::vector<ObservedCall>& calls, Communication& communication,
                            const TeamLevels& level) {
   for (std::size_t dimensions = level.along.size(); dimensions > 0; --dimensions) {
-    const Slowest slowest(ranks, std::span(level.along).first(dimensions), calls, communication);
-    if (!slowest.levels(level.how)) continue;
-    std::map<std::vector<std::int32_t>, std::uint32_t> numbers;
+    const auto along = std::span(level.along).first(dimensions);
+    const Times times(ranks, along, calls, communication);
+    if (!times.levels(level.how)) continue;
+    along_.assign(along.begin(), along.end());
+    std::map<std::vector<std::int64_t>, std::uint32_t> numbers;
     std::size_t hop = 0;
     for (const ObservedCall& call : calls) {
       if (!is_message(call)) continue;
@@ -141,17 +140,18 @@ TeamMessages::TeamMessages(const Ranks& ranks, const std::vector<ObservedCall>& 
       for (const auto& pair : call.among->groups) {
         const std::int32_t rank = pair.front();
         const int to = ranks.at[static_cast<std::size_t>(pair.back())][Dimension::pipeline];
-        pairs.standing.push_back(ranks.pair_of(slowest.standing_for(rank, hop), to));
-        const std::vector<std::int32_t>& members = slowest.members(rank, hop);
-        pairs.slowest.push_back(0);
-        if (members.size() == slowest.team_size() || level.how != Levelling::each_hop) continue;
-        const auto [of, fresh] = numbers.try_emplace(members, static_cast<std::uint32_t>(members_.size() + 1));
-        if (fresh) members_.push_back(members);
-        pairs.slowest.back() = of->second;
+        pairs.standing.push_back(ranks.pair_of(times.standing_for(rank, hop), to));
+        const auto takes = times.of_members(rank, hop);
+        pairs.times.push_back(0);
+        if (std::ranges::min(takes) == std::ranges::max(takes) || level.how != Levelling::each_hop) continue;
+        const auto next = static_cast<std::uint32_t>(takes_.size() + 1);
+        const auto [of, fresh] = numbers.try_emplace({takes.begin(), takes.end()}, next);
+        if (fresh) takes_.push_back(of->first);
+        pairs.times.back() = of->second;
       }
       ++hop;
     }
-    break;
+    return;
   }
 }
 

@@ -5,9 +5,10 @@
 // collectives with other teams too. Of a message with d_i for member i, M(sent + d) = M(sent) + max_i d_i where a
 // member that is slowest in it is the latest to send. That is so where
 //   - the same member is slowest in all messages of all teams: it is the latest everywhere (Levelling::all_the_way), or
-//   - all members send at once, behind a pass in which they have met, or it happens to be the latest already. The
-//     Program says in which tasks they meet and who is slowest (Program::levels), and who is the latest, its timeline
-//     (Levelling::each_hop).
+//   - all members send at once, behind a pass in which they have met. The Program says in which tasks they meet and
+//   what
+//     the message of each takes (Program::levels); who is how late where they do not, and so what a message takes from
+//     there, the timeline says (Levelling::each_hop, engine/late_messages.cpp).
 // Where d_i is not all that tells the ranks of a team apart (their GPUs differ in speed, their other collectives take
 // another time), each keeps its own; or that of a smaller team, in which it is.
 #pragma once
@@ -25,11 +26,10 @@ class TeamMessages {
   TeamMessages(const Ranks& ranks, const std::vector<ObservedCall>& calls, Communication& communication,
                const TeamLevels& level);
 
-  // [pair] the one that stands for it, and of which members of the team the messages are the slowest: a number, 0 = of
-  // all of them.
+  // [pair] the one that stands for it, and what the messages of the team's members take: a number, 0 = all as long.
   struct Pairs {
     std::vector<std::int32_t> standing;
-    std::vector<std::uint32_t> slowest;
+    std::vector<std::uint32_t> times;
   };
   // What a call costs each of its groups: its own cost, or where `pairs` are said that of another pair.
   struct Costs {
@@ -40,15 +40,17 @@ class TeamMessages {
       return pairs == nullptr ? group : static_cast<std::size_t>(pairs->standing[group]);
     }
     const CallCost& operator[](std::size_t group) const { return own[standing_for(group)]; }
-    std::uint32_t slowest(std::size_t group) const { return pairs == nullptr ? 0 : pairs->slowest[group]; }
+    std::uint32_t times(std::size_t group) const { return pairs == nullptr ? 0 : pairs->times[group]; }
   };
   Costs costs(const ObservedCall& call, Communication& communication) const;
-  // [Pairs::slowest − 1] ascending.
-  const std::vector<std::vector<std::int32_t>>& members() const { return members_; }
+  // [Pairs::times − 1][member] ps; a member is counted along these dimensions, the last of them quickest.
+  const std::vector<std::vector<std::int64_t>>& takes() const { return takes_; }
+  const std::vector<layout::Dimension>& along() const { return along_; }
 
  private:
   std::vector<std::pair<ObservedCall, Pairs>> levelled_;
-  std::vector<std::vector<std::int32_t>> members_;
+  std::vector<std::vector<std::int64_t>> takes_;
+  std::vector<layout::Dimension> along_;
 };
 
 }  // namespace orrery::program

@@ -35,6 +35,19 @@ engine::Timeline play_last(const program::StepInput& input, program::Program& pr
 
 }  // namespace
 
+std::optional<engine::Timeline> play_teams(const program::StepInput& input, program::Program& program,
+                                           const RunOptions& options, bool& settled) {
+  constexpr int kMostTimes = 8;
+  for (int times = 0; times < kMostTimes; ++times) {
+    engine::Timeline timeline = play_last(input, program, options, settled);
+    const auto messages = engine::late_messages(program, timeline);
+    if (!messages) return {};
+    if (messages->empty()) return timeline;
+    engine::retime(program, *messages);
+  }
+  return {};
+}
+
 Result<PlayedStep> lower_and_play(const program::StepInput& input, program::LowerOptions how, const RunOptions& options,
                                   program::Costs& costs) {
   for (;;) {
@@ -44,14 +57,14 @@ Result<PlayedStep> lower_and_play(const program::StepInput& input, program::Lowe
       options.phase(
           fmt::format("playing {} tasks on {} devices", lowered->program.tasks(), lowered->program.devices.size()));
     bool settled = true;
-    engine::Timeline timeline = play_last(input, lowered->program, options, settled);
-    if (!engine::levels_hold(lowered->program, timeline)) {
+    std::optional<engine::Timeline> timeline = play_teams(input, lowered->program, options, settled);
+    if (!timeline) {
       how.level = program::Levelling::all_the_way;
       continue;
     }
     const int steps = lowered->program.steps;
     if (options.steps > 0 || steps >= kMostSteps || settled)
-      return PlayedStep{std::move(lowered).value(), std::move(timeline), settled};
+      return PlayedStep{std::move(lowered).value(), *std::move(timeline), settled};
     how.steps = 2 * steps;
   }
 }

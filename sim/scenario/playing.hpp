@@ -8,6 +8,10 @@ program::LowerOptions lower_options(const Scenario& s, const RunOptions& options
 engine::Timeline timeline_of(const program::StepInput& input, const program::Program& program,
                              const RunOptions& options);
 
+// Gives the messages of teams the times that come of the timeline (engine::late_messages); none where it does not tell.
+std::optional<engine::Timeline> play_teams(const program::StepInput& input, program::Program& program,
+                                           const RunOptions& options, bool& settled);
+
 // A step lowered and played: where work crosses from one to the next, as many steps of training as it takes until they
 // have settled, at most kMostSteps; RunOptions::steps says another number.
 struct PlayedStep {

@@ -174,7 +174,7 @@ TEST_CASE("messages of a team are as slow as the slowest on their hop, of tensor
     const std::vector<ObservedCall> calls{{&ranks.pipeline[1], Collective::send_receive, Bytes{1 << 20}}};
     const Devices folded = fold_ranks(ranks, calls, communication, true, {}, {}, level);
     const TeamMessages::Costs costs = folded.messages->costs(calls[0], communication);
-    for (std::size_t pair = 0; pair < costs.size(); ++pair) of_hops += costs.slowest(pair) != 0 ? 1 : 0;
+    for (std::size_t pair = 0; pair < costs.size(); ++pair) of_hops += costs.times(pair) != 0 ? 1 : 0;
     return folded.representative.size();
   };
   const std::vector<const char*> ways{"node0.gpu0->node0.nic0", "node1.nic1->node1.gpu1"};  // no rank is slow on both

@@ -3,6 +3,7 @@
 //   events     a queue ordered by (time, class, task id); needed where transfers share links or slow down work.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -45,8 +46,15 @@ Time begin_of_last_step(const program::Program& program, const Timeline& timelin
 // Whether all steps to come take as long as the last, of at least four, to a millionth; of one step, always.
 bool has_settled(const program::Program& program, const Timeline& timeline);
 
-// Whether messages that are taken for as slow as the slowest of their team are exact (Program::levels).
-bool levels_hold(const program::Program& program, const Timeline& timeline);
+// Of messages that go for those of a team (Program::levels), the ones that took another time than they do: as long as
+// that of the member which arrives last, where not all sent at once. None where the timeline does not tell.
+struct MessageTime {
+  program::TaskId task = 0;
+  Time takes{};
+};
+std::optional<std::vector<MessageTime>> late_messages(const program::Program& program, const Timeline& timeline);
+// Gives messages these times, to be played again.
+void retime(program::Program& program, std::span<const MessageTime> messages);
 
 // True where the one-pass evaluation is exact: no work is slowed by communication and no transfer shares a link.
 bool one_pass_applies(const program::Program& program);

@@ -34,11 +34,7 @@ class Builder {
   TaskId add_task(TemplateId of, std::span<const Participant> participants, Ordering ordering = Ordering::by_lane);
   TaskId add_task(TemplateId of, Participant participant, Ordering ordering = Ordering::by_lane);
   void add_edge(TaskId before, TaskId after);
-  void add_slowest(TemplateId message, std::uint32_t members) {
-    program_.levels.slowest.emplace_back(message, members);
-  }
-  void set_members(std::vector<std::vector<std::int32_t>> members) { program_.levels.members = std::move(members); }
-  void add_together(TaskId task) { program_.levels.together.push_back(task); }
+  Program::Levels& levels() { return program_.levels; }  // by the task ids of the builder until it finishes
   // Last task added on a lane of a device, kNone at first.
   TaskId last_on(DeviceIndex device, Lane lane) const;
 

@@ -95,8 +95,8 @@ struct StepInput {
 inline constexpr int kStepsToSettle = 4;
 
 // Messages of ranks that go on together may take as long as the slowest of them (sim/program/team_messages.hpp): none
-// do; those of ranks of which one's are the slowest all the way; or those of each hop, which the timeline has to bear
-// out (engine::levels_hold).
+// do; those of ranks of which one's are the slowest all the way; or those of each hop, of which the timeline says
+// whether they do (engine::late_messages).
 enum class Levelling : std::uint8_t { none, all_the_way, each_hop };
 
 // These change only the speed of the simulation, never its result.

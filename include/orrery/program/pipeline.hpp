@@ -85,9 +85,10 @@ struct PipelineInput {
   std::vector<Team> teams;                     // at least one; their schedules have one placement
   bool fuse = true;
   MessageMode messages = MessageMode::asynchronous;
-  std::vector<bool> meets;          // [stage][forward, backward] all of a team meet in the pass; empty = in none
-  bool sums_together = false;       // and in the sums of gradients, where not in a pass
-  std::uint8_t slowdown_class = 0;  // of kernels in passes that collectives of the gradient group go with
+  // [stage][forward, backward] Members of a team meet in the pass: all of them, those of a kind (Program::levels).
+  std::vector<bool> meets, meets_in_part;  // empty = in none
+  bool sums_together = false;              // all of them do in the sums of gradients, where not in a pass
+  std::uint8_t slowdown_class = 0;         // of kernels in passes that collectives of the gradient group go with
   // Gradients are reduced behind each run of backward passes of one stage: the first of a run opens them, and the last
   // is for `data_calls` the last of its stage.
   bool reduces_after_runs = false;

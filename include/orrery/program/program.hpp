@@ -268,12 +268,13 @@ struct Program {
 
   Stretches stretches;  // where something is slow or down for a part of the step
 
-  // Of messages that are taken for as slow as the slowest of their team's, whose those are, as a number from 1 on; and
-  // the tasks that all of a team end at once, ascending.
+  // Messages that are taken for as slow as the slowest of their team's.
   struct Levels {
-    std::vector<std::pair<TemplateId, std::uint32_t>> slowest;
-    std::vector<std::vector<std::int32_t>> members;  // [number − 1] of a team, ascending
-    std::vector<TaskId> together;
+    std::vector<std::vector<std::int64_t>> takes;              // [number − 1][member of the team] ps of its own
+    std::vector<std::pair<TemplateId, std::uint32_t>> number;  // of such a message
+    std::vector<TaskId> together;                              // tasks that all of a team end at once, ascending
+    std::vector<TaskId> in_part;  // that those of its members end at once that are of a kind
+    std::size_t kinds = 1;        // of members: their number modulo this
   };
   Levels levels;
 
