@@ -1,9 +1,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <functional>
 #include <limits>
 
 #include "changes.hpp"
+#include "core/parallel.hpp"
 #include "orrery/core/error.hpp"
 #include "orrery/core/hash.hpp"
 #include "orrery/engine/account.hpp"
@@ -100,21 +103,34 @@ std::uint64_t timeline_hash(const Program& program, const Timeline& timeline) {
   return hash.value();
 }
 
-std::vector<std::string> audit(const Program& program, const Timeline& timeline, const std::vector<Breakdown>& split,
-                               const std::vector<DeviceMemory>& memory) {
-  std::vector<std::string> wrong;
-  audit_order(program, timeline, wrong);
-  audit_bounds(program, timeline, wrong);
-  audit_slowdown(program, timeline, wrong);
-  audit_split(program, timeline, split, wrong);
+namespace {
+
+void audit_ends(const Program& program, const std::vector<DeviceMemory>& memory, std::vector<std::string>& wrong) {
   for (DeviceIndex d = 0; d < memory.size(); ++d)
     for (std::size_t c = 0; c < kMemoryClasses; ++c)
       if (memory[d].at_end[c] != program.devices[d].resident[c])
         wrong.push_back(fmt::format("memory of device {} ({}) ends at {} bytes, began at {}", d, kMemoryClassNames[c],
                                     memory[d].at_end[c], program.devices[d].resident[c]));
-  for (const auto& found : {audit_tensors(program, timeline), audit_peaks(program, memory)})
-    wrong.insert(wrong.end(), found.begin(), found.end());
-  return wrong;
+}
+
+}  // namespace
+
+std::vector<std::string> audit(const Program& program, const Timeline& timeline, const std::vector<Breakdown>& split,
+                               const std::vector<DeviceMemory>& memory, unsigned threads) {
+  using Wrong = std::vector<std::string>;
+  const std::array<std::function<void(Wrong&)>, 7> books{
+      [&](Wrong& wrong) { audit_order(program, timeline, wrong); },
+      [&](Wrong& wrong) { audit_bounds(program, timeline, wrong); },
+      [&](Wrong& wrong) { audit_slowdown(program, timeline, wrong); },
+      [&](Wrong& wrong) { audit_split(program, timeline, split, wrong); },
+      [&](Wrong& wrong) { audit_ends(program, memory, wrong); },
+      [&](Wrong& wrong) { wrong = audit_tensors(program, timeline); },
+      [&](Wrong& wrong) { wrong = audit_peaks(program, memory); }};
+  std::array<Wrong, books.size()> found;
+  for_each(books.size(), threads, [&](std::size_t i, std::size_t) { books[i](found[i]); });
+  Wrong all;
+  for (const Wrong& wrong : found) all.insert(all.end(), wrong.begin(), wrong.end());
+  return all;
 }
 
 }  // namespace orrery::engine

@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <functional>
 
+#include "core/parallel.hpp"
 #include "described.hpp"
 #include "hosts_used.hpp"
 #include "located.hpp"
@@ -165,19 +168,33 @@ void play_balanced(const Run& of, const RunOptions& asked, report::RunResult& ru
     run.experts.balanced_memory = std::max(run.experts.balanced_memory, Bytes{m.peak});
 }
 
+// Beside one another the accounts of a small step gain nothing, those of a large one take too much memory.
+unsigned threads_for(std::size_t tasks, const RunOptions& options) {
+  constexpr std::size_t kMuch = 1'000'000, kTooMuch = 32'000'000;
+  if (options.threads > 0) return options.threads;
+  return tasks > kMuch && tasks < kTooMuch ? processors() : 1;
+}
+
 // What the engine says of the timeline.
 template <class Begins>
-void look_at(const Scenario& s, const Begins& begins, report::RunResult& run) {
-  begins("splitting the time of each device");
-  run.split = engine::split_time(run.program, run.timeline);
-  begins("following the memory of each device");
-  run.memory = engine::memory_of(run.program, run.timeline, run.usable_memory - run.context_memory, segments_of(s));
+void look_at(const Scenario& s, const RunOptions& options, const Begins& begins, report::RunResult& run) {
+  const unsigned threads = threads_for(run.program.tasks(), options);
+  const std::array<std::function<void()>, 3> accounts{
+      [&] {
+        const Bytes capacity = run.usable_memory - run.context_memory;
+        run.memory = engine::memory_of(run.program, run.timeline, capacity, segments_of(s));
+      },
+      [&] { run.split = engine::split_time(run.program, run.timeline); },
+      [&] {
+        run.critical = engine::critical_path(run.program, run.timeline);
+        run.schedule_bubbles = engine::schedule_bubbles(run.program, run.timeline);
+        run.timeline_hash = engine::timeline_hash(run.program, run.timeline);
+      }};
+  begins("accounting for time and memory of each device");
+  for_each(accounts.size(), threads, [&](std::size_t i, std::size_t) { accounts[i](); });
   for (const engine::DeviceMemory& m : run.memory) run.reserved.push_back(m.reserved);
   begins("balancing the books");
-  run.critical = engine::critical_path(run.program, run.timeline);
-  run.schedule_bubbles = engine::schedule_bubbles(run.program, run.timeline);
-  run.timeline_hash = engine::timeline_hash(run.program, run.timeline);
-  run.books = engine::audit(run.program, run.timeline, run.split, run.memory);
+  run.books = engine::audit(run.program, run.timeline, run.split, run.memory, threads);
 }
 
 Result<report::RunResult> play(const Run& of, const RunOptions& options) {
@@ -221,7 +238,7 @@ Result<report::RunResult> play(const Run& of, const RunOptions& options) {
 
   if (input.mode == program::NetworkMode::flows) run.link_use = link_use(*input.topology, run.program, run.timeline);
   run.shared = shared_transfers(s, *input.topology, run.program, run.timeline);
-  look_at(s, begins, run);
+  look_at(s, options, begins, run);
   run.hosts = host_use(of, run.program, run.timeline);
   run.books.insert(run.books.end(), flops_book.begin(), flops_book.end());
   run.books.insert(run.books.end(), offload_book.begin(), offload_book.end());

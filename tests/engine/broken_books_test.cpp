@@ -49,6 +49,17 @@ TEST_CASE("the books of a whole run are empty") {
   CHECK(Played().books().empty());
 }
 
+TEST_CASE("the books say the same on any number of threads") {
+  Played run;
+  run.split[1][2] += 1;
+  run.timeline.start[3] += 1;
+  run.memory[0].peak += 5;
+  const auto books = run.books();
+  CHECK(books.size() > 3);
+  for (const unsigned threads : {2, 5})
+    CHECK(audit(run.program, run.timeline, run.split, run.memory, threads) == books);
+}
+
 TEST_CASE("the book of time: a device whose categories do not sum to the step") {
   for (const std::int64_t off : {1, -1})
     for (const std::size_t device : {0, 1}) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "orrery/report/run_result.hpp"
 #include "orrery/scenario/simulate.hpp"
 #include "resolved.hpp"
 
@@ -103,6 +104,20 @@ TEST_CASE("gradients held in 16 bits beside those that are reduced") {
   CHECK(held(8, ", gradient_bytes: 2").first == 2 * parameters);
   CHECK(held(1, ", gradient_bytes: 4").first == 4 * parameters);
   CHECK(held(1, ", gradient_bytes: 2").first == 2 * parameters);
+}
+
+TEST_CASE("a run is the same to the byte on however many threads its accounts are made") {
+  const Scenario scenario = scenario_of(
+      "model: gpt2\ncluster: {type: selene, nodes: 2}\nlayout: {tensor: 2, pipeline: 4, data: 2}\n"
+      "training: {sequence_length: 1024, global_batch: 32}\nstack: megatron-2024\nnetwork: steady\n");
+  RunOptions options;
+  options.every_rank = true;
+  options.threads = 1;
+  const std::string alone = report::to_json(run_of(scenario, options));
+  for (const unsigned threads : {2, 7}) {
+    options.threads = threads;
+    CHECK(report::to_json(run_of(scenario, options)) == alone);
+  }
 }
 
 // Ranks 0 and 1 are one tensor group, 2 and 3 the other; the links of device 3 are slow. Ranks 0 and 1 differ in

@@ -85,9 +85,11 @@ ScheduleBubbles schedule_bubbles(const program::Program& program, const Timeline
 // Hash of (rank, operation, start, end) over all ranks after expanding what each device stands for.
 std::uint64_t timeline_hash(const program::Program& program, const Timeline& timeline);
 
-// The books of a run and its accounts (split_time, memory_of): empty when they balance, else what does not.
+// The books of a run and its accounts (split_time, memory_of): empty when they balance, else what does not. On so many
+// threads, a book on one.
 std::vector<std::string> audit(const program::Program& program, const Timeline& timeline,
-                               const std::vector<Breakdown>& split, const std::vector<DeviceMemory>& memory);
+                               const std::vector<Breakdown>& split, const std::vector<DeviceMemory>& memory,
+                               unsigned threads = 1);
 
 // The books of what was moved: each call sends what it receives and no less than its collective must, no transfer is
 // faster than its links, each link carried what the transfers of the Program load on it (network.mode flows) and no

@@ -17,6 +17,7 @@ struct RunOptions {
   int steps = 0;              // played, of which the last is reported; 0 = as many as it takes
   bool record_links = false;  // network.mode flows: keep how much of the links is in use over time
   bool what_if = true;        // play the step again without perturbations, and without blocking messages
+  unsigned threads = 0;       // that account for what was played; 0 = all processors where that pays
   std::function<void(std::string_view)> phase = {};  // told what begins, of a run that may take minutes
   // The most bytes the run may be expected to need; beyond, it is refused before they are taken. Empty: 60 % of what
   // the machine, its control group and ulimit leave (core/memory.hpp).
