@@ -122,6 +122,11 @@ Mistakes audit_traffic(const Program& program, const Timeline& timeline, std::sp
       check_call(program.calls[i], of, wrong);
     wire.push_back(wire_of(program, t));
   }
+  // From the latest to send to the last to arrive, who may have sent before: no less than any member's takes.
+  for (const auto& [of, number] : program.levels.number)
+    if (const auto& own = program.levels.takes[number - 1];
+        program.templates[of].duration.value < std::ranges::max(own))
+      wire[of] = std::min(wire[of], std::ranges::min(own));
   const auto passes = [&](TaskId task) {  // its times are held to its stretches (audit_bounds)
     return program.stretches.any() && program.stretches.pace[task] != kNone;
   };

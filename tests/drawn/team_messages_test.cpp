@@ -9,6 +9,7 @@
 #include "orrery/core/random.hpp"
 #include "orrery/scenario/simulate.hpp"
 #include "scenario/playing.hpp"
+#include "simulated.hpp"
 
 namespace orrery::scenario::team_messages_test {
 
@@ -104,6 +105,7 @@ Again again(const std::string& text) {
   program::Costs costs;
   const auto found = lower_and_play(run->input(), lower_options(run->scenario(), options), options, costs);
   REQUIRE(found.ok());
+  CHECK(simulated(text).books.empty());
   return {played(*run, program::Levelling::none), played(*run, program::Levelling::each_hop),
           found->step.program.devices.size(), found->timeline.makespan};
 }
