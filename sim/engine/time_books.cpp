@@ -130,10 +130,10 @@ constexpr Int128 kAll = Int128{1} << 110;  // that there is to do of a task
 Int128 done(const Stretches& s, std::uint32_t pace, std::int64_t start, std::int64_t end) {
   Int128 sum = 0;
   for (std::size_t i = 0; i <= s.begin.size(); ++i) {
-    const std::int64_t from = i == 0 ? start : std::max(start, s.begin[i - 1].value);
-    const std::int64_t to = i == s.begin.size() ? end : std::min(end, s.begin[i].value);
+    const std::int64_t until = i == s.begin.size() ? INT64_MAX : s.begin[i].value;
+    const std::int64_t from = i == 0 ? start : std::max(start, s.begin[i - 1].value), to = std::min(end, until);
     const Time takes = s.takes[std::size_t{pace} * s.states + (i == 0 ? 0 : s.state[i - 1])];
-    if (to <= from || takes == Stretches::kStands) continue;
+    if (to < from || from == until || takes == Stretches::kStands) continue;
     if (to - from >= takes.value) return kAll;
     sum += (to - from) * (kAll / takes.value);
   }

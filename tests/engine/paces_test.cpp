@@ -130,6 +130,26 @@ TEST_CASE("a task ends at the first picosecond at which all of it is done") {
   }
 }
 
+// A message between ranks that a stretch puts on one link, and the like.
+TEST_CASE("a task that takes no time in the state in which it begins, or that comes, is done at once") {
+  for (const std::int64_t begins : {10, 40}) {
+    ByHand by_hand(1);
+    by_hand.work(0, 10);
+    by_hand.work(0, 100);
+    Program program = by_hand.program();
+    program.stretches = {.begin = {{begins}, {300}},
+                         .state = {1, 0},
+                         .states = 2,
+                         .pace = {kNone, 0},
+                         .takes = {{100}, {0}},
+                         .links = {{}, {}},
+                         .transfers = {}};
+    const Timeline timeline = played(program);
+    CHECK(timeline.end[1] == begins);
+    CHECK(audit(program, timeline, split_time(program, timeline), memory_of(program, timeline)).empty());
+  }
+}
+
 TEST_CASE("the books find a task that ends before all of it is done, or after") {
   Program program = two_stages();
   slow_down(program, 1, 2, 150, 350);
