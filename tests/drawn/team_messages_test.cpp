@@ -130,6 +130,24 @@ TEST_CASE("messages of a stage in which a team does not meet take what comes of 
   CHECK(head.step_time == head.own.step_time);
 }
 
+// Likewise, but tensor-parallel ranks meet in the head: who waits for the late one is as late, and sends to the slow
+// link.
+TEST_CASE("of a team that meets in part those of a kind are late together") {
+  const Again head = again(
+      "model: {type: gpt3-125m, layers: 2, hidden: 1024, heads: 16, tied_embeddings: false}\n"
+      "cluster: {type: selene, nodes: 4, gpus_per_node: 4, scale_out: {nics_per_node: 4, fat_tree: {leaves_per_unit: "
+      "4}}}\n"
+      "perturb: [{link: node2.gpu0->node2.nic0, bandwidth_factor: 0.001}, "
+      "{link: node3.gpu1->node3.nic1, bandwidth_factor: 0.001}]\n"
+      "layout: {tensor: 2, context: 2, pipeline: 4, sequence_parallel: true, partition: ends_count_as_layers}\n"
+      "training: {sequence_length: 1024, global_batch: 8}\n"
+      "stack: {type: megatron-2024}\nnetwork: steady\n");
+  CHECK(head.hop.told);
+  CHECK(head.hop.step_time == head.own.step_time);
+  CHECK(head.hop.devices < head.own.devices);
+  CHECK(head.step_time == head.own.step_time);
+}
+
 // Hosts wait for blocking messages: one whose message is late launches late, and meets the others no sooner.
 TEST_CASE("a step of which the timeline does not tell who is late is lowered again") {
   const Again host = again(

@@ -19,7 +19,8 @@ struct Example {
 
 // What the engine says of the Program and its timeline.
 inline void play(RunResult& run) {
-  run.timeline = engine::evaluate_one_pass(run.program);
+  run.timeline =
+      engine::one_pass_applies(run.program) ? engine::evaluate_one_pass(run.program) : engine::play_events(run.program);
   run.split = engine::split_time(run.program, run.timeline);
   run.critical = engine::critical_path(run.program, run.timeline);
   run.memory = engine::memory_of(run.program, run.timeline);

@@ -1,6 +1,8 @@
 // Lanes beside compute, what is nested in an operation, and long memory curves: a Program made task by task.
 #include <doctest/doctest.h>
 
+#include <array>
+
 #include "example.hpp"
 #include "orrery/program/builder.hpp"
 #include "trace_rules.hpp"
@@ -106,6 +108,39 @@ TEST_CASE("every lane in use is a thread, in order, and an operation spans its t
                                             {"host", "launch", 0, 1},
                                             {"waits", "wait for host", 0, 1}});
   CHECK(events_of(w.trace, "C").empty());  // no memory, no counter
+}
+
+// F0 as one task: a kernel of 2 us, a tensor-parallel call of 3, a kernel of 2; gradients are reduced from 0 to 4,
+// which doubles the time of the kernels: 4 + 3 + 2.
+TEST_CASE("what is in a task that traffic slowed stands where it ran") {
+  program::Builder b;
+  program::Device device;
+  device.ranks = {0};
+  const auto d = b.add_device(device);
+  constexpr std::int64_t us = 1'000'000;
+  auto pass = task("pass", 7, Category::compute, Lane::compute);
+  pass.slowdown_class = b.add_slowdown({2, 1});
+  pass.segments = b.add_segments(std::array{program::Segment{{2 * us}, Category::compute},
+                                            program::Segment{{5 * us}, Category::tensor_comm},
+                                            program::Segment{{7 * us}, Category::compute}});
+  pass.steps = b.add_kernel_ends(std::array{program::KernelEnd{2 * us, 4 * us}, program::KernelEnd{5 * us, 7 * us},
+                                            program::KernelEnd{7 * us, 11 * us}});
+  std::array<program::PassPart, 3> parts{};
+  parts[0] = {{}, {2 * us}, "qkv"};
+  parts[1] = {{2 * us}, {5 * us}, "call", Category::tensor_comm, Lane::tensor};
+  parts[2] = {{5 * us}, {7 * us}, "mlp"};
+  pass.inside = b.add_inside(parts);
+  const auto f = b.add_operation({d, Activity::forward, 0, 0, 0});
+  const auto g = b.add_operation({d, Activity::gradient_reduce, 0, -1, 0});
+  b.add_task(b.add_template(task("reduce gradients", 4, Category::data_comm, Lane::data)), program::Participant{d, g});
+  b.add_task(b.add_template(pass), program::Participant{d, f});
+  const Written w = written(run_of(b), {.detail = TraceDetail::operators});
+  check_rules(w);
+  CHECK(seen(w, 0) == std::vector<Seen>{{"passes", "F", 0, 9},
+                                        {"compute", "qkv", 0, 4},
+                                        {"compute", "mlp", 7, 2},
+                                        {"tensor", "all-reduce", 4, 3},
+                                        {"data", "reduce gradients", 0, 4}});
 }
 
 // 1024 bytes in 3 us: 0.3413 GB/s.
