@@ -279,7 +279,7 @@ void Estimate::add_stage(const layout::StageSpan& span, int stage) {
     const int reductions = l_.reduces_in_each_pass() ? 0 : replicas_ ? 2 : 1;
     add_data_calls(s_.pipes * ((gathered ? last.buckets : 0) + runs() * buckets * reductions));
     add_pieces(s_.pipes * runs() * buckets);
-    for (const auto& [kind, counts] : it->second) {  // the passes beside which they run are played step by step
+    for (const auto& [kind, counts] : it->second) {  // those beside which they run may be played step by step
       const bool beside =
           kind == PassKind::forward ? l_.shards() > 1 && c_.overlap_gather : kind != PassKind::input_gradient;
       if (beside && slowed_apart_) add_passes(counts, kind, s_.pipes * (kind == PassKind::forward ? 1 : runs()), true);

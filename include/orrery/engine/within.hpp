@@ -2,7 +2,6 @@
 // them later.
 #pragma once
 #include <cstdint>
-#include <span>
 
 #include "orrery/engine/engine.hpp"
 
