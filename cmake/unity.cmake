@@ -1,9 +1,10 @@
-# A room compiles as a few large sources, each including a dozen of its files: the headers that they share are read once,
-# and a full build takes a third of the time. -DORRERY_UNITY=OFF: each file by itself, for work on one, and for tools
-# that read compile_commands.json. Not CMake's own UNITY_BUILD: it includes by absolute paths, so that no two checkouts
+# A room compiles as one large source that includes its files: the headers that they share are read once, templates
+# are made once, and a full build takes a quarter of the time. -DORRERY_UNITY_FILES=12: a few sources, so that a change of
+# one file compiles a third of its room. -DORRERY_UNITY=OFF: each file by itself, for tools that read
+# compile_commands.json. Not CMake's own UNITY_BUILD: it includes by absolute paths, so that no two checkouts
 # have an object in common.
-option(ORRERY_UNITY "compile each room as a few large sources" ON)
-set(ORRERY_UNITY_FILES 12)  # at most, in one
+option(ORRERY_UNITY "compile each room as one large source" ON)
+set(ORRERY_UNITY_FILES 40 CACHE STRING "files of a room in one source, at most")
 
 function(orrery_unity target)
   if(NOT ORRERY_UNITY)

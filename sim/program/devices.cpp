@@ -12,7 +12,7 @@ namespace orrery::program {
 
 namespace {
 
-constexpr layout::Dimension kPipeline = layout::Dimension::pipeline, kData = layout::Dimension::data;
+constexpr layout::Dimension kData = layout::Dimension::data;
 
 // Its groups are pairs, and their ends differ.
 bool sends(const ProcessGroups& among) {

@@ -10,8 +10,6 @@
 namespace orrery::program {
 namespace {
 
-constexpr layout::Dimension kPipeline = layout::Dimension::pipeline;
-
 // One entry per group of ranks that `group` maps each rank to; `of` tells each rank's group.
 template <class Group>
 void fill(ProcessGroups& among, std::vector<std::int32_t>& of, int ranks, const std::vector<layout::Coordinates>& at,

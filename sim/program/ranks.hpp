@@ -11,6 +11,8 @@
 
 namespace orrery::program {
 
+constexpr layout::Dimension kPipeline = layout::Dimension::pipeline;
+
 // What the process groups of a run depend on.
 struct RanksKey {
   RanksKey(const StepInput& input, const layout::StageGraph& stages);

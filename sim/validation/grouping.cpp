@@ -13,7 +13,7 @@ namespace {
 constexpr const char* kNodes = "nodes";    // where a table of runs does not say: GPUs over GPUs a node
 constexpr const char* kPrefix = "prefix";  // of the id (see runs.cpp)
 
-std::vector<std::string> split(const std::string& text) {
+std::vector<std::string> columns_of(const std::string& text) {
   std::vector<std::string> parts;
   std::stringstream stream(text);
   for (std::string part; std::getline(stream, part, ',');) parts.push_back(part);
@@ -30,7 +30,7 @@ class Grouping {
 
   Diagnostics check(const std::string& way) const {
     Diagnostics errors;
-    const std::vector<std::string> columns = split(way);
+    const std::vector<std::string> columns = columns_of(way);
     if (columns.empty()) errors.push_back(wrong("--by needs the name of a column", {}));
     for (const std::string& column : columns) {
       if (std::find(known_.begin(), known_.end(), column) != known_.end()) continue;
@@ -45,7 +45,7 @@ class Grouping {
 
   std::string name(std::size_t row, const std::string& way, const Row& of) const {
     std::string text;
-    for (const std::string& column : split(way)) {
+    for (const std::string& column : columns_of(way)) {
       const std::string value = value_of(row, column, of);
       text += (text.empty() ? "" : " ") + (value.empty() ? "-" : value);
     }
