@@ -48,7 +48,8 @@ inline void CachingAllocator::Pool::mark(const List& list) {
   word = list.count > 0 ? word | bit : word & ~bit;
 }
 
-// Mostly at one end: what was allocated in order is freed in this order or in the reverse one.
+// Mostly at one end, or beside the one before: what was allocated in order is freed in this order or in the reverse
+// one.
 inline void CachingAllocator::add(BlockId id) {
   Block& block = blocks_[id];
   Pool& pool = pool_of(block);
@@ -57,7 +58,7 @@ inline void CachingAllocator::add(BlockId id) {
   List& list = pool.lists[block.list];
   if (list.count++ == 0) {
     block.lower = block.higher = kNoBlock;
-    list.lowest = list.highest = id;
+    list.lowest = list.highest = list.near = id;
     pool.mark(list);
   } else if (block.address < blocks_[list.lowest].address) {
     block.lower = kNoBlock;
@@ -71,12 +72,14 @@ inline void CachingAllocator::add(BlockId id) {
 
 void CachingAllocator::insert_between(List& list, BlockId id) {
   Block& block = blocks_[id];
-  block.lower = list.highest;
-  while (blocks_[block.lower].address > block.address) block.lower = blocks_[block.lower].lower;
-  Block& lower = blocks_[block.lower];
-  block.higher = lower.higher;
-  lower.higher = id;
-  (block.higher == kNoBlock ? list.highest : blocks_[block.higher].lower) = id;
+  const auto is_above = [&](BlockId other) { return blocks_[other].address > block.address; };
+  BlockId lower = is_above(list.highest) ? list.near : list.highest;
+  while (is_above(lower)) lower = blocks_[lower].lower;
+  BlockId higher = blocks_[lower].higher;
+  for (; higher != kNoBlock && !is_above(higher); higher = blocks_[lower].higher) lower = higher;
+  block.lower = lower, block.higher = higher;
+  blocks_[lower].higher = list.near = id;
+  (higher == kNoBlock ? list.highest : blocks_[higher].lower) = id;
 }
 
 inline void CachingAllocator::remove(BlockId id) {
@@ -85,6 +88,7 @@ inline void CachingAllocator::remove(BlockId id) {
   List& list = pool.lists[block.list];
   block.free = false;
   if (--list.count == 0) return pool.mark(list);
+  if (list.near == id) list.near = block.lower == kNoBlock ? block.higher : block.lower;
   (block.lower == kNoBlock ? list.lowest : blocks_[block.lower].higher) = block.higher;
   (block.higher == kNoBlock ? list.highest : blocks_[block.higher].lower) = block.lower;
 }

@@ -14,6 +14,7 @@
 #include "reserved.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -49,6 +50,7 @@ class Replay {
       }
     }
     held_.reserve(calls);
+    slots_.resize(std::bit_ceil(4 * runs.size() + 1));
   }
 
   Reserved run(const program::MemoryByClass& resident) {
@@ -69,7 +71,7 @@ class Replay {
   };
   // What is held before a run.
   struct Stand {
-    std::uint64_t places;
+    std::uint64_t key, places;
     std::uint32_t run, calls;
     int step;
   };
@@ -113,7 +115,7 @@ class Replay {
       }
     }
     make(i, c, run.last);
-    if (allocator_.taken() != taken) stands_.clear(), by_places_.clear();
+    if (allocator_.taken() != taken) stands_.clear();
   }
 
   bool changes_nothing(const CallWindows& windows, const CallWindows::Window& window) const {
@@ -135,22 +137,26 @@ class Replay {
 
   // Where to go on from run `i`, if not there: `i` itself where all the rest of the step is known.
   std::optional<std::uint32_t> behind_known(std::uint32_t i) {
+    if (failures_ == kMostFailures) return {};
     const std::uint64_t key =
         held_.places() + mix64(static_cast<std::uint64_t>(runs_[i].list->number) * 3 + runs_[i].first);
     const auto now = static_cast<std::uint32_t>(stands_.size());
-    const auto [at, fresh] = by_places_.try_emplace(key, now);
-    stands_.push_back({held_.places(), i, held_.calls(), step_});
-    if (fresh || failures_ == kMostFailures) return {};
-    const std::optional<std::uint32_t> on = behind_alike(at->second, now);
-    if (on) return on;
-    ++failures_;
-    at->second = now;
-    return {};
+    stands_.push_back({key, held_.places(), i, held_.calls(), step_});
+    std::uint32_t& slot = slots_[mix64(key) & (slots_.size() - 1)];
+    const std::uint32_t before = std::exchange(slot, now);
+    if (before >= now || stands_[before].key != key) return {};
+    const std::optional<std::uint32_t> on = behind_alike(before, now);
+    if (on) {
+      if (!stands_.empty()) slot = before;
+    } else {
+      ++failures_;
+    }
+    return on;
   }
 
   template <class NewOwner>
   void give_to(const std::vector<std::uint32_t>& held, const NewOwner& new_owner) {
-    if (held_.give_to(held, new_owner)) stands_.clear(), by_places_.clear();
+    if (held_.give_to(held, new_owner)) stands_.clear();
   }
 
   // By their lists first, which is little to look at; then by what is held, and whose.
@@ -215,8 +221,8 @@ class Replay {
   HeldTensors<Allocator> held_;
   Allocator& allocator_;
   int step_ = 0, failures_ = 0;
-  std::vector<Stand> stands_;  // since a segment was taken
-  std::unordered_map<std::uint64_t, std::uint32_t> by_places_;
+  std::vector<Stand> stands_;         // since a segment was taken
+  std::vector<std::uint32_t> slots_;  // by a hash of the key, of stands_ the one kept: which may be one that is no more
 };
 
 }  // namespace

@@ -22,22 +22,55 @@ struct Chain {
   std::int64_t until;
 };
 
+// The segments of fused blocks, summed by category.
+class SegmentSums {
+ public:
+  explicit SegmentSums(const Program& program) : program_(program), before_(program.templates.size()) {
+    whole_.reserve(before_.size());
+    for (TemplateId t = 0; t < before_.size(); ++t) whole_.push_back(sum(segments_of(t), [](const Breakdown&) {}));
+  }
+
+  // Of a block's first `time` ps.
+  Breakdown until(TemplateId of, std::int64_t time) {
+    const std::span<const Segment> segments = segments_of(of);
+    if (time == 0 || segments.empty()) return {};
+    if (time == segments.back().end.value) return whole_[of];
+    std::vector<Breakdown>& before = before_[of];
+    if (before.empty()) sum(segments, [&](const Breakdown& sum) { before.push_back(sum); });
+    const auto within = std::ranges::lower_bound(segments, Time{time}, {}, &Segment::end);
+    const auto i = static_cast<std::size_t>(within - segments.begin());
+    Breakdown sum = before[i];
+    sum[static_cast<std::size_t>(within->category)] += time - (i == 0 ? 0 : segments[i - 1].end.value);
+    return sum;
+  }
+
+ private:
+  std::span<const Segment> segments_of(TemplateId of) const {
+    const TaskTemplate& t = program_.templates[of];
+    return std::span(program_.segments).subspan(t.segments.first, t.segments.count);
+  }
+  // `before` is told what lies before each.
+  template <class Before>
+  static Breakdown sum(std::span<const Segment> segments, Before before) {
+    Breakdown sum{};
+    Time at{};
+    for (const Segment& s : segments) {
+      before(sum);
+      sum[static_cast<std::size_t>(s.category)] += (s.end - at).value;
+      at = s.end;
+    }
+    return sum;
+  }
+
+  const Program& program_;
+  std::vector<Breakdown> whole_;                // [template]
+  std::vector<std::vector<Breakdown>> before_;  // [template][segment] all before it; made when first asked for
+};
+
 class Splitter {
  public:
   Splitter(const Program& program, const Timeline& timeline)
-      : program_(program), timeline_(timeline), own_runs_(program, timeline), last_(last_task()) {
-    for (const TaskTemplate& t : program.templates) {
-      const auto segments = std::span(program.segments).subspan(t.segments.first, t.segments.count);
-      whole_.push_back({});
-      waited_.push_back({});
-      Time at{};
-      for (const Segment& s : segments) {
-        whole_.back()[static_cast<std::size_t>(s.category)] += (s.end - at).value;
-        waited_.back()[static_cast<std::size_t>(as_wait(s.category))] += (s.end - at).value;
-        at = s.end;
-      }
-    }
-  }
+      : program_(program), timeline_(timeline), own_runs_(program, timeline), sums_(program), last_(last_task()) {}
 
   std::vector<Breakdown> split() {
     prepare();
@@ -88,7 +121,7 @@ class Splitter {
   }
   static void join_neighbours(std::vector<Wait>& waits);
   void account(DeviceIndex device, std::int64_t from, std::int64_t to, Breakdown& into);
-  void add(Breakdown& into, const Run& run, std::int64_t begin, std::int64_t end, bool own) const;
+  void add(Breakdown& into, const Run& run, std::int64_t begin, std::int64_t end, bool own);
   void put(Breakdown& into, Category category, std::int64_t begin, std::int64_t end, bool own) const;
   void resolve(std::int64_t begin, std::int64_t end, Chain& chain, Breakdown& into);
   void put_task(TaskId task, std::int64_t begin, std::int64_t end, bool own, Breakdown& into);
@@ -104,8 +137,8 @@ class Splitter {
   const Program& program_;
   const Timeline& timeline_;
   DeviceRuns own_runs_;
-  TaskId last_;                            // the one the step ends with
-  std::vector<Breakdown> whole_, waited_;  // [template] what a fused block is made of, and for who waits for it
+  SegmentSums sums_;
+  TaskId last_;  // the one the step ends with
   static constexpr TaskId kUnknown = kNone - 1;
   std::vector<TaskId> before_;  // [task] its last predecessor
   std::vector<std::vector<Run>> runs_;
@@ -140,13 +173,20 @@ void Splitter::put(Breakdown& into, Category c, std::int64_t begin, std::int64_t
 }
 
 // Adds [begin, end) of a run: as the device's own time, or as time another device waits for it.
-void Splitter::add(Breakdown& into, const Run& run, std::int64_t begin, std::int64_t end, bool own) const {
+void Splitter::add(Breakdown& into, const Run& run, std::int64_t begin, std::int64_t end, bool own) {
   if (run.task == kNone) return put(into, run.category, begin, end, own);
   const Within inside(program_, timeline_, run.task);
-  const bool whole_task = begin == inside.start() && end == timeline_.end[run.task];
-  if (waits_ == nullptr && stretches_ == nullptr && whole_task && !inside.slowed()) {
-    const Breakdown& whole = (own ? whole_ : waited_)[program_.task_template[run.task]];
-    for (std::size_t c = 0; c < kCategories; ++c) into[c] += whole[c];
+  if (waits_ == nullptr && stretches_ == nullptr && !inside.slowed()) {
+    const TemplateId of = program_.task_template[run.task];
+    Breakdown sum = sums_.until(of, end - inside.start());
+    if (begin > inside.start()) {
+      const Breakdown before = sums_.until(of, begin - inside.start());
+      for (std::size_t c = 0; c < kCategories; ++c) sum[c] -= before[c];
+    }
+    for (std::size_t c = 0; c < kCategories; ++c) {
+      const auto category = static_cast<Category>(c);
+      into[static_cast<std::size_t>(own ? category : as_wait(category))] += sum[c];
+    }
     return;
   }
   const TaskTemplate& t = program_.template_of(run.task);

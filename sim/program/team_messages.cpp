@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <map>
-#include <span>
 
 namespace orrery::program {
 namespace {
@@ -72,14 +70,15 @@ class Times {
   bool levels(Levelling how) const {
     return how != Levelling::none && !apart_ && (how == Levelling::each_hop || all_the_way() != kNobody);
   }
-  // The rank of its team whose messages stand for those of a rank, as they are the slowest; and what those of each
-  // member take. `hop`: of the messages among the calls, by their order.
-  std::int32_t standing_for(std::int32_t rank, std::size_t hop) const {
-    const auto of = of_members(rank, hop);
-    return teams_.rank(teams_.team_of(rank), static_cast<std::int32_t>(std::ranges::max_element(of) - of.begin()));
+  const Teams& teams() const { return teams_; }
+  // What the messages of each member of a team take. `hop`: of the messages among the calls, by their order.
+  std::span<const std::int64_t> of_members(std::size_t team, std::size_t hop) const {
+    return std::span(hops_[hop]).subspan(team * teams_.size(), teams_.size());
   }
-  std::span<const std::int64_t> of_members(std::int32_t rank, std::size_t hop) const {
-    return std::span(hops_[hop]).subspan(teams_.team_of(rank) * teams_.size(), teams_.size());
+  // The rank whose messages stand for those of its team, as they are the slowest.
+  std::int32_t standing_for(std::size_t team, std::size_t hop) const {
+    const auto of = of_members(team, hop);
+    return teams_.rank(team, static_cast<std::int32_t>(std::ranges::max_element(of) - of.begin()));
   }
 
  private:
@@ -106,8 +105,9 @@ class Times {
     }
     for (std::size_t first = 0; first < takes.size(); first += teams_.size()) {
       const auto team = std::span(takes).subspan(first, teams_.size());
+      const std::int64_t most = std::ranges::max(team);
       for (std::size_t m = 0; m < team.size(); ++m)
-        if (team[m] < std::ranges::max(team)) takes_less_[m] = true;
+        if (team[m] < most) takes_less_[m] = true;
     }
   }
   // The member that is slowest in every message.
@@ -136,23 +136,33 @@ TeamMessages::TeamMessages(const Ranks& ranks, const std::vector<ObservedCall>& 
     std::size_t hop = 0;
     for (const ObservedCall& call : calls) {
       if (!is_message(call)) continue;
+      std::vector<std::int32_t> standing;  // [team]
+      std::vector<std::uint32_t> number;
+      for (std::size_t team = 0; team < times.teams().count(); ++team) {
+        standing.push_back(times.standing_for(team, hop));
+        number.push_back(level.how == Levelling::each_hop ? number_of(times.of_members(team, hop), numbers) : 0);
+      }
       Pairs& pairs = levelled_.emplace_back(call, Pairs()).second;
       for (const auto& pair : call.among->groups) {
-        const std::int32_t rank = pair.front();
+        const std::size_t team = times.teams().team_of(pair.front());
         const int to = ranks.at[static_cast<std::size_t>(pair.back())][Dimension::pipeline];
-        pairs.standing.push_back(ranks.pair_of(times.standing_for(rank, hop), to));
-        const auto takes = times.of_members(rank, hop);
-        pairs.times.push_back(0);
-        if (std::ranges::min(takes) == std::ranges::max(takes) || level.how != Levelling::each_hop) continue;
-        const auto next = static_cast<std::uint32_t>(takes_.size() + 1);
-        const auto [of, fresh] = numbers.try_emplace({takes.begin(), takes.end()}, next);
-        if (fresh) takes_.push_back(of->first);
-        pairs.times.back() = of->second;
+        pairs.standing.push_back(ranks.pair_of(standing[team], to));
+        pairs.times.push_back(number[team]);
       }
       ++hop;
     }
     return;
   }
+}
+
+std::uint32_t TeamMessages::number_of(std::span<const std::int64_t> takes,
+                                      std::map<std::vector<std::int64_t>, std::uint32_t>& numbers) {
+  const auto [least, most] = std::ranges::minmax(takes);
+  if (least == most) return 0;
+  const auto [of, fresh] =
+      numbers.try_emplace({takes.begin(), takes.end()}, static_cast<std::uint32_t>(takes_.size() + 1));
+  if (fresh) takes_.push_back(of->first);
+  return of->second;
 }
 
 TeamMessages::Costs TeamMessages::costs(const ObservedCall& call, Communication& communication) const {

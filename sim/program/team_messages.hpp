@@ -13,6 +13,8 @@
 // another time), each keeps its own; or that of a smaller team, in which it is.
 #pragma once
 #include <cstdint>
+#include <map>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -48,6 +50,10 @@ class TeamMessages {
   const std::vector<layout::Dimension>& along() const { return along_; }
 
  private:
+  // Of what the messages of a team's members take, as Pairs::times.
+  std::uint32_t number_of(std::span<const std::int64_t> takes,
+                          std::map<std::vector<std::int64_t>, std::uint32_t>& numbers);
+
   std::vector<std::pair<ObservedCall, Pairs>> levelled_;
   std::vector<std::vector<std::int64_t>> takes_;
   std::vector<layout::Dimension> along_;

@@ -49,6 +49,7 @@ class CachingAllocator {
   struct List {
     std::int64_t size;
     BlockId lowest = kNoBlock, highest = kNoBlock;
+    BlockId near = kNoBlock;            // one of them, near where the last was put in
     std::uint32_t rank = 0, count = 0;  // of the size among all; of blocks
   };
   // A list for each size there has been: what is freed mostly has the size of something before, so sizes are few where
