@@ -206,7 +206,7 @@ class FieldReader {
 
   // The bounds of the type itself (32 bits) are not worth a word in describe(), but in an error they are.
   static std::string exact_range(const Field& f) {
-    const std::string text = describe_one(f);
+    std::string text = describe_one(f);
     if (f.max != std::numeric_limits<std::int32_t>::max()) return text;
     return f.min == std::numeric_limits<std::int32_t>::min() ? fmt::format("{} from {} to {}", text, f.min, f.max)
                                                              : fmt::format("{} and at most {}", text, f.max);

@@ -4,6 +4,8 @@
 #include <limits>
 #include <tuple>
 
+#include "orrery/core/error.hpp"
+
 namespace orrery::engine {
 namespace {
 
@@ -71,6 +73,7 @@ class RunsMaker {
       ++meet;
       only = &s;
     }
+    check(only != nullptr, "RunsMaker: nothing happens at an instant");
     if (meet > 1 || (only->placed->list->halves_meet && only->placed->owners[0] > only->placed->owners[1]))
       return sorted_instant(now);
     const auto& instants = only->placed->list->instants;

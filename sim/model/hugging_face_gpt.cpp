@@ -41,8 +41,8 @@ void gpt_neox(ConfigReader& c) {
   m.heads = m.kv_heads = c.count("num_attention_heads");
   m.ffn_hidden = c.count("intermediate_size"), m.vocab = c.count("vocab_size");
   m.position = Position::rotary;
-  m.rotary_dim = static_cast<std::int64_t>(c.share("rotary_pct", 0.25) *
-                                           static_cast<double>(m.hidden / std::max<std::int64_t>(m.heads, 1)));
+  const std::int64_t of_head = m.hidden / std::max<std::int64_t>(m.heads, 1);
+  m.rotary_dim = static_cast<std::int64_t>(c.share("rotary_pct", 0.25) * static_cast<double>(of_head));
   m.parallel = c.flag("use_parallel_residual", true) ? Parallel::two_norms : Parallel::none;
   m.bias = c.flag("attention_bias", true), m.mlp_bias = true;
   m.tied_embeddings = c.flag("tie_word_embeddings", false);

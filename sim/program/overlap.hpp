@@ -19,7 +19,7 @@ struct JointOrder {
     std::uint32_t index;
   };
   std::vector<Place> steps;
-  std::vector<std::uint32_t> at[2];  // [half][step] its place in `steps`; one past the last step: the end
+  std::array<std::vector<std::uint32_t>, 2> at;  // [half][step] its place in `steps`; one past the last step: the end
 };
 // Of the calls that the next step of their half waits for, this many of a hundred run beside the other half.
 JointOrder joint_order(const Pass& forward, const Pass& backward, int percent);

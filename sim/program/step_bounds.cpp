@@ -12,7 +12,6 @@
 namespace orrery::program {
 namespace {
 
-using layout::Dimension;
 using layout::PassKind;
 
 class Chain {

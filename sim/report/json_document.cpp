@@ -26,7 +26,7 @@ ordered_json& place_of(ordered_json& schema, std::string_view path) {
 
 }  // namespace
 
-const std::vector<JsonField>& json_fields() {
+const std::vector<JsonField>& json_fields() {  // NOLINT(readability-function-size): a table
   static const std::vector<JsonField> fields{
       {"schema", "string", "", "orrery.run/1: fields are added, and none changes its meaning, under this name"},
       {"scenario", "object", "", "the resolved scenario, every default written out; reads back as the same scenario"},

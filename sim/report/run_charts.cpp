@@ -216,9 +216,10 @@ std::string memory_svg(const RunResult& run) {
   const std::size_t across = std::min(kAcross, devices.size()), down = (devices.size() + across - 1) / across;
   Svg svg(std::max(660.0, kCell * static_cast<double>(across)), kHigh * static_cast<double>(down) + 34,
           "Memory of each stage over the step");
-  for (std::size_t i = 0; i < devices.size(); ++i)
-    memory_panel(svg, run, devices[i], kCell * static_cast<double>(i % across) + 4,
-                 kHigh * static_cast<double>(i / across), most);
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    const std::size_t column = i % across, row = i / across;
+    memory_panel(svg, run, devices[i], kCell * static_cast<double>(column) + 4, kHigh * static_cast<double>(row), most);
+  }
   std::vector<std::pair<std::string, std::string>> entries;
   for (std::size_t c = 0; c < program::kMemoryClasses; ++c)
     if (std::any_of(run.memory.begin(), run.memory.end(), [&](const auto& m) { return m.at_peak[c] > 0; }))
