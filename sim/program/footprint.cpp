@@ -25,6 +25,7 @@ struct PassCounts {
   double units = 0;    // of gradients that each backward pass reduces (ZeRO-2: as many layers as fill a bucket)
   double buckets = 0;  // of gradients that are reduced beside it
   double reads = 0;    // times that the host reads what the device made
+  double effects = 0;  // on memory
   double all_calls() const { return std::accumulate(calls.values.begin(), calls.values.end(), 0.0); }
   double steps() const { return compute + all_calls(); }
 };
@@ -48,7 +49,10 @@ PassCounts count(const layout::StageModel& stage, const std::vector<layout::Pass
   PassCounts counts;
   for (std::size_t i = 1; i < steps.size() && !pass.routing.pad; ++i)
     counts.reads += host_reads_counts(steps, i, kind) ? 1 : 0;
-  for (const layout::PassStep& s : steps) (s.is_communication ? counts.calls[s.along] : counts.compute) += 1;
+  for (const layout::PassStep& s : steps) {
+    (s.is_communication ? counts.calls[s.along] : counts.compute) += 1;
+    counts.effects += static_cast<double>(s.memory.size());
+  }
   counts.buckets = buckets(steps, stack);
   const cost::StackOptimizer& o = stack.optimizer;
   const std::int64_t full = std::max(stack.communication.bucket.value, o.reduce_buffer_elements * o.gradient_bytes);
@@ -69,17 +73,21 @@ PassCounts count(const layout::StageModel& stage, const std::vector<layout::Pass
   return counts;
 }
 
-// More than any: of a pass that runs a layer again, and of what goes with embedding and head.
-PassCounts at_most(const layout::StageSpan& span) {
-  constexpr double kKernels = 200, kCalls = 40;
+// More than any: of a pass that runs a layer again, of what goes with embedding and head, of a ring that a layer's keys
+// and values go around.
+PassCounts at_most(const layout::StageSpan& span, const layout::Layout& layout) {
+  constexpr double kKernels = 200, kCalls = 40, kRings = 8, kEffects = 6;  // a layer; a step
+  const double hops = layout.context > 1 ? kRings * layout.context : 0;
   PassCounts counts;
   counts.reads = 2 * static_cast<double>(span.layers);
   counts.layers = counts.ready = counts.units =
       static_cast<double>(span.layers) + (span.embedding ? 1 : 0) + (span.head ? 1 : 0);
-  counts.compute = kKernels * counts.layers;
+  counts.compute = (kKernels + hops) * counts.layers;
   counts.buckets = kCalls * counts.layers + 1;
   for (const layout::DimensionFacts& d : layout::kDimensionList)
     if (d.in_pass) counts.calls[d.dimension] = kCalls * counts.layers;
+  counts.calls[layout::Dimension::context] += hops * counts.layers;
+  counts.effects = kEffects * counts.steps();
   return counts;
 }
 
@@ -90,6 +98,8 @@ bool layers_differ(const model::ModelSpec& m) {
 
 // Where the counts of the passes come from.
 enum class From : std::uint8_t { own_passes, bounds };
+
+constexpr double kGrown = 3;  // a vector that doubles: what was and what will be
 
 class Estimate {
  public:
@@ -120,6 +130,7 @@ class Estimate {
   std::vector<PassKind> kinds() const;
   std::map<PassKind, PassCounts> counts_of(const layout::StageSpan& span, int stage) const;
   void add_passes(const PassCounts& c, PassKind kind, double passes, bool apart = false);
+  void add_kept(const PassCounts& c);
   double runs() const;
   double places_with_own_links() const;
   double bytes_of_call(const PassCounts& c) const;
@@ -139,8 +150,8 @@ class Estimate {
   bool replicas_ = false;           // of shards: one more call behind each scatter
   double devices_ = 1, group_ = 1;  // of a pipeline rank; of them in a gradient group
   double tasks_ = 0, participants_ = 0, edges_ = 0, operations_ = 0;
-  double steps_ = 0;  // of all passes of a pipeline rank: their memory effects are sorted, one device at a time
-  double fixed_ = 0;  // bytes that do not grow with the micro-batches
+  double fixed_ = 0;     // bytes that do not grow with the micro-batches
+  double accounts_ = 0;  // bytes that only accounting takes
   std::map<std::tuple<std::int64_t, bool, bool, std::int64_t>, std::map<PassKind, PassCounts>> counts_;
 };
 
@@ -164,7 +175,7 @@ void Estimate::add_passes(const PassCounts& c, PassKind kind, double passes, boo
   participants_ += runs * (each + waits * t_.members);
   edges_ += runs * (2 * each + 2 * waits * t_.members);
   operations_ += runs * t_.members;
-  steps_ += passes * steps / l_.pipeline;
+  accounts_ += passes * 110 * c.effects / l_.pipeline;  // effects are sorted, one device at a time
   const bool gathered = gathers && kind != PassKind::weight_gradient;
   const int reductions = reduces ? (replicas_ ? 2 : 1) : 0;
   const double away =
@@ -176,9 +187,16 @@ void Estimate::add_passes(const PassCounts& c, PassKind kind, double passes, boo
   }
   if (gathered || reduces)
     add_data_calls(passes * ((gathered ? units : 0) + (gathers ? c.ready : c.units) * reductions));
-  // Passes are kept once for each group with links of its own, and as templates where they are not fused.
+}
+
+// Passes are kept once for all alike stages, without costs and with them; where transfers share links, for each stage
+// and group with links of its own. As templates, too, where they are not fused. Accounts look inside of fused ones.
+void Estimate::add_kept(const PassCounts& c) {
+  const bool templates = s_.flows || !s_.fuse || t_.alike < 1 || slowed_apart_;
   const double links = s_.flows ? places_with_own_links() : 1;
-  fixed_ += links * (steps * (sizeof(TimedStep) + 64 + (fused < 1 ? 260 : 0)) + c.all_calls() * bytes_of_call(c));
+  const double of_step = kGrown * (sizeof(layout::PassStep) + sizeof(TimedStep)) + (templates ? 260 : 0);
+  fixed_ += links * (c.steps() * of_step + c.all_calls() * bytes_of_call(c));
+  accounts_ += links * c.steps() * kGrown * (sizeof(PassPart) + sizeof(Segment));
 }
 
 // Of backward passes of one stage, one after the other, behind which its gradients are reduced: with several chunks on
@@ -241,7 +259,7 @@ std::vector<PassKind> Estimate::kinds() const {
 std::map<PassKind, PassCounts> Estimate::counts_of(const layout::StageSpan& span, int stage) const {
   std::map<PassKind, PassCounts> counts;
   if (from_ == From::bounds) {
-    for (const PassKind kind : kinds()) counts[kind] = at_most(span);
+    for (const PassKind kind : kinds()) counts[kind] = at_most(span, l_);
   } else if (made_ != nullptr && stage < made_->stages()) {
     for (const PassKind kind : kinds())
       counts[kind] = count(made_->stage(stage), made_->steps(stage, kind), kind, s_.stack, s_.pass);
@@ -266,7 +284,10 @@ void Estimate::add_stage(const layout::StageSpan& span, int stage) {
                                    layers_differ(s_.model) ? span.first_layer : span.first_layer % 2);
   auto [it, fresh] = counts_.try_emplace(key);
   if (fresh) it->second = counts_of(span, stage);
-  for (const auto& [kind, counts] : it->second) add_passes(counts, kind, static_cast<double>(s_.micro_batches));
+  for (const auto& [kind, counts] : it->second) {
+    add_passes(counts, kind, static_cast<double>(s_.micro_batches));
+    if (fresh || s_.flows) add_kept(counts);
+  }
   if (s_.offload.optimizer > 0) {  // gradients, parts of the update, weights
     const PassCounts& last = it->second.rbegin()->second;
     add_copies(3 * last.layers +
@@ -306,7 +327,7 @@ double Estimate::bytes() const {
   const double schedule =
       static_cast<double>(s_.micro_batches) * s_.stages * (s_.split_backward ? 3 : 2) * sizeof(schedule::Operation);
   return 9e6 + fixed_ + slots + 2 * schedule + 1300.0 * l_.ranks() + 44 * tasks_ + 20 * participants_ + 18 * edges_ +
-         200 * steps_ + 1.2 * sizeof(Operation) * operations_;
+         1.2 * sizeof(Operation) * operations_;
 }
 
 Footprint Estimate::of(const std::vector<layout::StageSpan>& spans) {
@@ -314,7 +335,7 @@ Footprint Estimate::of(const std::vector<layout::StageSpan>& spans) {
   add_messages();
   tasks_ += 5 * devices_ * l_.pipeline;
   for (double* many : {&tasks_, &participants_, &edges_, &operations_}) *many *= s_.steps;
-  return {tasks_, bytes()};
+  return {tasks_, bytes() + accounts_, accounts_};
 }
 
 }  // namespace

@@ -37,10 +37,15 @@ Result<Evaluation> evaluated(const Run& run, EvaluationCosts& costs, const Unint
   Evaluation evaluation;
   evaluation.played = evaluation.judged = !passed_over(run, costs.steps, what, evaluation);
   if (!evaluation.played) return evaluation;
-  const RunOptions options;
+  RunOptions options;
+  options.memory_limit = costs.memory_limit;
   program::LowerOptions how = lower_options(run.scenario(), options);
   how.stage_times = how.inside = how.flops_book = false;
-  if (surely_small(run.scenario(), options)) how.admit = {};
+  how.admit = {};
+  if (!surely_small(run.scenario(), options, Made::evaluation))
+    how.admit = [&](const program::Footprint& size) {
+      return check_size(run.scenario(), options, size, Made::evaluation);
+    };
   Result<PlayedStep> played = lower_and_play(run.input(), how, options, costs.steps);
   if (!played.ok()) return played.errors();
   report::RunResult result;

@@ -33,7 +33,7 @@ Diagnostics check_values(const Scenario& s, const ResolveOptions& options) {
   if (Diagnostics broken = check_rules(s); !broken.empty()) return broken;
   RunOptions sized;
   sized.memory_limit = options.memory_limit;
-  return check_size(s, sized);
+  return check_size(s, sized, {}, options.evaluated ? Made::evaluation : Made::run);
 }
 
 // Of every collective that can be served so.

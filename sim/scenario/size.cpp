@@ -56,10 +56,14 @@ program::Footprint estimate(const Scenario& s, const RunOptions& options, const 
 
 constexpr double kMostTasks = 2.0e9;  // their numbers have 32 bits, and so have those of edges and participants
 
-bool is_small(const program::Footprint& f, const RunOptions& options) {
+double bytes_of(const program::Footprint& f, Made made) {
+  return made == Made::run ? f.bytes : f.bytes - f.accounts;
+}
+
+bool is_small(const program::Footprint& f, const RunOptions& options, Made made) {
   constexpr double kSmall = 128e6;  // bytes: not worth asking the machine
   const double fine = options.memory_limit ? static_cast<double>(options.memory_limit->value) : kSmall;
-  return f.bytes < fine && f.tasks <= kMostTasks;
+  return bytes_of(f, made) < fine && f.tasks <= kMostTasks;
 }
 
 std::string gibibytes(double bytes) {
@@ -71,10 +75,10 @@ struct Cause {
   std::string path, help;
 };
 
-Cause cause_of(const Scenario& s, const RunOptions& options, double limit) {
+Cause cause_of(const Scenario& s, const RunOptions& options, Made made, double limit) {
   const Mode mode = mode_of(s, options);
   const auto fits = [&](const Mode& other, std::int64_t micro_batches) {
-    return estimate(s, options, other, micro_batches).bytes <= limit;
+    return bytes_of(estimate(s, options, other, micro_batches), made) <= limit;
   };
   const std::int64_t m = s.micro_batches(), few = std::min<std::int64_t>(m, 4 * s.layout.pipeline);
   if (mode.flows && fits({false, options.every_rank, options.fuse}, m))
@@ -108,28 +112,30 @@ program::Footprint footprint(const Scenario& s, const RunOptions& options) {
   return estimate(s, options, mode_of(s, options), s.micro_batches());
 }
 
-bool surely_small(const Scenario& s, const RunOptions& options) {
+bool surely_small(const Scenario& s, const RunOptions& options, Made made) {
   Mode mode = mode_of(s, options);
   mode.every_rank = true;  // no more than these are played, however they fold
-  return is_small(estimate(s, options, mode, s.micro_batches(), program::footprint_at_most), options);
+  return is_small(estimate(s, options, mode, s.micro_batches(), program::footprint_at_most), options, made);
 }
 
-Diagnostics check_size(const Scenario& s, const RunOptions& options, const std::optional<program::Footprint>& known) {
+Diagnostics check_size(const Scenario& s, const RunOptions& options, const std::optional<program::Footprint>& known,
+                       Made made) {
   if (!known &&
-      is_small(estimate(s, options, mode_of(s, options), s.micro_batches(), program::footprint_at_most), options))
+      is_small(estimate(s, options, mode_of(s, options), s.micro_batches(), program::footprint_at_most), options, made))
     return {};
   const program::Footprint size = known ? *known : footprint(s, options);
-  if (is_small(size, options)) return {};
+  if (is_small(size, options, made)) return {};
   const double limit = static_cast<double>(options.memory_limit.value_or(default_memory_limit()).value);
-  if (size.bytes <= limit && size.tasks <= kMostTasks) return {};
-  const Cause cause = cause_of(s, options, std::min(limit, 100 * kMostTasks));
+  const double bytes = bytes_of(size, made);
+  if (bytes <= limit && size.tasks <= kMostTasks) return {};
+  const Cause cause = cause_of(s, options, made, std::min(limit, 100 * kMostTasks));
   Diagnostic error;
   error.path = cause.path;
   error.message =
-      size.bytes <= limit
+      bytes <= limit
           ? fmt::format("the step has about {:.2g} tasks, more than can be numbered", size.tasks)
           : fmt::format("the run needs about {} of memory ({:.2g} tasks), more than the limit of {} ({})",
-                        gibibytes(size.bytes), size.tasks, gibibytes(limit),
+                        gibibytes(bytes), size.tasks, gibibytes(limit),
                         options.memory_limit ? "--memory-limit" : "60 % of what is free; --memory-limit sets another");
   error.help = cause.help;
   return {error};

@@ -76,7 +76,11 @@ Evaluation in_full(const scenario::Run& run, const EvaluateOptions& options) {
 
 Evaluator::Evaluator(Catalogue& catalogue, const EvaluateOptions& options)
     : options_(options),
-      resolver_(catalogue, {.automatic = scenario::NetworkModeChoice::steady, .memory_limit = options.memory_limit}) {}
+      resolver_(catalogue, {.automatic = scenario::NetworkModeChoice::steady,
+                            .memory_limit = options.memory_limit,
+                            .evaluated = !options.reserved}) {
+  costs_.memory_limit = options.memory_limit;
+}
 
 Evaluation Evaluator::evaluate(const scenario::Scenario& scenario, const scenario::Uninteresting& what) {
   const Result<scenario::Run> ready = resolver_.resolve(scenario);

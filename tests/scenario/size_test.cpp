@@ -5,9 +5,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <functional>
+
 #include "../drawn/drawn.hpp"
 #include "orrery/core/memory.hpp"
 #include "orrery/core/random.hpp"
+#include "orrery/scenario/evaluate.hpp"
 #include "orrery/scenario/simulate.hpp"
 #include "paths.hpp"
 #include "resolved.hpp"
@@ -37,6 +41,12 @@ void check_tasks(const Scenario& s, const RunOptions& options) {
   CHECK(footprint(s, options).tasks < 2 * tasks);
 }
 
+// Attention of 1 024 ranks: passes of many steps, few of which allocate.
+std::vector<std::string> long_ring() {
+  return {"network=steady", "layout={tensor: 1, context: 1024, pipeline: 8, data: 2, partition: ends_count_as_layers}",
+          "training.global_batch=32"};
+}
+
 RunOptions played(bool every_rank, bool fuse) {
   RunOptions options;
   options.every_rank = every_rank;
@@ -44,17 +54,18 @@ RunOptions played(bool every_rank, bool fuse) {
   return options;
 }
 
-// Bytes that a run takes beyond what the program has, over those it was expected to; in a process of its own.
-int percent_of_bytes(const Scenario& s) {
+// Bytes that something takes beyond what the program has, over those it was expected to, which `play` says (0: it
+// failed); in a process of its own.
+int percent_of_bytes(const std::function<double()>& play) {
   ::malloc_trim(0);  // what tests before it have freed would serve it
   const pid_t child = ::fork();
   if (child == 0) {
     rusage before{}, after{};
     ::getrusage(RUSAGE_SELF, &before);
-    const Result<report::RunResult> run = resolve_and_simulate(s);
+    const double expected = play();
     ::getrusage(RUSAGE_SELF, &after);
     const double taken = static_cast<double>(after.ru_maxrss - before.ru_maxrss) * 1024;
-    ::_exit(run.ok() ? static_cast<int>(100 * taken / run->expected.bytes) : 255);
+    ::_exit(expected > 0 ? std::min(static_cast<int>(100 * taken / expected), 254) : 255);
   }
   int status = 0;
   REQUIRE(::waitpid(child, &status, 0) == child);
@@ -75,13 +86,53 @@ TEST_CASE("the memory that a run takes is known before, within a factor of two" 
       {"quickstart-8gpu", {"training.global_batch=6000", "network=steady"}},
       {"quickstart-16gpu", {"training.global_batch=1024", "network=flows"}},
       {"llama2-70b-fsdp-128xh100", {}},
-      {"megatron-530b-280xa100", {}}};
+      {"megatron-530b-280xa100", {}},
+      {"llama3-405b-16384xh100", long_ring()}};
   for (const auto& [name, sets] : runs) {
-    CAPTURE(name);
-    const int percent = percent_of_bytes(loaded(name, sets));
+    CAPTURE(std::string(name));
+    const Scenario s = loaded(name, sets);
+    const int percent = percent_of_bytes([&] {
+      const Result<report::RunResult> run = resolve_and_simulate(s);
+      return run.ok() ? run->expected.bytes : 0;
+    });
     CHECK(percent > 50);
     CHECK(percent < 200);
   }
+}
+
+TEST_CASE("an evaluation needs what a run does without its accounts, within a factor of two" *
+          doctest::skip(!kMeasured)) {
+  for (const auto& [name, sets] : {std::pair<const char*, std::vector<std::string>>{"megatron-530b-280xa100", {}},
+                                   {"llama3-405b-16384xh100", long_ring()}}) {
+    CAPTURE(std::string(name));
+    const Scenario s = loaded(name, sets);
+    const int percent = percent_of_bytes([&] {
+      const Result<Run> ready = resolve(s, Catalogue::shared());
+      if (!ready.ok()) return 0.0;
+      const program::Footprint size = footprint(ready->scenario());
+      EvaluationCosts costs;
+      return evaluate(*ready, costs).ok() ? size.bytes - size.accounts : 0;
+    });
+    CHECK(percent > 50);
+    CHECK(percent < 200);
+  }
+}
+
+TEST_CASE("where memory is short for the accounts of a run, it can be evaluated") {
+  const Scenario s = loaded("quickstart-8gpu", {"network=steady"});
+  const program::Footprint size = footprint(s);
+  REQUIRE(size.accounts > 1e5);
+  const Bytes limit{static_cast<std::int64_t>(size.bytes - size.accounts / 2)};
+  CHECK(!resolve(s, Catalogue::shared(), {.memory_limit = limit}).ok());
+  const Result<Run> ready = resolve(s, Catalogue::shared(), {.memory_limit = limit, .evaluated = true});
+  REQUIRE(ready.ok());
+  EvaluationCosts costs;
+  costs.memory_limit = limit;
+  CHECK(evaluate(*ready, costs).ok());
+  costs.memory_limit = Bytes{static_cast<std::int64_t>((size.bytes - size.accounts) / 2)};
+  const Result<Evaluation> refused = evaluate(*ready, costs);
+  REQUIRE(!refused.ok());
+  CHECK(refused.errors().front().message.starts_with("the run needs about "));
 }
 
 TEST_CASE("the number of tasks is known before they are made, within a factor of two" * doctest::skip(!kMeasured)) {

@@ -30,6 +30,7 @@ enum class NetworkMode : std::uint8_t { ideal, steady, flows };
 // Estimates; see program/footprint.hpp.
 struct Footprint {
   double tasks = 0, bytes = 0;
+  double accounts = 0;  // of the bytes those of accounting for the step, which sweeps do not
 };
 
 // A GPU as its libraries drive it.

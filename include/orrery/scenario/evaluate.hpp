@@ -26,6 +26,7 @@ struct Evaluation {
 struct EvaluationCosts {
   program::Costs steps;
   engine::Replays replays;
+  std::optional<Bytes> memory_limit = {};  // see RunOptions
 };
 // Steps that nobody asks about: what a bound shows to need more than `memory` (then `free` is what it lacks at least)
 // or to take longer than `played` is not played; what takes longer than `judged` is not judged, which takes longer than
@@ -34,7 +35,7 @@ struct Uninteresting {
   std::optional<Bytes> memory = {};
   std::optional<Time> played = {}, judged = {};
 };
-// Errors are those of simulate().
+// Errors are those of simulate(), but that it takes less memory.
 Result<Evaluation> evaluate(const Run& run, EvaluationCosts& costs, const Uninteresting& what = {});
 
 }  // namespace orrery::scenario

@@ -16,6 +16,7 @@ struct ResolveOptions {
   // What network auto means; automatic: flows where that is quick, else steady. Sweeps say steady.
   NetworkModeChoice automatic = NetworkModeChoice::automatic;
   std::optional<Bytes> memory_limit = {};  // see RunOptions
+  bool evaluated = false;  // the run is for evaluate(), which keeps no accounts and so needs less memory
   // Told what begins, where it may take minutes (the search for a schedule).
   std::function<void(std::string_view)> phase = {};
 };
