@@ -65,7 +65,7 @@ void collect_changes(const Program& program, const Timeline& timeline, const ByD
     const auto [task, participant] = by.items[i];
     const Range effects = program.template_of(task).effects;
     if (effects.count == 0) continue;
-    const OperationId operation = program.participants[program.participant_begin[task] + participant].operation;
+    const OperationId operation = program.participant(task, participant).operation;
     const std::int64_t owners[2] = {owner_of(program, operation, false), owner_of(program, operation, true)};
     const Within inside(program, timeline, task);
     for (std::uint32_t e = effects.first; e < effects.first + effects.count; ++e) {

@@ -127,7 +127,7 @@ void DeviceRuns::find_next(DeviceIndex device, std::vector<Run>& runs) const {
 
 std::tuple<bool, Activity, std::int32_t, std::int32_t, std::uint8_t, std::int32_t> rank_of(const Program& program,
                                                                                            TaskId task) {
-  const Participant& first = program.participants[program.participant_begin[task]];
+  const Participant& first = program.participant(task);
   const bool none = first.operation == kNone;  // the host
   const Operation op = none ? Operation{} : program.operations[first.operation];
   const std::vector<std::int32_t>& ranks = program.devices[first.device].ranks;

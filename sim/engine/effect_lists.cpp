@@ -128,7 +128,7 @@ std::vector<PlacedList> lists_on(const Program& program, const Timeline& timelin
     if (program.template_of(task).effects.count == 0) continue;
     const EffectList& list = lists.of(program.task_template[task], participant);
     if (list.instants.empty()) continue;
-    const OperationId operation = program.participants[program.participant_begin[task] + participant].operation;
+    const OperationId operation = program.participant(task, participant).operation;
     on.push_back({&list,
                   Within(program, timeline, task),
                   timeline.end[task],

@@ -30,7 +30,7 @@ std::vector<HostMemory> host_memory_of(const Program& program, const Timeline& t
   for (TaskId task = 0; task < program.tasks(); ++task) {
     const std::int64_t bytes = taken[program.task_template[task]];
     if (bytes == 0) continue;
-    const DeviceIndex d = program.participants[program.participant_begin[task]].device;
+    const DeviceIndex d = program.participant(task).device;
     changes[d].emplace_back(bytes > 0 ? timeline.start[task] : timeline.end[task], bytes);
   }
   for (DeviceIndex d = 0; d < result.size(); ++d) {

@@ -10,6 +10,7 @@
 // on. The others' began and end before: no kernel takes longer for that as long as the latest stays the latest.
 #include <algorithm>
 #include <map>
+#include <unordered_map>
 
 #include "orrery/engine/engine.hpp"
 
@@ -75,7 +76,7 @@ class Lates {
   const Ahead& ahead(std::uint32_t state) const { return ahead_[state & ~kFlags]; }
   std::uint32_t number_of(Ahead ahead) {
     const auto [known, fresh] = numbers_.try_emplace(ahead, static_cast<std::uint32_t>(ahead_.size()));
-    if (fresh) ahead_.push_back(std::move(ahead));
+    if (fresh) most_.push_back(std::ranges::max(ahead)), ahead_.push_back(std::move(ahead));
     return known->second;
   }
 
@@ -93,7 +94,7 @@ class Lates {
     }
     std::uint32_t state = state_[last];
     if (!on_host && by_host) state |= kByHosts;
-    const std::int64_t most = std::ranges::max(ahead(state));
+    const std::int64_t most = most_[state & ~kFlags];
     for (const TaskId b : before(task))
       if (b != last && wait(b, task) < most) state |= kAtMost;
     return state;
@@ -120,16 +121,34 @@ class Lates {
 
   // What a message takes of which the members' own do; unless that is not told.
   std::optional<Time> send(TaskId task) {
-    const std::vector<std::int64_t>& own = levels_.takes[number_[program_.task_template[task]] - 1];
+    const std::uint32_t number = number_[program_.task_template[task]];
+    const std::vector<std::int64_t>& own = levels_.takes[number - 1];
     std::uint32_t& state = state_[task];
-    const std::optional<Ahead> exact = (state & kAtMost) == 0 ? ahead(state) : exact_start(task, 0);
-    Ahead ahead = exact ? *exact : this->ahead(state);
+    Sent sent;
+    if ((state & kAtMost) == 0) {
+      const auto [known, fresh] = sent_.try_emplace(static_cast<std::uint64_t>(number) << 32 | state);
+      if (fresh) known->second = sent_by(own, ahead(state));
+      sent = known->second;
+    } else if (const std::optional<Ahead> exact = exact_start(task, 0)) {
+      sent = sent_by(own, *exact);
+    } else {
+      sent = sent_by(own, ahead(state));
+      if (sent.takes < std::ranges::max(own)) return {};
+      sent.state |= kAtMost;
+    }
+    state = sent.state;
+    return Time{sent.takes};
+  }
+  struct Sent {
     std::int64_t takes = 0;
-    for (std::size_t i = 0; i < own.size(); ++i) takes = std::max(takes, own[i] - ahead[i]);
-    if (!exact && takes < std::ranges::max(own)) return {};
-    for (std::size_t i = 0; i < own.size(); ++i) ahead[i] += takes - own[i];
-    state = number_of(std::move(ahead)) | (exact ? 0 : kAtMost);
-    return Time{takes};
+    std::uint32_t state = kTogether;  // as it ends
+  };
+  Sent sent_by(const std::vector<std::int64_t>& own, Ahead ahead) {
+    Sent sent;
+    for (std::size_t i = 0; i < own.size(); ++i) sent.takes = std::max(sent.takes, own[i] - ahead[i]);
+    for (std::size_t i = 0; i < own.size(); ++i) ahead[i] += sent.takes - own[i];
+    sent.state = number_of(std::move(ahead));
+    return sent;
   }
 
   static constexpr int kFarthest = 64;
@@ -173,8 +192,7 @@ class Lates {
         const bool beside = s.start < timeline_.end[task] && s.end > timeline_.start[task];
         return beside && !(s.alone && have_the_same_latest(s.state, at_start(task)));
       };
-      if (std::ranges::any_of(sums_[program_.participants[program_.participant_begin[task]].device], disturbs))
-        return false;
+      if (std::ranges::any_of(sums_[program_.participant(task).device], disturbs)) return false;
     }
     return true;
   }
@@ -192,7 +210,9 @@ class Lates {
   std::vector<Tail> tail_;              // [task]
   std::vector<std::vector<Sum>> sums_;  // [device] of gradients that its team begins member by member
   std::vector<Ahead> ahead_;            // [number]
+  std::vector<std::int64_t> most_;      // [number] of its members
   std::map<Ahead, std::uint32_t> numbers_;
+  std::unordered_map<std::uint64_t, Sent> sent_;  // by the number of a message, and how it starts
   std::vector<std::uint32_t> state_;              // [task] as it ends
   std::map<TaskId, std::optional<Ahead>> exact_;  // likewise, of those that were asked for
 };

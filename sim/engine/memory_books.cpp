@@ -52,7 +52,7 @@ void add_entries(const Program& program, const Timeline& timeline, const Partici
   for (std::uint32_t e = effects.first; e < effects.first + effects.count; ++e) {
     const MemoryEffect& effect = program.effects[e];
     if (effect.tensor < 0 || (effect.participant != kNone && effect.participant != at.participant)) continue;
-    const OperationId id = program.participants[program.participant_begin[at.task] + at.participant].operation;
+    const OperationId id = program.participant(at.task, at.participant).operation;
     if (id == kNone) continue;
     const Operation& op = program.operations[id];
     const bool backward = op.activity == Activity::overlapped && effect.backward;

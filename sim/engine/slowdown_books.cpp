@@ -80,7 +80,7 @@ void audit_slowdown(const Program& program, const Timeline& timeline, std::vecto
     const TaskTemplate& t = program.template_of(task);
     if (t.slowdown_class == 0) continue;
     const Within inside(program, timeline, task);
-    Walk walk(traffic[program.participants[program.participant_begin[task]].device], inside.start());
+    Walk walk(traffic[program.participant(task).device], inside.start());
     KernelEnd before;
     for (std::uint32_t i = t.steps.first; i < t.steps.first + t.steps.count; ++i) {
       const KernelEnd& end = program.kernel_ends[i];

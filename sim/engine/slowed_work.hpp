@@ -51,9 +51,7 @@ class SlowedWork {
     void begin_leg();
   };
   OnDevice& on(program::TaskId task) { return devices_[device_of(task)]; }
-  program::DeviceIndex device_of(program::TaskId task) const {
-    return program_.participants[program_.participant_begin[task]].device;
-  }
+  program::DeviceIndex device_of(program::TaskId task) const { return program_.participant(task).device; }
   End predict(OnDevice& device) const;
 
   const program::Program& program_;

@@ -99,7 +99,7 @@ class Splitter {
     stretches_ = &stretches;
     Breakdown unused{};
     for (const PathTask& p : path) {
-      const DeviceIndex d = first_device(p.task);
+      const DeviceIndex d = program_.participant(p.task).device;
       if (runs_[d].empty()) runs_[d] = own_runs_.of(d);
       path_task_ = p.task;
       put_task(p.task, p.begin, p.end, true, unused);
@@ -128,7 +128,6 @@ class Splitter {
   // Work of another device is a bubble.
   static Category as_wait(Category c) { return is_work(c) ? Category::bubble : c; }
   std::vector<Run>::const_iterator run_at(DeviceIndex device, std::int64_t time);
-  DeviceIndex first_device(TaskId task) const { return program_.participants[program_.participant_begin[task]].device; }
   TaskId last_predecessor(TaskId task);
   TaskId find_last_predecessor(TaskId task) const;
   TaskId last_task() const;
@@ -279,7 +278,7 @@ void Splitter::put_task(TaskId task, std::int64_t begin, std::int64_t end, bool 
   if (t.lane == Lane::host || (t.segments.count == 0 && is_beside_passes(t.category)))
     return put(into, t.category, begin, end, own);
   // Part of a pass: what its device is doing, piece by piece.
-  const DeviceIndex device = first_device(task);
+  const DeviceIndex device = program_.participant(task).device;
   const std::vector<Run>& runs = runs_[device];
   auto it = run_at(device, begin);
   for (; it != runs.end() && it->begin < end; ++it)

@@ -119,14 +119,14 @@ void Builder::add_edge(TaskId before, TaskId after) {
 
 Diagnostic Builder::deadlock(const std::vector<std::uint32_t>& waiting_for) const {
   const auto name = [&](TaskId task) {
-    const Participant& p = program_.participants[program_.participant_begin[task]];
+    const Participant& p = program_.participant(task);
     return p.operation == kNone ? std::string(program_.templates[program_.task_template[task]].name)
                                 : operation_name(program_.operations[p.operation]);
   };
   std::vector<TaskId> blocked(program_.devices.size(), kNone);
   for (TaskId task = 0; task < program_.task_template.size(); ++task)
     if (waiting_for[task] > 0) {
-      TaskId& first = blocked[program_.participants[program_.participant_begin[task]].device];
+      TaskId& first = blocked[program_.participant(task).device];
       first = std::min(first, task);
     }
   std::string text = "deadlock:";

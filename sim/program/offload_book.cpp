@@ -13,7 +13,7 @@ std::vector<std::string> audit_offload(const Program& program, const std::vector
   for (TaskId task = 0; task < program.tasks(); ++task) {
     const TaskTemplate& t = program.template_of(task);
     if (t.category != Category::offload_comm) continue;
-    copied[program.participants[program.participant_begin[task]].device][t.name] += t.bytes_sent.value;
+    copied[program.participant(task).device][t.name] += t.bytes_sent.value;
   }
   for (DeviceIndex d = 0; d < copied.size(); ++d) {
     const MovedState of = moved.empty() ? MovedState{} : moved.at(d);

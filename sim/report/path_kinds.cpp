@@ -15,7 +15,7 @@ using program::Operation;
 
 // Passes and messages are of a stage; the optimizer and the collectives of the step's end of a place in the pipeline.
 std::int32_t stage_of(const RunResult& run, program::TaskId task) {
-  const program::Participant& first = run.program.participants[run.program.participant_begin[task]];
+  const program::Participant& first = run.program.participant(task);
   if (first.operation == kNone) return -1;
   return run.program.operations[first.operation].stage;
 }

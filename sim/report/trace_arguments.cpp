@@ -38,7 +38,7 @@ void add_operation(const Program& program, const program::Operation& op, TraceAr
 // "waits for B of stage 2, micro-batch 3 on rank 8", as numbers.
 void add_task(const RunResult& run, std::string_view what, TaskId task, TraceArguments& into) {
   const Program& program = run.program;
-  const program::Participant& first = program.participants[program.participant_begin[task]];
+  const program::Participant& first = program.participant(task);
   into.add_text(what, task_name(program, task));
   if (!program.devices[first.device].ranks.empty())
     into.add(fmt::format("{}_rank", what), program.devices[first.device].ranks.front());

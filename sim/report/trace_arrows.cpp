@@ -22,7 +22,7 @@ class Arrows {
       for (std::uint32_t i = program_.predecessor_begin[task]; i < program_.predecessor_begin[task + 1]; ++i) {
         const TaskId message = program_.predecessors[i];
         if (!is_message(message) || drawn[message]) continue;
-        const OperationId to = pass_on(task, program_.participants[program_.participant_begin[message] + 1].device);
+        const OperationId to = pass_on(task, program_.participant(message, 1).device);
         const OperationId from = producer(message);
         if (from == kNone || to == kNone) continue;
         drawn[message] = true;
@@ -51,14 +51,14 @@ class Arrows {
     return kNone;
   }
   OperationId producer(TaskId message) const {
-    const program::DeviceIndex device = program_.participants[program_.participant_begin[message]].device;
+    const program::DeviceIndex device = program_.participant(message).device;
     for (std::uint32_t i = program_.predecessor_begin[message]; i < program_.predecessor_begin[message + 1]; ++i)
       if (const OperationId op = pass_on(program_.predecessors[i], device); op != kNone) return op;
     return kNone;
   }
 
   void join(OperationId from, TaskId message, OperationId to) {
-    const OperationId arrival = program_.participants[program_.participant_begin[message] + 1].operation;
+    const OperationId arrival = program_.participant(message, 1).operation;
     const bool forward = program_.operations[arrival].activity == Activity::send_forward;
     if (leave(arrival) > nanoseconds(times_.start[arrival])) {
       add(from, arrival, forward);

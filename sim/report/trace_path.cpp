@@ -13,7 +13,7 @@ using program::kNone;
 using program::Program;
 
 program::OperationId operation_of(const Program& program, program::TaskId task) {
-  return program.participants[program.participant_begin[task]].operation;
+  return program.participant(task).operation;
 }
 
 // Parts of one operation that follow each other are one stretch.
@@ -63,7 +63,7 @@ void write_path(const RunResult& run, const DeviceSlices& path, std::int64_t pid
   writer.thread(pid, 1, "what the step waits for");
   TraceArguments arguments;
   for (const Slice& slice : path.slices) {
-    const program::Participant& first = run.program.participants[run.program.participant_begin[slice.task]];
+    const program::Participant& first = run.program.participant(slice.task);
     Slice shown = slice;
     shown.operation = first.operation, shown.task = kNone, shown.track = kWaits;
     arguments.clear();

@@ -28,7 +28,7 @@ class Collector {
 
   void add(program::TaskId task, std::uint32_t participant) {
     const program::TaskTemplate& t = program_.template_of(task);
-    const program::OperationId op = program_.participants[program_.participant_begin[task] + participant].operation;
+    const program::OperationId op = program_.participant(task, participant).operation;
     const bool pass = op != kNone && is_pass(program_.operations[op].activity);
     const Lane lane = participant == 0 ? t.lane : t.partner_lane;
     if (pass) add_pass(op, task, t);
@@ -249,7 +249,7 @@ std::string_view collective_text(Collective kind) {
 
 std::string_view task_name(const Program& program, program::TaskId task) {
   const program::TaskTemplate& t = program.template_of(task);
-  const program::OperationId op = program.participants[program.participant_begin[task]].operation;
+  const program::OperationId op = program.participant(task).operation;
   const Activity activity = op == kNone ? Activity::host : program.operations[op].activity;
   if (op != kNone && !is_pass(activity)) return program::activity_name(activity);
   if (is_transfer(t.category) && t.calls.count > 0) return collective_text(program.calls[t.calls.first].collective);

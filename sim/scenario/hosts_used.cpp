@@ -26,8 +26,7 @@ std::optional<report::HostUse> host_use(const Run& run, const program::Program& 
   for (program::TaskId task = 0; task < program.tasks(); ++task) {
     const program::TaskTemplate& t = program.template_of(task);
     if (t.category != program::Category::offload_comm) continue;
-    const auto ranks =
-        static_cast<double>(program.devices[program.participants[program.participant_begin[task]].device].ranks.size());
+    const auto ranks = static_cast<double>(program.devices[program.participant(task).device].ranks.size());
     (t.lane == program::Lane::to_host ? use.to_host : use.from_host)[t.name] +=
         ranks * static_cast<double>(t.bytes_sent.value);
   }

@@ -24,7 +24,7 @@ void slow_down(Program& program, DeviceIndex device, std::int64_t times, std::in
   s.links.resize(2);
   for (TaskId task = 0; task < program.tasks(); ++task) {
     const Time takes = program.template_of(task).duration;
-    const bool of_it = program.participants[program.participant_begin[task]].device == device;
+    const bool of_it = program.participant(task).device == device;
     s.pace.push_back(of_it ? static_cast<std::uint32_t>(s.takes.size() / 2) : kNone);
     if (!of_it) continue;
     s.takes.push_back(takes);

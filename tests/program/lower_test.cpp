@@ -36,7 +36,7 @@ Sent sent_by(const Program& program) {
   for (TaskId task = 0; task < program.tasks(); ++task) {
     const TaskTemplate& of = program.template_of(task);
     if (of.lane != Lane::pipeline_send) continue;
-    const Participant* ends = &program.participants[program.participant_begin[task]];
+    const Participant* ends = &program.participant(task);
     auto& [bytes, count] =
         sent[{program.devices[ends[0].device].pipeline_rank(), program.devices[ends[1].device].pipeline_rank()}];
     bytes += of.bytes_sent.value, ++count;
@@ -89,7 +89,7 @@ TEST_CASE("messages take the links they use") {
     std::map<std::pair<int, int>, std::int64_t> result;
     for (TaskId task = 0; task < step_there.program.tasks(); ++task) {
       const TaskTemplate& of = step_there.program.template_of(task);
-      const Participant* ends = &step_there.program.participants[step_there.program.participant_begin[task]];
+      const Participant* ends = &step_there.program.participant(task);
       if (of.lane == Lane::pipeline_send)
         result[{step_there.program.devices[ends[0].device].pipeline_rank(),
                 step_there.program.devices[ends[1].device].pipeline_rank()}] = of.duration.value;
@@ -153,7 +153,7 @@ TEST_CASE("copies of shared parameters sum their gradients wherever they stand, 
   const LoweredStep tied = lowered(step);
   int reductions = 0;
   for (TaskId task = 0; task < tied.program.tasks(); ++task) {
-    const Participant* ends = &tied.program.participants[tied.program.participant_begin[task]];
+    const Participant* ends = &tied.program.participant(task);
     if (ends[0].operation == kNone || tied.program.operations[ends[0].operation].activity != Activity::embedding_reduce)
       continue;
     ++reductions;

@@ -48,7 +48,7 @@ std::set<std::string> messages_of(const Program& program, std::size_t& count) {
   std::set<std::string> kinds;
   count = 0;
   for (program::TaskId task = 0; task < program.tasks(); ++task) {
-    const program::Participant* ends = &program.participants[program.participant_begin[task]];
+    const program::Participant* ends = &program.participant(task);
     const program::Operation& op = program.operations[ends[0].operation];
     if (op.activity != Activity::send_forward && op.activity != Activity::send_backward) continue;
     ++count;

@@ -104,7 +104,7 @@ TEST_CASE("schedules that split the backward pass reduce behind their weight gra
         last_weight = std::max(last_weight, times.end[i]);
     for (program::TaskId t = 0; t < run.program.tasks(); ++t)
       if (run.program.template_of(t).name == std::string_view("reduce gradients") &&
-          run.program.participants[run.program.participant_begin[t]].device == 0)
+          run.program.participant(t).device == 0)
         CHECK(run.timeline.start[t] >= last_weight);
   }
 }

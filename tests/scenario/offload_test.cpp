@@ -29,7 +29,7 @@ std::string two_gpus(const std::string& offload, const std::string& more = {}) {
 std::int64_t sum_of(const report::RunResult& run, const char* name, bool bytes, program::DeviceIndex device = 0) {
   std::int64_t sum = 0;
   for (program::TaskId t = 0; t < run.program.tasks(); ++t) {
-    const auto& first = run.program.participants[run.program.participant_begin[t]];
+    const auto& first = run.program.participant(t);
     if (run.program.template_of(t).name != std::string_view(name) || first.device != device) continue;
     sum += bytes ? run.program.template_of(t).bytes_sent.value : run.timeline.end[t] - run.timeline.start[t];
   }

@@ -65,7 +65,7 @@ Durations messages_of(const report::RunResult& run) {
   for (program::TaskId t = 0; t < run.program.tasks(); ++t) {
     const program::TaskTemplate& of = run.program.template_of(t);
     if (of.lane != program::Lane::pipeline_send) continue;
-    const program::Participant* ends = &run.program.participants[run.program.participant_begin[t]];
+    const program::Participant* ends = &run.program.participant(t);
     auto& times = result[{run.program.devices[ends[0].device].pipeline_rank(),
                           run.program.devices[ends[1].device].pipeline_rank()}];
     const std::int64_t took = run.timeline.end[t] - run.timeline.start[t];
@@ -160,7 +160,7 @@ TEST_CASE("what follows the passes follows the stages, not the ranks") {
     const report::RunResult run = simulated(rows(in_row, to), more);
     CHECK(run.timeline.makespan == first.timeline.makespan);
     for (program::TaskId t = 0; t < run.program.tasks(); ++t) {
-      const program::Participant* who = &run.program.participants[run.program.participant_begin[t]];
+      const program::Participant* who = &run.program.participant(t);
       const auto activity = who[0].operation == program::kNone ? program::Activity::forward
                                                                : run.program.operations[who[0].operation].activity;
       const auto rank = [&](int i) { return run.program.devices[who[i].device].pipeline_rank(); };

@@ -36,7 +36,7 @@ Reductions reductions(const report::RunResult& run, std::uint32_t device = progr
   Reductions sum;
   for (program::TaskId task = 0; task < run.program.tasks(); ++task) {
     const program::TaskTemplate& t = run.program.template_of(task);
-    const program::DeviceIndex first = run.program.participants[run.program.participant_begin[task]].device;
+    const program::DeviceIndex first = run.program.participant(task).device;
     if (std::string_view(t.name) != "reduce gradients" || (device != program::kNone && first != device)) continue;
     ++sum.count;
     sum.sent += t.bytes_sent.value;

@@ -280,6 +280,9 @@ struct Program {
 
   std::size_t tasks() const { return task_template.size(); }
   const TaskTemplate& template_of(TaskId task) const { return templates[task_template[task]]; }
+  const Participant& participant(TaskId task, std::uint32_t i = 0) const {
+    return participants[participant_begin[task] + i];
+  }
   std::int64_t ranks() const;
   // Of a task that starts then, to its end: index of `transfers`, or kNone.
   std::uint32_t transfer_of(TaskId task, Time start) const;
