@@ -63,7 +63,8 @@ void try_layouts(benchmark::State& state, const char* name, std::size_t step, bo
   const std::vector<Scenario> layouts = layouts_of(shipped(name), step);
   for (auto _ : state)
     measured([&] {
-      scenario::Resolver resolver(Catalogue::shared(), {.automatic = scenario::NetworkModeChoice::steady});
+      scenario::Resolver resolver(Catalogue::shared(),
+                                  {.automatic = scenario::NetworkModeChoice::steady, .evaluated = !whole});
       scenario::EvaluationCosts costs;
       for (const Scenario& s : layouts)
         if (const Run run = resolver.resolve(s).value(); whole)

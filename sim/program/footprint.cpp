@@ -76,7 +76,7 @@ PassCounts count(const layout::StageModel& stage, const std::vector<layout::Pass
 // More than any: of a pass that runs a layer again, of what goes with embedding and head, of a ring that a layer's keys
 // and values go around.
 PassCounts at_most(const layout::StageSpan& span, const layout::Layout& layout) {
-  constexpr double kKernels = 200, kCalls = 40, kRings = 8, kEffects = 6;  // a layer; a step
+  constexpr double kKernels = 200, kCalls = 40, kRings = 8, kEffects = 600;  // of a layer
   const double hops = layout.context > 1 ? kRings * layout.context : 0;
   PassCounts counts;
   counts.reads = 2 * static_cast<double>(span.layers);
@@ -87,7 +87,7 @@ PassCounts at_most(const layout::StageSpan& span, const layout::Layout& layout) 
   for (const layout::DimensionFacts& d : layout::kDimensionList)
     if (d.in_pass) counts.calls[d.dimension] = kCalls * counts.layers;
   counts.calls[layout::Dimension::context] += hops * counts.layers;
-  counts.effects = kEffects * counts.steps();
+  counts.effects = (kEffects + hops) * counts.layers;
   return counts;
 }
 

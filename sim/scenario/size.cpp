@@ -61,7 +61,7 @@ double bytes_of(const program::Footprint& f, Made made) {
 }
 
 bool is_small(const program::Footprint& f, const RunOptions& options, Made made) {
-  constexpr double kSmall = 128e6;  // bytes: not worth asking the machine
+  constexpr double kSmall = 256e6;  // bytes: not worth asking the machine
   const double fine = options.memory_limit ? static_cast<double>(options.memory_limit->value) : kSmall;
   return bytes_of(f, made) < fine && f.tasks <= kMostTasks;
 }

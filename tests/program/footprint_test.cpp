@@ -24,9 +24,10 @@ struct Sized {
     step.model.layers = 2 * pipeline;
     step.layout.data = data;
   }
-  Footprint footprint() const {
-    return footprint_of({step.model, step.layout, step.pass, step.stack, step.layout.pipeline, pipes, 6, split, flows,
-                         fuse, steps, teams});
+  Footprint footprint() const { return footprint_of(size()); }
+  StepSize size() const {
+    return {step.model, step.layout, step.pass, step.stack, step.layout.pipeline, pipes, 6, split,
+            flows,      fuse,        steps,     teams};
   }
   double tasks() const { return footprint().tasks; }
 };
@@ -102,6 +103,20 @@ TEST_CASE("ZeRO 3: a piece for each layer with parameters, gathered in both pass
   CHECK(sharded.tasks() == 6 * (4 + 4 + 4 + 8) + 5);
   sharded.step.layout.zero = layout::Zero::gradients;  // whole forward; reduced layer by layer backward
   CHECK(sharded.tasks() == 6 * (1 + 4 + 4) + 5);
+}
+
+TEST_CASE("what is told without making a pass is no less, however far keys and values go round") {
+  for (const int context : {1, 2, 64, 1024}) {
+    CAPTURE(context);
+    Sized ring(2, 2);
+    ring.step.layout.context = context, ring.step.pass.sequence_length = 4096;
+    ring.step.pass.attention = layout::AttentionKind::flash;
+    const Footprint made = ring.footprint(), most = footprint_at_most(ring.size());
+    CHECK(most.tasks >= made.tasks);
+    CHECK(most.bytes >= made.bytes);
+    CHECK(most.accounts >= made.accounts);
+    CHECK(made.accounts > 0);
+  }
 }
 
 TEST_CASE("a layout that no partition serves has no footprint") {
