@@ -138,9 +138,9 @@ TaskId PipelineLowering::blocking_launch(DeviceIndex device, Time launch, const 
 TemplateId PipelineLowering::step_template(const Pass& pass, std::uint32_t index) {
   const TimedStep& s = pass.steps[index];
   const bool slowed = slowable_ && is_work(s.category);
-  const FusedKey key{&pass, index, index, slowed};
-  const auto it = steps_.find(key);
-  if (it != steps_.end()) return it->second;
+  std::vector<TemplateId>& known = steps_[&pass][slowed ? 1 : 0];
+  if (known.empty()) known.assign(pass.steps.size(), kNone);
+  if (known[index] != kNone) return known[index];
   std::vector<MemoryEffect> effects;
   for (const MemoryChange& m : s.memory)
     effects.push_back({kNone, m.at_end, m.memory_class, {}, m.bytes.value, m.tensor, s.backward});
@@ -161,7 +161,7 @@ TemplateId PipelineLowering::step_template(const Pass& pass, std::uint32_t index
   if (slowed)
     t.steps = builder_.add_kernel_ends(
         std::array{KernelEnd{s.duration.value, builder_.slowdown(t.slowdown_class).slowed(s.duration.value)}});
-  return steps_.emplace(key, builder_.add_template(t)).first->second;
+  return known[index] = builder_.add_template(t);
 }
 
 // Members of unlike passes (experts of unlike loads) hold unlike tensors beside a call, which takes them all as long.

@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 #include <span>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -114,7 +115,7 @@ class PipelineLowering {
   std::vector<bool> validated_;  // [device] its first backward pass waits already
   PipelineEnds ends_;
   std::map<FusedKey, Fused> fused_;
-  std::map<FusedKey, TemplateId> steps_;
+  std::unordered_map<const Pass*, std::array<std::vector<TemplateId>, 2>> steps_;   // [whether slowed][step], or kNone
   std::map<std::pair<std::vector<const Pass*>, std::uint32_t>, TemplateId> calls_;  // among members of unlike passes
   std::map<std::int64_t, TemplateId> launches_, ahead_;
   bool slowable_ = false, launch_steps_ = false;  // the piece being emitted
