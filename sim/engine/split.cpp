@@ -9,6 +9,7 @@
 #include "orrery/core/error.hpp"
 #include "orrery/engine/account.hpp"
 #include "orrery/engine/within.hpp"
+#include "segment_sums.hpp"
 #include "stretches_along.hpp"
 
 namespace orrery::engine {
@@ -20,51 +21,6 @@ using namespace program;
 struct Chain {
   TaskId next, at;
   std::int64_t until;
-};
-
-// The segments of fused blocks, summed by category.
-class SegmentSums {
- public:
-  explicit SegmentSums(const Program& program) : program_(program), before_(program.templates.size()) {
-    whole_.reserve(before_.size());
-    for (TemplateId t = 0; t < before_.size(); ++t) whole_.push_back(sum(segments_of(t), [](const Breakdown&) {}));
-  }
-
-  // Of a block's first `time` ps.
-  Breakdown until(TemplateId of, std::int64_t time) {
-    const std::span<const Segment> segments = segments_of(of);
-    if (time == 0 || segments.empty()) return {};
-    if (time == segments.back().end.value) return whole_[of];
-    std::vector<Breakdown>& before = before_[of];
-    if (before.empty()) sum(segments, [&](const Breakdown& sum) { before.push_back(sum); });
-    const auto within = std::ranges::lower_bound(segments, Time{time}, {}, &Segment::end);
-    const auto i = static_cast<std::size_t>(within - segments.begin());
-    Breakdown sum = before[i];
-    sum[static_cast<std::size_t>(within->category)] += time - (i == 0 ? 0 : segments[i - 1].end.value);
-    return sum;
-  }
-
- private:
-  std::span<const Segment> segments_of(TemplateId of) const {
-    const TaskTemplate& t = program_.templates[of];
-    return std::span(program_.segments).subspan(t.segments.first, t.segments.count);
-  }
-  // `before` is told what lies before each.
-  template <class Before>
-  static Breakdown sum(std::span<const Segment> segments, Before before) {
-    Breakdown sum{};
-    Time at{};
-    for (const Segment& s : segments) {
-      before(sum);
-      sum[static_cast<std::size_t>(s.category)] += (s.end - at).value;
-      at = s.end;
-    }
-    return sum;
-  }
-
-  const Program& program_;
-  std::vector<Breakdown> whole_;                // [template]
-  std::vector<std::vector<Breakdown>> before_;  // [template][segment] all before it; made when first asked for
 };
 
 class Splitter {
