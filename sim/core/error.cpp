@@ -37,6 +37,16 @@ std::string excerpt(const Diagnostic& d) {
   return fmt::format("{:>5} | {}\n{:5} | {}\n", number, shown, "", caret);
 }
 
+// A path of keys that go on for lines: its ends.
+std::string shortened(const std::string& path) {
+  constexpr std::size_t kEnd = 120;
+  if (path.size() <= 2 * kEnd) return path;
+  std::size_t head = kEnd, tail = path.size() - kEnd;
+  while (continues(path[head])) --head;
+  while (continues(path[tail])) ++tail;
+  return path.substr(0, head) + "..." + path.substr(tail);
+}
+
 }  // namespace
 
 std::string render(const Diagnostic& d) {
@@ -45,7 +55,7 @@ std::string render(const Diagnostic& d) {
   std::string text = shown(d.place.file);
   if (d.place.line > 0) text += fmt::format(":{}:{}", d.place.line, d.place.column);
   if (!text.empty()) text += ": ";
-  if (!d.path.empty()) text += shown(d.path) + ": ";
+  if (!d.path.empty()) text += shortened(shown(d.path)) + ": ";
   text += safe_to_show(d.message) + "\n";
   if (!d.source_line.empty()) text += safe_to_show(excerpt(d));
   if (!d.help.empty()) text += "  help: " + safe_to_show(d.help) + "\n";

@@ -91,6 +91,23 @@ TEST_CASE("names of the user say nothing to the terminal, and end no line") {
         "a\\u000ab:1:1: k\\u001b[31m\\u000a: one\ntwo\\u0007\n    1 | \\u001b[2J\n      | ^\n  help: \\u001b]0;t\n");
 }
 
+TEST_CASE("of a path of more than 240 bytes, as they are shown, the ends are") {
+  Diagnostic wrong;
+  wrong.message = "unknown key";
+  const auto path_of = [&](const std::string& path) {
+    wrong.path = path;
+    return render(wrong).substr(0, render(wrong).find(": unknown key"));
+  };
+  const std::string letters(120, 'a'), more(120, 'b');
+  CHECK(path_of(letters + more) == letters + more);
+  CHECK(path_of(letters + "." + more) == letters + "..." + more);
+  // 119 letters, then ä of two bytes: none is cut in half.
+  const std::string umlaut = letters.substr(1) + "\u00e4" + more + "\u00e4" + more.substr(1);
+  CHECK(path_of(umlaut) == letters.substr(1) + "..." + more.substr(1));
+  // Six bytes each as they are shown.
+  CHECK(path_of(std::string(100, '\r')).size() == 120 + 3 + 120);
+}
+
 TEST_CASE("a result is its value or what is wrong") {
   Result<std::string> good = std::string("text");
   CHECK(good.ok());
