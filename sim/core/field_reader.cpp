@@ -6,6 +6,7 @@
 #include "core/synonyms.hpp"
 #include "core/yaml_path.hpp"
 #include "orrery/core/field_table.hpp"
+#include "orrery/core/show.hpp"
 
 namespace orrery {
 
@@ -244,8 +245,7 @@ class FieldReader {
     const YamlNode& n = tree_[node];
     if (n.kind == NodeKind::map) return "a map";
     if (n.kind == NodeKind::sequence) return "a list";
-    constexpr std::size_t kShown = 40;
-    const std::string text = n.text.size() > kShown ? n.text.substr(0, kShown) + "…" : n.text;
+    const std::string text = in_short(n.text);
     return n.quoted ? fmt::format("the text \"{}\"", text) : fmt::format("'{}'", text);
   }
 

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "orrery/core/field_table.hpp"
+#include "orrery/core/show.hpp"
 #include "orrery/core/units.hpp"
 
 namespace orrery {
@@ -163,7 +164,7 @@ std::string parse_quantity(FieldType type, std::string_view text, std::int64_t& 
   const Unit* unit = nullptr;
   for (const Unit& candidate : units_of(type))
     if (candidate.name == name) unit = &candidate;
-  if (!unit) return fmt::format("has the unknown unit '{}', write one of {}", name, list_units(type));
+  if (!unit) return fmt::format("has the unknown unit '{}', write one of {}", in_short(name), list_units(type));
   if (d.negative) return "is negative";
   switch (scale(d, *unit, value)) {
     case '/':

@@ -73,4 +73,12 @@ std::string safe_to_show(std::string_view text, Shown shown) {
   return safe;
 }
 
+std::string in_short(std::string_view text) {
+  constexpr std::size_t kShown = 40;
+  if (text.size() <= kShown) return std::string(text);
+  std::size_t end = kShown;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0u) == 0x80u) --end;  // inside a character
+  return std::string(text.substr(0, end)) + "…";
+}
+
 }  // namespace orrery

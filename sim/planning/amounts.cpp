@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "orrery/core/field_table.hpp"
+#include "orrery/core/show.hpp"
 #include "orrery/report/numbers.hpp"
 
 namespace orrery::planning {
@@ -71,14 +72,15 @@ Result<double> read_count(std::string_view text, const CountFormat& format) {
   const std::string like = fmt::format("such as {} {}", format.option, format.example);
   const Split split = split_number(text);
   if (!split.ok)
-    return wrong_option(format.option, fmt::format("'{}' is no count", text),
+    return wrong_option(format.option, fmt::format("'{}' is no count", in_short(text)),
                         "write a number with K, M, B or T, " + like);
   const Power* power = power_of(split.unit);
   if (power == nullptr) {
     std::string upper = split.unit;
     for (char& c : upper) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
     return wrong_option(
-        format.option, fmt::format("'{}' has the unknown unit '{}', allowed are K, M, B, T", text, split.unit),
+        format.option,
+        fmt::format("'{}' has the unknown unit '{}', allowed are K, M, B, T", in_short(text), in_short(split.unit)),
         power_of(upper) != nullptr ? fmt::format("write {:g}{}", split.number, upper) : "write it " + like);
   }
   const double count = split.number * power->factor;

@@ -39,11 +39,11 @@ void recompute(Scenario s, Changes& all) {
 }
 
 void zero(Scenario s, Changes& all) {
-  constexpr const char* kNames[] = {"none", "optimizer", "gradients", "parameters"};
+  constexpr const char* kStages[] = {"none", "optimizer", "gradients", "parameters"};
   if (s.layout.gradient_ranks() == 1) return;
   for (auto next = static_cast<int>(s.layout.zero) + 1; next <= static_cast<int>(Zero::parameters); ++next) {
     s.layout.zero = static_cast<Zero>(next);
-    keep(s, 'z', {fmt::format("layout.zero={}", kNames[next])}, all);
+    keep(s, 'z', {fmt::format("layout.zero={}", kStages[next])}, all);
   }
 }
 

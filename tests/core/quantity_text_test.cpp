@@ -134,6 +134,8 @@ TEST_CASE("what is no quantity says why") {
   CHECK(wrong(FieldType::flops, "2 GFLOP/s") ==
         "has the unknown unit 'GFLOP/s', write one of FLOP, KFLOP, MFLOP, GFLOP, TFLOP, PFLOP, EFLOP");
   CHECK(wrong(FieldType::time, "2\ts") == "has the unknown unit '\ts', write one of ps, ns, us, ms, s, min, h, d");
+  CHECK(wrong(FieldType::time, "2 " + std::string(300, 'x')) ==
+        "has the unknown unit '" + std::string(40, 'x') + "…', write one of ps, ns, us, ms, s, min, h, d");
   CHECK_THROWS_AS(wrong(FieldType::integer, "2"), InternalError);
 }
 

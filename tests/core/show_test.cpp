@@ -26,6 +26,15 @@ TEST_CASE("line feeds stay in a text, and colours where they are ours to give") 
   CHECK(safe_to_show("\x1b[1;31mred", Shown::lines) == "\\u001b[1;31mred");
 }
 
+TEST_CASE("of a long text the first 40 bytes are shown, and no half of a letter") {
+  const std::string letters(38, 'a');
+  CHECK(in_short("") == "");
+  CHECK(in_short(letters + "bc") == letters + "bc");
+  CHECK(in_short(letters + "bcd") == letters + "bc…");
+  CHECK(in_short(letters + "b\u00e4") == letters + "b…");
+  CHECK(in_short(letters + "\u00e4b") == letters + "\u00e4…");
+}
+
 TEST_CASE("any bytes become text that a terminal shows, and stay so") {
   std::uint32_t state = 1;
   for (int round = 0; round < 2000; ++round) {

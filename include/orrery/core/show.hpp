@@ -16,4 +16,7 @@ enum class Shown {
 // character at all (U+FFFE). Bytes that are not UTF-8 become \x9b. Applied twice it changes nothing more.
 std::string safe_to_show(std::string_view text, Shown shown = Shown::lines);
 
+// What a text of the user's begins with, up to 40 bytes, and … where it goes on.
+std::string in_short(std::string_view text);
+
 }  // namespace orrery
