@@ -5,6 +5,7 @@
 
 #include "core/yaml_path.hpp"
 #include "orrery/core/field_table.hpp"
+#include "orrery/core/show.hpp"
 
 namespace orrery {
 namespace {
@@ -22,7 +23,7 @@ std::string refused(const Field& f, const FieldValue& value) {
   const auto* text = std::get_if<std::string>(&value);
   const bool known =
       !text || f.allowed.empty() || std::find(f.allowed.begin(), f.allowed.end(), *text) != f.allowed.end();
-  return known ? std::string() : "'" + *text + "'";
+  return known ? std::string() : "'" + in_short(*text) + "'";
 }
 
 // Whether there is nothing to say, without the texts to say it with.

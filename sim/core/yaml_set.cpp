@@ -3,6 +3,7 @@
 
 #include "core/yaml_builder.hpp"
 #include "core/yaml_path.hpp"
+#include "orrery/core/show.hpp"
 #include "orrery/core/yaml.hpp"
 
 namespace orrery {
@@ -82,7 +83,7 @@ Diagnostics YamlTree::set(std::string_view assignment) {
     const std::size_t items = (*this)[node].entries.size();
     node = step_into(node, step, {source, 1, static_cast<int>(column) + 1});
     if (node == kNoNode)
-      return refuse(assignment, column, path, fmt::format("'{}' is no item of a list of {}", step, items),
+      return refuse(assignment, column, path, fmt::format("'{}' is no item of a list of {}", in_short(step), items),
                     "items are numbered from 0");
   }
   const NodeId fresh = copy(*value, value->root(), source);

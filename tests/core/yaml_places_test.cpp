@@ -134,6 +134,8 @@ TEST_CASE("--set refuses what no tree holds") {
   CHECK(error("l.x=1") ==
         "--set: l.x: 'x' is no item of a list of 2\n      | l.x=1\n      |   ^\n  help: items are numbered from 0\n");
   CHECK(error("l[2]=1").starts_with("--set: l[2]: '2' is no item of a list of 2\n"));
+  CHECK(error("l." + std::string(300, 'x') + "=1").find("'" + std::string(40, 'x') + "…' is no item") <
+        std::string::npos);
   CHECK(error("a=[1, ~]").starts_with("--set: a[1]: this item has no value\n"));
   CHECK(error("a=1 # remark").empty());
   CHECK(error("a=b: c: d").starts_with("--set: a"));
