@@ -224,6 +224,8 @@ TEST_CASE("gpu_definition: another GPU by name or type, figures laid over, or a 
   CHECK(more.usable_memory.value == 96'000'000'000LL * 81008 / 81920);
   CHECK(more.memory_bandwidth.value == 4'000'000'000'000);
   CHECK(more.changed == std::vector<std::string>{"memory_bandwidth"});
+  CHECK(gpu("cluster: {type: dgx-a100, gpu_definition: {type: h100-sxm-80gb, dense_peak: {bf16: 900 TFLOP/s}}}\n")
+            .changed == std::vector<std::string>{"dense_peak"});
   // Whole by itself: nothing of the A100 is left in it.
   const Gpu own =
       gpu("cluster: {type: dgx-a100, gpu_definition: {architecture: ampere, multiprocessors: 128, dense_peak: "

@@ -103,6 +103,9 @@ TEST_CASE("figures are those of the run") {
   CHECK(run_figure("peak_bytes", played) == fmt::format("{:.3g} GiB", static_cast<double>(memory.peak) / (1 << 30)));
   run.scenario.layout.zero = layout::Zero::none;
   CHECK(run_figure("zero", run.played()) == "not used here");
+  for (engine::Breakdown& of : run.result.split)
+    of[static_cast<std::size_t>(program::Category::recompute)] = 250'000'000'000;
+  CHECK(run_figure("recompute", run.played()) == "10.0 % of the step");  // 0.25 s of 2.5
 }
 
 TEST_CASE("with a run a term shows its figure, without it none") {

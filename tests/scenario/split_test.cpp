@@ -88,6 +88,10 @@ TEST_CASE("a straggler is played without, and the report names it and what it co
   CHECK(slow.timeline.step_time > plain.timeline.step_time);
   CHECK(slow.perturbations == std::vector<std::string>{"GPU 7 at 0.4 of its speed"});
   CHECK(slow.slow_ranks == std::vector<std::int32_t>{7});
+  CHECK(simulated(text + "perturb: [{device: 7, bandwidth_factor: 0.5}]\n").perturbations ==
+        std::vector<std::string>{"GPU 7 at 0.5 of its links' bandwidth"});
+  CHECK(simulated(text + "perturb: [{node: 0, compute_factor: 0.5, bandwidth_factor: 0.5}]\n").perturbations ==
+        std::vector<std::string>{"node 0 at 0.5 of its speed and at 0.5 of its links' bandwidth"});
   const std::string report = report::to_text(slow, {.colour = false, .width = 1000});
   CHECK(report.find("Limit: GPU 7 at 0.4 of its speed costs ") != std::string::npos);
   CHECK(report.find("moving layers") == std::string::npos);
