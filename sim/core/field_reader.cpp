@@ -150,8 +150,9 @@ class FieldReader {
       return;
     }
     if (tree_[node].kind != NodeKind::sequence) {
-      refuse(node, path, fmt::format("expected {}, got {}", describe(f), kind_of(node)),
-             tree_[node].kind == NodeKind::scalar ? "a list of one is written [" + tree_[node].text + "]" : "");
+      refuse(
+          node, path, fmt::format("expected {}, got {}", describe(f), kind_of(node)),
+          tree_[node].kind == NodeKind::scalar ? "a list of one is written [" + in_short(tree_[node].text) + "]" : "");
       return;
     }
     f.reset(object);

@@ -97,6 +97,8 @@ TEST_CASE("lists replace the default, one element after the other") {
   CHECK(two->cables[1].bandwidth.value == 3);
   CHECK(errors_of(kRest + "tags: a\n") ==
         "s.yaml:2:7: tags: expected a list, each item a text, got 'a'\n  help: a list of one is written [a]\n");
+  CHECK(errors_of(kRest + "tags: " + std::string(300, 'a') + "\n")
+            .ends_with("help: a list of one is written [" + std::string(40, 'a') + "…]\n"));
   CHECK(errors_of(kRest + "lamps: [1, no, {a: 1}]\n") ==
         "s.yaml:2:12: lamps[1]: expected a number, got 'no'\n"
         "s.yaml:2:16: lamps[2]: expected a number, got a map\n");
