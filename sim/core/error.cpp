@@ -4,15 +4,12 @@
 
 #include <algorithm>
 
+#include "core/utf8.hpp"
 #include "orrery/core/show.hpp"
 
 namespace orrery {
 
 namespace {
-
-bool continues(char c) {
-  return (static_cast<unsigned char>(c) & 0xC0u) == 0x80u;
-}  // inside a UTF-8 sequence
 
 // The source line, cut to a window around the place, and the caret under it.
 std::string excerpt(const Diagnostic& d) {

@@ -11,7 +11,7 @@ namespace orrery {
 std::size_t utf8_length(std::string_view text, std::size_t at) {
   const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
   const unsigned b0 = byte(at), b1 = byte(at + 1);
-  const auto tail = [&](std::size_t i) { return (byte(i) & 0xC0u) == 0x80u; };
+  const auto tail = [&](std::size_t i) { return i < text.size() && continues(text[i]); };
   if (b0 < 0x80) return 1;
   if (b0 >= 0xC2 && b0 <= 0xDF) return tail(at + 1) ? 2 : 0;
   if (b0 >= 0xE0 && b0 <= 0xEF) {
@@ -77,7 +77,7 @@ std::string in_short(std::string_view text) {
   constexpr std::size_t kShown = 40;
   if (text.size() <= kShown) return std::string(text);
   std::size_t end = kShown;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0u) == 0x80u) --end;  // inside a character
+  while (end > 0 && continues(text[end])) --end;
   return std::string(text.substr(0, end)) + "…";
 }
 
