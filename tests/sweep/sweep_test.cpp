@@ -121,6 +121,27 @@ TEST_CASE("a space beyond a thousand million points is refused before anything i
   CHECK(all.outcome.counts.space == 300);
 }
 
+TEST_CASE("a layout needs what evaluating it takes, and each thread has its part of the memory") {
+  YamlTree steady = tree();
+  REQUIRE(steady.set("network.mode=steady").empty());
+  const auto run = scenario::read_run(steady, Catalogue::shared());
+  REQUIRE(run.ok());
+  const program::Footprint size = scenario::footprint(run->scenario());
+  const auto status = [&](double bytes, unsigned threads, bool reserved) {
+    sweep::Options options;
+    options.memory_limit = Bytes{static_cast<std::int64_t>(bytes)};
+    options.threads = threads, options.reserved = reserved;
+    return sweep_all(tree(), "tensor=2", options).rows.front().status;
+  };
+  REQUIRE(size.accounts > 1e5);
+  const double evaluated = size.bytes - size.accounts, between = size.bytes - size.accounts / 2;
+  CHECK(status(between, 1, false) == sweep::Status::ok);
+  CHECK(status(between, 1, true) == sweep::Status::refused);  // as a report is made
+  CHECK(status(0.9 * evaluated, 1, false) == sweep::Status::refused);
+  CHECK(status(2 * between, 2, false) == sweep::Status::ok);
+  CHECK(status(between, 2, false) == sweep::Status::refused);
+}
+
 TEST_CASE("each layout of a sweep is what run plays, to the picosecond and the byte") {
   const YamlTree scenario = tree();
   const Swept all = sweep_all(scenario,
